@@ -1,0 +1,11 @@
+//! Vocabulary that every layer shares.
+
+pub mod addr;
+pub mod channel;
+pub mod name;
+pub mod time;
+
+pub use addr::{Addr, Mac, Prefix};
+pub use channel::Channel;
+pub use name::Name;
+pub use time::Timestamp;

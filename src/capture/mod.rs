@@ -1,0 +1,61 @@
+//! Where frames come from: capture files, standard input, live interfaces.
+//!
+//! Knows file formats and interfaces, and nothing of packets.
+
+use crate::base::Timestamp;
+use std::sync::Arc;
+
+/// A link-layer type as capture files number it
+/// (the LINKTYPE_ registry of tcpdump.org).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkType(pub u16);
+
+/// One interface of a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Interface {
+    /// Its name, empty where the source gives none.
+    pub name: String,
+    /// How its frames begin.
+    pub link: LinkType,
+    /// Most bytes captured of a frame; 0 for no limit.
+    pub snaplen: u32,
+}
+
+/// One frame of a [`Batch`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameMeta {
+    /// When it was captured.
+    pub ts: Timestamp,
+    /// Where its first byte lies in the batch's buffer.
+    pub offset: u32,
+    /// Bytes captured, all of them in the buffer.
+    pub caplen: u32,
+    /// Bytes on the wire.
+    pub orig_len: u32,
+    /// Bytes between the start of its record or block in the file and
+    /// `offset`; 0 for live frames.
+    pub head: u16,
+    /// Index into the batch's interfaces.
+    pub interface: u16,
+}
+
+/// Frames read together, in place in one buffer.
+///
+/// The bytes `buf[carried..]` of all batches of a source, one after another,
+/// are the source's whole decompressed content.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// The bytes.
+    pub buf: Vec<u8>,
+    /// The frames, in capture order.
+    pub frames: Vec<FrameMeta>,
+    /// How many bytes at the start of `buf` the previous batch held too
+    /// (a record that its buffer had cut in two).
+    pub carried: usize,
+    /// Offset of `buf[0]` in the source's decompressed content.
+    pub base: u64,
+    /// Number of the first frame in its source, counted from 1.
+    pub first_number: u64,
+    /// The source's interfaces as known so far.
+    pub interfaces: Arc<[Interface]>,
+}

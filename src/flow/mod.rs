@@ -1,0 +1,1 @@
+//! Stream heads, QUIC crypto streams, flow table: the only memory between packets.

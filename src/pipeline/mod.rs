@@ -1,0 +1,1 @@
+//! Threads and channels: the only place that wires the stages together.

@@ -1,0 +1,20 @@
+//! Message formats: bytes in, facts and notes out. No clock, no I/O, no
+//! logging, no state between calls.
+
+pub mod dns;
+pub mod http;
+pub mod quic;
+pub mod tls;
+
+/// What the first bytes of a stream turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe<T> {
+    /// Not this protocol, whatever follows.
+    Not,
+    /// It may be, or is, this protocol: ask again when at least this many
+    /// bytes from the start of the stream are at hand. Always more than were
+    /// given.
+    More(usize),
+    /// The message was complete.
+    Found(T),
+}

@@ -1,0 +1,5 @@
+//! Observations to sightings.
+
+pub mod record;
+
+pub use record::{Evidence, Host, Record, Server, Stage};

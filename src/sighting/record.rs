@@ -1,0 +1,273 @@
+//! The sighting record, version 1.
+
+use crate::base::{Addr, Channel, Mac, Timestamp};
+use crate::catalogue::{Category, Confidence};
+use serde::{Deserialize, Serialize};
+
+/// Value of `schema` in every record.
+pub const SCHEMA: &str = "spansight.sighting/1";
+/// Most names a record lists.
+pub const MAX_NAMES: usize = 64;
+/// Most servers a record lists.
+pub const MAX_SERVERS: usize = 16;
+/// Most evidence entries a record lists.
+pub const MAX_EVIDENCE: usize = 8;
+/// Most community ids a record lists.
+pub const MAX_COMMUNITY_IDS: usize = 8;
+
+/// How far a contact got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The name was asked for.
+    Queried,
+    /// An answer to that very question gave an address.
+    Answered,
+    /// A connection was tried.
+    Attempted,
+    /// The server answered with payload.
+    Connected,
+    /// At least 2,048 payload bytes came after the client's first request.
+    Transferred,
+}
+
+impl Stage {
+    /// The word used in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Queried => "queried",
+            Stage::Answered => "answered",
+            Stage::Attempted => "attempted",
+            Stage::Connected => "connected",
+            Stage::Transferred => "transferred",
+        }
+    }
+}
+
+/// The client that made the contact, as seen.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Host {
+    /// Address.
+    pub ip: Addr,
+    /// Hardware address, where the link shows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<Mac>,
+    /// Encapsulation context such as `vlan:10`; empty on an untagged LAN.
+    #[serde(default)]
+    pub segment: String,
+    /// A name, where one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where the name came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_source: Option<String>,
+}
+
+/// The indicator of a record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndicatorSummary {
+    /// Its id in the catalogue.
+    pub id: String,
+    /// Category.
+    pub category: Category,
+    /// Confidence.
+    pub confidence: Confidence,
+}
+
+/// A server of a matched flow.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Server {
+    /// Address.
+    pub ip: Addr,
+    /// Port.
+    pub port: u16,
+    /// `tcp` or `udp`.
+    pub transport: String,
+}
+
+/// One frame that shows the contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Capture file, relative to the argument given; absent for live capture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Interface, where the source names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// Frame number in the source, from 1.
+    pub frame: u64,
+    /// Offset of the frame's record in the decompressed file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    /// Capture time.
+    pub ts: Timestamp,
+    /// Channel.
+    pub channel: Channel,
+    /// The name, path or prefix seen; absent where the channel has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Sender of the frame.
+    pub src: Addr,
+    /// Sender's port.
+    pub sport: u16,
+    /// Receiver of the frame.
+    pub dst: Addr,
+    /// Receiver's port.
+    pub dport: u16,
+    /// Encapsulation path, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<String>,
+    /// SHA-256 of the frame as captured, in hex.
+    pub packet_sha256: String,
+}
+
+/// One sighting: a host, an indicator, a UTC day, a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// First 128 bits of SHA-256 over sensor, segment, address, MAC,
+    /// indicator id and period, each followed by a zero byte; 32 hex digits.
+    pub id: String,
+    /// Rises with each version of a record that a running sensor writes.
+    pub revision: u64,
+    /// Sensor name.
+    pub sensor: String,
+    /// `sha256:…`, `file:…` or `run:…`.
+    pub source: String,
+    /// UTC day.
+    pub period: String,
+    /// Client.
+    pub host: Host,
+    /// What it contacted.
+    pub indicator: IndicatorSummary,
+    /// Strongest stage.
+    pub stage: Stage,
+    /// Channels, in their order.
+    pub channels: Vec<Channel>,
+    /// Names seen, sorted.
+    pub names: Vec<String>,
+    /// Names left out.
+    pub names_more: u64,
+    /// Servers of matched flows, sorted.
+    pub servers: Vec<Server>,
+    /// Servers left out.
+    pub servers_more: u64,
+    /// First observation.
+    pub first_seen: Timestamp,
+    /// Last observation.
+    pub last_seen: Timestamp,
+    /// Observations.
+    pub count: u64,
+    /// Runs of quarter hours in `slots`.
+    pub sessions: u32,
+    /// Quarter hours of the day with a contact, 24 hex digits.
+    pub slots: Slots,
+    /// Quarter hours in which a contact reached `connected`.
+    pub slots_connected: Slots,
+    /// TCP and UDP payload of the matched flows towards the server.
+    pub bytes_to_server: u64,
+    /// And from it.
+    pub bytes_from_server: u64,
+    /// Circumstances, sorted words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Community ids of matched flows, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub community_ids: Vec<String>,
+    /// First, last and strongest frame of each channel, up to [`MAX_EVIDENCE`].
+    pub evidence: Vec<Evidence>,
+    /// Evidence entries left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub evidence_more: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// One bit for each quarter hour of a UTC day, 00:00 to 00:15 in the highest
+/// bit of the first of 24 hex digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Slots(u128);
+
+impl Slots {
+    /// Sets a quarter hour, 0 to 95.
+    pub fn set(&mut self, slot: u8) {
+        if slot < 96 {
+            self.0 |= 1 << (95 - slot);
+        }
+    }
+
+    /// Whether a quarter hour is set.
+    pub fn get(self, slot: u8) -> bool {
+        slot < 96 && self.0 >> (95 - slot) & 1 == 1
+    }
+
+    /// Quarter hours of either.
+    #[must_use]
+    pub fn union(self, other: Slots) -> Slots {
+        Slots(self.0 | other.0)
+    }
+
+    /// Number of runs of adjoining quarter hours.
+    pub fn runs(self) -> u32 {
+        (self.0 & !(self.0 << 1)).count_ones()
+    }
+
+    /// Number of quarter hours set.
+    pub fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// Whether none is set.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl std::fmt::Display for Slots {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:024x}", self.0)
+    }
+}
+
+impl std::str::FromStr for Slots {
+    type Err = &'static str;
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        if s.len() != 24 {
+            return Err("slots need 24 hex digits");
+        }
+        u128::from_str_radix(s, 16).map(Slots).map_err(|_| "slots need 24 hex digits")
+    }
+}
+
+impl Serialize for Slots {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Slots {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_bits_from_the_left() {
+        let mut s = Slots::default();
+        s.set(0);
+        assert_eq!(s.to_string(), "800000000000000000000000");
+        s.set(1);
+        s.set(95);
+        assert_eq!(s.to_string(), "c00000000000000000000001");
+        assert_eq!((s.runs(), s.len()), (2, 3));
+        assert_eq!("c00000000000000000000001".parse::<Slots>(), Ok(s));
+        assert!(s.get(95) && !s.get(94));
+    }
+}

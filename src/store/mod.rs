@@ -1,0 +1,1 @@
+//! SQLite: records by source, coverage, runs.
