@@ -3,9 +3,11 @@
 pub mod addr;
 pub mod channel;
 pub mod name;
+pub mod stage;
 pub mod time;
 
 pub use addr::{Addr, Mac, Prefix};
 pub use channel::Channel;
 pub use name::Name;
+pub use stage::Stage;
 pub use time::Timestamp;

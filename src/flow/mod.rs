@@ -1,1 +1,20 @@
-//! Stream heads, QUIC crypto streams, flow table: the only memory between packets.
+//! Stream heads, QUIC crypto streams, flow table: the only memory between
+//! packets.
+//!
+//! An [`Engine`] takes the segments of its shard in packet order and tells a
+//! [`Sink`] what it found: that a flow began, what its messages said, how far
+//! a followed contact got, that a flow ended. Its tables have caps and rules
+//! for what goes first; what they give up is counted.
+
+mod assembly;
+mod dns;
+mod engine;
+mod events;
+mod follow;
+mod quic;
+mod table;
+mod tcp;
+mod udp;
+
+pub use engine::{Engine, Limits};
+pub use events::{At, DnsKind, Endpoints, FrameRef, HttpSeen, Note, Notes, Progress, Seen, Sink, Token};

@@ -80,3 +80,8 @@ impl Message {
         false
     }
 }
+
+/// The next message of a stream with length prefixes.
+pub fn stream_message(_stream: &[u8]) -> super::Probe<&[u8]> {
+    super::Probe::Not
+}

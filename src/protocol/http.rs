@@ -85,3 +85,8 @@ impl BodyCursor {
         None
     }
 }
+
+/// Whether a segment begins like a request.
+pub fn looks_like_request(_bytes: &[u8]) -> bool {
+    false
+}

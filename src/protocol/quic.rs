@@ -83,3 +83,18 @@ impl ClientKeys {
 pub fn crypto_frames(_frames: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     std::iter::empty()
 }
+
+/// CRYPTO data put in order.
+#[derive(Debug, Default)]
+pub struct CryptoStream {}
+
+impl CryptoStream {
+    /// Adds data.
+    pub fn insert(&mut self, _offset: u64, _data: &[u8]) -> Result<(), ()> {
+        Ok(())
+    }
+    /// What is in order from the start.
+    pub fn contiguous(&self) -> &[u8] {
+        &[]
+    }
+}

@@ -69,3 +69,14 @@ pub fn server_first(_stream: &[u8]) -> Probe<ServerFirst> {
 pub fn is_sslv2_hello(_stream: &[u8]) -> bool {
     false
 }
+
+/// What is complete in the beginning of a ClientHello whose rest is lost.
+/// `None` if the bytes are no ClientHello.
+pub fn client_hello_partial(_stream: &[u8]) -> Option<ClientHello<'_>> {
+    None
+}
+
+/// Whether a segment begins like a ClientHello.
+pub fn looks_like_client_hello(_bytes: &[u8]) -> bool {
+    false
+}

@@ -1,5 +1,6 @@
 //! The sighting record, version 1.
 
+pub use crate::base::Stage;
 use crate::base::{Addr, Channel, Mac, Timestamp};
 use crate::catalogue::{Category, Confidence};
 use serde::{Deserialize, Serialize};
@@ -14,35 +15,6 @@ pub const MAX_SERVERS: usize = 16;
 pub const MAX_EVIDENCE: usize = 8;
 /// Most community ids a record lists.
 pub const MAX_COMMUNITY_IDS: usize = 8;
-
-/// How far a contact got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// The name was asked for.
-    Queried,
-    /// An answer to that very question gave an address.
-    Answered,
-    /// A connection was tried.
-    Attempted,
-    /// The server answered with payload.
-    Connected,
-    /// At least 2,048 payload bytes came after the client's first request.
-    Transferred,
-}
-
-impl Stage {
-    /// The word used in output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Stage::Queried => "queried",
-            Stage::Answered => "answered",
-            Stage::Attempted => "attempted",
-            Stage::Connected => "connected",
-            Stage::Transferred => "transferred",
-        }
-    }
-}
 
 /// The client that made the contact, as seen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,0 +1,350 @@
+//! One direction of a TCP stream, put in order as far as somebody waits for it.
+
+use crate::base::Timestamp;
+
+/// Most bytes that one direction may hold back: an unfinished message and
+/// pieces behind a hole.
+pub(super) const MAX_BYTES: usize = 64 << 10;
+/// Most pieces behind a hole.
+const MAX_PIECES: usize = 64;
+/// A segment this far ahead of the stream belongs to another one.
+const MAX_AHEAD: u32 = 1 << 20;
+
+/// What a reader made of the bytes that are in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Took {
+    /// That many bytes are done with; the rest comes again with what follows.
+    Bytes(usize),
+    /// Nothing more is wanted from this direction.
+    Enough,
+}
+
+/// What became of a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// The reader wants no more.
+    pub(super) enough: bool,
+    /// A repeated byte differed from its first copy.
+    pub(super) conflict: bool,
+    /// Bytes are missing and will not come.
+    pub(super) gap: bool,
+    /// The reader wanted more than may be held.
+    pub(super) overflow: bool,
+}
+
+#[derive(Debug)]
+struct Piece {
+    seq: u32,
+    bytes: Vec<u8>,
+}
+
+/// The state of one direction.
+#[derive(Debug, Default)]
+pub(super) struct Assembly {
+    /// Sequence number of the first byte not yet in order.
+    next: u32,
+    /// Bytes in order that the reader has not finished with.
+    buf: Vec<u8>,
+    /// Segments behind a hole, in sequence order, not overlapping.
+    pieces: Vec<Piece>,
+    held: usize,
+    /// When the hole came up.
+    hole_since: Timestamp,
+}
+
+impl Assembly {
+    /// A stream whose first byte has sequence number `next`.
+    pub(super) fn new(next: u32) -> Self {
+        Assembly { next, ..Assembly::default() }
+    }
+
+    /// Bytes held back.
+    pub(super) fn held(&self) -> usize {
+        self.buf.len().saturating_add(self.held)
+    }
+
+    /// Whether bytes wait behind a hole.
+    pub(super) fn has_hole(&self) -> bool {
+        !self.pieces.is_empty()
+    }
+
+    /// When the hole came up.
+    pub(super) fn hole_since(&self) -> Timestamp {
+        self.hole_since
+    }
+
+    /// Takes a segment's payload. `read` is given the bytes in order, each
+    /// time from where it left off.
+    pub(super) fn push(
+        &mut self,
+        seq: u32,
+        payload: &[u8],
+        ts: Timestamp,
+        mut read: impl FnMut(&[u8]) -> Took,
+    ) -> Outcome {
+        let mut out = Outcome::default();
+        let ahead = seq.wrapping_sub(self.next);
+        if ahead == 0 {
+            self.accept(payload, &mut out, &mut read);
+        } else if ahead >= 1 << 31 {
+            let behind = self.next.wrapping_sub(seq) as usize;
+            self.compare(behind, payload, &mut out);
+            match payload.get(behind..) {
+                Some(fresh) if !fresh.is_empty() => self.accept(fresh, &mut out, &mut read),
+                _ => return out,
+            }
+        } else if ahead > MAX_AHEAD {
+            out.gap = true;
+            return out;
+        } else {
+            self.hold(seq, payload, ts, &mut out);
+            return out;
+        }
+        while !out.enough && !out.overflow {
+            let Some(first) = self.pieces.first() else { break };
+            let ahead = first.seq.wrapping_sub(self.next);
+            if ahead != 0 && ahead < 1 << 31 {
+                break;
+            }
+            let piece = self.pieces.remove(0);
+            self.held = self.held.saturating_sub(piece.bytes.len());
+            let behind = self.next.wrapping_sub(piece.seq) as usize;
+            self.compare(behind, &piece.bytes, &mut out);
+            if let Some(fresh) = piece.bytes.get(behind..)
+                && !fresh.is_empty()
+            {
+                self.accept(fresh, &mut out, &mut read);
+            }
+        }
+        out
+    }
+
+    /// Hands over the unfinished message, which nothing will complete.
+    pub(super) fn flush(&mut self, mut read: impl FnMut(&[u8])) {
+        let bytes = std::mem::take(&mut self.buf);
+        if !bytes.is_empty() {
+            read(&bytes);
+        }
+    }
+
+    /// Gives up the hole: forgets the unfinished message and hands on what
+    /// lies behind it, so that `read` may find a new beginning there.
+    pub(super) fn skip_hole(&mut self, mut read: impl FnMut(&[u8]) -> Took) -> Outcome {
+        let mut out = Outcome { gap: true, ..Outcome::default() };
+        self.buf.clear();
+        let Some(first) = self.pieces.first() else { return out };
+        self.next = first.seq;
+        while !out.enough && !out.overflow {
+            match self.pieces.first() {
+                Some(p) if p.seq == self.next => {
+                    let piece = self.pieces.remove(0);
+                    self.held = self.held.saturating_sub(piece.bytes.len());
+                    self.accept(&piece.bytes, &mut out, &mut read);
+                }
+                _ => break,
+            }
+        }
+        out
+    }
+
+    fn accept(&mut self, fresh: &[u8], out: &mut Outcome, read: &mut impl FnMut(&[u8]) -> Took) {
+        self.next = self.next.wrapping_add(fresh.len() as u32);
+        let took = if self.buf.is_empty() {
+            let took = read(fresh);
+            if let Took::Bytes(n) = took
+                && let Some(rest) = fresh.get(n..)
+            {
+                self.buf.extend_from_slice(rest);
+            }
+            took
+        } else {
+            self.buf.extend_from_slice(fresh);
+            let took = read(&self.buf);
+            if let Took::Bytes(n) = took {
+                self.buf.drain(..n.min(self.buf.len()));
+            }
+            took
+        };
+        out.enough = took == Took::Enough;
+        out.overflow = !out.enough && self.held() > MAX_BYTES;
+        if out.enough {
+            self.buf = Vec::new();
+        }
+    }
+
+    /// Compares repeated bytes with those still held.
+    fn compare(&self, behind: usize, payload: &[u8], out: &mut Outcome) {
+        let old = payload.get(..behind).unwrap_or(payload);
+        // `old` ends `behind - old.len()` bytes before `next`, where `buf` ends.
+        let end = self.buf.len().saturating_sub(behind.saturating_sub(old.len()));
+        let start = end.saturating_sub(old.len());
+        let known = self.buf.get(start..end).unwrap_or(&[]);
+        let same = old.get(old.len().saturating_sub(known.len())..).unwrap_or(&[]);
+        out.conflict |= known != same;
+    }
+
+    /// Keeps a segment behind a hole, without the bytes already there.
+    fn hold(&mut self, seq: u32, payload: &[u8], ts: Timestamp, out: &mut Outcome) {
+        if self.pieces.is_empty() {
+            self.hole_since = ts;
+        }
+        let mut start = seq.wrapping_sub(self.next);
+        let mut rest = payload;
+        let mut at = 0;
+        while !rest.is_empty() {
+            let Some(p) = self.pieces.get(at) else { break };
+            let p_start = p.seq.wrapping_sub(self.next);
+            let p_end = p_start.saturating_add(p.bytes.len() as u32);
+            if start >= p_end {
+                at += 1;
+                continue;
+            }
+            if start < p_start {
+                let room = p_start.saturating_sub(start) as usize;
+                let (fresh, tail) = rest.split_at(room.min(rest.len()));
+                let whole = tail.is_empty();
+                if !self.keep(at, start, fresh, out) {
+                    return;
+                }
+                if whole {
+                    return;
+                }
+                rest = tail;
+                start = p_start;
+                at += 1;
+                continue;
+            }
+            let from = start.saturating_sub(p_start) as usize;
+            let n = p.bytes.len().saturating_sub(from).min(rest.len());
+            let (again, tail) = rest.split_at(n);
+            out.conflict |= p.bytes.get(from..from.saturating_add(n)) != Some(again);
+            rest = tail;
+            start = p_end;
+            at += 1;
+        }
+        if !rest.is_empty() {
+            self.keep(at, start, rest, out);
+        }
+    }
+
+    fn keep(&mut self, at: usize, start: u32, fresh: &[u8], out: &mut Outcome) -> bool {
+        if self.pieces.len() >= MAX_PIECES || self.held().saturating_add(fresh.len()) > MAX_BYTES {
+            out.gap = true;
+            return false;
+        }
+        self.held = self.held.saturating_add(fresh.len());
+        self.pieces.insert(at, Piece { seq: self.next.wrapping_add(start), bytes: fresh.to_vec() });
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn run(base: u32, segments: &[(usize, Vec<u8>)]) -> (Vec<u8>, Outcome) {
+        let mut a = Assembly::new(base);
+        let mut got = Vec::new();
+        let mut all = Outcome::default();
+        for (offset, bytes) in segments {
+            let o = a.push(base.wrapping_add(*offset as u32), bytes, Timestamp(0), |b| {
+                got.extend_from_slice(b);
+                Took::Bytes(b.len())
+            });
+            all.conflict |= o.conflict;
+            all.gap |= o.gap;
+            all.overflow |= o.overflow;
+        }
+        (got, all)
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_split_and_repetition_gives_the_same_bytes(
+            data in proptest::collection::vec(any::<u8>(), 1..400),
+            base in any::<u32>(),
+            cuts in proptest::collection::vec((0usize..400, 1usize..80), 0..30),
+            order in any::<u64>(),
+        ) {
+            let mut segments: Vec<(usize, Vec<u8>)> = Vec::new();
+            let mut at = 0;
+            for (i, (_, len)) in cuts.iter().cycle().take(400).enumerate() {
+                if at >= data.len() { break }
+                let end = (at + len).min(data.len());
+                segments.push((at, data[at..end].to_vec()));
+                at = end;
+                if i > 390 { break }
+            }
+            if at < data.len() { segments.push((at, data[at..].to_vec())); }
+            for (start, len) in &cuts {
+                let start = start % data.len();
+                segments.push((start, data[start..(start + len).min(data.len())].to_vec()));
+            }
+            let mut x = order | 1;
+            for i in (1..segments.len()).rev() {
+                x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                segments.swap(i, (x >> 33) as usize % (i + 1));
+            }
+            prop_assume!(segments.len() <= 60);
+            let (got, out) = run(base, &segments);
+            prop_assert_eq!(got, data);
+            prop_assert!(!out.conflict && !out.gap && !out.overflow);
+        }
+
+        #[test]
+        fn never_holds_more_than_its_limit(
+            segments in proptest::collection::vec((0usize..200_000, 1usize..9000), 1..60),
+        ) {
+            let mut a = Assembly::new(7);
+            for (offset, len) in segments {
+                a.push(7u32.wrapping_add(offset as u32), &vec![1; len], Timestamp(0), |_| Took::Bytes(0));
+                prop_assert!(a.held() <= MAX_BYTES + 9000);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_copy_counts_and_a_differing_one_is_flagged() {
+        let (got, out) = run(u32::MAX - 2, &[(4, b"efgh".to_vec()), (4, b"eXgh".to_vec()), (0, b"abcd".to_vec())]);
+        assert_eq!(got, b"abcdefgh");
+        assert!(out.conflict);
+        let mut a = Assembly::new(0);
+        let keep = |_: &[u8]| Took::Bytes(0);
+        assert!(!a.push(0, b"abcd", Timestamp(0), keep).conflict);
+        assert!(!a.push(1, b"bc", Timestamp(0), keep).conflict);
+        assert!(a.push(1, b"bX", Timestamp(0), keep).conflict);
+        assert!(a.push(2, b"cYe", Timestamp(0), keep).conflict);
+    }
+
+    #[test]
+    fn a_hole_can_be_skipped() {
+        let mut a = Assembly::new(100);
+        let mut got = Vec::new();
+        let mut read = |b: &[u8]| {
+            got.extend_from_slice(b);
+            Took::Bytes(b.len())
+        };
+        a.push(110, b"later", Timestamp(5), &mut read);
+        assert!(a.has_hole());
+        assert_eq!(a.hole_since(), Timestamp(5));
+        let out = a.skip_hole(&mut read);
+        assert!(out.gap && !a.has_hole());
+        a.push(115, b"!", Timestamp(6), &mut read);
+        assert_eq!(got, b"later!");
+    }
+
+    #[test]
+    fn the_unfinished_tail_comes_again() {
+        let mut a = Assembly::new(0);
+        let mut calls = Vec::new();
+        for (seq, b) in [(0u32, b"ab".as_slice()), (2, b"c"), (3, b"def")] {
+            a.push(seq, b, Timestamp(0), |b| {
+                calls.push(b.to_vec());
+                Took::Bytes(if b.len() >= 3 { 3 } else { 0 })
+            });
+        }
+        assert_eq!(calls, [b"ab".to_vec(), b"abc".to_vec(), b"def".to_vec()]);
+        assert_eq!(a.held(), 0);
+    }
+}

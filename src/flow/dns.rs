@@ -1,0 +1,87 @@
+//! DNS questions that wait for their answer.
+
+use super::events::{At, DnsKind, Notes, Seen, Sink};
+use crate::base::Timestamp;
+use crate::base::time::SECOND;
+use crate::coverage::{Counter, Ledger};
+use crate::protocol::dns::Message;
+use foldhash::fast::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
+/// An answer that comes later than this answers nothing.
+const PATIENCE: i64 = 30 * SECOND;
+/// Questions remembered in each of two generations.
+const GENERATION: usize = 4096;
+
+/// Remembers questions by a hash of ends, id and name. When a generation is
+/// full the one before it is forgotten; so at least the last 4,096 questions
+/// are known.
+pub(super) struct Dns {
+    message: Message,
+    state: RandomState,
+    young: hashbrown::HashMap<u64, Timestamp, RandomState>,
+    old: hashbrown::HashMap<u64, Timestamp, RandomState>,
+}
+
+impl Dns {
+    pub(super) fn new() -> Self {
+        Dns {
+            message: Message::default(),
+            state: RandomState::default(),
+            young: hashbrown::HashMap::default(),
+            old: hashbrown::HashMap::default(),
+        }
+    }
+
+    /// Reads a message and tells the sink. False if it is no DNS.
+    pub(super) fn message<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger) -> bool {
+        let mut message = std::mem::take(&mut self.message);
+        let is_dns = message.parse(bytes);
+        if is_dns {
+            ledger.count(Counter::DnsMessages);
+            if message.malformed && at.packet.payload_missing == 0 {
+                ledger.count(Counter::DnsMalformed);
+            }
+            let kind = self.kind(&message, at);
+            if kind == DnsKind::Unsolicited {
+                ledger.count(Counter::DnsUnsolicited);
+            }
+            let notes = Notes::NONE.with_if(message.malformed, super::Note::PartialMessage);
+            // The sender of a query is the client, whatever its port.
+            let at = At { from_client: kind == DnsKind::Query, ..*at };
+            sink.seen(&at, &Seen::Dns(&message, kind), notes, &mut None, ledger);
+        } else {
+            ledger.count(Counter::DnsNot);
+        }
+        self.message = message;
+        is_dns
+    }
+
+    fn kind(&mut self, message: &Message, at: &At<'_>) -> DnsKind {
+        let (p, ts) = (at.packet, at.packet.ts);
+        let Some(question) = message.questions.first() else {
+            return if message.response { DnsKind::Unsolicited } else { DnsKind::Query };
+        };
+        let mut h = self.state.build_hasher();
+        let (client, server) =
+            if message.response { ((p.dst, p.dport), (p.src, p.sport)) } else { ((p.src, p.sport), (p.dst, p.dport)) };
+        h.write(&client.0.0);
+        h.write(&server.0.0);
+        h.write_u64(u64::from(client.1) << 48 | u64::from(server.1) << 32 | u64::from(message.id) << 16);
+        h.write_u64(u64::from(at.segment) << 16 | u64::from(question.qtype));
+        h.write(message.name(question.name).as_bytes());
+        let key = h.finish();
+        if !message.response {
+            if self.young.len() >= GENERATION {
+                self.old = std::mem::take(&mut self.young);
+            }
+            self.young.insert(key, ts);
+            return DnsKind::Query;
+        }
+        let asked = self.young.get(&key).or_else(|| self.old.get(&key));
+        match asked {
+            Some(t) if ts.since(*t).abs() <= PATIENCE => DnsKind::Answer,
+            _ => DnsKind::Unsolicited,
+        }
+    }
+}

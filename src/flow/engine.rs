@@ -1,0 +1,232 @@
+//! The state of one shard, and the way of a segment through it.
+
+use super::dns::Dns;
+use super::events::{At, FrameRef, Sink};
+use super::table::{FlowKey, Gone, Table};
+use super::tcp::{self, Context, Tcp};
+use super::udp::{self, Udp};
+use crate::base::time::SECOND;
+use crate::base::{Name, Timestamp};
+use crate::coverage::{Counter, Ledger};
+use crate::packet::tcp_flags::SYN;
+use crate::packet::{Packet, Transport};
+
+/// Caps of one shard's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// TCP flows.
+    pub tcp_flows: usize,
+    /// UDP flows.
+    pub udp_flows: usize,
+    /// Bytes held in unfinished stream heads.
+    pub held_bytes: usize,
+    /// QUIC key derivations in a second of packet time.
+    pub quic_keys: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { tcp_flows: 4096, udp_flows: 2048, held_bytes: 512 << 10, quic_keys: 1000 }
+    }
+}
+
+/// Buffers that one segment at a time uses, and what the shard's streams hold.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) hello: Vec<u8>,
+    pub(super) opened: Vec<u8>,
+    pub(super) name: Name,
+    pub(super) hosts: Vec<Name>,
+    pub(super) held: usize,
+    pub(super) max_held: usize,
+}
+
+/// What QUIC key derivation may cost: so many a second of packet time, and so
+/// many at once.
+#[derive(Debug)]
+pub(super) struct Budget {
+    left: u32,
+    full: u32,
+    at: i64,
+}
+
+impl Budget {
+    fn refill(&mut self, ts: Timestamp) {
+        let second = ts.secs();
+        if second != self.at {
+            self.at = second;
+            self.left = self.full;
+        }
+    }
+
+    pub(super) fn spend(&mut self) -> bool {
+        let had = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        had
+    }
+}
+
+/// Flow state of one shard.
+pub struct Engine<S> {
+    sink: S,
+    tcp: Table<Tcp>,
+    udp: Table<Udp>,
+    dns: Dns,
+    scratch: Scratch,
+    budget: Budget,
+    now: Timestamp,
+}
+
+/// Multicast name resolution, service discovery and NetBIOS: they name hosts
+/// of the LAN, not contacts.
+fn is_local_naming(p: &Packet) -> bool {
+    [p.sport, p.dport].iter().any(|port| matches!(port, 5353 | 5355 | 137 | 1900))
+}
+
+impl<S: Sink> Engine<S> {
+    /// An engine without flows that tells `sink`.
+    pub fn new(sink: S, limits: Limits) -> Self {
+        Engine {
+            sink,
+            tcp: Table::new(limits.tcp_flows),
+            udp: Table::new(limits.udp_flows),
+            dns: Dns::new(),
+            scratch: Scratch { max_held: limits.held_bytes, ..Scratch::default() },
+            budget: Budget { left: limits.quic_keys, full: limits.quic_keys, at: i64::MIN },
+            now: Timestamp(i64::MIN),
+        }
+    }
+
+    /// The sink.
+    pub fn sink(&mut self) -> &mut S {
+        &mut self.sink
+    }
+
+    /// Takes the next segment of the shard.
+    #[inline]
+    pub fn segment(
+        &mut self,
+        packet: &Packet,
+        payload: &[u8],
+        frame: FrameRef<'_>,
+        segment: u32,
+        ledger: &mut Ledger,
+    ) {
+        self.tick(packet.ts);
+        match packet.transport {
+            Transport::Tcp => {
+                ledger.count(Counter::TcpSegments);
+                self.tcp_segment(packet, payload, frame, segment, ledger);
+            }
+            Transport::Udp => {
+                ledger.count(Counter::UdpDatagrams);
+                self.udp_datagram(packet, payload, frame, segment, ledger);
+            }
+        }
+        if packet.payload_missing > 0 {
+            ledger.count(Counter::PayloadCut);
+        }
+    }
+
+    /// The shard's clock follows packet time, but one packet from the future
+    /// moves it by a minute at most, so that it cannot expire everything.
+    fn tick(&mut self, ts: Timestamp) {
+        if ts > self.now {
+            self.now = if self.now.0 == i64::MIN { ts } else { ts.min(self.now.plus(60 * SECOND)) };
+        }
+    }
+
+    fn tcp_segment(&mut self, p: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
+        let (key, from_low) = FlowKey::of(p, segment);
+        let Engine { sink, tcp, dns, scratch, .. } = self;
+        let mut at = At { packet: p, payload, frame, segment, from_client: true };
+        if let Some(flow) = tcp.find(&key) {
+            at.from_client = flow.is_client(from_low);
+            if flow.is_reuse(&at) {
+                at.from_client = true;
+                let old = std::mem::replace(flow, Tcp::new(&at, from_low));
+                old.close(sink, ledger, scratch);
+                ledger.count(Counter::Flows);
+                sink.present(&at, ledger);
+                if let Some(token) = sink.opened(&at, ledger) {
+                    flow.follow_from_start(token);
+                }
+            }
+            flow.segment(&at, &mut Context { sink, ledger, scratch, dns });
+            return;
+        }
+        // Acknowledgements and ends of flows that are not known tell nothing.
+        if p.flags & SYN == 0 && payload.is_empty() {
+            return;
+        }
+        at.from_client = tcp::sender_is_client(&at);
+        ledger.count(Counter::Flows);
+        if p.flags & SYN == 0 {
+            ledger.count(Counter::FlowsMidStream);
+        }
+        let mut flow = Tcp::new(&at, from_low);
+        sink.present(&at, ledger);
+        if let Some(token) = sink.opened(&at, ledger) {
+            flow.follow_from_start(token);
+        }
+        flow.segment(&at, &mut Context { sink, ledger, scratch, dns });
+        tcp.insert(key, flow, self.now, |old, why| {
+            if why == Gone::Full {
+                ledger.count(Counter::FlowsEvicted);
+            }
+            old.close(sink, ledger, scratch);
+        });
+    }
+
+    fn udp_datagram(&mut self, p: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
+        let Engine { sink, udp, dns, scratch, budget, .. } = self;
+        let mut at = At { packet: p, payload, frame, segment, from_client: true };
+        if p.sport == 53 || p.dport == 53 {
+            at.from_client = p.dport == 53;
+            sink.present(&at, ledger);
+            dns.message(payload, &at, sink, ledger);
+            return;
+        }
+        if is_local_naming(p) {
+            return;
+        }
+        budget.refill(p.ts);
+        let (key, from_low) = FlowKey::of(p, segment);
+        if let Some(flow) = udp.find(&key) {
+            at.from_client = flow.is_client(from_low);
+            flow.datagram(&at, sink, ledger, budget, scratch);
+            return;
+        }
+        at.from_client = udp::sender_is_client(&at);
+        ledger.count(Counter::Flows);
+        let mut flow = Udp::new(&at, from_low);
+        sink.present(&at, ledger);
+        if let Some(token) = sink.opened(&at, ledger) {
+            flow.follow_from_start(token);
+        }
+        flow.datagram(&at, sink, ledger, budget, scratch);
+        udp.insert(key, flow, self.now, |old, why| {
+            if why == Gone::Full {
+                ledger.count(Counter::FlowsEvicted);
+            }
+            old.close(sink, ledger);
+        });
+    }
+
+    /// Forgets what has been idle too long at `now`; a live sensor calls it
+    /// when traffic pauses.
+    pub fn expire(&mut self, now: Timestamp, ledger: &mut Ledger) {
+        self.now = self.now.max(now);
+        let Engine { sink, tcp, udp, scratch, .. } = self;
+        tcp.expire(self.now, |flow| flow.close(sink, ledger, scratch));
+        udp.expire(self.now, |flow| flow.close(sink, ledger));
+    }
+
+    /// Ends every flow, and hands back the sink.
+    pub fn finish(mut self, ledger: &mut Ledger) -> S {
+        let Engine { sink, tcp, udp, scratch, .. } = &mut self;
+        tcp.drain(|flow| flow.close(sink, ledger, scratch));
+        udp.drain(|flow| flow.close(sink, ledger));
+        self.sink
+    }
+}

@@ -1,0 +1,256 @@
+//! What the flow layer tells its sink.
+
+use crate::base::{Addr, Name, Stage};
+use crate::coverage::Ledger;
+use crate::packet::{Packet, Transport};
+use crate::protocol::dns::Message;
+
+/// Where a frame lies, for evidence.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameRef<'a> {
+    /// The frame as captured.
+    pub bytes: &'a [u8],
+    /// Its number in the source, from 1.
+    pub number: u64,
+    /// Offset of its record in the source's decompressed content; 0 for live
+    /// capture.
+    pub offset: u64,
+    /// Number of the source in this run.
+    pub source: u32,
+    /// Interface of the source.
+    pub interface: u16,
+}
+
+/// The two ends of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Endpoints {
+    /// Who began it.
+    pub client: Addr,
+    /// The client's port.
+    pub cport: u16,
+    /// The other end.
+    pub server: Addr,
+    /// The server's port.
+    pub sport: u16,
+    /// TCP or UDP.
+    pub transport: Transport,
+}
+
+/// One segment on its way through the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct At<'a> {
+    /// The decoded segment.
+    pub packet: &'a Packet,
+    /// Its payload at hand.
+    pub payload: &'a [u8],
+    /// The frame it came in.
+    pub frame: FrameRef<'a>,
+    /// Encapsulation context that keeps equal addresses apart.
+    pub segment: u32,
+    /// Whether the client sent it.
+    pub from_client: bool,
+}
+
+impl At<'_> {
+    /// The ends of its flow.
+    pub fn endpoints(&self) -> Endpoints {
+        let p = self.packet;
+        let (client, cport, server, sport) =
+            if self.from_client { (p.src, p.sport, p.dst, p.dport) } else { (p.dst, p.dport, p.src, p.sport) };
+        Endpoints { client, cport, server, sport, transport: p.transport }
+    }
+}
+
+macro_rules! notes {
+    ($($(#[doc = $doc:literal])+ $name:ident => $word:literal,)+) => {
+        /// A circumstance worth recording beside an observation.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Note { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Note {
+            /// Every note.
+            pub const ALL: &'static [Note] = &[$(Note::$name,)+];
+            /// The word used in output.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Note::$name => $word,)+ }
+            }
+        }
+    };
+}
+
+notes! {
+    /// Several hosts were named; which one receivers use differs.
+    Ambiguous => "ambiguous",
+    /// The record continues a contact of the day before.
+    Continued => "continued",
+    /// The real server name is encrypted; the name is the public one.
+    Ech => "ech_concealed",
+    /// Repeated stream bytes differed; the first copy counts.
+    Conflict => "conflict",
+    /// Stream bytes are missing before it.
+    Gap => "gap",
+    /// The answer gave no address.
+    NoAddress => "no_address",
+    /// The answer said that the name does not exist.
+    NxDomain => "nxdomain",
+    /// The flow's start was not seen.
+    MidStream => "mid_stream",
+    /// Only one direction was seen.
+    OneSided => "one_sided",
+    /// The message around the name was cut or malformed.
+    PartialMessage => "partial_message",
+    /// The proxy refused to connect.
+    ProxyRefused => "proxy_refused",
+    /// Asked of a public resolver although a local one is in use.
+    PublicDns => "public_dns",
+    /// The server refused the connection.
+    Refused => "refused",
+    /// The connection was reset before the server answered.
+    Reset => "reset",
+    /// The resolver could not or would not answer.
+    ServFail => "servfail",
+    /// The server answered the handshake with an alert.
+    TlsAlert => "tls_alert",
+    /// An answer whose question was not seen.
+    Unsolicited => "unsolicited",
+    /// The contact went through an explicit proxy.
+    ViaProxy => "via_proxy",
+}
+
+/// A set of [`Note`]s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Notes(u32);
+
+impl Notes {
+    /// None.
+    pub const NONE: Notes = Notes(0);
+
+    /// With one more.
+    #[must_use]
+    pub fn with(self, note: Note) -> Notes {
+        Notes(self.0 | 1 << note as u32)
+    }
+
+    /// With one more if it applies.
+    #[must_use]
+    pub fn with_if(self, applies: bool, note: Note) -> Notes {
+        if applies { self.with(note) } else { self }
+    }
+
+    /// Of both.
+    #[must_use]
+    pub fn union(self, other: Notes) -> Notes {
+        Notes(self.0 | other.0)
+    }
+
+    /// Whether a note is in it.
+    pub fn has(self, note: Note) -> bool {
+        self.0 >> (note as u32) & 1 == 1
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The words, in the order of [`Note::ALL`].
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
+        Note::ALL.iter().filter(move |n| self.has(**n)).map(|n| n.as_str())
+    }
+}
+
+/// How a DNS message relates to what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DnsKind {
+    /// A query.
+    Query,
+    /// A response to that very question: same ends reversed, same id, same
+    /// name, within 30 seconds.
+    Answer,
+    /// A response that nobody was seen to ask for.
+    Unsolicited,
+}
+
+/// An HTTP request.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpSeen<'a> {
+    /// Hosts: of an absolute-form target, else of the Host fields. More than
+    /// one is ambiguous.
+    pub hosts: &'a [Name],
+    /// Target of CONNECT.
+    pub connect: Option<&'a Name>,
+    /// Whether the target is in absolute form, as proxies get it.
+    pub absolute: bool,
+    /// Path and query.
+    pub path: &'a [u8],
+    /// User-Agent.
+    pub user_agent: Option<&'a [u8]>,
+}
+
+/// What a message of a flow said.
+#[derive(Clone, Copy, Debug)]
+pub enum Seen<'a> {
+    /// A DNS message.
+    Dns(&'a Message, DnsKind),
+    /// A TLS ClientHello over TCP, with its server name if it has one.
+    Tls {
+        /// Server name.
+        name: Option<&'a Name>,
+        /// Encrypted Client Hello was offered.
+        ech: bool,
+    },
+    /// A TLS ClientHello inside QUIC Initial packets.
+    Quic {
+        /// Server name.
+        name: Option<&'a Name>,
+        /// Encrypted Client Hello was offered.
+        ech: bool,
+    },
+    /// An HTTP request.
+    Http(HttpSeen<'a>),
+    /// The first payload of a flow, which is none of the above.
+    Unrecognised,
+}
+
+/// The sink's number for a contact that it follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token(pub u32);
+
+/// What a segment changed about a followed contact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// The stage it rose to.
+    pub stage: Option<Stage>,
+    /// New payload bytes towards the server.
+    pub to_server: u64,
+    /// New payload bytes from the server.
+    pub from_server: u64,
+    /// What is to be noted.
+    pub notes: Notes,
+}
+
+impl Progress {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Progress::default()
+    }
+}
+
+/// Takes what the flow layer finds.
+pub trait Sink {
+    /// A flow began with this segment. A token asks to follow it from here.
+    fn opened(&mut self, at: &At<'_>, ledger: &mut Ledger) -> Option<Token>;
+
+    /// The ends of a flow were seen in a new quarter hour.
+    fn present(&mut self, at: &At<'_>, ledger: &mut Ledger);
+
+    /// A message was read to its end. `follow` holds the flow's token; setting
+    /// it asks to follow the flow from here.
+    fn seen(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, follow: &mut Option<Token>, ledger: &mut Ledger);
+
+    /// A followed contact moved on.
+    fn progress(&mut self, at: &At<'_>, token: Token, progress: &Progress, ledger: &mut Ledger);
+
+    /// A followed flow ended or was forgotten.
+    fn closed(&mut self, token: Token, ledger: &mut Ledger);
+}

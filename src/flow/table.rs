@@ -1,0 +1,281 @@
+//! A flow table with a cap: find by 5-tuple and segment, forget what is idle.
+
+use crate::base::{Addr, Timestamp};
+use crate::packet::{Packet, Transport};
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+/// Both directions of a conversation give the same key: the lesser end first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FlowKey {
+    low: Addr,
+    high: Addr,
+    low_port: u16,
+    high_port: u16,
+    segment: u32,
+    transport: Transport,
+}
+
+impl FlowKey {
+    /// The key of a packet, and whether the sender is its lesser end.
+    #[inline]
+    pub(super) fn of(p: &Packet, segment: u32) -> (FlowKey, bool) {
+        let from_low = (p.src, p.sport) <= (p.dst, p.dport);
+        let (low, low_port, high, high_port) =
+            if from_low { (p.src, p.sport, p.dst, p.dport) } else { (p.dst, p.dport, p.src, p.sport) };
+        (FlowKey { low, high, low_port, high_port, segment, transport: p.transport }, from_low)
+    }
+
+    #[inline]
+    fn hash(&self, state: &RandomState) -> u64 {
+        let ports = u64::from(self.low_port) << 16 | u64::from(self.high_port);
+        let context = u64::from(self.segment) << 8 | self.transport as u64;
+        state.hash_one((self.low.bits(), self.high.bits(), ports << 32 ^ context))
+    }
+}
+
+/// What the table needs to know of an entry.
+pub(super) trait Entry {
+    /// When its last segment came.
+    fn last(&self) -> Timestamp;
+    /// How long it may stay idle, in nanoseconds.
+    fn patience(&self) -> i64;
+}
+
+struct Slot<T> {
+    key: FlowKey,
+    hash: u64,
+    entry: T,
+}
+
+/// Entries by [`FlowKey`]. When an entry comes, a hand moves over two old ones
+/// and forgets those that were idle too long; when the table is full, the
+/// longest idle of the next [`Table::SCAN`] goes.
+pub(super) struct Table<T> {
+    index: HashTable<u32>,
+    slots: Vec<Option<Slot<T>>>,
+    free: Vec<u32>,
+    hand: usize,
+    cap: usize,
+    state: RandomState,
+}
+
+impl<T: Entry> Table<T> {
+    const SCAN: usize = 16;
+
+    pub(super) fn new(cap: usize) -> Self {
+        Table {
+            index: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            hand: 0,
+            cap: cap.max(1),
+            state: RandomState::default(),
+        }
+    }
+
+    /// Number of entries.
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The entry of a key.
+    #[inline]
+    pub(super) fn find(&mut self, key: &FlowKey) -> Option<&mut T> {
+        let hash = key.hash(&self.state);
+        let slots = &self.slots;
+        let at = *self.index.find(hash, |&i| {
+            slots.get(i as usize).and_then(Option::as_ref).is_some_and(|s| s.key == *key)
+        })?;
+        self.slots.get_mut(at as usize)?.as_mut().map(|s| &mut s.entry)
+    }
+
+    /// Adds an entry that is not there yet. What has to go for it is handed to
+    /// `gone` with the reason.
+    pub(super) fn insert(&mut self, key: FlowKey, entry: T, now: Timestamp, mut gone: impl FnMut(T, Gone)) {
+        for _ in 0..2 {
+            if let Some(old) = self.step(now) {
+                gone(old, Gone::Idle);
+            }
+        }
+        if self.len() >= self.cap
+            && let Some(old) = self.evict()
+        {
+            gone(old, Gone::Full);
+        }
+        let hash = key.hash(&self.state);
+        let slot = Some(Slot { key, hash, entry });
+        let at = match self.free.pop() {
+            Some(at) => {
+                if let Some(place) = self.slots.get_mut(at as usize) {
+                    *place = slot;
+                }
+                at
+            }
+            None => {
+                self.slots.push(slot);
+                u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(u32::MAX)
+            }
+        };
+        let slots = &self.slots;
+        self.index.insert_unique(hash, at, |&i| slots.get(i as usize).and_then(Option::as_ref).map_or(0, |s| s.hash));
+    }
+
+    /// Moves the hand by one; returns what it found idle too long.
+    fn step(&mut self, now: Timestamp) -> Option<T> {
+        self.hand = if self.hand.saturating_add(1) < self.slots.len() { self.hand.saturating_add(1) } else { 0 };
+        let e = &self.slots.get(self.hand)?.as_ref()?.entry;
+        if now.since(e.last()) > e.patience() { self.take(self.hand) } else { None }
+    }
+
+    fn evict(&mut self) -> Option<T> {
+        let n = self.slots.len();
+        let mut oldest: Option<(Timestamp, usize)> = None;
+        let mut at = self.hand;
+        // Free slots are rare when the table is full; look at them all rather
+        // than give up.
+        let mut seen = 0;
+        for _ in 0..n {
+            at = if at.saturating_add(1) < n { at.saturating_add(1) } else { 0 };
+            if let Some(s) = self.slots.get(at).and_then(Option::as_ref) {
+                if oldest.is_none_or(|(t, _)| s.entry.last() < t) {
+                    oldest = Some((s.entry.last(), at));
+                }
+                seen += 1;
+                if seen >= Self::SCAN {
+                    break;
+                }
+            }
+        }
+        self.hand = at;
+        oldest.and_then(|(_, at)| self.take(at))
+    }
+
+    fn take(&mut self, at: usize) -> Option<T> {
+        let slot = self.slots.get_mut(at)?.take()?;
+        let index = u32::try_from(at).ok()?;
+        if let Ok(found) = self.index.find_entry(slot.hash, |&i| i == index) {
+            found.remove();
+        }
+        self.free.push(index);
+        Some(slot.entry)
+    }
+
+    /// Forgets every entry that was idle too long.
+    pub(super) fn expire(&mut self, now: Timestamp, mut gone: impl FnMut(T)) {
+        for at in 0..self.slots.len() {
+            let idle = self
+                .slots
+                .get(at)
+                .and_then(Option::as_ref)
+                .is_some_and(|s| now.since(s.entry.last()) > s.entry.patience());
+            if idle && let Some(old) = self.take(at) {
+                gone(old);
+            }
+        }
+    }
+
+    /// Takes every entry out, in the order of their slots.
+    pub(super) fn drain(&mut self, mut gone: impl FnMut(T)) {
+        self.index.clear();
+        self.free.clear();
+        self.hand = 0;
+        for slot in self.slots.drain(..).flatten() {
+            gone(slot.entry);
+        }
+    }
+}
+
+/// Why an entry had to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gone {
+    /// Idle longer than its patience.
+    Idle,
+    /// The table was full.
+    Full,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::EncapId;
+
+    struct E(i64, u16);
+    impl Entry for E {
+        fn last(&self) -> Timestamp {
+            Timestamp(self.0)
+        }
+        fn patience(&self) -> i64 {
+            100
+        }
+    }
+
+    pub(crate) fn packet(sport: u16, dport: u16) -> Packet {
+        Packet {
+            ts: Timestamp(0),
+            src: Addr::v4([10, 0, 0, 1]),
+            dst: Addr::v4([10, 0, 0, 2]),
+            sport,
+            dport,
+            transport: Transport::Tcp,
+            flags: 0,
+            ttl: 64,
+            seq: 0,
+            ack: 0,
+            payload_offset: 0,
+            payload_len: 0,
+            payload_missing: 0,
+            encap: EncapId(0),
+            src_mac: None,
+            dst_mac: None,
+            in_arena: false,
+        }
+    }
+
+    fn key(port: u16) -> FlowKey {
+        FlowKey::of(&packet(port, 80), 0).0
+    }
+
+    #[test]
+    fn both_directions_give_one_key() {
+        let a = packet(5000, 80);
+        let b = Packet { src: a.dst, dst: a.src, sport: 80, dport: 5000, ..a };
+        let ((ka, la), (kb, lb)) = (FlowKey::of(&a, 3), FlowKey::of(&b, 3));
+        assert_eq!(ka, kb);
+        assert!(la && !lb);
+        assert_ne!(ka, FlowKey::of(&a, 4).0);
+    }
+
+    #[test]
+    fn holds_no_more_than_its_cap_and_drops_the_longest_idle_of_a_sample() {
+        let mut t = Table::new(10);
+        let mut gone = Vec::new();
+        for i in 0..30u16 {
+            t.insert(key(i), E(i64::from(i), i), Timestamp(i64::from(i)), |e, why| gone.push((e.1, why)));
+        }
+        assert_eq!(t.len(), 10);
+        assert_eq!(gone.len(), 20);
+        assert!(gone.iter().all(|(_, w)| *w == Gone::Full));
+        assert_eq!(gone.iter().map(|(i, _)| *i).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
+        for i in 20..30 {
+            assert!(t.find(&key(i)).is_some_and(|e| e.1 == i));
+        }
+        assert!(t.find(&key(3)).is_none());
+    }
+
+    #[test]
+    fn idle_entries_go_as_new_ones_come() {
+        let mut t = Table::new(1000);
+        let mut idle = 0;
+        for i in 0..100u16 {
+            t.insert(key(i), E(0, i), Timestamp(0), |_, _| {});
+        }
+        for i in 100..200u16 {
+            t.insert(key(i), E(1000, i), Timestamp(1000), |_, why| idle += i32::from(why == Gone::Idle));
+        }
+        assert!(idle >= 99, "{idle}");
+        t.expire(Timestamp(5000), |_| idle += 1);
+        assert_eq!((t.len(), idle), (0, 200));
+    }
+}

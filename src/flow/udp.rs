@@ -1,0 +1,224 @@
+//! One UDP flow: QUIC, or just a contact.
+
+use super::engine::{Budget, Scratch};
+use super::events::{At, Note, Notes, Progress, Seen, Sink, Token};
+use super::quic::{Head, Outcome};
+use super::table::Entry;
+use crate::base::time::SECOND;
+use crate::base::{Stage, Timestamp};
+use crate::coverage::{Counter, Ledger};
+use crate::protocol::quic::{self, Kind};
+
+/// Short-header bytes from a QUIC server that make a transfer.
+const TRANSFER: u64 = 8 << 10;
+
+/// Whether the flow still may show a QUIC ClientHello.
+enum Quic {
+    /// No long header was seen yet.
+    Untried,
+    /// Its Initial packets are being read.
+    Open(Box<Head>),
+    /// It is QUIC, and the ClientHello was read.
+    Done,
+    /// It is something else.
+    Not,
+}
+
+/// The progress of one followed UDP contact.
+struct Follow {
+    token: Token,
+    stage: Stage,
+    short_bytes: u64,
+}
+
+/// The state of a flow.
+pub(super) struct Udp {
+    last: Timestamp,
+    quarter: i64,
+    client_low: bool,
+    client_spoke: bool,
+    quic: Quic,
+    follow: Option<Box<Follow>>,
+}
+
+impl Entry for Udp {
+    fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    fn patience(&self) -> i64 {
+        if self.client_spoke && matches!(self.quic, Quic::Done) { 120 * SECOND } else { 60 * SECOND }
+    }
+}
+
+/// Whether the sender of a flow's first datagram is the client: unless it
+/// sends from a well-known port to one that is not.
+pub(super) fn sender_is_client(at: &At<'_>) -> bool {
+    let p = at.packet;
+    !(p.sport < 1024 && p.dport >= 1024)
+}
+
+impl Udp {
+    pub(super) fn new(at: &At<'_>, sender_is_low: bool) -> Self {
+        Udp {
+            last: at.packet.ts,
+            quarter: at.packet.ts.quarter(),
+            client_low: sender_is_low == at.from_client,
+            client_spoke: false,
+            quic: Quic::Untried,
+            follow: None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_client(&self, sender_is_low: bool) -> bool {
+        self.client_low == sender_is_low
+    }
+
+    pub(super) fn follow_from_start(&mut self, token: Token) {
+        self.follow = Some(Box::new(Follow { token, stage: Stage::Attempted, short_bytes: 0 }));
+    }
+
+    /// Takes a datagram.
+    pub(super) fn datagram<S: Sink>(
+        &mut self,
+        at: &At<'_>,
+        sink: &mut S,
+        ledger: &mut Ledger,
+        budget: &mut Budget,
+        scratch: &mut Scratch,
+    ) {
+        let p = at.packet;
+        if p.ts > self.last {
+            self.last = p.ts;
+        }
+        if p.ts.quarter() != self.quarter {
+            self.quarter = p.ts.quarter();
+            sink.present(at, ledger);
+        }
+        self.look(at, sink, ledger, budget, scratch);
+        if self.follow.is_some() {
+            self.advance(at, sink, ledger);
+        }
+        if at.from_client && !at.payload.is_empty() {
+            self.client_spoke = true;
+        }
+    }
+
+    fn look<S: Sink>(
+        &mut self,
+        at: &At<'_>,
+        sink: &mut S,
+        ledger: &mut Ledger,
+        budget: &mut Budget,
+        scratch: &mut Scratch,
+    ) {
+        let outcome = match &mut self.quic {
+            Quic::Done | Quic::Not => return,
+            Quic::Untried => {
+                // Long header with the fixed bit (RFC 9000 section 17.2).
+                if !at.payload.first().is_some_and(|b| b & 0xc0 == 0xc0) {
+                    if at.from_client {
+                        self.quic = Quic::Not;
+                        self.tell(at, &Seen::Unrecognised, Notes::NONE, sink, ledger);
+                    }
+                    return;
+                }
+                let mut head = Box::new(Head::default());
+                let outcome = head.datagram(at.payload, budget, scratch, ledger);
+                if head.opened() && !at.from_client {
+                    self.client_low = !self.client_low; // only a client's Initial opens
+                }
+                self.quic = Quic::Open(head);
+                outcome
+            }
+            Quic::Open(head) => {
+                if head.opened() && !at.from_client {
+                    return;
+                }
+                let outcome = head.datagram(at.payload, budget, scratch, ledger);
+                if head.opened() && !at.from_client {
+                    self.client_low = !self.client_low;
+                }
+                outcome
+            }
+        };
+        match outcome {
+            Outcome::Nothing => {}
+            Outcome::Never => {
+                self.quic = Quic::Not;
+                self.tell(at, &Seen::Unrecognised, Notes::NONE, sink, ledger);
+            }
+            Outcome::Hello { named, ech } => {
+                self.quic = Quic::Done;
+                ledger.count(Counter::TlsHellos);
+                if !named {
+                    ledger.count(Counter::TlsNoName);
+                }
+                if ech {
+                    ledger.count(Counter::EchOffered);
+                }
+                let at = At { from_client: true, ..*at };
+                let name = std::mem::take(&mut scratch.name);
+                self.tell(&at, &Seen::Quic { name: named.then_some(&name), ech }, Notes::NONE, sink, ledger);
+                scratch.name = name;
+            }
+        }
+    }
+
+    fn tell<S: Sink>(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, sink: &mut S, ledger: &mut Ledger) {
+        let mut token = self.follow.as_ref().map(|f| f.token);
+        sink.seen(at, seen, notes, &mut token, ledger);
+        match (token, &mut self.follow) {
+            (Some(t), Some(f)) => f.token = t,
+            (Some(t), None) => self.follow_from_start(t),
+            (None, f) => *f = None,
+        }
+    }
+
+    fn advance<S: Sink>(&mut self, at: &At<'_>, sink: &mut S, ledger: &mut Ledger) {
+        let Some(f) = self.follow.as_mut() else { return };
+        let mut progress = Progress::default();
+        let size = u64::from(at.packet.payload_len).saturating_add(u64::from(at.packet.payload_missing));
+        if at.from_client {
+            progress.to_server = size;
+        } else {
+            progress.from_server = size;
+            let stage = match self.quic {
+                Quic::Done | Quic::Open(_) => match quic::long_packet(at.payload) {
+                    Ok((long, _)) if matches!(long.kind, Kind::Initial | Kind::Handshake) => Stage::Connected,
+                    Err(quic::Stop::End) if at.payload.first().is_some_and(|b| b & 0x80 == 0) => {
+                        f.short_bytes = f.short_bytes.saturating_add(size);
+                        if f.short_bytes > TRANSFER { Stage::Transferred } else { f.stage }
+                    }
+                    _ => f.stage,
+                },
+                Quic::Not | Quic::Untried if self.client_spoke && size > 0 => Stage::Connected,
+                Quic::Not | Quic::Untried => f.stage,
+            };
+            if stage > f.stage {
+                progress.notes = progress.notes.with_if(
+                    stage == Stage::Transferred && f.stage < Stage::Connected,
+                    Note::MidStream,
+                );
+                f.stage = stage;
+                progress.stage = Some(stage);
+            }
+        }
+        if !progress.is_empty() {
+            sink.progress(at, f.token, &progress, ledger);
+        }
+    }
+
+    /// The flow ended or is forgotten.
+    pub(super) fn close<S: Sink>(self, sink: &mut S, ledger: &mut Ledger) {
+        if let Quic::Open(head) = &self.quic
+            && head.opened()
+        {
+            ledger.count(Counter::QuicHellosIncomplete);
+        }
+        if let Some(f) = self.follow {
+            sink.closed(f.token, ledger);
+        }
+    }
+}
