@@ -40,6 +40,20 @@ impl Name {
         }
     }
 
+    /// Text that is no host name, such as a path, with every byte that is not
+    /// printable ASCII and every backslash written `\\xNN`; case is kept.
+    pub fn escape(raw: &[u8]) -> String {
+        use std::fmt::Write;
+        raw.iter().fold(String::with_capacity(raw.len()), |mut s, &b| {
+            if matches!(b, 0x20..=0x7e) && b != b'\\' {
+                s.push(char::from(b));
+            } else {
+                let _ = write!(s, "\\x{b:02x}");
+            }
+            s
+        })
+    }
+
     /// Empties the name and keeps its buffer.
     pub fn clear(&mut self) {
         self.text.clear();

@@ -137,6 +137,12 @@ impl Notes {
         if applies { self.with(note) } else { self }
     }
 
+    /// Without one.
+    #[must_use]
+    pub fn without(self, note: Note) -> Notes {
+        Notes(self.0 & !(1 << note as u32))
+    }
+
     /// Of both.
     #[must_use]
     pub fn union(self, other: Notes) -> Notes {

@@ -1,5 +1,21 @@
 //! Observations to sightings.
+//!
+//! An [`Observer`] is the sink of one shard's flow engine: it matches what was
+//! seen against the catalogue and folds the observations into one [`Draft`]
+//! for each source, host, indicator and UTC day. Drafts become [`Record`]s
+//! when the source's id is known.
 
+mod answers;
+mod community;
+mod contact;
+pub mod draft;
+pub mod home;
+mod observer;
 pub mod record;
+pub mod select;
+pub mod unlisted;
 
+pub use draft::{Draft, DraftKey, Frame, HostKey, Names};
+pub use home::HomeNets;
+pub use observer::{Canary, Observed, Observer, Settings};
 pub use record::{Evidence, Host, Record, Server, Stage};

@@ -1,0 +1,96 @@
+//! Addresses that answers tied to catalogue names, per client.
+
+use crate::base::time::SECOND;
+use crate::base::{Addr, Timestamp};
+use crate::catalogue::IndicatorRef;
+use std::collections::VecDeque;
+
+/// Entries of one shard. The oldest goes when it is full.
+const CAP: usize = 4096;
+/// A client that was just told an address may use it although its lifetime is
+/// zero.
+const LEAST_LIFETIME: i64 = 10 * SECOND;
+
+/// What an answer said of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// Indicator of the name.
+    pub(super) indicator: IndicatorRef,
+    /// The name.
+    pub(super) name: Box<str>,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+type Key = (u32, Addr, Addr);
+
+/// The table, by segment, client and address.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    map: hashbrown::HashMap<Key, Answer, foldhash::fast::RandomState>,
+    order: VecDeque<Key>,
+}
+
+impl Answers {
+    /// Remembers an answer for its lifetime. True if another had to go.
+    pub(super) fn insert(
+        &mut self,
+        key: Key,
+        indicator: IndicatorRef,
+        name: &str,
+        ts: Timestamp,
+        ttl: u32,
+    ) -> bool {
+        let lifetime = i64::from(ttl).saturating_mul(SECOND).max(LEAST_LIFETIME);
+        let answer = Answer { indicator, name: name.into(), from: ts, until: ts.plus(lifetime) };
+        if self.map.insert(key, answer).is_some() {
+            return false;
+        }
+        self.order.push_back(key);
+        if self.order.len() > CAP
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.map.remove(&oldest);
+            return true;
+        }
+        false
+    }
+
+    /// The answer that gave this client this address, if it still holds.
+    pub(super) fn get(&self, key: &Key, ts: Timestamp) -> Option<&Answer> {
+        if self.map.is_empty() {
+            return None;
+        }
+        self.map.get(key).filter(|a| ts >= a.from && ts <= a.until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_holds_for_its_lifetime_and_its_client() {
+        let mut t = Answers::default();
+        let (c, s) = ("10.0.0.1".parse().unwrap(), "198.51.100.1".parse().unwrap());
+        let at = |secs| Timestamp::from_parts(secs, 0);
+        t.insert((0, c, s), IndicatorRef(3), "x", at(100), 60);
+        assert!(t.get(&(0, c, s), at(160)).is_some());
+        assert!(t.get(&(0, c, s), at(161)).is_none());
+        assert!(t.get(&(0, c, s), at(99)).is_none());
+        assert!(t.get(&(1, c, s), at(120)).is_none());
+        assert!(t.get(&(0, s, c), at(120)).is_none());
+        t.insert((0, c, s), IndicatorRef(3), "x", at(200), 0);
+        assert!(t.get(&(0, c, s), at(205)).is_some());
+    }
+
+    #[test]
+    fn the_oldest_goes_when_it_is_full() {
+        let mut t = Answers::default();
+        let client = Addr::v4([10, 0, 0, 1]);
+        let key = |i: usize| (0, client, Addr::v4([198, 51, (i >> 8) as u8, i as u8]));
+        let dropped = (0..CAP + 10).filter(|i| t.insert(key(*i), IndicatorRef(0), "n", Timestamp(0), 60)).count();
+        assert_eq!((dropped, t.map.len(), t.order.len()), (10, CAP, CAP));
+        assert!(t.get(&key(9), Timestamp(1)).is_none() && t.get(&key(10), Timestamp(1)).is_some());
+    }
+}

@@ -1,0 +1,74 @@
+//! Names that look like the vendor's and are in no list: gaps of the catalogue
+//! and new look-alikes show there.
+
+use std::collections::BTreeMap;
+
+/// Most names listed.
+pub const CAP: usize = 1000;
+/// What makes a name worth listing.
+const NEEDLE: &[u8] = b"kaspersk";
+
+/// Counted names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unlisted {
+    names: BTreeMap<Box<str>, (u64, bool)>,
+    more: u64,
+}
+
+impl Unlisted {
+    /// Counts a name if it contains `kaspersk`. `residual`: it matched a whole
+    /// domain of unknown purpose, otherwise nothing.
+    #[inline]
+    pub fn note(&mut self, name: &str, residual: bool) {
+        if memchr::memmem::find(name.as_bytes(), NEEDLE).is_some() {
+            self.add(name, residual, 1);
+        }
+    }
+
+    fn add(&mut self, name: &str, residual: bool, n: u64) {
+        if let Some((count, _)) = self.names.get_mut(name) {
+            *count = count.saturating_add(n);
+        } else if self.names.len() < CAP {
+            self.names.insert(name.into(), (n, residual));
+        } else {
+            self.more = self.more.saturating_add(n);
+        }
+    }
+
+    /// Adds another count.
+    pub fn merge(&mut self, other: &Unlisted) {
+        for (name, (n, residual)) in &other.names {
+            self.add(name, *residual, *n);
+        }
+        self.more = self.more.saturating_add(other.more);
+    }
+
+    /// Name, count, and whether a residual suffix covers it; by falling count.
+    pub fn list(&self) -> Vec<(&str, u64, bool)> {
+        let mut all: Vec<_> = self.names.iter().map(|(n, (c, r))| (&**n, *c, *r)).collect();
+        all.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        all
+    }
+
+    /// Times that a name was seen which the full list had no room for.
+    pub fn more(&self) -> u64 {
+        self.more
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_what_looks_like_the_vendor() {
+        let mut u = Unlisted::default();
+        for n in ["notkaspersky.com", "example.com", "notkaspersky.com", "x.kaspersky.com"] {
+            u.note(n, n.starts_with("x."));
+        }
+        let mut v = Unlisted::default();
+        v.note("x.kaspersky.com", true);
+        u.merge(&v);
+        assert_eq!(u.list(), [("notkaspersky.com", 2, false), ("x.kaspersky.com", 2, true)]);
+    }
+}
