@@ -26,6 +26,7 @@ pub fn stream_message(stream: &[u8]) -> Probe<&[u8]> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
 

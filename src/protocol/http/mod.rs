@@ -1,7 +1,39 @@
 //! HTTP/1 message heads (RFC 9112).
+//!
+//! [`request`] reads a head leniently, as servers do, and marks as odd what
+//! they are known to read differently. HTTP/2 with prior knowledge begins with
+//! `PRI * HTTP/2.0`, which is none of these.
 
-use super::Probe;
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+mod body;
+mod fields;
+mod head;
+mod host;
+mod line;
+
+#[cfg(test)]
+mod tests;
+
+pub use body::BodyCursor;
+pub use head::{partial_request, request};
+pub use host::host_of;
+pub use line::{looks_like_request, status};
+
 use std::borrow::Cow;
+
+/// Bytes of the longest head that is read; a longer one is `Not` HTTP.
+pub const MAX_HEAD: usize = 65_536;
+
+/// Lines of the longest head that is read, the request line not among them;
+/// servers stop at about a hundred.
+pub const MAX_LINES: usize = 512;
 
 /// How the body of a request is delimited (RFC 9112 section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,20 +54,24 @@ pub enum Body {
 pub struct Request<'a> {
     /// Method, such as `GET`.
     pub method: &'a [u8],
-    /// Host of an absolute-form target, port included.
+    /// Host of an absolute-form target, or the target of CONNECT; user
+    /// information and port included. It goes before any Host field (RFC 9112
+    /// section 3.2.2).
     pub authority: Option<&'a [u8]>,
-    /// Path and query of the target; empty for CONNECT and `*`.
+    /// Path and query of the target, `/` where an absolute-form target has
+    /// none; empty for CONNECT and `*`.
     pub path: &'a [u8],
     /// Values of the Host fields as sent, spaces around them removed, folded
-    /// lines joined. More than one makes the host ambiguous.
+    /// lines joined by a space. More than one makes the host ambiguous.
     pub hosts: Vec<Cow<'a, [u8]>>,
-    /// User-Agent.
+    /// User-Agent; of several the first.
     pub user_agent: Option<Cow<'a, [u8]>>,
     /// Whether it asks to switch protocols (Upgrade).
     pub upgrade: bool,
-    /// What follows the head.
+    /// What follows the head. Behind CONNECT stands no body, but whatever the
+    /// tunnel carries.
     pub body: Body,
-    /// Bytes of the head, the empty line included.
+    /// Bytes of the head, empty lines before and after it included.
     pub len: usize,
     /// A field was folded over lines (obs-fold), ended by a bare LF, or odd
     /// in another way that receivers read differently.
@@ -47,41 +83,4 @@ pub struct Request<'a> {
 pub struct Status {
     /// Status code.
     pub code: u16,
-}
-
-/// Reads a request head at the start of a stream.
-pub fn request(_stream: &[u8]) -> Probe<Request<'_>> {
-    Probe::Not
-}
-
-/// Reads a status line at the start of a stream.
-pub fn status(_stream: &[u8]) -> Probe<Status> {
-    Probe::Not
-}
-
-/// The host of an authority or Host value, without user information and port;
-/// an IPv6 literal keeps its brackets.
-pub fn host_of(value: &[u8]) -> &[u8] {
-    value
-}
-
-/// Follows a body through the stream, so that nothing inside it is taken for
-/// a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BodyCursor {
-    _left: u64,
-}
-
-impl BodyCursor {
-    /// A cursor at the first byte after the head; `None` where none follows
-    /// or its end is unknown.
-    pub fn new(_body: Body) -> Option<Self> {
-        None
-    }
-
-    /// Takes the next bytes of the stream: how many of them belong to the
-    /// body, and whether it ended there. `None` if the chunk framing is broken.
-    pub fn advance(&mut self, _bytes: &[u8]) -> Option<(usize, bool)> {
-        None
-    }
 }
