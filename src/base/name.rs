@@ -14,6 +14,20 @@ pub struct Name {
 
 const HEX: [u8; 16] = *b"0123456789abcdef";
 
+/// The lower case of each byte that a host name's label may hold, 0 for the
+/// others.
+const PLAIN: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut b = 0u8;
+    while b < 128 {
+        if matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_') {
+            table[b as usize] = b.to_ascii_lowercase();
+        }
+        b += 1;
+    }
+    table
+};
+
 impl Name {
     /// An empty name.
     pub const fn new() -> Self {
@@ -66,11 +80,21 @@ impl Name {
         if !self.text.is_empty() {
             self.text.push(b'.');
         }
-        for &b in label {
-            self.push_byte(b);
-        }
-        if label.is_empty() {
+        // Nearly every label is plain: copy it in one go, and take it back
+        // where a byte turns out to need escaping.
+        let start = self.text.len();
+        let mut plain = !label.is_empty();
+        self.text.extend(label.iter().map(|&b| {
+            let lower = PLAIN[usize::from(b)];
+            plain &= lower != 0;
+            lower
+        }));
+        if !plain {
             self.odd = true;
+            self.text.truncate(start);
+            for &b in label {
+                self.push_byte(b);
+            }
         }
     }
 
@@ -155,5 +179,13 @@ mod tests {
         n.push_label(b"x.kaspersky");
         n.push_label(b"Com");
         assert_eq!((n.as_str(), n.is_odd()), ("x\\x2ekaspersky.com", true));
+        n.clear();
+        for label in [&b"DNL-01"[..], b"Geo_9"] {
+            n.push_label(label);
+        }
+        assert_eq!((n.as_str(), n.is_odd()), ("dnl-01.geo_9", false));
+        n.clear();
+        n.push_label(b"");
+        assert_eq!((n.as_str(), n.is_odd()), ("", true));
     }
 }
