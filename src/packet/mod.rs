@@ -1,4 +1,33 @@
-//! One frame to one transport segment: link layers, tags, IP, fragments.
+//! One frame to one transport segment: link layers, tags, tunnels, IP,
+//! fragments.
+//!
+//! Ordinary frames take a straight line ([`Decoder::decode`]); all others are
+//! walked header by header, each header in a file of its own, until a segment
+//! is found or a reason why there is none.
+
+mod cooked;
+mod datagram;
+mod decoder;
+mod encap;
+mod ethernet;
+mod fragment;
+mod ip;
+mod ipv4;
+mod ipv6;
+mod link;
+mod null;
+mod path;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod testing;
+mod transport;
+mod view;
+mod walk;
+
+pub use decoder::{Decoder, Options};
+pub use encap::{Encap, EncapReader, EncapTable, MAX_ENCAPS};
+pub use link::link_name;
 
 use crate::base::{Addr, Mac, Timestamp};
 

@@ -1,0 +1,240 @@
+//! The decoder: a straight line for ordinary frames, a walk for the rest.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+use super::encap::{self, EncapIndex, EncapTable};
+use super::ethernet::{self, ethertype};
+use super::fragment::FragmentTable;
+use super::view::View;
+use super::walk::{IpHeader, Next, Walk};
+use super::{Packet, ip, ipv4, ipv6, link, transport};
+use crate::base::{Mac, Timestamp};
+use crate::capture::LinkType;
+use crate::coverage::Counter;
+
+/// What a decoder is told at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Give every packet the empty segment (`--ignore-vlan`): for vantage
+    /// points where the two directions of a conversation carry different tags.
+    /// The layers are recorded all the same.
+    pub ignore_vlan: bool,
+}
+
+/// Turns frames into segments. Holds the fragments that wait for others, the
+/// table of encapsulations, and the arena of reassembled payloads.
+#[derive(Debug)]
+pub struct Decoder {
+    encaps: EncapIndex,
+    fragments: FragmentTable,
+    arena: Vec<u8>,
+}
+
+/// Where a walk ended.
+enum End {
+    Segment(Packet),
+    /// A datagram was completed: its header, protocol and payload.
+    Datagram(IpHeader, u8, Vec<u8>),
+}
+
+impl Decoder {
+    /// A decoder that has seen nothing.
+    pub fn new(options: Options) -> Self {
+        Decoder { encaps: EncapIndex::new(options.ignore_vlan), fragments: FragmentTable::default(), arena: Vec::new() }
+    }
+
+    /// Whether frames of that link type are decoded at all.
+    pub fn supports(link: LinkType) -> bool {
+        link::supports(link)
+    }
+
+    /// Decodes a frame of which the wire had `orig_len` bytes. `base` is where
+    /// the frame begins in its buffer; it is added to the payload's offset,
+    /// unless the payload lies in the arena.
+    ///
+    /// The error is the reason why there is no segment, for the caller to
+    /// count; a fragment whose datagram is not complete yields
+    /// [`Counter::IpFragments`]. Further events come from
+    /// [`side_counts`](Self::side_counts).
+    #[inline]
+    pub fn decode(
+        &mut self,
+        link: LinkType,
+        frame: &[u8],
+        orig_len: u32,
+        base: u32,
+        ts: Timestamp,
+    ) -> Result<Packet, Counter> {
+        let view = View::new(frame, usize::try_from(orig_len).unwrap_or(usize::MAX));
+        if link == link::ETHERNET
+            && let Some(mut packet) = self.straight(view)
+        {
+            packet.ts = ts;
+            packet.payload_offset = packet.payload_offset.saturating_add(base);
+            return Ok(packet);
+        }
+        self.walk(link, view, base, ts)
+    }
+
+    /// Payloads of the datagrams put together since it was last emptied;
+    /// [`Packet::payload_offset`] counts in it where [`Packet::in_arena`] is
+    /// set.
+    pub fn arena(&self) -> &[u8] {
+        &self.arena
+    }
+
+    /// Empties the arena and keeps its buffer. Call it when the packets
+    /// decoded so far are done with; nothing else bounds it.
+    pub fn clear_arena(&mut self) {
+        self.arena.clear();
+    }
+
+    /// Takes the arena away, to travel with the packets that point into it.
+    pub fn take_arena(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.arena)
+    }
+
+    /// Events since the last call that [`decode`](Self::decode) did not return
+    /// as an error: the last fragment of each datagram, datagrams completed,
+    /// given up and contradictory, encapsulations beyond the table.
+    #[inline]
+    pub fn side_counts(&mut self) -> impl Iterator<Item = (Counter, u64)> + use<> {
+        let events = std::mem::take(&mut self.fragments.events);
+        [
+            (Counter::IpFragments, events.reassembled),
+            (Counter::IpReassembled, events.reassembled),
+            (Counter::IpFragmentsLost, events.lost),
+            (Counter::IpFragmentConflict, events.conflicts),
+            (encap::REFUSED, self.encaps.take_refused()),
+        ]
+        .into_iter()
+        .filter(|(_, n)| *n > 0)
+    }
+
+    /// Gives up the datagrams that are still incomplete, at the end of a
+    /// source; [`side_counts`](Self::side_counts) then tells how many.
+    pub fn finish(&mut self) {
+        self.fragments.give_up();
+    }
+
+    /// The table of encapsulations, to be cloned by whoever reads it.
+    pub fn encaps(&self) -> &EncapTable {
+        self.encaps.table()
+    }
+
+    /// Ethernet with up to two tags, IP without fragments and IPv6 extension
+    /// headers, TCP or UDP without a tunnel's port. Everything else, and every
+    /// error, is `None` and for the walk.
+    #[inline]
+    pub(super) fn straight(&mut self, mut view: View<'_>) -> Option<Packet> {
+        let h = view.take::<14>()?;
+        let mut kind = u16::from_be_bytes([h[12], h[13]]);
+        let (mut outer, mut inner) = (0, 0);
+        if ethernet::is_tag(kind) {
+            let t = view.take::<4>()?;
+            outer = u16::from_be_bytes([t[0], t[1]]) & 0x0fff;
+            kind = u16::from_be_bytes([t[2], t[3]]);
+            if ethernet::is_tag(kind) {
+                let t = view.take::<4>()?;
+                inner = u16::from_be_bytes([t[0], t[1]]) & 0x0fff;
+                kind = u16::from_be_bytes([t[2], t[3]]);
+            }
+        }
+        let (ip, proto, payload) = match kind {
+            ethertype::IPV4 => match ipv4::header(view) {
+                Ok((ip, proto, None, payload)) => (ip, proto, payload),
+                _ => return None,
+            },
+            ethertype::IPV6 => ipv6::header(view).ok()?,
+            _ => return None,
+        };
+        let mut packet = match proto {
+            6 => transport::tcp(&ip, payload).ok()?,
+            17 => transport::udp(&ip, payload).ok()?.0,
+            _ => return None,
+        };
+        packet.dst_mac = Some(Mac([h[0], h[1], h[2], h[3], h[4], h[5]]));
+        packet.src_mac = Some(Mac([h[6], h[7], h[8], h[9], h[10], h[11]]));
+        packet.encap = self.encaps.tagged(outer, inner);
+        Some(packet)
+    }
+
+    /// Header by header, through tunnels and reassembled datagrams.
+    #[inline(never)]
+    pub(super) fn walk(&mut self, link: LinkType, view: View<'_>, base: u32, ts: Timestamp) -> Result<Packet, Counter> {
+        let mut walk = Walk::default();
+        let first = link::step(link, view, &mut walk)?;
+        let mut packet = match self.follow(first, &mut walk, ts)? {
+            End::Segment(mut packet) => {
+                packet.payload_offset = packet.payload_offset.saturating_add(base);
+                packet
+            }
+            End::Datagram(ip, proto, payload) => self.walk_datagram(ip, proto, payload, &mut walk, ts)?,
+        };
+        packet.ts = ts;
+        packet.encap = self.encaps.id(&walk.path);
+        (packet.src_mac, packet.dst_mac) = (walk.src_mac, walk.dst_mac);
+        Ok(packet)
+    }
+
+    /// Goes on inside a reassembled datagram, which may hold a tunnel with
+    /// further fragments.
+    fn walk_datagram(
+        &mut self,
+        mut ip: IpHeader,
+        mut proto: u8,
+        mut payload: Vec<u8>,
+        walk: &mut Walk,
+        ts: Timestamp,
+    ) -> Result<Packet, Counter> {
+        let before = self.arena.len();
+        // Each payload is shorter than the one that held its last fragment.
+        loop {
+            let offset = self.arena.len();
+            self.arena.extend_from_slice(&payload);
+            let arena = std::mem::take(&mut self.arena);
+            let data = arena.get(offset..).unwrap_or(&[]);
+            let view = View { data, offset, missing: 0 };
+            let end = self.follow(Next::IpPayload(ip, proto, view), walk, ts);
+            self.arena = arena;
+            match end {
+                Ok(End::Segment(mut packet)) => {
+                    packet.in_arena = true;
+                    return Ok(packet);
+                }
+                Ok(End::Datagram(i, p, d)) => (ip, proto, payload) = (i, p, d),
+                Err(cause) => {
+                    self.arena.truncate(before);
+                    return Err(cause);
+                }
+            }
+        }
+    }
+
+    /// Takes steps until the walk ends. Each step but the cheap turns between
+    /// two headers consumes bytes.
+    fn follow(&mut self, first: Next<'_>, walk: &mut Walk, ts: Timestamp) -> Result<End, Counter> {
+        let mut next = first;
+        loop {
+            next = match next {
+                Next::Ethernet(view) => ethernet::step(view, walk)?,
+                Next::EtherType(kind, view) => ethernet::payload(kind, view, walk)?,
+                Next::Llc(view) => ethernet::llc(view, walk)?,
+                Next::Ip(view) => ip::step(view, walk)?,
+                Next::IpPayload(ip, proto, view) => ip::payload(ip, proto, view, walk)?,
+                Next::Fragment(ip, header, view) => {
+                    let segment = self.encaps.id(&walk.path);
+                    let segment = self.encaps.segment_id(segment);
+                    let (proto, payload) = self.fragments.add(segment, &ip, &header, view, ts)?;
+                    return Ok(End::Datagram(ip, proto, payload));
+                }
+                Next::Segment(packet) => return Ok(End::Segment(packet)),
+            };
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The layers around a packet, outermost first.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+use crate::coverage::Counter;
+use std::fmt;
+
+/// Most tags, labels and tunnels around one packet.
+pub const MAX_LAYERS: usize = 16;
+
+/// What kind of tag or tunnel a layer is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// VLAN id of an 802.1Q or 802.1ad tag.
+    #[default]
+    Vlan,
+    /// Service instance (I-SID) of an 802.1ah backbone frame.
+    Isid,
+    /// MPLS label.
+    Mpls,
+    /// PPPoE session.
+    Pppoe,
+    /// GRE with or without key.
+    Gre,
+    /// PPTP's GRE, with its call id.
+    Pptp,
+    /// Virtual subnet id of NVGRE.
+    Nvgre,
+    /// ERSPAN session.
+    Erspan,
+    /// VXLAN network.
+    Vxlan,
+    /// GENEVE network.
+    Geneve,
+    /// GTP-U with its tunnel endpoint id.
+    Gtpu,
+    /// IPv4 in IPv4.
+    V4InV4,
+    /// IPv6 in IPv4.
+    V6InV4,
+    /// IPv4 in IPv6.
+    V4InV6,
+    /// IPv6 in IPv6.
+    V6InV6,
+    /// Ethernet in IP.
+    EtherIp,
+    /// Teredo.
+    Teredo,
+    /// CAPWAP data channel.
+    Capwap,
+}
+
+impl Kind {
+    /// The word in paths and segments.
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Vlan => "vlan",
+            Kind::Isid => "isid",
+            Kind::Mpls => "mpls",
+            Kind::Pppoe => "pppoe",
+            Kind::Gre => "gre",
+            Kind::Pptp => "pptp",
+            Kind::Nvgre => "vsid",
+            Kind::Erspan => "erspan",
+            Kind::Vxlan => "vni",
+            Kind::Geneve => "geneve",
+            Kind::Gtpu => "gtpu",
+            Kind::V4InV4 => "4in4",
+            Kind::V6InV4 => "6in4",
+            Kind::V4InV6 => "4in6",
+            Kind::V6InV6 => "6in6",
+            Kind::EtherIp => "etherip",
+            Kind::Teredo => "teredo",
+            Kind::Capwap => "capwap",
+        }
+    }
+
+    /// Whether the id names one direction only, so that the two halves of a
+    /// conversation carry different ones.
+    fn one_way(self) -> bool {
+        matches!(self, Kind::Gtpu | Kind::Pptp | Kind::Mpls)
+    }
+}
+
+/// One tag or tunnel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Layer {
+    pub kind: Kind,
+    /// Its number, where it has one.
+    pub id: Option<u32>,
+}
+
+impl Layer {
+    pub fn with_id(kind: Kind, id: u32) -> Self {
+        Layer { kind, id: Some(id) }
+    }
+
+    pub fn bare(kind: Kind) -> Self {
+        Layer { kind, id: None }
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.word())?;
+        match self.id {
+            Some(id) => write!(f, ":{id}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The layers of one packet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Path {
+    layers: [Layer; MAX_LAYERS],
+    len: usize,
+}
+
+impl Path {
+    /// Adds the next layer inwards; [`Counter::LayersExceeded`] beyond
+    /// [`MAX_LAYERS`].
+    pub fn push(&mut self, layer: Layer) -> Result<(), Counter> {
+        *self.layers.get_mut(self.len).ok_or(Counter::LayersExceeded)? = layer;
+        self.len = self.len.saturating_add(1);
+        Ok(())
+    }
+
+    /// The layers, outermost first.
+    pub fn layers(&self) -> &[Layer] {
+        self.layers.get(..self.len).unwrap_or(&[])
+    }
+
+    /// Replaces ids that name one direction by none.
+    pub fn without_one_way_ids(&self) -> Path {
+        let mut path = self.clone();
+        path.layers.iter_mut().filter(|l| l.kind.one_way()).for_each(|l| l.id = None);
+        path
+    }
+}
+
+/// The segment that a path makes.
+///
+/// Both directions of a conversation must lie in the same segment. MPLS labels
+/// name one direction, and the last hop pops them, so they are left out; GTP
+/// and PPTP tunnels count, without their one-way ids.
+pub(super) fn segment(layers: &[Layer]) -> String {
+    let mut text = String::new();
+    for layer in layers.iter().filter(|l| l.kind != Kind::Mpls) {
+        if !text.is_empty() {
+            text.push('/');
+        }
+        if layer.kind.one_way() {
+            text.push_str(layer.kind.word());
+        } else {
+            text.push_str(&layer.to_string());
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_is_the_same_in_both_directions() {
+        let path = |label, teid| {
+            let mut p = Path::default();
+            p.push(Layer::with_id(Kind::Vlan, 10)).unwrap();
+            p.push(Layer::with_id(Kind::Mpls, label)).unwrap();
+            p.push(Layer::with_id(Kind::Gtpu, teid)).unwrap();
+            p.push(Layer::with_id(Kind::Vxlan, 77)).unwrap();
+            p
+        };
+        let (a, b) = (path(16, 1), path(17, 2));
+        assert_eq!(segment(a.layers()), "vlan:10/gtpu/vni:77");
+        assert_eq!(segment(a.layers()), segment(b.layers()));
+        assert_ne!(a.layers(), b.layers());
+        assert_eq!(a.without_one_way_ids().layers(), b.without_one_way_ids().layers());
+        assert_eq!(a.layers()[1].to_string(), "mpls:16");
+    }
+
+    #[test]
+    fn a_path_is_bounded() {
+        let mut p = Path::default();
+        for _ in 0..MAX_LAYERS {
+            p.push(Layer::bare(Kind::Gre)).unwrap();
+        }
+        assert_eq!(p.push(Layer::bare(Kind::Gre)), Err(Counter::LayersExceeded));
+        assert_eq!(p.layers().len(), MAX_LAYERS);
+    }
+}

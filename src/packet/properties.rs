@@ -1,0 +1,228 @@
+//! Properties of the whole decoder: no frame breaks it, the straight line and
+//! the walk agree, `etherparse` agrees, fragments come together in any order.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use super::testing::*;
+use super::view::View;
+use super::{Decoder, Options, Packet, Transport};
+use crate::base::{Addr, Timestamp};
+use crate::capture::LinkType;
+use crate::coverage::Counter;
+use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use proptest::prelude::*;
+
+const LINKS: [u16; 10] = [0, 1, 12, 14, 101, 108, 113, 228, 229, 276];
+
+/// A TCP or UDP packet of either IP version, with options now and then.
+fn ip_packet() -> impl Strategy<Value = (u16, Vec<u8>)> {
+    let payload = proptest::collection::vec(any::<u8>(), 0..60);
+    (any::<[u8; 4]>(), any::<(u16, u16)>(), any::<u8>(), 0u8..11, 0usize..11, payload).prop_map(
+        |(ends, (sport, dport), flags, tcp_words, ip_words, payload)| {
+            let six = ends[0] & 1 == 1;
+            let transport = if ends[1] & 1 == 1 {
+                let mut segment = tcp(sport, dport, flags, &payload);
+                segment[12] = (5 + tcp_words) << 4;
+                segment.splice(20..20, vec![1; usize::from(tcp_words) * 4]);
+                (6, segment)
+            } else {
+                (17, udp(sport, dport, &payload))
+            };
+            if six {
+                return (0x86dd, ipv6(transport.0, [ends[2]; 16], [ends[3]; 16], &transport.1));
+            }
+            let mut packet = ipv4(transport.0, [ends[2]; 4], [ends[3]; 4], &transport.1);
+            let words = ip_words.min(10);
+            packet[0] = 0x45 + words as u8;
+            packet.splice(20..20, vec![1; words * 4]);
+            let total = (packet.len() as u16).to_be_bytes();
+            packet[2..4].copy_from_slice(&total);
+            (0x0800, packet)
+        },
+    )
+}
+
+/// An Ethernet frame with up to three tags and some padding.
+fn frame() -> impl Strategy<Value = Vec<u8>> {
+    (ip_packet(), proptest::collection::vec(any::<u16>(), 0..4), 0usize..8).prop_map(
+        |((kind, packet), tags, padding)| {
+            let mut bytes = Vec::new();
+            for (i, tci) in tags.iter().enumerate() {
+                bytes.extend_from_slice(&tci.to_be_bytes());
+                bytes.extend_from_slice(&if i + 1 < tags.len() { 0x8100 } else { kind }.to_be_bytes());
+            }
+            bytes.extend_from_slice(&packet);
+            bytes.resize(bytes.len() + padding, 0);
+            ethernet(if tags.is_empty() { kind } else { 0x88a8 }, &bytes)
+        },
+    )
+}
+
+fn check_range(decoder: &Decoder, packet: &Packet, frame: &[u8]) {
+    let buffer = if packet.in_arena { decoder.arena() } else { frame };
+    let end = packet.payload_offset as usize + packet.payload_len as usize;
+    assert!(end <= buffer.len(), "{packet:?} in {} bytes", buffer.len());
+}
+
+/// What `etherparse` makes of a frame: addresses, ports, payload.
+fn oracle(frame: &[u8]) -> Option<(Addr, Addr, u16, u16, Vec<u8>)> {
+    let sliced = LaxSlicedPacket::from_ethernet(frame).ok()?;
+    if sliced.stop_err.is_some() {
+        return None;
+    }
+    let (src, dst) = match sliced.net.as_ref()? {
+        LaxNetSlice::Ipv4(ip) => (Addr::v4(ip.header().source()), Addr::v4(ip.header().destination())),
+        LaxNetSlice::Ipv6(ip) => (Addr(ip.header().source()), Addr(ip.header().destination())),
+        LaxNetSlice::Arp(_) => return None,
+    };
+    match sliced.transport? {
+        TransportSlice::Tcp(t) => Some((src, dst, t.source_port(), t.destination_port(), t.payload().to_vec())),
+        TransportSlice::Udp(u) => Some((src, dst, u.source_port(), u.destination_port(), u.payload().to_vec())),
+        _ => None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn any_bytes_of_any_link_type_are_survived(
+        link in proptest::sample::select(&LINKS[..]),
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        orig in any::<u16>(),
+    ) {
+        let mut decoder = Decoder::new(Options::default());
+        if let Ok(packet) = decoder.decode(LinkType(link), &bytes, orig.into(), 0, Timestamp(0)) {
+            check_range(&decoder, &packet, &bytes);
+        }
+    }
+
+    #[test]
+    fn mutated_and_cut_frames_are_survived_on_both_ways(
+        mut bytes in frame(),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        let wire = bytes.len();
+        bytes.truncate(cut.index(wire) + 1);
+        let mut decoder = Decoder::new(Options::default());
+        let straight = decoder.straight(View::new(&bytes, wire));
+        let walked = decoder.walk(LinkType(1), View::new(&bytes, wire), 0, Timestamp(0));
+        if let Ok(packet) = walked {
+            check_range(&decoder, &packet, &bytes);
+        }
+        if let Some(packet) = straight {
+            prop_assert_eq!(walked, Ok(packet));
+        }
+    }
+
+    #[test]
+    fn etherparse_agrees_on_plain_frames(bytes in frame(), cut in any::<prop::sample::Index>()) {
+        let cut = &bytes[..=cut.index(bytes.len())];
+        for frame in [&bytes[..], cut] {
+            let Some((src, dst, sport, dport, payload)) = oracle(frame) else { continue };
+            let (packet, ours) = decode(frame).unwrap();
+            prop_assert_eq!((packet.src, packet.dst, packet.sport, packet.dport), (src, dst, sport, dport));
+            prop_assert_eq!(ours, payload);
+        }
+    }
+
+    #[test]
+    fn whole_frames_take_the_straight_line_up_to_two_tags(bytes in frame()) {
+        let mut decoder = Decoder::new(Options::default());
+        let third_tag = bytes[12..14] == [0x88, 0xa8] && bytes[16..18] == [0x81, 0] && bytes[20..22] == [0x81, 0];
+        let packet = decoder.straight(View::new(&bytes, bytes.len()));
+        prop_assert_eq!(packet.is_none(), third_tag);
+    }
+
+    #[test]
+    fn fragments_in_any_order_and_number_give_the_datagram(
+        payload in proptest::collection::vec(any::<u8>(), 0..1500),
+        size in 1usize..40,
+        order in proptest::collection::vec(any::<prop::sample::Index>(), 0..60),
+        six in any::<bool>(),
+    ) {
+        let whole = udp(1000, 53, &payload);
+        let step = size * 8;
+        prop_assume!(whole.len() > step);
+        let frames: Vec<Vec<u8>> = (0..whole.len())
+            .step_by(step)
+            .map(|at| match six {
+                true => ethernet(0x86dd, &ipv6_fragment(17, 7, &whole, at, step)),
+                false => ethernet(0x0800, &ipv4_fragment(17, 7, &whole, at, step)),
+            })
+            .collect();
+        // A random run with repetitions, then all of them from the end, until
+        // the datagram comes out.
+        let run = order.iter().map(|i| i.index(frames.len())).chain((0..frames.len()).rev());
+        let mut decoder = Decoder::new(Options::default());
+        let mut found = None;
+        for i in run {
+            match decoder.decode(LinkType(1), &frames[i], frames[i].len() as u32, 500, Timestamp(3)) {
+                Err(cause) => prop_assert_eq!(cause, Counter::IpFragments),
+                Ok(packet) => {
+                    found = Some((packet, frames[i].clone()));
+                    break;
+                }
+            }
+        }
+        let (packet, last) = found.unwrap();
+        prop_assert!(packet.in_arena && packet.payload_missing == 0);
+        prop_assert_eq!((packet.sport, packet.dport, packet.transport), (1000, 53, Transport::Udp));
+        prop_assert_eq!(super::testing::payload(&decoder, &packet, &last), &payload[..]);
+        let counts: Vec<_> = decoder.side_counts().collect();
+        prop_assert_eq!(counts, vec![(Counter::IpFragments, 1), (Counter::IpReassembled, 1)]);
+    }
+}
+
+#[test]
+fn payload_offsets_count_from_the_base_and_the_arena() {
+    let mut decoder = Decoder::new(Options::default());
+    let whole = udp(1, 53, b"0123456789");
+    let frames =
+        [ethernet(0x0800, &ipv4_fragment(17, 1, &whole, 0, 8)), ethernet(0x0800, &ipv4_fragment(17, 1, &whole, 8, 80))];
+    let plain = ethernet(0x0800, &ipv4(17, [1; 4], [2; 4], &whole));
+    let mut go = |f: &[u8]| decoder.decode(LinkType(1), f, f.len() as u32, 1000, Timestamp(0));
+    assert_eq!(go(&plain).unwrap().payload_offset, 1000 + 14 + 20 + 8);
+    for round in 0..2 {
+        assert_eq!(go(&frames[0]), Err(Counter::IpFragments));
+        let p = go(&frames[1]).unwrap();
+        assert_eq!((p.in_arena, p.payload_offset, p.payload_len), (true, round * 18 + 8, 10));
+    }
+    assert_eq!(decoder.take_arena().len(), 36);
+    assert_eq!(decoder.arena(), b"");
+}
+
+#[test]
+fn a_datagram_that_comes_to_nothing_leaves_the_arena_as_it_was() {
+    let mut decoder = Decoder::new(Options::default());
+    for (at, cause) in [(0, Counter::IpFragments), (8, Counter::OtherTransport)] {
+        let f = ethernet(0x0800, &ipv4_fragment(1, 1, &[8; 24], at, if at == 0 { 8 } else { 80 }));
+        assert_eq!(decoder.decode(LinkType(1), &f, f.len() as u32, 0, Timestamp(0)), Err(cause));
+    }
+    assert!(decoder.arena().is_empty());
+    let f = ethernet(0x0800, &ipv4_fragment(17, 2, &[8; 24], 0, 8));
+    assert!(decoder.decode(LinkType(1), &f, f.len() as u32, 0, Timestamp(0)).is_err());
+    decoder.finish();
+    let counts: Vec<_> = decoder.side_counts().collect();
+    assert_eq!(counts, [(Counter::IpFragments, 1), (Counter::IpReassembled, 1), (Counter::IpFragmentsLost, 1)]);
+    assert_eq!(decoder.side_counts().count(), 0);
+}
+
+#[test]
+fn fragments_of_different_vlans_do_not_meet() {
+    let whole = udp(1, 53, b"0123456789");
+    let tagged = |vid: u8, at: usize, len: usize| {
+        let packet = ipv4_fragment(17, 1, &whole, at, len);
+        ethernet(0x8100, &[&[0, vid, 8, 0][..], &packet].concat())
+    };
+    for (ignore_vlan, met) in [(false, false), (true, true)] {
+        let mut decoder = Decoder::new(Options { ignore_vlan });
+        let mut go = |f: Vec<u8>| decoder.decode(LinkType(1), &f, f.len() as u32, 0, Timestamp(0)).is_ok();
+        assert!(!go(tagged(1, 0, 8)));
+        assert_eq!(go(tagged(2, 8, 80)), met);
+    }
+}
