@@ -246,8 +246,8 @@ mod tests {
                 r.sessions = r.slots.runs();
                 r.host.name_source = name.as_ref().map(|_| "dhcp".to_owned());
                 r.host.name = name;
-                r.stage = [Stage::Queried, Stage::Answered, Stage::Attempted, Stage::Connected, Stage::Transferred]
-                    [stage];
+                r.stage =
+                    [Stage::Queried, Stage::Answered, Stage::Attempted, Stage::Connected, Stage::Transferred][stage];
                 r.evidence = proof
                     .iter()
                     .map(|(c, f, n, p)| {
