@@ -10,9 +10,12 @@ mod community;
 mod contact;
 pub mod draft;
 pub mod home;
+pub mod merge;
 mod observer;
 pub mod record;
 pub mod select;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod unlisted;
 
 pub use draft::{Draft, DraftKey, Frame, HostKey, Names};

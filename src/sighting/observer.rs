@@ -274,7 +274,7 @@ impl Observer {
             }
         }
         for alias in resolution.aliases() {
-            let name = message.name(alias);
+            let name = message.name(*alias);
             if let Some(indicator) = self.match_name(name, at, Channel::DnsCname, ledger) {
                 let text = Some(name.as_str());
                 let m = Match { indicator, channel: Channel::DnsCname, text, name: text, stage, notes };
@@ -287,7 +287,7 @@ impl Observer {
         if !self.settings.home.contains(&client) {
             return;
         }
-        let ttl = resolution.ttl();
+        let ttl = resolution.ttl().unwrap_or(0);
         for address in addresses {
             let key = (at.segment, client, address);
             if self.answers.insert(key, indicator, name, at.packet.ts, ttl) {

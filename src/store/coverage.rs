@@ -1,0 +1,191 @@
+//! Coverage rows: what was counted, and how many home addresses were seen.
+
+use super::write::{int, source_number};
+use super::{Result, Source, Store, Writer};
+use crate::base::{Addr, Prefix};
+use crate::coverage::ledger::Entry;
+use crate::coverage::{Counter, Counts, Ledger};
+use rusqlite::{Connection, params};
+use std::collections::BTreeMap;
+
+/// Number of distinct addresses per IPv4 /24 and IPv6 /64.
+pub fn networks<'a>(addresses: impl IntoIterator<Item = &'a Addr>) -> BTreeMap<Prefix, u64> {
+    let mut found = BTreeMap::new();
+    for addr in addresses {
+        let mut base = *addr;
+        let (keep, len) = if addr.as_v4().is_some() { (15, 120) } else { (8, 64) };
+        base.0.iter_mut().skip(keep).for_each(|b| *b = 0);
+        if let Some(prefix) = Prefix::new(base, len) {
+            let n: &mut u64 = found.entry(prefix).or_default();
+            *n = n.saturating_add(1);
+        }
+    }
+    found
+}
+
+/// Counts of one quarter hour of one interface, as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoverageRow {
+    /// Source.
+    pub source: String,
+    /// Number of the interface in it.
+    pub interface: u16,
+    /// Quarter hours since the epoch.
+    pub quarter: i64,
+    /// Counts. A counter that this version does not know is left out.
+    pub counts: Counts,
+    /// Distinct home addresses seen at all.
+    pub addresses: u64,
+    /// Sightings of home addresses beyond the cap.
+    pub addresses_more: u64,
+}
+
+/// Distinct home addresses of one network in one quarter hour of one interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkRow {
+    /// Source.
+    pub source: String,
+    /// Number of the interface in it.
+    pub interface: u16,
+    /// Quarter hours since the epoch.
+    pub quarter: i64,
+    /// The /24 or /64, in CIDR notation.
+    pub prefix: String,
+    /// Distinct addresses.
+    pub addresses: u64,
+}
+
+impl Writer<'_> {
+    /// Stores the ledger's entries of source number `number` as those of
+    /// `source`. Those of a file replace what was stored of it: reading it
+    /// again counts nothing twice. Those of a live run add to it; addresses
+    /// are numbers only, of which the greatest stays, so a quarter hour that is
+    /// written in pieces should come with all its addresses each time.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn put_coverage(&mut self, source: &str, number: u32, ledger: &mut Ledger) -> Result<()> {
+        let entries = ledger.entries();
+        self.run(|c| {
+            let no = source_number(c, source)?;
+            if !Source::is_run(source) {
+                for table in ["coverage", "coverage_addresses", "coverage_networks"] {
+                    c.prepare_cached(&format!("DELETE FROM {table} WHERE source_no = ?1"))?.execute([no])?;
+                }
+            }
+            for (key, entry) in entries.iter().filter(|(key, _)| key.source == number) {
+                put_entry(c, no, key.interface, key.quarter, entry)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn put_entry(c: &Connection, source: i64, interface: u16, quarter: i64, entry: &Entry) -> rusqlite::Result<()> {
+    // Sums stop at the greatest integer; beyond it SQLite would turn to floats.
+    let mut put = c.prepare_cached(
+        "INSERT INTO coverage (source_no, interface, quarter, counter, value) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET value =
+             CASE WHEN value > 9223372036854775807 - ?5 THEN 9223372036854775807 ELSE value + ?5 END",
+    )?;
+    for (counter, value) in entry.counts.iter() {
+        put.execute(params![source, interface, quarter, counter.as_str(), int(value)])?;
+    }
+    let seen = u64::try_from(entry.addresses.len()).unwrap_or(u64::MAX);
+    c.prepare_cached(
+        "INSERT INTO coverage_addresses (source_no, interface, quarter, addresses, more) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET addresses = max(addresses, ?4), more = max(more, ?5)",
+    )?
+    .execute(params![source, interface, quarter, int(seen), int(entry.addresses_more)])?;
+    let mut put = c.prepare_cached(
+        "INSERT INTO coverage_networks (source_no, interface, quarter, prefix, addresses) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET addresses = max(addresses, ?5)",
+    )?;
+    for (prefix, addresses) in networks(&entry.addresses) {
+        put.execute(params![source, interface, quarter, prefix.to_string(), int(addresses)])?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Coverage of the quarter hours `from` to `to`, both included, ordered by
+    /// source, interface and quarter hour.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn coverage(&self, from: i64, to: i64) -> Result<Vec<CoverageRow>> {
+        let read = || -> rusqlite::Result<Vec<CoverageRow>> {
+            let mut query = self.conn.prepare_cached(
+                "SELECT s.source, a.interface, a.quarter, a.addresses, a.more, c.counter, c.value
+                 FROM coverage_addresses a JOIN sources s USING (source_no)
+                 LEFT JOIN coverage c USING (source_no, interface, quarter)
+                 WHERE a.quarter BETWEEN ?1 AND ?2 ORDER BY s.source, a.interface, a.quarter",
+            )?;
+            let mut rows = query.query([from, to])?;
+            let mut found: Vec<CoverageRow> = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (source, interface, quarter): (String, u16, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                let same = |r: &CoverageRow| (&r.source, r.interface, r.quarter) == (&source, interface, quarter);
+                if !found.last().is_some_and(same) {
+                    found.push(CoverageRow {
+                        source,
+                        interface,
+                        quarter,
+                        counts: Counts::default(),
+                        addresses: unsigned(row.get(3)?),
+                        addresses_more: unsigned(row.get(4)?),
+                    });
+                }
+                let counter = row.get::<_, Option<String>>(5)?.and_then(|word| Counter::from_word(&word));
+                if let (Some(counter), Some(last)) = (counter, found.last_mut()) {
+                    last.counts.add(counter, unsigned(row.get(6)?));
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(|e| self.place.error(e))
+    }
+
+    /// Addresses seen per network in the quarter hours `from` to `to`, both
+    /// included, ordered by source, interface, quarter hour and prefix.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn coverage_networks(&self, from: i64, to: i64) -> Result<Vec<NetworkRow>> {
+        self.list(
+            "SELECT s.source, n.interface, n.quarter, n.prefix, n.addresses
+             FROM coverage_networks n JOIN sources s USING (source_no)
+             WHERE n.quarter BETWEEN ?1 AND ?2 ORDER BY 1, 2, 3, 4",
+            [from, to],
+            |row| {
+                Ok(NetworkRow {
+                    source: row.get(0)?,
+                    interface: row.get(1)?,
+                    quarter: row.get(2)?,
+                    prefix: row.get(3)?,
+                    addresses: unsigned(row.get(4)?),
+                })
+            },
+        )
+    }
+}
+
+/// A number that was stored by [`int`].
+pub(super) fn unsigned(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_counted_per_network() {
+        let addrs: Vec<Addr> = ["10.0.0.1", "10.0.0.200", "10.0.1.1", "fd00::1", "fd00::2:1", "fd00:0:0:1::1"]
+            .iter()
+            .map(|a| a.parse().unwrap())
+            .collect();
+        let found: Vec<String> = networks(&addrs).iter().map(|(p, n)| format!("{p} {n}")).collect();
+        assert_eq!(found, ["10.0.0.0/24 2", "10.0.1.0/24 1", "fd00::/64 2", "fd00:0:0:1::/64 1"]);
+    }
+}

@@ -1,0 +1,191 @@
+//! Opening and creating stores.
+
+use super::error::{Place, StoreError};
+use super::{PATIENCE, Result, Store, schema};
+use rusqlite::{Connection, OpenFlags};
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+/// Prepared statements kept; more than any run uses.
+const STATEMENTS: usize = 64;
+
+impl Store {
+    /// Opens a store for reading and writing and creates it if there is none,
+    /// readable and writable for its owner only (mode 0600 whatever the umask).
+    ///
+    /// A symbolic link to a store is followed; one that leads nowhere is not
+    /// used to create a file.
+    ///
+    /// # Errors
+    /// Any [`StoreError`]; a file that is no store is left as it was.
+    pub fn open(path: &Path) -> Result<Store> {
+        let place = Place::File(path.to_owned());
+        if path.symlink_metadata().is_err() {
+            return create(path, place);
+        }
+        open_existing(path, place)
+    }
+
+    /// Opens a store for reading only. A store that nobody writes to may lie on
+    /// a read-only file system.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] if there is none, and any other.
+    pub fn open_read_only(path: &Path) -> Result<Store> {
+        let place = Place::File(path.to_owned());
+        if path.symlink_metadata().is_err() {
+            return Err(StoreError::Missing { place });
+        }
+        refuse_special(path, &place)?;
+        match read_only(path, &place, false) {
+            // Without a log there is nothing to lock: read the file alone.
+            Err(StoreError::CannotOpen { .. } | StoreError::ReadOnly { .. }) if !has_log(path) => {
+                read_only(path, &place, true)
+            }
+            other => other,
+        }
+    }
+
+    /// Opens an empty store without a name in the folder for temporary files
+    /// (`SQLITE_TMPDIR`, `TMPDIR`, `/var/tmp`). It vanishes when dropped, or
+    /// when the process ends in any other way.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`] or [`StoreError::CannotOpen`].
+    pub fn open_temporary() -> Result<Store> {
+        let place = Place::Temporary;
+        // SQLite's name for a private database on disk is the empty one.
+        let open = || -> rusqlite::Result<Connection> {
+            let conn = Connection::open("")?;
+            conn.pragma_update(None, "journal_mode", "MEMORY")?;
+            conn.pragma_update(None, "synchronous", "OFF")?;
+            prepare(&conn)?;
+            schema::migrate(&conn, schema::MIGRATIONS)?;
+            Ok(conn)
+        };
+        let conn = open().map_err(|e| place.error(e))?;
+        Ok(Store { conn, place })
+    }
+}
+
+fn create(path: &Path, place: Place) -> Result<Store> {
+    let made = create_private(path).map_err(|e| match e.kind() {
+        std::io::ErrorKind::StorageFull => StoreError::DiskFull { place: place.clone() },
+        std::io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { place: place.clone() },
+        _ => StoreError::CannotOpen { place: place.clone(), detail: e.to_string() },
+    })?;
+    drop(made);
+    let store = open_existing(path, place);
+    if store.is_err() {
+        // Only this call made the file, and nothing was ever written to it.
+        for name in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm"), beside(path, "-journal")] {
+            let _ = std::fs::remove_file(name);
+        }
+    }
+    store
+}
+
+/// Creates the file with mode 0600, never through a link or over a file.
+fn create_private(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+        let file = options.mode(0o600).open(path)?;
+        // A umask can only have taken bits away.
+        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        Ok(file)
+    }
+    #[cfg(not(unix))]
+    options.open(path)
+}
+
+fn open_existing(path: &Path, place: Place) -> Result<Store> {
+    refuse_special(path, &place)?;
+    let conn =
+        Connection::open_with_flags(plain(path), OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(|e| place.error(e))?;
+    let sql = |e| place.error(e);
+    // First, because what cannot be written can often not even be looked at.
+    if conn.is_readonly(rusqlite::MAIN_DB).map_err(sql)? {
+        return Err(StoreError::ReadOnly { place });
+    }
+    prepare(&conn).map_err(sql)?;
+    if !schema::is_blank(&conn).map_err(sql)? {
+        schema::require_ours(&conn, &place)?;
+    }
+    // Some file systems cannot do write-ahead logging; SQLite then keeps its
+    // rollback journal, which is as safe.
+    conn.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
+    conn.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
+    schema::migrate(&conn, schema::MIGRATIONS).map_err(sql)?;
+    Ok(Store { conn, place })
+}
+
+fn read_only(path: &Path, place: &Place, immutable: bool) -> Result<Store> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut name = plain(path);
+    if immutable {
+        flags |= OpenFlags::SQLITE_OPEN_URI;
+        name = immutable_uri(&name);
+    }
+    let conn = Connection::open_with_flags(name, flags).map_err(|e| place.error(e))?;
+    prepare(&conn).map_err(|e| place.error(e))?;
+    let version = schema::require_ours(&conn, place)?;
+    if usize::try_from(version).is_ok_and(|v| v < schema::MIGRATIONS.len()) {
+        // Reading assumes today's tables, and this connection may not change them.
+        return Store::open(path);
+    }
+    Ok(Store { conn, place: place.clone() })
+}
+
+/// Settings that every connection gets.
+fn prepare(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(PATIENCE)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.pragma_update(None, "foreign_keys", "ON")?;
+    // A store may come from someone else: its schema must not call functions.
+    conn.pragma_update(None, "trusted_schema", "OFF")
+}
+
+/// Says plainly what SQLite would call "unable to open database file".
+fn refuse_special(path: &Path, place: &Place) -> Result<()> {
+    let cannot = |detail: String| StoreError::CannotOpen { place: place.clone(), detail };
+    let kind = path.metadata().map_err(|e| cannot(e.to_string()))?;
+    if kind.is_dir() {
+        return Err(cannot("it is a folder".to_owned()));
+    }
+    if !kind.is_file() {
+        return Err(cannot("it is no regular file".to_owned()));
+    }
+    File::open(path).map(drop).map_err(|e| cannot(e.to_string()))
+}
+
+/// The path as SQLite must see it: not empty, and no URI by accident.
+fn plain(path: &Path) -> PathBuf {
+    if path.is_relative() { Path::new(".").join(path) } else { path.to_owned() }
+}
+
+fn immutable_uri(path: &Path) -> PathBuf {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            _ => uri.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    PathBuf::from(uri)
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Whether a write-ahead log with content lies beside the store.
+fn has_log(path: &Path) -> bool {
+    beside(path, "-wal").metadata().is_ok_and(|m| m.len() > 0)
+}

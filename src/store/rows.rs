@@ -1,0 +1,100 @@
+//! What a run writes besides records.
+
+use crate::base::{Addr, Channel, Mac, Timestamp};
+
+/// One run of the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Version of the program.
+    pub version: String,
+    /// Command line, program name first.
+    pub command: Vec<String>,
+    /// SHA-256 of the catalogue in effect, in hex.
+    pub catalogue_sha256: String,
+    /// The catalogue in effect, as text.
+    pub catalogue: String,
+    /// Home networks, as prefixes or `any`.
+    pub home_nets: Vec<String>,
+    /// Sensor name.
+    pub sensor: String,
+    /// What file sources are named by: `sha256`, or `none` (path, size and
+    /// first timestamp).
+    pub hash: String,
+    /// Start.
+    pub started: Timestamp,
+    /// End; absent while it runs, and for good if it was killed.
+    pub ended: Option<Timestamp>,
+    /// Exit code.
+    pub exit_code: Option<i32>,
+    /// Why it ended, in words.
+    pub exit_reason: Option<String>,
+}
+
+/// One source of frames.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// `sha256:…`, `file:…` or `run:…`.
+    pub source: String,
+    /// Path as given; absent for live capture.
+    pub path: Option<String>,
+    /// Size in bytes of the file as it lies on the disk.
+    pub size: Option<u64>,
+    /// Least timestamp.
+    pub first: Option<Timestamp>,
+    /// Greatest timestamp.
+    pub last: Option<Timestamp>,
+    /// Frames delivered.
+    pub frames: u64,
+    /// What was wrong with it, in words.
+    pub warnings: Vec<String>,
+    /// Names of its interfaces in their order, empty where unnamed.
+    pub interfaces: Vec<String>,
+}
+
+impl Source {
+    /// Whether it is one live run, so that later contributions replace earlier
+    /// ones, and not a file, whose contributions join.
+    pub fn is_run(source: &str) -> bool {
+        source.starts_with("run:")
+    }
+}
+
+/// A period in which a host had an address: from DHCP, ARP and the like.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Interval {
+    /// Source of the observation.
+    pub source: String,
+    /// What told: `dhcp`, `arp`, `mdns` and so on.
+    pub kind: String,
+    /// Encapsulation context.
+    pub segment: String,
+    /// Address.
+    pub ip: Addr,
+    /// Hardware address, where known.
+    pub mac: Option<Mac>,
+    /// Host name, where known.
+    pub name: Option<String>,
+    /// Start.
+    pub from: Timestamp,
+    /// End, included.
+    pub to: Timestamp,
+}
+
+/// A test lookup that the sensor saw: proof that it could see then.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Canary {
+    /// Source of the observation.
+    pub source: String,
+    /// The name asked for.
+    pub name: String,
+    /// When.
+    pub ts: Timestamp,
+    /// Encapsulation context of the client.
+    pub segment: String,
+    /// Address of the client.
+    pub ip: Addr,
+    /// Its hardware address, where the link shows one.
+    pub mac: Option<Mac>,
+    /// Where the name was seen.
+    pub channel: Channel,
+}

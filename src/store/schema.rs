@@ -1,0 +1,234 @@
+//! The tables, and how a store of an earlier version becomes one of this.
+
+use super::error::{Place, StoreError};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+/// SQLite's `application_id` of a store: `SpSt`.
+pub(super) const APPLICATION_ID: i64 = 0x5370_5374;
+
+/// Each step takes a store from the version before it to the next; the number
+/// of steps taken is SQLite's `user_version`. A released step is never edited.
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1];
+
+/// Times are nanoseconds since the epoch. `ip` holds 16 bytes (IPv4 mapped), so
+/// that it sorts; `address` is the same as text, for people. An absent MAC or
+/// name is the empty text, so that it can be part of a key.
+const VERSION_1: &str = "
+CREATE TABLE catalogues (
+    sha256  TEXT PRIMARY KEY,
+    content TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE runs (
+    run         INTEGER PRIMARY KEY,
+    version     TEXT NOT NULL,
+    command     TEXT NOT NULL,      -- JSON array of arguments
+    catalogue   TEXT NOT NULL REFERENCES catalogues (sha256),
+    home_nets   TEXT NOT NULL,      -- JSON array of prefixes
+    sensor      TEXT NOT NULL,
+    hash        TEXT NOT NULL,      -- sha256 or none: what sources are named by
+    started_ns  INTEGER NOT NULL,
+    ended_ns    INTEGER,
+    exit_code   INTEGER,
+    exit_reason TEXT
+) STRICT;
+
+CREATE TABLE sources (
+    source_no INTEGER PRIMARY KEY,
+    source    TEXT NOT NULL UNIQUE, -- sha256:…, file:… or run:…
+    path      TEXT,                 -- as first given
+    size      INTEGER,
+    first_ns  INTEGER,
+    last_ns   INTEGER,
+    frames    INTEGER NOT NULL DEFAULT 0,
+    warnings  TEXT NOT NULL DEFAULT '[]'
+) STRICT;
+
+CREATE TABLE run_sources (
+    run       INTEGER NOT NULL REFERENCES runs (run) ON DELETE CASCADE,
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    path      TEXT NOT NULL,        -- as given to that run
+    PRIMARY KEY (run, source_no, path)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_sources_source ON run_sources (source_no);
+
+CREATE TABLE interfaces (
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    interface INTEGER NOT NULL,
+    name      TEXT NOT NULL,
+    PRIMARY KEY (source_no, interface)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW overlaps AS              -- pairs of sources with time in common
+SELECT a.source AS source, a.path AS path, b.source AS other, b.path AS other_path,
+       max(a.first_ns, b.first_ns) AS from_ns, min(a.last_ns, b.last_ns) AS to_ns
+FROM sources a JOIN sources b ON a.source < b.source
+ AND ((a.first_ns < b.last_ns AND b.first_ns < a.last_ns)
+      OR (a.first_ns = b.first_ns AND a.last_ns = b.last_ns));
+
+CREATE TABLE sightings (
+    source_no         INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    id                TEXT NOT NULL,
+    revision          INTEGER NOT NULL,
+    period            TEXT NOT NULL,
+    ip                BLOB NOT NULL CHECK (length(ip) = 16),
+    address           TEXT NOT NULL,
+    segment           TEXT NOT NULL,
+    mac               TEXT NOT NULL,
+    indicator         TEXT NOT NULL,
+    category          TEXT NOT NULL,
+    stage             TEXT NOT NULL,
+    first_ns          INTEGER NOT NULL,
+    last_ns           INTEGER NOT NULL,
+    count             INTEGER NOT NULL,
+    bytes_to_server   INTEGER NOT NULL,
+    bytes_from_server INTEGER NOT NULL,
+    support           INTEGER NOT NULL CHECK (support IN (0, 1)),
+    record            TEXT NOT NULL CHECK (json_valid(record)),
+    UNIQUE (id, source_no)
+) STRICT;
+CREATE INDEX sightings_order ON sightings (period, ip, segment, mac, indicator);
+CREATE INDEX sightings_source ON sightings (source_no);
+
+CREATE TABLE coverage (
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    interface INTEGER NOT NULL,
+    quarter   INTEGER NOT NULL,     -- quarter hours since the epoch
+    counter   TEXT NOT NULL,
+    value     INTEGER NOT NULL,
+    PRIMARY KEY (source_no, interface, quarter, counter)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE coverage_addresses (    -- distinct home addresses seen at all
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    interface INTEGER NOT NULL,
+    quarter   INTEGER NOT NULL,
+    addresses INTEGER NOT NULL,
+    more      INTEGER NOT NULL,     -- sightings of addresses beyond the cap
+    PRIMARY KEY (source_no, interface, quarter)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE coverage_networks (     -- the same per /24 and /64
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    interface INTEGER NOT NULL,
+    quarter   INTEGER NOT NULL,
+    prefix    TEXT NOT NULL,
+    addresses INTEGER NOT NULL,
+    PRIMARY KEY (source_no, interface, quarter, prefix)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE intervals (             -- who had an address when
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    kind      TEXT NOT NULL,
+    segment   TEXT NOT NULL,
+    ip        BLOB NOT NULL CHECK (length(ip) = 16),
+    mac       TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    from_ns   INTEGER NOT NULL,
+    to_ns     INTEGER NOT NULL,
+    address   TEXT NOT NULL,
+    PRIMARY KEY (source_no, kind, segment, ip, mac, name, from_ns)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE canaries (              -- test lookups that the sensor did see
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    name      TEXT NOT NULL,
+    ts_ns     INTEGER NOT NULL,
+    segment   TEXT NOT NULL,
+    ip        BLOB NOT NULL CHECK (length(ip) = 16),
+    mac       TEXT NOT NULL,
+    channel   TEXT NOT NULL,
+    address   TEXT NOT NULL,
+    PRIMARY KEY (source_no, name, ts_ns, segment, ip, mac, channel)
+) STRICT, WITHOUT ROWID;
+";
+
+/// What a database says it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) application: i64,
+    pub(super) version: i64,
+}
+
+/// Reads it; the first thing that touches the file.
+pub(super) fn identity(conn: &Connection) -> rusqlite::Result<Identity> {
+    Ok(Identity {
+        application: conn.pragma_query_value(None, "application_id", |row| row.get(0))?,
+        version: conn.pragma_query_value(None, "user_version", |row| row.get(0))?,
+    })
+}
+
+/// Whether nothing was ever written to the database.
+pub(super) fn is_blank(conn: &Connection) -> rusqlite::Result<bool> {
+    let pages: i64 = conn.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    Ok(pages == 0)
+}
+
+/// Refuses a database that is no store, or one from the future.
+pub(super) fn require_ours(conn: &Connection, place: &Place) -> Result<i64, StoreError> {
+    let found = identity(conn).map_err(|e| place.error(e))?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found.application != APPLICATION_ID || found.version < 1 {
+        return Err(StoreError::NotAStore { place: place.clone() });
+    }
+    if found.version > known {
+        return Err(StoreError::TooNew { place: place.clone(), found: found.version, known });
+    }
+    Ok(found.version)
+}
+
+/// Brings the database to the newest version in one transaction. The version
+/// is read inside it, so two processes cannot take the same step.
+pub(super) fn migrate(conn: &Connection, steps: &[&str]) -> rusqlite::Result<()> {
+    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
+    let done = usize::try_from(identity(&tx)?.version).unwrap_or(0);
+    for (number, step) in (1i64..).zip(steps).skip(done) {
+        tx.execute_batch(step)?;
+        tx.pragma_update(None, "user_version", number)?;
+    }
+    if done == 0 {
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    tx.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_is_taken_once() {
+        let conn = Connection::open_in_memory().unwrap();
+        let steps = ["CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y"];
+        migrate(&conn, &steps[..1]).unwrap();
+        conn.execute("INSERT INTO a VALUES (7)", []).unwrap();
+        migrate(&conn, &steps).unwrap();
+        migrate(&conn, &steps).unwrap();
+        assert_eq!(identity(&conn).unwrap(), Identity { application: APPLICATION_ID, version: 2 });
+        let row: (i64, Option<i64>) = conn.query_row("SELECT x, y FROM a", [], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
+        assert_eq!(row, (7, None));
+    }
+
+    #[test]
+    fn a_failed_step_leaves_the_version_before() {
+        let conn = Connection::open_in_memory().unwrap();
+        migrate(&conn, &["CREATE TABLE a (x)"]).unwrap();
+        migrate(&conn, &["CREATE TABLE a (x)", "CREATE TABLE b (x); nonsense"]).unwrap_err();
+        assert_eq!(identity(&conn).unwrap().version, 1);
+        assert!(conn.prepare("SELECT * FROM b").is_err());
+    }
+
+    #[test]
+    fn every_table_is_strict() {
+        let conn = Connection::open_in_memory().unwrap();
+        migrate(&conn, MIGRATIONS).unwrap();
+        let lax: i64 = conn
+            .query_row(
+                "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'",
+                [],
+                |r| r.get(0),
+            )
+            .unwrap();
+        assert_eq!(lax, 0);
+    }
+}

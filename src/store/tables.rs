@@ -1,0 +1,165 @@
+//! Reading what runs wrote besides records.
+
+use super::coverage::unsigned;
+use super::write::from_json;
+use super::{Canary, Interval, Result, Run, Source, Store};
+use crate::base::{Addr, Channel, Timestamp};
+use rusqlite::types::Type;
+use rusqlite::{Params, Row};
+use std::str::FromStr;
+
+impl Store {
+    /// All rows of a query.
+    pub(super) fn list<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let read = || -> rusqlite::Result<Vec<T>> { self.conn.prepare_cached(sql)?.query_map(params, row)?.collect() };
+        read().map_err(|e| self.place.error(e))
+    }
+
+    /// All runs with their numbers, oldest first.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn runs(&self) -> Result<Vec<(i64, Run)>> {
+        self.list(
+            "SELECT run, version, command, catalogue, content, home_nets, sensor, hash,
+                    started_ns, ended_ns, exit_code, exit_reason
+             FROM runs JOIN catalogues ON sha256 = catalogue ORDER BY run",
+            [],
+            |row| {
+                let (command, home_nets): (String, String) = (row.get(2)?, row.get(5)?);
+                let run = Run {
+                    version: row.get(1)?,
+                    command: from_json(&command)?,
+                    catalogue_sha256: row.get(3)?,
+                    catalogue: row.get(4)?,
+                    home_nets: from_json(&home_nets)?,
+                    sensor: row.get(6)?,
+                    hash: row.get(7)?,
+                    started: Timestamp(row.get(8)?),
+                    ended: row.get::<_, Option<i64>>(9)?.map(Timestamp),
+                    exit_code: row.get(10)?,
+                    exit_reason: row.get(11)?,
+                };
+                Ok((row.get(0)?, run))
+            },
+        )
+    }
+
+    /// All sources, ordered by first timestamp and id.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn sources(&self) -> Result<Vec<Source>> {
+        let mut sources = self.list(
+            "SELECT source, path, size, first_ns, last_ns, frames, warnings FROM sources ORDER BY first_ns, source",
+            [],
+            |row| {
+                let warnings: String = row.get(6)?;
+                Ok(Source {
+                    source: row.get(0)?,
+                    path: row.get(1)?,
+                    size: row.get::<_, Option<i64>>(2)?.map(unsigned),
+                    first: row.get::<_, Option<i64>>(3)?.map(Timestamp),
+                    last: row.get::<_, Option<i64>>(4)?.map(Timestamp),
+                    frames: unsigned(row.get(5)?),
+                    warnings: from_json(&warnings)?,
+                    interfaces: Vec::new(),
+                })
+            },
+        )?;
+        for source in &mut sources {
+            source.interfaces = self.list(
+                "SELECT name FROM interfaces JOIN sources USING (source_no) WHERE source = ?1 ORDER BY interface",
+                [&source.source],
+                |row| row.get(0),
+            )?;
+        }
+        Ok(sources)
+    }
+
+    /// Pairs of sources that cover the same time: packets that both hold count
+    /// twice. With `run`, only pairs of which that run read at least one. Each
+    /// pair is in order of the sources' ids.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn overlaps(&self, run: Option<i64>) -> Result<Vec<(String, String)>> {
+        self.list(
+            "WITH read AS (SELECT source FROM run_sources JOIN sources USING (source_no) WHERE run = ?1)
+             SELECT source, other FROM overlaps
+             WHERE ?1 IS NULL OR source IN read OR other IN read ORDER BY 1, 2",
+            [run],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+    }
+
+    /// All identity intervals, ordered by segment, address and start.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn intervals(&self) -> Result<Vec<Interval>> {
+        self.list(
+            "SELECT source, kind, segment, ip, mac, name, from_ns, to_ns FROM intervals JOIN sources USING (source_no)
+             ORDER BY segment, ip, from_ns, to_ns, kind, mac, name, source",
+            [],
+            |row| {
+                Ok(Interval {
+                    source: row.get(0)?,
+                    kind: row.get(1)?,
+                    segment: row.get(2)?,
+                    ip: Addr(row.get(3)?),
+                    mac: parsed(row, 4)?,
+                    name: row.get::<_, String>(5).map(|n| (!n.is_empty()).then_some(n))?,
+                    from: Timestamp(row.get(6)?),
+                    to: Timestamp(row.get(7)?),
+                })
+            },
+        )
+    }
+
+    /// All canaries seen, ordered by time.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn canaries(&self) -> Result<Vec<Canary>> {
+        self.list(
+            "SELECT source, name, ts_ns, segment, ip, mac, channel FROM canaries JOIN sources USING (source_no)
+             ORDER BY ts_ns, source, name, segment, ip, mac, channel",
+            [],
+            |row| {
+                Ok(Canary {
+                    source: row.get(0)?,
+                    name: row.get(1)?,
+                    ts: Timestamp(row.get(2)?),
+                    segment: row.get(3)?,
+                    ip: Addr(row.get(4)?),
+                    mac: parsed(row, 5)?,
+                    channel: channel(row, 6)?,
+                })
+            },
+        )
+    }
+}
+
+/// A text column that holds a value, or nothing where it is empty.
+fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+    let text: String = row.get(column)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| damaged(column, &text))
+}
+
+fn channel(row: &Row<'_>, column: usize) -> rusqlite::Result<Channel> {
+    let word: String = row.get(column)?;
+    Channel::ALL.into_iter().find(|c| c.as_str() == word).ok_or_else(|| damaged(column, &word))
+}
+
+fn damaged(column: usize, text: &str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, format!("unexpected value {text:?}").into())
+}

@@ -1,0 +1,276 @@
+//! What goes in comes out: contributions, order, filters.
+
+use super::*;
+use crate::catalogue::Category;
+
+#[test]
+fn the_same_capture_twice_changes_nothing_but_the_runs() {
+    let (_dir, path, mut store) = new_store();
+    import(&mut store);
+    let once = dump(&store);
+    assert!(once.lines().count() > 30, "{once}");
+    import(&mut store);
+    assert_eq!(dump(&store), once);
+    assert_eq!(store.runs().unwrap().len(), 2);
+    drop(store);
+    assert_eq!(dump(&Store::open(&path).unwrap()), once);
+    assert_eq!(dump(&Store::open_read_only(&path).unwrap()), once);
+}
+
+#[test]
+fn the_dump_does_not_depend_on_the_order_of_import() {
+    let mut one = record();
+    one.source = "sha256:bb".into();
+    let two = numbered(9, 2);
+    let (_d, _p, mut forth) = new_store();
+    put(&mut forth, &[one.clone(), two.clone()]);
+    let (_d, _p, mut back) = new_store();
+    put(&mut back, &[two, one]);
+    assert_eq!(dump(&forth), dump(&back));
+}
+
+#[test]
+fn a_part_of_a_capture_and_then_all_of_it_join() {
+    let (_dir, _path, mut store) = new_store();
+    let mut part = record();
+    (part.count, part.last_seen, part.stage) = (1, part.first_seen, Stage::Queried);
+    put(&mut store, &[part]);
+    put(&mut store, &[record()]);
+    assert_eq!(all(&store), [record()]);
+}
+
+#[test]
+fn sources_add_up_when_read() {
+    let (_dir, _path, mut store) = new_store();
+    let mut other = record();
+    other.source = "sha256:0a".into();
+    other.count = 40;
+    other.names = vec!["s99.upd.kaspersky.com".into()];
+    put(&mut store, &[record(), other]);
+    let sum = all(&store);
+    assert_eq!(sum.len(), 1);
+    assert_eq!((sum[0].count, sum[0].source.as_str()), (42, "sha256:0a"));
+    assert_eq!(sum[0].names, ["s05.upd.kaspersky.com", "s99.upd.kaspersky.com"]);
+    let parts = store.contributions(Filter::default()).unwrap().map(|r| r.unwrap().record.count);
+    assert_eq!(parts.collect::<Vec<_>>(), [40, 2]);
+    let only = Filter { source: Some("sha256:aa".into()), ..Filter::default() };
+    let counts: Vec<u64> = store.records(only).unwrap().map(|r| r.unwrap().record.count).collect();
+    assert_eq!(counts, [2]);
+}
+
+#[test]
+fn a_running_sensor_replaces_its_records() {
+    let (_dir, _path, mut store) = new_store();
+    let live = |revision, count| {
+        let mut r = record();
+        r.source = "run:1".into();
+        (r.revision, r.count) = (revision, count);
+        r
+    };
+    put(&mut store, &[live(2, 20)]);
+    put(&mut store, &[live(1, 99)]);
+    assert_eq!(all(&store), [live(2, 20)], "an older revision comes late");
+    put(&mut store, &[live(3, 15)]);
+    assert_eq!(all(&store), [live(3, 15)], "even where a number falls");
+}
+
+#[test]
+fn parts_of_a_spilled_record_add_up() {
+    let mut store = Store::open_temporary().unwrap();
+    let mut w = store.begin().unwrap();
+    w.put_part(&record(), false).unwrap();
+    w.put_part(&record(), false).unwrap();
+    w.commit().unwrap();
+    let sum = all(&store);
+    assert_eq!((sum.len(), sum[0].count, sum[0].bytes_from_server), (1, 4, 8000));
+}
+
+#[test]
+fn records_come_in_their_order_over_many_pages() {
+    let (_dir, _path, mut store) = new_store();
+    let mut records = Vec::new();
+    for day in 1..=3 {
+        for host in 0..=255 {
+            let mut r = numbered(host, day);
+            if host % 3 == 0 {
+                r.host.mac = None;
+                r.host.segment = "vlan:7".into();
+            }
+            if host % 5 == 0 {
+                r.host.ip = format!("fd00::{host:x}").parse().unwrap();
+            }
+            records.push(r.clone());
+            if host % 7 == 0 {
+                r.indicator.id = "a-first".into();
+                r.id.replace_range(0..1, "f");
+                records.push(r.clone());
+            }
+            if host % 11 == 0 {
+                r.host.mac = "02:00:00:00:00:01".parse().ok();
+                r.id.replace_range(0..1, "e");
+                records.push(r);
+            }
+        }
+    }
+    put(&mut store, &records.iter().rev().cloned().collect::<Vec<_>>());
+    let key = |r: &Record| {
+        (r.period.clone(), r.host.ip, r.host.segment.clone(), r.host.mac, r.indicator.id.clone(), r.source.clone())
+    };
+    records.sort_by_key(key);
+    assert_eq!(all(&store), records);
+}
+
+#[test]
+fn two_sensors_that_saw_one_host_keep_their_records() {
+    let (_dir, _path, mut store) = new_store();
+    let (mut a, mut b) = (record(), record());
+    (a.sensor, a.id, a.source) = ("a".into(), "f".repeat(32), "run:1".into());
+    (b.sensor, b.id, b.source) = ("b".into(), "0".repeat(32), "run:2".into());
+    put(&mut store, &[b.clone(), a.clone()]);
+    assert_eq!(all(&store), [a, b], "in order of the source");
+}
+
+#[test]
+fn filters_choose() {
+    let (_dir, _path, mut store) = new_store();
+    let mut web = numbered(2, 2);
+    web.indicator.category = Category::Web;
+    web.indicator.id = "web".into();
+    web.names = vec!["www.kaspersky.com".into()];
+    let mut tagged = stage(numbered(3, 3), Stage::Transferred);
+    tagged.host.segment = "vlan:7".into();
+    tagged.host.mac = "02:00:00:00:00:03".parse().ok();
+    put(&mut store, &[numbered(1, 1), web, tagged]);
+    let hosts = |filter: Filter| -> Vec<u8> {
+        store.records(filter).unwrap().map(|r| r.unwrap().record.host.ip.0[15]).collect()
+    };
+    let f = Filter::default;
+    assert_eq!(hosts(f()), [1, 2, 3]);
+    assert_eq!(hosts(Filter { since: Some("2026-03-02".into()), ..f() }), [2, 3]);
+    assert_eq!(hosts(Filter { until: Some("2026-03-02".into()), ..f() }), [1, 2]);
+    assert_eq!(hosts(Filter { ip: "10.0.0.2".parse().ok(), ..f() }), [2]);
+    assert_eq!(hosts(Filter { id: Some(numbered(1, 1).id), ..f() }), [1]);
+    assert_eq!(hosts(Filter { mac: "02:00:00:00:00:03".parse().ok(), ..f() }), [3]);
+    assert_eq!(hosts(Filter { segment: Some(String::new()), ..f() }), [1, 2]);
+    assert_eq!(hosts(Filter { indicator: Some("web".into()), ..f() }), [2]);
+    assert_eq!(hosts(Filter { categories: vec![Category::Update, Category::Netblock], ..f() }), [1, 3]);
+    assert_eq!(hosts(Filter { stage: Some(Stage::Transferred), ..f() }), [3]);
+    assert_eq!(hosts(Filter { name: Some("www.kaspersky.com".into()), ..f() }), [2]);
+    assert_eq!(hosts(Filter { source: Some("sha256:zz".into()), ..f() }), [0u8; 0]);
+}
+
+#[test]
+fn support_shows_only_on_request_and_never_comes_back() {
+    let (_dir, _path, mut store) = new_store();
+    let mut w = store.begin().unwrap();
+    w.put_record(&record(), true).unwrap();
+    w.commit().unwrap();
+    assert!(all(&store).is_empty());
+    let with = |store: &Store| -> Vec<bool> {
+        let filter = Filter { support: true, ..Filter::default() };
+        store.records(filter).unwrap().map(|r| r.unwrap().support).collect()
+    };
+    assert_eq!(with(&store), [true]);
+    put(&mut store, &[record()]);
+    assert_eq!(with(&store), [false]);
+    let mut w = store.begin().unwrap();
+    w.put_record(&record(), true).unwrap();
+    w.commit().unwrap();
+    assert_eq!(with(&store), [false]);
+}
+
+#[test]
+fn coverage_of_a_file_is_replaced_and_of_a_run_added() {
+    let (_dir, _path, mut store) = new_store();
+    for frames in [5, 7] {
+        let mut w = store.begin().unwrap();
+        w.put_coverage("sha256:aa", 3, &mut a_ledger(frames)).unwrap();
+        w.put_coverage("run:1", 4, &mut a_ledger(frames)).unwrap();
+        w.commit().unwrap();
+    }
+    let rows = store.coverage(1_000, 1_000).unwrap();
+    let frames: Vec<(&str, u64, u64, u64)> = rows
+        .iter()
+        .map(|r| (r.source.as_str(), r.counts.get(Counter::Frames), r.counts.get(Counter::TlsHellos), r.addresses))
+        .collect();
+    assert_eq!(frames, [("run:1", 12, 2, 3), ("sha256:aa", 7, 1, 3)]);
+    assert_eq!(store.coverage(0, 2_000).unwrap().len(), 3);
+    let networks = store.coverage_networks(1_001, 1_001).unwrap();
+    let networks: Vec<(&str, u64)> = networks.iter().map(|n| (n.prefix.as_str(), n.addresses)).collect();
+    assert_eq!(networks, [("10.0.0.0/24", 2), ("fd00::/64", 1)]);
+}
+
+#[test]
+fn runs_sources_intervals_and_canaries_come_back() {
+    let (_dir, _path, mut store) = new_store();
+    import(&mut store);
+    let mut run = a_run();
+    (run.ended, run.exit_code, run.exit_reason) = (Some(Timestamp(2)), Some(0), Some("done".into()));
+    assert_eq!(store.runs().unwrap(), [(1, run)]);
+    let run_source = Source { source: "run:x".into(), ..Source::default() };
+    assert_eq!(store.sources().unwrap(), [run_source, a_source()]);
+    assert_eq!(store.canaries().unwrap(), [a_canary()]);
+
+    let longer = Interval { to: Timestamp(900), ..an_interval() };
+    let nameless = Interval { name: None, mac: None, from: Timestamp(50), ..an_interval() };
+    let mut w = store.begin().unwrap();
+    w.put_interval(&longer).unwrap();
+    w.put_interval(&an_interval()).unwrap();
+    w.put_interval(&nameless).unwrap();
+    w.commit().unwrap();
+    assert_eq!(store.intervals().unwrap(), [nameless, longer]);
+}
+
+#[test]
+fn overlapping_sources_are_told() {
+    let (_dir, _path, mut store) = new_store();
+    let source = |name: &str, first, last| Source {
+        source: name.into(),
+        first: Some(Timestamp(first)),
+        last: Some(Timestamp(last)),
+        ..Source::default()
+    };
+    let mut w = store.begin().unwrap();
+    let one = w.put_run(&a_run()).unwrap();
+    w.put_source(one, &source("a", 0, 100)).unwrap();
+    w.put_source(one, &source("b", 100, 200)).unwrap();
+    let two = w.put_run(&a_run()).unwrap();
+    w.put_source(two, &source("c", 150, 150)).unwrap();
+    w.put_source(two, &source("d", 150, 150)).unwrap();
+    w.put_source(two, &Source { source: "e".into(), ..Source::default() }).unwrap();
+    w.commit().unwrap();
+    let pairs =
+        |run| -> Vec<String> { store.overlaps(run).unwrap().into_iter().map(|(a, b)| format!("{a}{b}")).collect() };
+    assert_eq!(pairs(None), ["bc", "bd", "cd"]);
+    assert_eq!(pairs(Some(one)), ["bc", "bd"]);
+    assert_eq!(pairs(Some(two)), ["bc", "bd", "cd"]);
+}
+
+#[test]
+fn a_temporary_store_is_a_store() {
+    let mut store = Store::open_temporary().unwrap();
+    import(&mut store);
+    assert_eq!(all(&store).len(), 18);
+    assert!(store.check().unwrap().is_empty());
+}
+
+#[test]
+fn numbers_beyond_sqlite_survive_in_the_record() {
+    let (_dir, _path, mut store) = new_store();
+    let mut r = record();
+    (r.count, r.bytes_from_server) = (u64::MAX, u64::MAX - 1);
+    put(&mut store, &[r.clone()]);
+    assert_eq!(all(&store), [r]);
+}
+
+#[test]
+fn hostile_text_is_only_text() {
+    let (_dir, _path, mut store) = new_store();
+    let mut r = record();
+    r.host.segment = "vlan:1'); DROP TABLE sightings; --\u{0}\u{1b}[31m".into();
+    r.host.name = Some("=cmd|'/C calc'!A0\u{202e}".into());
+    put(&mut store, &[r.clone()]);
+    assert_eq!(all(&store), [r]);
+    let text = dump(&store);
+    assert!(!text.contains(['\u{0}', '\u{1b}', '\u{202e}']), "the dump is printable");
+}

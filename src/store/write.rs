@@ -1,0 +1,298 @@
+//! Writing: one transaction for a whole run.
+
+use super::error::Place;
+use super::{Canary, Interval, Result, Run, Source};
+use crate::base::Timestamp;
+use crate::sighting::Record;
+use crate::sighting::merge;
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
+
+/// A transaction. Everything put is kept by [`Writer::commit`]; a writer that
+/// is dropped, also after an error, leaves the store as it was.
+#[derive(Debug)]
+pub struct Writer<'s> {
+    tx: Transaction<'s>,
+    place: &'s Place,
+}
+
+impl<'s> Writer<'s> {
+    pub(super) fn new(tx: Transaction<'s>, place: &'s Place) -> Self {
+        Writer { tx, place }
+    }
+
+    /// Makes everything that was put durable.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError); then nothing of it is kept.
+    pub fn commit(self) -> Result<()> {
+        let place = self.place;
+        self.tx.commit().map_err(|e| place.error(e))
+    }
+
+    pub(super) fn run<T>(&self, f: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        f(&self.tx).map_err(|e| self.place.error(e))
+    }
+
+    /// Adds a run and returns its number.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn put_run(&mut self, run: &Run) -> Result<i64> {
+        self.run(|c| {
+            c.prepare_cached("INSERT INTO catalogues (sha256, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+                .execute(params![run.catalogue_sha256, run.catalogue])?;
+            c.prepare_cached(
+                "INSERT INTO runs (version, command, catalogue, home_nets, sensor, hash,
+                                   started_ns, ended_ns, exit_code, exit_reason)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                run.version,
+                json(&run.command)?,
+                run.catalogue_sha256,
+                json(&run.home_nets)?,
+                run.sensor,
+                run.hash,
+                run.started.0,
+                run.ended.map(|t| t.0),
+                run.exit_code,
+                run.exit_reason,
+            ])?;
+            Ok(c.last_insert_rowid())
+        })
+    }
+
+    /// Notes how a run ended.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn end_run(&mut self, run: i64, ended: Timestamp, exit_code: i32, exit_reason: &str) -> Result<()> {
+        self.run(|c| {
+            c.prepare_cached("UPDATE runs SET ended_ns = ?2, exit_code = ?3, exit_reason = ?4 WHERE run = ?1")?
+                .execute(params![run, ended.0, exit_code, exit_reason])
+                .map(drop)
+        })
+    }
+
+    /// Adds a source, or adds to what is known of it: the path first given
+    /// stays, times widen, the greatest numbers stay, warnings unite. Notes
+    /// that `run` read it.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn put_source(&mut self, run: i64, source: &Source) -> Result<()> {
+        self.run(|c| {
+            let number = source_number(c, &source.source)?;
+            let warnings: String =
+                c.query_row("SELECT warnings FROM sources WHERE source_no = ?1", [number], |row| row.get(0))?;
+            let mut warnings: Vec<String> = from_json(&warnings)?;
+            for warning in &source.warnings {
+                if !warnings.contains(warning) {
+                    warnings.push(warning.clone());
+                }
+            }
+            c.prepare_cached(
+                "UPDATE sources SET
+                    path = coalesce(path, :path), size = coalesce(size, :size),
+                    first_ns = min(coalesce(first_ns, :first), coalesce(:first, first_ns)),
+                    last_ns = max(coalesce(last_ns, :last), coalesce(:last, last_ns)),
+                    frames = max(frames, :frames), warnings = :warnings
+                 WHERE source_no = :number",
+            )?
+            .execute(named_params! {
+                ":number": number,
+                ":path": source.path,
+                ":size": source.size.map(int),
+                ":first": source.first.map(|t| t.0),
+                ":last": source.last.map(|t| t.0),
+                ":frames": int(source.frames),
+                ":warnings": json(&warnings)?,
+            })?;
+            for (interface, name) in (0i64..).zip(&source.interfaces) {
+                c.prepare_cached("INSERT INTO interfaces VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET name = ?3")?
+                    .execute(params![number, interface, name])?;
+            }
+            c.prepare_cached("INSERT INTO run_sources VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+                .execute(params![run, number, source.path.as_deref().unwrap_or("")])
+                .map(drop)
+        })
+    }
+
+    /// Puts one contribution. If there is one of the same source and id: from a
+    /// `run:` source the highest revision stays, from a file source the two
+    /// join ([`merge::join`]). `support` says that its only signals are
+    /// indicators of that use, which make no record by themselves; a
+    /// contribution that once stood on its own stays so.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn put_record(&mut self, record: &Record, support: bool) -> Result<()> {
+        let live = Source::is_run(&record.source);
+        self.put(record, support, |old, new| {
+            if live {
+                (new.revision > old.revision).then(|| new.clone())
+            } else {
+                let mut joined = old.clone();
+                merge::join(&mut joined, new);
+                Some(joined)
+            }
+        })
+    }
+
+    /// Puts a part of one contribution: observations that no earlier part
+    /// holds, so counts and bytes add up ([`merge::combine`]). For a run that
+    /// spills records before it has read everything.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn put_part(&mut self, record: &Record, support: bool) -> Result<()> {
+        self.put(record, support, |old, new| {
+            let mut sum = old.clone();
+            merge::combine(&mut sum, new);
+            Some(sum)
+        })
+    }
+
+    fn put(
+        &mut self,
+        new: &Record,
+        support: bool,
+        unite: impl FnOnce(&Record, &Record) -> Option<Record>,
+    ) -> Result<()> {
+        self.run(|c| {
+            let number = source_number(c, &new.source)?;
+            let found: Option<(bool, String)> = c
+                .prepare_cached("SELECT support, record FROM sightings WHERE id = ?1 AND source_no = ?2")?
+                .query_row(params![new.id, number], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            let Some((was_support, text)) = found else {
+                return write(c, number, new, support);
+            };
+            let old: Record = from_json(&text)?;
+            let support = support && was_support;
+            match unite(&old, new) {
+                Some(united) if united != old || support != was_support => write(c, number, &united, support),
+                None if support != was_support => write(c, number, &old, support),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// Adds an interval; of two with the same start the longer one stays.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn put_interval(&mut self, i: &Interval) -> Result<()> {
+        self.run(|c| {
+            let number = source_number(c, &i.source)?;
+            c.prepare_cached(
+                "INSERT INTO intervals (source_no, kind, segment, ip, mac, name, from_ns, to_ns, address)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT DO UPDATE SET to_ns = max(to_ns, excluded.to_ns)",
+            )?
+            .execute(params![
+                number,
+                i.kind,
+                i.segment,
+                i.ip.0,
+                text(i.mac),
+                i.name.as_deref().unwrap_or(""),
+                i.from.0,
+                i.to.0,
+                i.ip.to_string(),
+            ])
+            .map(drop)
+        })
+    }
+
+    /// Adds a canary that was seen; the same one again changes nothing.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn put_canary(&mut self, canary: &Canary) -> Result<()> {
+        self.run(|c| {
+            let number = source_number(c, &canary.source)?;
+            c.prepare_cached(
+                "INSERT INTO canaries (source_no, name, ts_ns, segment, ip, mac, channel, address)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                number,
+                canary.name,
+                canary.ts.0,
+                canary.segment,
+                canary.ip.0,
+                text(canary.mac),
+                canary.channel.as_str(),
+                canary.ip.to_string(),
+            ])
+            .map(drop)
+        })
+    }
+}
+
+fn write(c: &Connection, number: i64, r: &Record, support: bool) -> rusqlite::Result<()> {
+    c.prepare_cached(
+        "INSERT INTO sightings (source_no, id, revision, period, ip, address, segment, mac, indicator, category,
+             stage, first_ns, last_ns, count, bytes_to_server, bytes_from_server, support, record)
+         VALUES (:number, :id, :revision, :period, :ip, :address, :segment, :mac, :indicator, :category,
+             :stage, :first, :last, :count, :to, :from, :support, :record)
+         ON CONFLICT (id, source_no) DO UPDATE SET
+             revision = :revision, category = :category, stage = :stage, first_ns = :first, last_ns = :last,
+             count = :count, bytes_to_server = :to, bytes_from_server = :from, support = :support, record = :record",
+    )?
+    .execute(named_params! {
+        ":number": number,
+        ":id": r.id,
+        ":revision": int(r.revision),
+        ":period": r.period,
+        ":ip": r.host.ip.0,
+        ":address": r.host.ip.to_string(),
+        ":segment": r.host.segment,
+        ":mac": text(r.host.mac),
+        ":indicator": r.indicator.id,
+        ":category": r.indicator.category.as_str(),
+        ":stage": r.stage.as_str(),
+        ":first": r.first_seen.0,
+        ":last": r.last_seen.0,
+        ":count": int(r.count),
+        ":to": int(r.bytes_to_server),
+        ":from": int(r.bytes_from_server),
+        ":support": support,
+        ":record": json(r)?,
+    })
+    .map(drop)
+}
+
+/// The row number of a source, which is added if it is new.
+pub(super) fn source_number(c: &Connection, source: &str) -> rusqlite::Result<i64> {
+    let find = |c: &Connection| {
+        c.prepare_cached("SELECT source_no FROM sources WHERE source = ?1")?
+            .query_row([source], |row| row.get(0))
+            .optional()
+    };
+    if let Some(number) = find(c)? {
+        return Ok(number);
+    }
+    c.prepare_cached("INSERT INTO sources (source) VALUES (?1)")?.execute([source])?;
+    Ok(c.last_insert_rowid())
+}
+
+/// SQLite's integers end at 2^63 - 1; the record's JSON keeps the exact number.
+pub(super) fn int(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn text<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(String::new, |v| v.to_string())
+}
+
+fn json<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))
+}
+
+/// Decodes what an earlier run wrote; what cannot be decoded is damage.
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
+    serde_json::from_str(text).map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(e)))
+}
