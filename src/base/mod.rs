@@ -1,6 +1,7 @@
 //! Vocabulary that every layer shares.
 
 pub mod addr;
+pub mod assembler;
 pub mod channel;
 pub mod name;
 pub mod stage;
