@@ -234,6 +234,11 @@ pub(super) struct RecordWalker {
 }
 
 impl RecordWalker {
+    /// A walker that starts with so many bytes left of a record.
+    pub(super) fn inside(left: usize) -> Self {
+        RecordWalker { left }
+    }
+
     /// Takes bytes in order; hands each record's content type to `record`.
     /// `None` if what follows is no record.
     pub(super) fn take(&mut self, bytes: &[u8], mut record: impl FnMut(u8)) -> Option<usize> {

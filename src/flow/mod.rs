@@ -11,10 +11,12 @@ mod dns;
 mod engine;
 mod events;
 mod follow;
+mod lister;
 mod quic;
 mod table;
 mod tcp;
 mod udp;
 
+pub use lister::{NameLister, NameRow};
 pub use engine::{Engine, Limits};
 pub use events::{At, DnsKind, Endpoints, FrameRef, HttpSeen, Note, Notes, Progress, Seen, Sink, Token};

@@ -553,14 +553,17 @@ impl Tcp {
             Probe::Found(h) => {
                 self.count_hello(cx.ledger);
                 self.set(bit::HELLO_OPEN, false);
-                let len = h.len;
+                let (len, inside) = (h.len, h.record_end.saturating_sub(h.len));
+                if h.extent == tls::Extent::Oversized {
+                    cx.ledger.count(Counter::StreamOverflow);
+                }
                 cx.scratch.name.clear();
                 cx.scratch.name.set_text(h.server_name.unwrap_or(&[]));
-                let partial = h.malformed;
+                let partial = h.malformed || h.extent != tls::Extent::Whole;
                 let (named, ech) = (h.server_name.is_some() && !cx.scratch.name.is_empty(), h.ech);
                 self.client_hello(named, ech, partial, at, cx);
                 if self.follow.is_some() {
-                    self.mode = Mode::Records(RecordWalker::default());
+                    self.mode = Mode::Records(RecordWalker::inside(inside));
                     Some(len)
                 } else {
                     self.mode = Mode::Done;
@@ -766,15 +769,17 @@ impl Tcp {
     fn read_partial<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) {
         match self.mode {
             Mode::Probe { .. } => {
-                if let Some(h) = tls::client_hello_partial(bytes) {
+                let mut hello = std::mem::take(&mut cx.scratch.hello);
+                if let Some(h) = tls::partial_client_hello(bytes, &mut hello) {
                     cx.scratch.name.set_text(h.server_name.unwrap_or(&[]));
                     self.set(bit::HELLO_OPEN, false);
+                    cx.ledger.count(Counter::TlsHellosIncomplete);
                     if !cx.scratch.name.is_empty() {
                         self.client_hello(true, h.ech, true, at, cx);
                         self.mode = Mode::Done;
                     }
-                    cx.ledger.count(Counter::TlsHellosIncomplete);
                 }
+                cx.scratch.hello = hello;
             }
             Mode::Http { body: None, .. } => {
                 let Some(end) = memchr::memrchr(b'\n', bytes) else { return };

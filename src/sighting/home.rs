@@ -12,40 +12,68 @@ const DEFAULT: [&str; 7] =
 pub struct HomeNets {
     any: bool,
     prefixes: Vec<Prefix>,
+    /// By the first byte of an IPv4 and of an IPv6 address, whether a prefix
+    /// could hold it: settles most addresses from outside at once.
+    first_v4: [bool; 256],
+    first_v6: [bool; 256],
 }
 
 impl Default for HomeNets {
     fn default() -> Self {
-        HomeNets { any: false, prefixes: DEFAULT.iter().filter_map(|p| p.parse().ok()).collect() }
+        HomeNets::only(DEFAULT.iter().filter_map(|p| p.parse().ok()).collect())
     }
 }
 
 impl HomeNets {
     /// The default networks and some more, such as the interface's own.
     pub fn default_and(more: impl IntoIterator<Item = Prefix>) -> Self {
-        let mut home = HomeNets::default();
+        let mut prefixes = HomeNets::default().prefixes;
         for p in more {
-            if !home.prefixes.iter().any(|h| h.len128() <= p.len128() && h.contains(&Addr(p.network().to_be_bytes()))) {
-                home.prefixes.push(p);
+            if !prefixes.iter().any(|h| h.len128() <= p.len128() && h.contains(&Addr(p.network().to_be_bytes()))) {
+                prefixes.push(p);
+            }
+        }
+        HomeNets::only(prefixes)
+    }
+
+    /// Only these networks.
+    pub fn only(prefixes: Vec<Prefix>) -> Self {
+        let mut home = HomeNets { any: false, prefixes, first_v4: [false; 256], first_v6: [false; 256] };
+        for p in &home.prefixes {
+            let (table, skip) = if p.len128() >= 96 && Addr(p.network().to_be_bytes()).as_v4().is_some() {
+                (&mut home.first_v4, 96)
+            } else {
+                // A prefix shorter than /96 may hold mapped IPv4 addresses.
+                if p.contains(&Addr::v4([0; 4])) {
+                    home.first_v4 = [true; 256];
+                }
+                (&mut home.first_v6, 0)
+            };
+            let fixed = u32::from(p.len128().saturating_sub(skip)).min(8);
+            let first = (p.network() << skip >> 120) as usize;
+            let span = 1usize << (8 - fixed);
+            for at in first..(first + span).min(256) {
+                if let Some(b) = table.get_mut(at) {
+                    *b = true;
+                }
             }
         }
         home
     }
 
-    /// Only these networks.
-    pub fn only(prefixes: Vec<Prefix>) -> Self {
-        HomeNets { any: false, prefixes }
-    }
-
     /// Every address.
     pub fn any() -> Self {
-        HomeNets { any: true, prefixes: Vec::new() }
+        HomeNets { any: true, prefixes: Vec::new(), first_v4: [true; 256], first_v6: [true; 256] }
     }
 
     /// Whether an address is at home.
     #[inline]
     pub fn contains(&self, addr: &Addr) -> bool {
-        self.any || self.prefixes.iter().any(|p| p.contains(addr))
+        let possible = match addr.as_v4() {
+            Some([a, ..]) => self.first_v4.get(usize::from(a)),
+            None => addr.0.first().and_then(|a| self.first_v6.get(usize::from(*a))),
+        };
+        possible == Some(&true) && (self.any || self.prefixes.iter().any(|p| p.contains(addr)))
     }
 
     /// Whether every address is at home, so that none is told from outside.
@@ -76,5 +104,11 @@ mod tests {
         let more = HomeNets::default_and(["2001:db8:1::/64".parse().unwrap(), "10.9.0.0/24".parse().unwrap()]);
         assert!(more.contains(&"2001:db8:1::5".parse().unwrap()));
         assert_eq!(more.describe().len(), 8);
+        let all = HomeNets::only(vec!["::/0".parse().unwrap()]);
+        assert!(all.contains(&"8.8.8.8".parse().unwrap()) && all.contains(&"2001::".parse().unwrap()));
+        let half = HomeNets::only(vec!["128.0.0.0/1".parse().unwrap(), "8000::/1".parse().unwrap()]);
+        for (a, at_home) in [("127.1.1.1", false), ("255.0.0.1", true), ("7fff::1", false), ("ff02::1", true)] {
+            assert_eq!(half.contains(&a.parse().unwrap()), at_home, "{a}");
+        }
     }
 }
