@@ -2,6 +2,30 @@
 //!
 //! Knows file formats and interfaces, and nothing of packets.
 
+mod classic;
+mod decompress;
+mod file;
+mod input;
+mod pcapng;
+#[cfg(test)]
+mod testing;
+
+pub mod bpf;
+pub mod device;
+pub mod error;
+pub mod live;
+pub mod open;
+pub mod set;
+pub mod source;
+
+pub use bpf::BpfFilter;
+pub use device::interface_prefixes;
+pub use error::CaptureError;
+pub use live::{LiveControl, LiveOptions, LiveSource, open_live};
+pub use open::{OpenOptions, first_timestamp, open};
+pub use set::{Expansion, Item, expand};
+pub use source::{FrameSource, InterfaceStatistics, Progress, Status};
+
 use crate::base::Timestamp;
 use std::sync::Arc;
 
@@ -58,4 +82,28 @@ pub struct Batch {
     pub first_number: u64,
     /// The source's interfaces as known so far.
     pub interfaces: Arc<[Interface]>,
+}
+
+impl Batch {
+    /// The bytes of a frame of this batch; empty for a frame of another one
+    /// that does not fit.
+    #[inline]
+    pub fn bytes(&self, frame: &FrameMeta) -> &[u8] {
+        let start = frame.offset as usize;
+        let end = start.saturating_add(frame.caplen as usize);
+        self.buf.get(start..end).unwrap_or_default()
+    }
+
+    /// Where a frame's record or block starts in the source's decompressed
+    /// content.
+    #[inline]
+    pub fn position(&self, frame: &FrameMeta) -> u64 {
+        self.base.saturating_add(u64::from(frame.offset)).saturating_sub(u64::from(frame.head))
+    }
+
+    /// The bytes that the previous batch did not hold.
+    #[inline]
+    pub fn fresh(&self) -> &[u8] {
+        self.buf.get(self.carried..).unwrap_or_default()
+    }
 }

@@ -1,0 +1,404 @@
+//! Decompression while reading, chosen by content, in constant memory.
+//!
+//! All formats may consist of several members one after another, as
+//! concatenating compressed files makes them.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+/// Bytes of compressed input that are read at once.
+const INPUT_BUFFER: usize = 256 << 10;
+
+/// Most memory that an xz stream may demand: its highest preset needs 65 MiB.
+const XZ_MEMORY: u64 = 128 << 20;
+
+/// Largest zstd window, as a power of two; the highest level of the zstd
+/// program without `--long` needs this one.
+const ZSTD_WINDOW_LOG: u32 = 27;
+
+/// The magic number of LZ4's legacy frames.
+const LZ4_LEGACY: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
+
+/// A compression format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compression {
+    Gzip,
+    Zstd,
+    Xz,
+    Lz4,
+    Bzip2,
+}
+
+/// Bytes that [`Compression::detect`] wants to see.
+pub(super) const DETECT: usize = 10;
+
+impl Compression {
+    /// The format of content that begins so.
+    pub(super) fn detect(head: &[u8]) -> Option<Self> {
+        match head {
+            // RFC 1952 section 2.3.1: deflate is the only method.
+            [0x1f, 0x8b, 8, ..] => Some(Compression::Gzip),
+            // RFC 8878 sections 3.1.1 and 3.1.2 (skippable frames, which
+            // parallel compressors put first).
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Compression::Zstd),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Compression::Xz),
+            // The frame format, and the legacy one of the Linux kernel.
+            [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Some(Compression::Lz4),
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => Some(Compression::Bzip2),
+            // A bzip2 file of nothing has only the mark of the end.
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Compression::Bzip2),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Xz => "xz",
+            Compression::Lz4 => "lz4",
+            Compression::Bzip2 => "bzip2",
+        }
+    }
+
+    /// The decompressed bytes of `input`.
+    ///
+    /// Reading fails with [`io::ErrorKind::UnexpectedEof`] where the
+    /// compressed data end early, and with an error without an operating
+    /// system's code where they are damaged.
+    pub(super) fn decoder<R: Read + Send + 'static>(self, input: R) -> io::Result<Box<dyn Read + Send>> {
+        let input = BufReader::with_capacity(INPUT_BUFFER, input);
+        Ok(match self {
+            Compression::Gzip => Box::new(Gzip::Between(input)),
+            Compression::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+                Box::new(decoder)
+            }
+            Compression::Xz => {
+                let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?;
+                Box::new(liblzma::bufread::XzDecoder::new_stream(input, stream))
+            }
+            Compression::Lz4 => Box::new(Lz4::new(input)),
+            Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
+        })
+    }
+}
+
+fn trailing_bytes() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "other bytes follow the compressed data")
+}
+
+/// Gzip members one after another. Zeros behind the last one, as tapes and
+/// block devices leave them, are ignored like gzip(1) does.
+enum Gzip<R: BufRead> {
+    Between(R),
+    Inside(flate2::bufread::GzDecoder<R>),
+    Ended,
+}
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match std::mem::replace(self, Gzip::Ended) {
+                Gzip::Ended => return Ok(0),
+                Gzip::Between(mut input) => match input.fill_buf()?.first() {
+                    None => return Ok(0),
+                    Some(0x1f) => *self = Gzip::Inside(flate2::bufread::GzDecoder::new(input)),
+                    Some(0) => {
+                        let chunk = input.fill_buf()?;
+                        let zeros = chunk.iter().position(|b| *b != 0);
+                        let n = zeros.unwrap_or(chunk.len());
+                        input.consume(n);
+                        if zeros.is_some() {
+                            return Err(trailing_bytes());
+                        }
+                        *self = Gzip::Between(input);
+                    }
+                    Some(_) => return Err(trailing_bytes()),
+                },
+                Gzip::Inside(mut decoder) => match decoder.read(buf)? {
+                    0 if !buf.is_empty() => *self = Gzip::Between(decoder.into_inner()),
+                    n => {
+                        *self = Gzip::Inside(decoder);
+                        return Ok(n);
+                    }
+                },
+            }
+        }
+    }
+}
+
+/// LZ4 frames one after another, with skippable ones between them
+/// (lz4 frame format description, sections "Skippable Frames" and "Legacy
+/// frame").
+struct Lz4<R: BufRead> {
+    decoder: lz4_flex::frame::FrameDecoder<Lz4Input<R>>,
+    inside: bool,
+}
+
+/// Gives the decoder a frame's magic number again, and remembers whether it
+/// was told the end: it does not tell an end between two blocks of a frame
+/// from the end of the frame.
+struct Lz4Input<R> {
+    inner: R,
+    magic: [u8; 4],
+    given: usize,
+    ended: bool,
+}
+
+impl<R: BufRead> Read for Lz4Input<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = match self.magic.get(self.given..) {
+            Some(mut left) if !left.is_empty() => {
+                let n = left.read(buf)?;
+                self.given = self.given.saturating_add(n);
+                n
+            }
+            _ => self.inner.read(buf)?,
+        };
+        self.ended |= n == 0 && !buf.is_empty();
+        Ok(n)
+    }
+}
+
+impl<R: BufRead> Lz4<R> {
+    fn new(inner: R) -> Self {
+        let input = Lz4Input { inner, magic: [0; 4], given: 4, ended: false };
+        Lz4 { decoder: lz4_flex::frame::FrameDecoder::new(input), inside: false }
+    }
+
+    /// Reads the magic number of the next frame, stepping over skippable
+    /// ones; `false` at the end.
+    fn next_frame(&mut self) -> io::Result<bool> {
+        let input = self.decoder.get_mut();
+        loop {
+            if input.inner.fill_buf()?.is_empty() {
+                return Ok(false);
+            }
+            input.inner.read_exact(&mut input.magic)?;
+            match input.magic {
+                [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
+                    let mut length = [0; 4];
+                    input.inner.read_exact(&mut length)?;
+                    let length = u64::from(u32::from_le_bytes(length));
+                    if io::copy(&mut input.inner.by_ref().take(length), &mut io::sink())? < length {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                [0x04, 0x22, 0x4d, 0x18] | LZ4_LEGACY => {
+                    input.given = 0;
+                    return Ok(true);
+                }
+                _ => return Err(trailing_bytes()),
+            }
+        }
+    }
+}
+
+impl<R: BufRead> Read for Lz4<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if !self.inside && !self.next_frame()? {
+                return Ok(0);
+            }
+            self.inside = true;
+            match self.decoder.read(buf)? {
+                0 => {
+                    let input = self.decoder.get_ref();
+                    // Only a legacy frame ends where its file ends.
+                    if input.ended && input.magic != LZ4_LEGACY {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                    self.inside = false;
+                }
+                n => return Ok(n),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Bytes, open_bytes, read_all};
+    use super::super::{CaptureError, LinkType};
+    use super::*;
+    use std::io::Write;
+
+    const ALL: [Compression; 5] =
+        [Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Lz4, Compression::Bzip2];
+
+    fn compress(format: Compression, bytes: &[u8]) -> Vec<u8> {
+        match format {
+            Compression::Gzip => {
+                let mut e = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+                e.write_all(bytes).unwrap();
+                e.finish().unwrap()
+            }
+            Compression::Zstd => zstd::encode_all(bytes, 3).unwrap(),
+            Compression::Xz => {
+                let mut e = liblzma::write::XzEncoder::new(Vec::new(), 1);
+                e.write_all(bytes).unwrap();
+                e.finish().unwrap()
+            }
+            Compression::Lz4 => {
+                let info = lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max64KB);
+                let mut e = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+                e.write_all(bytes).unwrap();
+                e.finish().unwrap()
+            }
+            Compression::Bzip2 => {
+                let mut e = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::best());
+                e.write_all(bytes).unwrap();
+                e.finish().unwrap()
+            }
+        }
+    }
+
+    /// A capture of 300 kB that does not compress well.
+    fn capture() -> Vec<u8> {
+        let mut b = Bytes::pcap(false, 0xa1b2_c3d4, 1);
+        let mut state = 1_u32;
+        for n in 0..300 {
+            let data: Vec<u8> = (0..1000)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (state >> 24) as u8
+                })
+                .collect();
+            b.u32(n).u32(0).u32(1000).u32(1000).raw(&data);
+        }
+        b.bytes
+    }
+
+    #[test]
+    fn every_format_in_one_member_and_in_several() {
+        let plain = capture();
+        for format in ALL {
+            let packed = compress(format, &plain);
+            assert_eq!(Compression::detect(&packed), Some(format));
+            let got = read_all(&mut open_bytes(&packed, 4096, false).unwrap());
+            assert_eq!((got.frames.len(), got.error(), got.content == plain), (300, String::new(), true), "{format:?}");
+            assert_eq!(got.interfaces[0].link, LinkType(1));
+            // Members that end within records, an empty one among them.
+            let (a, b) = plain.split_at(100_003);
+            let packed = [compress(format, a), compress(format, &[]), compress(format, b)].concat();
+            let got = read_all(&mut open_bytes(&packed, 4096, false).unwrap());
+            assert_eq!((got.frames.len(), got.error(), got.content == plain), (300, String::new(), true), "{format:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_is_damage_after_the_frames_before_it() {
+        let plain = capture();
+        for format in ALL {
+            let packed = compress(format, &plain);
+            for at in [packed.len() - 1, packed.len() * 3 / 4, packed.len() / 2] {
+                let got = read_all(&mut open_bytes(&packed[..at], 4096, true).unwrap());
+                assert!(plain.starts_with(&got.content));
+                assert!(
+                    matches!(got.errors[..], [CaptureError::CutCompressed { .. }]),
+                    "{format:?} {at}: {:?}",
+                    got.errors
+                );
+                assert!(got.before == [got.frames.len()] && got.errors[0].is_partial());
+                // bzip2 has blocks of 900 kB, so that a cut leaves nothing.
+                assert_eq!(got.frames.len(), (got.content.len().max(24) - 24) / 1016);
+            }
+        }
+    }
+
+    /// The decoder itself takes the end of a file between two blocks for the
+    /// end of the frame.
+    #[test]
+    fn an_lz4_frame_cut_between_blocks_is_cut() {
+        let plain = capture();
+        let packed = compress(Compression::Lz4, &plain);
+        // Magic number, descriptor; then a length of 31 bits and the block.
+        let (head, first) = (7, packed[7..11].try_into().map(u32::from_le_bytes).unwrap() & 0x7fff_ffff);
+        let end = head + 4 + first as usize;
+        let got = read_all(&mut open_bytes(&packed[..end], 4096, true).unwrap());
+        assert_eq!(got.content, &plain[..65_536]);
+        assert!(matches!(got.errors[..], [CaptureError::CutCompressed { format: "lz4", offset: 65_536 }]));
+    }
+
+    #[test]
+    fn damage_is_told_from_a_cut() {
+        let plain = capture();
+        for format in [Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Lz4] {
+            let packed = [compress(format, &plain), b"other bytes".to_vec()].concat();
+            let got = read_all(&mut open_bytes(&packed, 4096, true).unwrap());
+            assert_eq!(got.frames.len(), 300, "{format:?}");
+            assert!(
+                matches!(got.errors[..], [CaptureError::DamagedCompressed { .. } | CaptureError::CutCompressed { .. }]),
+                "{format:?}: {:?}",
+                got.errors
+            );
+        }
+        let mut packed = compress(Compression::Gzip, &plain);
+        let end = packed.len();
+        packed[end - 6] ^= 1;
+        let got = read_all(&mut open_bytes(&packed, 4096, true).unwrap());
+        assert!(matches!(got.errors[..], [CaptureError::DamagedCompressed { .. }]), "{:?}", got.errors);
+    }
+
+    #[test]
+    fn zeros_behind_gzip_and_skippable_frames_are_no_damage() {
+        let plain = capture();
+        let packed = [compress(Compression::Gzip, &plain), vec![0; 700_000]].concat();
+        let got = read_all(&mut open_bytes(&packed, 4096, true).unwrap());
+        assert_eq!((got.frames.len(), got.error()), (300, String::new()));
+        let skippable = [0x51, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+        for format in [Compression::Zstd, Compression::Lz4] {
+            let packed = compress(format, &plain);
+            let got = read_all(&mut open_bytes(&[&packed[..], &skippable].concat(), 4096, true).unwrap());
+            assert_eq!((got.frames.len(), got.error()), (300, String::new()), "{format:?}");
+            let cut = [&packed[..], &skippable[..9]].concat();
+            let got = read_all(&mut open_bytes(&cut, 4096, true).unwrap());
+            assert_eq!((got.frames.len(), got.errors.len()), (300, 1), "{format:?}");
+        }
+        let packed = [&skippable[..], &compress(Compression::Zstd, &plain)].concat();
+        assert_eq!(read_all(&mut open_bytes(&packed, 4096, true).unwrap()).frames.len(), 300);
+    }
+
+    #[test]
+    fn a_bomb_takes_constant_memory() {
+        let mut b = Bytes::new(false);
+        b.section().interface(1, 0, &[]);
+        // 64 MiB of one block that is stepped over.
+        b.u32(0x4242).u32((64 << 20) + 12).raw(&vec![0; 64 << 20]).u32((64 << 20) + 12).packet(0, 1, b"after");
+        for format in [Compression::Gzip, Compression::Zstd] {
+            let packed = compress(format, &b.bytes);
+            assert!(packed.len() < 100_000);
+            let mut source = open_bytes(&packed, 65_536, false).unwrap();
+            let mut batch = super::super::Batch::default();
+            let (mut frames, mut total) = (0, 0);
+            use super::super::FrameSource;
+            while source.next_batch(&mut batch).unwrap() == super::super::Status::Frames {
+                assert!(batch.buf.capacity() <= 4 * 65_536);
+                frames += batch.frames.len();
+                total += batch.fresh().len();
+            }
+            assert_eq!((frames, total), (1, b.bytes.len()));
+        }
+    }
+
+    #[test]
+    fn what_holds_no_capture_is_refused() {
+        let text = b"This is a text that is somewhat longer than a file header.";
+        for format in ALL {
+            let e = open_bytes(&compress(format, text), 4096, false).err().unwrap();
+            assert!(matches!(e, CaptureError::NotACapture { what: "it is text" }), "{format:?}: {e}");
+            let e = open_bytes(&compress(format, &[]), 4096, false).err().unwrap();
+            assert!(matches!(e, CaptureError::NotACapture { what: "it holds nothing" }), "{format:?}: {e}");
+            let twice = compress(Compression::Gzip, &compress(format, &capture()));
+            let e = open_bytes(&twice, 4096, false).err().unwrap();
+            assert!(matches!(e, CaptureError::NotACapture { what: "it is compressed twice" }), "{format:?}: {e}");
+            let e = open_bytes(&compress(format, &capture())[..12], 4096, false).err().unwrap();
+            assert!(matches!(e, CaptureError::CutCompressed { offset: 0, .. }), "{format:?}: {e}");
+        }
+    }
+}
