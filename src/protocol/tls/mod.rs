@@ -15,7 +15,7 @@ mod client;
 mod cursor;
 mod record;
 #[cfg(test)]
-mod sample;
+pub(in crate::protocol) mod sample;
 mod server;
 mod sslv2;
 

@@ -24,6 +24,7 @@ fn read(stream: &[u8]) -> Option<bool> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
