@@ -254,6 +254,7 @@ fn pointers_must_lead_strictly_backwards() {
     let m =
         read(&response("a.test", &[record(b"\xc0\x18", A, 5, &[192, 0, 2, 1]), record(QNAME, A, 5, &[192, 0, 2, 2])]));
     assert_eq!((resolved(&m).1, m.malformed, m.answers.len()), (vec!["192.0.2.2".to_owned()], true, 1));
+    assert_eq!(m.jumps, 0, "a loop is seen at its first jump");
 }
 
 #[test]
