@@ -1,6 +1,6 @@
 //! DNS over TCP (RFC 1035 section 4.2.2, RFC 7766 section 8).
 
-use super::walk::header;
+use super::walk::has_plausible_header;
 use crate::protocol::Probe;
 
 /// Octets of the shortest message, a header alone.
@@ -9,17 +9,18 @@ const HEADER: usize = 12;
 /// The message at the start of a TCP stream: two bytes of length, then the
 /// message. Whatever is found takes two bytes more of the stream than it is
 /// long. A length of zero is found as an empty message: skip its two bytes.
-/// `Not` where the length is too small for a header, or the header is none
-/// that [`Message::parse`](super::Message::parse) would take.
+/// `Not` where the length is too small for a header, or the header cannot be
+/// one: an opcode above 6, a query with an RCODE, or more entries than a
+/// message can hold.
 pub fn stream_message(stream: &[u8]) -> Probe<&[u8]> {
     let Some((len, rest)) = stream.split_first_chunk::<2>() else { return Probe::More(2) };
     let len = usize::from(u16::from_be_bytes(*len));
     if let Some(message) = rest.get(..len) {
-        let fine = len == 0 || header(message).is_some();
+        let fine = len == 0 || has_plausible_header(message);
         return if fine { Probe::Found(message) } else { Probe::Not };
     }
     // Before a long buffer is kept, the header must be plausible.
-    if len < HEADER || (rest.len() >= HEADER && header(rest).is_none()) {
+    if len < HEADER || (rest.len() >= HEADER && !has_plausible_header(rest)) {
         return Probe::Not;
     }
     Probe::More(len.saturating_add(2))

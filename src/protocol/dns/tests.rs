@@ -254,6 +254,7 @@ fn pointers_must_lead_strictly_backwards() {
     let m =
         read(&response("a.test", &[record(b"\xc0\x18", A, 5, &[192, 0, 2, 1]), record(QNAME, A, 5, &[192, 0, 2, 2])]));
     assert_eq!((resolved(&m).1, m.malformed, m.answers.len()), (vec!["192.0.2.2".to_owned()], true, 1));
+    assert_eq!(m.jumps, 0, "a loop is seen at its first jump");
 }
 
 #[test]
@@ -303,16 +304,27 @@ fn other_traffic_is_no_dns() {
         b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.6\r\n",
         b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\x55\x66\x77\x88\x99",
-        // A query with an RCODE; an opcode that does not exist.
-        b"\x12\x34\x01\x03\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01",
-        b"\x12\x34\x7f\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\x01",
-        // More records than any message can hold; an unreadable first entry.
-        b"\x12\x34\x81\x80\0\x01\x20\0\0\0\0\0\x01a\0\0\x01\0\x01",
+        // A query with an RCODE for the root; an opcode that does not exist,
+        // with class 0; more records than any message can hold, cut.
+        b"\x12\x34\x01\x03\0\x01\0\0\0\0\0\0\0\0\x01\0\x01",
+        b"\x12\x34\x7f\0\0\x01\0\0\0\0\0\0\x01a\0\0\x01\0\0",
+        b"\x12\x34\x81\x80\0\x01\x20\0\0\0\0\0\x01a\0\0\x01\0",
+        // An unreadable first question or record.
         b"\x12\x34\x01\0\0\x02\0\0\0\0\0\0\x41a\0\0\x01\0\x01",
         b"\x12\x34\x81\x80\0\0\0\x02\0\0\0\0\x01a\0\0\x01\0\x01",
     ] {
         assert!(!m.parse(bytes), "{bytes:?}");
         assert!(m.questions.is_empty() && m.answers.is_empty());
+    }
+}
+
+#[test]
+fn a_certain_question_outweighs_a_damaged_header() {
+    for (at, value) in [(3, 3), (2, 0x79), (4, 0xaa), (6, 0xcb)] {
+        let mut bytes = query("ds.kaspersky.com", A);
+        bytes[at] = value;
+        let m = read(&bytes);
+        assert_eq!((asked(&m), m.malformed), (vec![("ds.kaspersky.com", A)], true), "{at}");
     }
 }
 

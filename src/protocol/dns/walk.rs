@@ -23,22 +23,30 @@ const CACHE_FLUSH: u16 = 0x8000;
 /// Type OPT (RFC 6891 section 6.1.1).
 const OPT: u16 = 41;
 
-/// Reads a header that can be one of DNS. `None` for too few bytes, an opcode
-/// that was never assigned, a query with an RCODE, or counts that no message
-/// can hold.
-pub(super) fn header(bytes: &[u8]) -> Option<Header> {
+/// Reads the header; `None` for too few bytes.
+fn header(bytes: &[u8]) -> Option<Header> {
     let mut head: [u8; 12] = *bytes.first_chunk()?;
     // Header::parse refuses the reserved bit Z, which some senders set.
     if let Some(flags) = head.get_mut(3) {
         *flags &= !0x40;
     }
-    let header = Header::parse(&head).ok()?;
+    Header::parse(&head).ok()
+}
+
+/// Whether a header can be one of DNS: its opcode was assigned, a query has no
+/// RCODE, and a message can hold as many entries as it counts.
+fn is_plausible(header: &Header) -> bool {
     let opcode: u16 = header.opcode.into();
     let rcode: u8 = header.response_code.into();
     let least = u32::from(header.questions).saturating_mul(MIN_QUESTION);
-    let least = least.saturating_add(records(&header).saturating_mul(MIN_RECORD));
+    let least = least.saturating_add(records(header).saturating_mul(MIN_RECORD));
     let fits = usize::try_from(least).is_ok_and(|n| n <= MAX_MESSAGE.saturating_sub(Header::size()));
-    (opcode <= 6 && !(header.query && rcode != 0) && fits).then_some(header)
+    opcode <= 6 && !(header.query && rcode != 0) && fits
+}
+
+/// Whether bytes start with a header that can be one of DNS.
+pub(super) fn has_plausible_header(bytes: &[u8]) -> bool {
+    header(bytes).is_some_and(|header| is_plausible(&header))
 }
 
 /// Records of all sections.
@@ -82,26 +90,34 @@ impl Fixed {
 
 impl Message {
     /// Decodes a message. False if the bytes are no DNS message at all:
-    /// shorter than a header, an opcode above 6, a query with an RCODE, counts
-    /// that no message can hold, or, unless the header is beyond doubt, an
-    /// unreadable first question or record. Bytes behind the message are
-    /// ignored.
+    /// shorter than a header, or neither header nor first entry show that it
+    /// is one. A header shows it by one question and few records. One with
+    /// other counts needs a readable first question or record; one that
+    /// cannot be (an opcode above 6, a query with an RCODE, more entries than
+    /// a message can hold) a readable question of a known class. Bytes behind
+    /// the message are ignored.
     pub fn parse(&mut self, bytes: &[u8]) -> bool {
         self.reset();
         let bytes = bytes.get(..MAX_MESSAGE).unwrap_or(bytes);
         let Some(header) = header(bytes) else { return false };
+        let plausible = is_plausible(&header);
+        if !plausible || !is_telling(&header) {
+            let shown = match plausible {
+                true => self.first_entry_reads(bytes, &header),
+                false => self.first_question(bytes, &header).is_some_and(|q| self.is_certain(&q)),
+            };
+            self.reset();
+            if !shown {
+                return false;
+            }
+        }
         self.id = header.id;
         self.response = !header.query;
         self.opcode = u8::try_from(Into::<u16>::into(header.opcode)).unwrap_or(u8::MAX);
         self.rcode = header.response_code.into();
         self.truncated = header.truncated;
-        if !is_telling(&header) && !self.first_entry_reads(bytes, &header) {
-            self.reset();
-            return false;
-        }
-        if self.walk(bytes, &header).is_none() {
-            self.malformed = true;
-        }
+        let whole = self.walk(bytes, &header).is_some();
+        self.malformed |= !whole || !plausible;
         true
     }
 
@@ -120,18 +136,28 @@ impl Message {
         self.jumps = 0;
     }
 
+    /// The first question, if there is one and it is complete. What was read
+    /// for it stays in the message.
+    fn first_question(&mut self, bytes: &[u8], header: &Header) -> Option<Question> {
+        if header.questions > 0 {
+            self.question(bytes, Header::size(), true)?;
+        }
+        self.questions.first().copied()
+    }
+
     /// Whether the first question, or without questions the first record, is
     /// complete; true for an empty message.
     fn first_entry_reads(&mut self, bytes: &[u8], header: &Header) -> bool {
         if header.questions > 0 {
-            let read = self.read_name(bytes, Header::size());
-            let complete = matches!(read, Outcome::Read(_, end) if bytes.len().saturating_sub(end) >= 4);
-            // The walk reads it again from a clean state.
-            self.starts.clear();
-            self.jumps = 0;
-            return complete;
+            return self.first_question(bytes, header).is_some();
         }
         records(header) == 0 || skip(bytes, Header::size()).and_then(|pos| Fixed::read(bytes, pos)).is_some()
+    }
+
+    /// Whether chance does not give such a question: a name other than the
+    /// root, of class IN, CH, HS, NONE or ANY.
+    fn is_certain(&self, question: &Question) -> bool {
+        matches!(question.qclass & !CACHE_FLUSH, 1 | 3 | 4 | 254 | 255) && !self.name(question.name).is_empty()
     }
 
     /// Reads the sections; `None` where the message ends before they do, or

@@ -54,7 +54,8 @@ pub(super) struct RequestLine<'a> {
 /// Whether bytes from the middle of a stream start a request: a common method
 /// and a space, as far as the bytes go. False below four bytes.
 pub fn looks_like_request(first_bytes: &[u8]) -> bool {
-    first_bytes.len() >= 4 && METHODS.iter().any(|m| agree(first_bytes, m))
+    let upper = first_bytes.first().is_some_and(u8::is_ascii_uppercase);
+    upper && first_bytes.len() >= 4 && METHODS.iter().any(|m| agree(first_bytes, m))
 }
 
 /// Whether one is a prefix of the other.
