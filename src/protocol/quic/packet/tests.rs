@@ -75,6 +75,8 @@ fn a_cut_datagram_gives_an_incomplete_packet() {
     let (packet, rest) = long_packet(&datagram[..68]).unwrap();
     assert_eq!((packet.kind, packet.complete, packet.bytes), (Kind::Initial, false, &datagram[..68]));
     assert_eq!((packet.dcid, rest), (&DCID[..], &[][..]));
+    let (header, _) = long_packet(&datagram[..18]).unwrap();
+    assert_eq!((header.complete, header.pn_offset), (false, 18), "nothing behind the Length");
     for len in 1..18 {
         assert_eq!(long_packet(&datagram[..len]), Err(Stop::Not), "{len} bytes");
     }
@@ -171,7 +173,7 @@ proptest! {
         let datagram = [start(VERSIONS[version], kind), bytes].concat();
         if let Ok((packet, rest)) = long_packet(&datagram) {
             prop_assert_eq!([packet.bytes, rest].concat(), &datagram[..]);
-            prop_assert!(packet.pn_offset < datagram.len());
+            prop_assert!(packet.pn_offset <= datagram.len());
             if packet.complete && packet.kind != Kind::Retry {
                 prop_assert!(packet.bytes.len() >= packet.pn_offset + MIN_LENGTH);
             }
