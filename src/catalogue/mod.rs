@@ -1,6 +1,34 @@
 //! Indicators: what is looked for, and how sure it is.
+//!
+//! `kaspersky.toml` describes the format of catalogue files at its head.
+//! [`Catalogue::load`] reads and checks them; the `match_` functions find the
+//! winner among all patterns that fit, the `explain_` functions all of them.
+
+mod addresses;
+mod error;
+mod examples;
+mod explain;
+mod file;
+mod http;
+mod known;
+mod load;
+mod matcher;
+mod names;
+mod pattern;
+mod payload;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{CatalogueError, Position, Problem};
+pub use examples::Subject;
+pub use explain::Fit;
+pub use file::CatalogueFile;
+pub use names::Rank;
+pub use pattern::{HostPattern, PathPattern, Pattern, PayloadPattern, TransportPort};
 
 use crate::base::{Addr, Name};
+use hashbrown::HashMap;
 use std::fmt;
 
 /// What an indicator stands for.
@@ -86,7 +114,7 @@ pub enum Confidence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndicatorRef(pub u32);
 
-/// One entry, as records need it.
+/// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Indicator {
     /// Readable, unique, stable.
@@ -101,55 +129,149 @@ pub struct Indicator {
     pub meaning: String,
     /// Lowest precedence: a whole domain of unknown purpose.
     pub residual: bool,
+    /// Browsers and signature checks reach it too, so that it is no sign of an
+    /// installed product.
+    pub browser: bool,
+    /// What it matches; at least one.
+    pub patterns: Vec<Pattern>,
+    /// Where it is known from: addresses, or `repository:path`.
+    pub sources: Vec<String>,
+    /// Where the service is known to listen, such as `tcp/443` or
+    /// `tcp/23100-23199`; for information.
+    pub ports: Vec<String>,
+    /// What it must match, as [`Catalogue::check_examples`] reads it.
+    pub examples: Vec<String>,
+    /// What a reader should know.
+    pub note: Option<Box<str>>,
+    /// Why it is off.
+    pub reason: Option<Box<str>>,
+    /// First day on which it is valid, as day number.
+    pub valid_from: Option<i64>,
+    /// Last day on which it is valid, as day number.
+    pub valid_until: Option<i64>,
 }
 
 /// A compiled catalogue.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     indicators: Vec<Indicator>,
+    by_id: HashMap<String, u32, foldhash::fast::FixedState>,
+    known: known::Known,
+    matcher: matcher::Matcher,
+    files: Vec<CatalogueFile>,
 }
 
+/// Contents.
 impl Catalogue {
     /// The entry behind a reference.
     pub fn get(&self, r: IndicatorRef) -> Option<&Indicator> {
         self.indicators.get(r.0 as usize)
     }
 
-    /// The first indicator that fits a host name. Odd names match nothing.
-    pub fn match_name(&self, _name: &Name) -> Option<IndicatorRef> {
-        None
+    /// The entry of an id.
+    pub fn find(&self, id: &str) -> Option<(IndicatorRef, &Indicator)> {
+        let r = IndicatorRef(*self.by_id.get(id)?);
+        Some((r, self.get(r)?))
+    }
+
+    /// All entries in the order of the files, those that are off included.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (IndicatorRef, &Indicator)> {
+        self.indicators.iter().enumerate().map(|(at, i)| (IndicatorRef(u32::try_from(at).unwrap_or(u32::MAX)), i))
+    }
+
+    /// The files in effect, in order.
+    pub fn files(&self) -> &[CatalogueFile] {
+        &self.files
+    }
+
+    /// The content of all files as one catalogue file. Loaded in place of the
+    /// built-in catalogue, it has the same effect and the same hash.
+    pub fn effective_toml(&self) -> String {
+        let mut out = String::with_capacity(self.files.iter().map(|f| f.text.len() + 1).sum());
+        for file in &self.files {
+            if !out.is_empty() && !out.ends_with('\n') {
+                out.push('\n');
+            }
+            out.push_str(&file.text);
+        }
+        out
+    }
+
+    /// SHA-256 of [`Catalogue::effective_toml`] in hexadecimal.
+    pub fn sha256_hex(&self) -> String {
+        let digest = ring::digest::digest(&ring::digest::SHA256, self.effective_toml().as_bytes());
+        digest.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+    }
+
+    /// Names that never match because an equal pattern stands before them.
+    pub fn shadowed(&self) -> impl ExactSizeIterator<Item = (IndicatorRef, &Pattern)> {
+        self.matcher.shadowed.iter().map(|(r, p)| (*r, p))
+    }
+
+    /// The resolvers that products ask when vendor names do not resolve, in
+    /// their order.
+    pub fn fallback_resolvers(&self) -> &[Addr] {
+        &self.known.fallback_resolvers
+    }
+}
+
+/// Matching. Entries that are off match nothing.
+impl Catalogue {
+    /// The first indicator that fits a host name, in the order of [`Rank`], and
+    /// within a rank the longest suffix or `under`, then the order of the
+    /// files. Odd names match nothing.
+    #[inline]
+    pub fn match_name(&self, name: &Name) -> Option<IndicatorRef> {
+        if name.is_odd() { None } else { self.matcher.names.find(name.as_bytes()) }
     }
 
     /// The first indicator that fits an HTTP path, query included.
-    pub fn match_path(&self, _path: &[u8]) -> Option<IndicatorRef> {
-        None
+    pub fn match_path(&self, path: &[u8]) -> Option<IndicatorRef> {
+        self.matcher.http.find_path(path)
     }
 
     /// The indicator of a User-Agent, which counts only beside an update host
     /// or path: `beside` is what the same request's host and path matched.
-    pub fn match_user_agent(&self, _ua: &[u8], _beside: &[IndicatorRef]) -> Option<IndicatorRef> {
-        None
+    pub fn match_user_agent(&self, ua: &[u8], beside: &[IndicatorRef]) -> Option<IndicatorRef> {
+        let update = |r: &IndicatorRef| {
+            self.get(*r).is_some_and(|i| matches!(i.category, Category::Update | Category::OemUpdate))
+        };
+        if beside.iter().any(update) { self.matcher.http.find_agent(ua) } else { None }
     }
 
     /// The most specific indicator whose prefix holds a server address,
     /// sinkholes first.
-    pub fn match_addr(&self, _addr: &Addr) -> Option<IndicatorRef> {
-        None
+    #[inline]
+    pub fn match_addr(&self, addr: &Addr) -> Option<IndicatorRef> {
+        self.matcher.addresses.find(addr)
     }
 
     /// The indicator of a LAN port. `transport` is 6 or 17.
-    pub fn match_port(&self, _transport: u8, _port: u16) -> Option<IndicatorRef> {
-        None
+    pub fn match_port(&self, transport: u8, port: u16) -> Option<IndicatorRef> {
+        self.matcher.ports.find_port(TransportPort { transport, port })
     }
 
-    /// The indicator of a flow's first payload bytes.
-    pub fn match_payload(&self, _transport: u8, _port: u16, _payload: &[u8]) -> Option<IndicatorRef> {
-        None
+    /// The indicator of a flow's first payload bytes, by transport (6 or 17)
+    /// and port of the server. A TLS record matches nothing.
+    pub fn match_payload(&self, transport: u8, port: u16, payload: &[u8]) -> Option<IndicatorRef> {
+        self.matcher.ports.find_payload(TransportPort { transport, port }, payload)
     }
 
     /// Whether a name is a known public name of Encrypted Client Hello, so
     /// that the real server name is hidden.
-    pub fn is_ech_public_name(&self, _name: &Name) -> bool {
-        false
+    pub fn is_ech_public_name(&self, name: &Name) -> bool {
+        self.known.is_ech_public_name(name)
+    }
+
+    /// Whether a name is that of a known resolver for DNS over HTTPS, TLS or
+    /// QUIC, or lies below one.
+    pub fn is_encrypted_dns_name(&self, name: &Name) -> bool {
+        self.known.is_encrypted_dns(name)
+    }
+
+    /// Whether an address is a resolver that products ask when vendor names do
+    /// not resolve.
+    pub fn is_fallback_resolver(&self, addr: &Addr) -> bool {
+        self.known.fallback_resolvers.contains(addr)
     }
 }
