@@ -1,1 +1,14 @@
-//! Text, NDJSON and CSV.
+//! Records and coverage as text, NDJSON, CSV and JSON.
+//!
+//! All writers take any [`std::io::Write`] and pass its errors on; a closed
+//! pipe is the caller's to recognise.
+
+pub mod csv;
+pub mod ndjson;
+pub mod output;
+pub mod stats;
+pub mod summary;
+mod text;
+
+pub use output::{Output, OutputError};
+pub use summary::Summary;
