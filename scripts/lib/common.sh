@@ -50,6 +50,7 @@ install_needed() {
 
 # What cargo needs to build the sensor.
 need_build_tools() {
+    # shellcheck disable=SC1091 # rustup's, where there is one
     command -v cargo >/dev/null 2>&1 || [ ! -r "$HOME/.cargo/env" ] || . "$HOME/.cargo/env"
     command -v cargo >/dev/null 2>&1 || die "please install Rust 1.89 or newer first, see https://rustup.rs"
     need cc gcc
