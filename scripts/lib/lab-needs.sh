@@ -6,6 +6,6 @@ need ethtool ethtool
 need tcpdump tcpdump
 need curl curl
 need openssl openssl
-need dig dnsutils
+need dig bind9-dnsutils
 need dnsmasq dnsmasq-base
 need python3 python3
