@@ -28,7 +28,8 @@ need_unless() { # PACKAGE COMMAND...
 # missing it does nothing.
 install_needed() {
     [ "${#needed_packages[@]}" -gt 0 ] || return 0
-    local packages=("${needed_packages[@]}") root=()
+    local packages root=()
+    mapfile -t packages < <(printf '%s\n' "${needed_packages[@]}" | sort -u)
     needed_packages=()
     if ! command -v apt-get >/dev/null 2>&1; then
         die "please install the equivalents of these Debian packages: ${packages[*]}"
