@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Turns what tcpdump recorded into sample captures.
+
+retime RAW MARKS OUT        shift times to the story's date
+tag OUT IN=VID[,MAC=MAC]... put the frames of each IN into a VLAN and join them
+interfaces OUT ETHERNET RAW_IP
+                            one pcapng file of two interfaces
+Standard library only.
+"""
+
+import datetime
+import struct
+import sys
+
+LINKTYPE_ETHERNET = 1
+LINKTYPE_RAW = 101
+MICRO, NANO = 0xA1B2C3D4, 0xA1B23C4D
+
+
+def read_pcap(path):
+    """Yields (nanoseconds, frame bytes) of an uncut classic Ethernet pcap."""
+    with open(path, "rb") as file:
+        data = file.read()
+    magic, _, _, _, _, _, link = struct.unpack_from("<IHHiIII", data)
+    if magic not in (MICRO, NANO) or link != LINKTYPE_ETHERNET:
+        sys.exit(f"{path}: not a little-endian Ethernet pcap")
+    unit = 1 if magic == NANO else 1000
+    at = 24
+    while at < len(data):
+        seconds, fraction, caplen, length = struct.unpack_from("<IIII", data, at)
+        if caplen != length:
+            sys.exit(f"{path}: cut frame")
+        yield seconds * 10**9 + fraction * unit, data[at + 16 : at + 16 + caplen]
+        at += 16 + caplen
+
+
+def write_pcap(path, frames):
+    with open(path, "wb") as out:
+        out.write(struct.pack("<IHHiIII", MICRO, 2, 4, 0, 0, 262144, LINKTYPE_ETHERNET))
+        for nanos, frame in frames:
+            seconds, fraction = divmod(nanos // 1000, 10**6)
+            out.write(struct.pack("<IIII", seconds, fraction, len(frame), len(frame)) + frame)
+
+
+def retime(raw, marks, out):
+    """Moves each scene to its place in the story.
+
+    MARKS holds "<recorded epoch seconds> <story time, RFC 3339>" for each
+    scene. Inside a scene the recorded distances stay; frames before the first
+    scene are left out. Time must not run backwards.
+    """
+    scenes = []
+    with open(marks) as lines:
+        for line in lines:
+            recorded, story = line.split()
+            seconds, _, fraction = recorded.partition(".")
+            nanos = int(seconds) * 10**9 + int(fraction.ljust(9, "0")[:9])
+            moment = datetime.datetime.fromisoformat(story.replace("Z", "+00:00"))
+            scenes.append((nanos, int(moment.timestamp()) * 10**9))
+    frames = []
+    for nanos, frame in read_pcap(raw):
+        scene = next((s for s in reversed(scenes) if s[0] <= nanos), None)
+        if scene:
+            frames.append((scene[1] + nanos - scene[0], frame))
+    if not frames:
+        sys.exit(f"{raw}: nothing was recorded")
+    if any(later[0] < earlier[0] for earlier, later in zip(frames, frames[1:])):
+        sys.exit(f"{raw}: the story's times overlap")
+    write_pcap(out, frames)
+
+
+def tag(out, *parts):
+    """Inserts an 802.1Q header; with MAC=, renames the one client on the LAN.
+
+    A MAC address in the frame header is under no checksum, so the rest of the
+    frame stays as it was recorded. ARP and IPv6 neighbour discovery, which
+    repeat the address in their bodies, are left out.
+    """
+    frames = []
+    for part in parts:
+        path, _, options = part.partition("=")
+        vid, _, mac = options.partition(",MAC=")
+        old, new = (bytes.fromhex(m.replace(":", "")) for m in mac.split(">")) if mac else (b"", b"")
+        for nanos, frame in read_pcap(path):
+            neighbour = frame[12:14] == b"\x08\x06" or (frame[12:14] == b"\x86\xdd" and frame[20] == 58)
+            if neighbour:
+                continue
+            macs = [new if m == old else m for m in (frame[:6], frame[6:12])]
+            frames.append((nanos, b"".join(macs) + struct.pack(">HH", 0x8100, int(vid)) + frame[12:]))
+    write_pcap(out, sorted(frames, key=lambda f: f[0]))
+
+
+def option(code, value):
+    return struct.pack("<HH", code, len(value)) + value + b"\0" * (-len(value) % 4)
+
+
+def block(kind, body):
+    size = len(body) + 12
+    return struct.pack("<II", kind, size) + body + struct.pack("<I", size)
+
+
+def interfaces(out, ethernet, raw_ip):
+    """Joins two recordings as two interfaces that differ in everything.
+
+    0: Ethernet, nanoseconds, no snap length. 1: raw IP (the Ethernet header
+    taken off), microseconds, snap length 65535.
+    """
+    frames = [(n, 0, f) for n, f in read_pcap(ethernet)]
+    frames += [(n, 1, f[14:]) for n, f in read_pcap(raw_ip) if f[12:14] in (b"\x08\x00", b"\x86\xdd")]
+    frames.sort(key=lambda f: f[0])
+    with open(out, "wb") as file:
+        file.write(block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1) + option(0, b"")))
+        for link, snaplen, name, resolution in (
+            (LINKTYPE_ETHERNET, 0, b"lan", 9),
+            (LINKTYPE_RAW, 65535, b"uplink", 6),
+        ):
+            options = option(2, name) + option(9, bytes([resolution])) + option(0, b"")
+            file.write(block(1, struct.pack("<HHI", link, 0, snaplen) + options))
+        for nanos, interface, frame in frames:
+            units = nanos if interface == 0 else nanos // 1000
+            head = struct.pack("<IIIII", interface, units >> 32, units & 0xFFFFFFFF, len(frame), len(frame))
+            file.write(block(6, head + frame + b"\0" * (-len(frame) % 4)))
+        for interface in (0, 1):
+            received = sum(1 for f in frames if f[1] == interface)
+            units = frames[-1][0] // (1 if interface == 0 else 1000)
+            head = struct.pack("<III", interface, units >> 32, units & 0xFFFFFFFF)
+            counts = option(4, struct.pack("<Q", received)) + option(5, struct.pack("<Q", 0)) + option(0, b"")
+            file.write(block(5, head + counts))
+
+
+if __name__ == "__main__":
+    commands = {"retime": retime, "tag": tag, "interfaces": interfaces}
+    if len(sys.argv) < 3 or sys.argv[1] not in commands:
+        sys.exit(__doc__)
+    commands[sys.argv[1]](*sys.argv[2:])
