@@ -58,12 +58,15 @@ impl Head {
                     ledger.count(Counter::QuicVersionUnknown);
                     return Outcome::Nothing;
                 }
-                Err(Stop::Not) if rest.len() == datagram.len() && !self.opened => return Outcome::Never,
+                Err(Stop::Not | Stop::End) if rest.len() == datagram.len() && !self.opened => return Outcome::Never,
                 Err(_) => return Outcome::Nothing,
             };
             rest = after;
             if packet.kind != Kind::Initial {
                 continue;
+            }
+            if !packet.complete {
+                return Outcome::Nothing;
             }
             ledger.count(Counter::QuicInitials);
             if !self.open(&packet, budget, scratch, ledger) {

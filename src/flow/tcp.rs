@@ -782,10 +782,7 @@ impl Tcp {
                 cx.scratch.hello = hello;
             }
             Mode::Http { body: None, .. } => {
-                let Some(end) = memchr::memrchr(b'\n', bytes) else { return };
-                let mut head = bytes.get(..end.saturating_add(1)).unwrap_or(&[]).to_vec();
-                head.extend_from_slice(b"\r\n");
-                if let Probe::Found(request) = http::request(&head) {
+                if let Some(request) = http::partial_request(bytes) {
                     self.http_request(&request, true, at, cx);
                     self.mode = Mode::Done;
                 }

@@ -116,8 +116,8 @@ impl Udp {
         let outcome = match &mut self.quic {
             Quic::Done | Quic::Not => return,
             Quic::Untried => {
-                // Long header with the fixed bit (RFC 9000 section 17.2).
-                if !at.payload.first().is_some_and(|b| b & 0xc0 == 0xc0) {
+                // A long header (RFC 8999 section 5.1).
+                if !at.payload.first().is_some_and(|b| b & 0x80 != 0) {
                     if at.from_client {
                         self.quic = Quic::Not;
                         self.tell(at, &Seen::Unrecognised, Notes::NONE, sink, ledger);

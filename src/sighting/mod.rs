@@ -12,6 +12,7 @@ pub mod draft;
 pub mod home;
 pub mod merge;
 mod observer;
+pub mod presence;
 pub mod record;
 pub mod select;
 #[cfg(test)]

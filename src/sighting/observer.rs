@@ -4,6 +4,7 @@ use super::answers::Answers;
 use super::contact::{Contact, Contacts, Part, Pending};
 use super::draft::{Draft, DraftKey, Frame, HostKey};
 use super::home::HomeNets;
+use super::presence::{Presence, Presences};
 use super::unlisted::Unlisted;
 use crate::base::{Addr, Channel, Mac, Name, Stage, Timestamp};
 use crate::catalogue::{Catalogue, Category, IndicatorRef};
@@ -59,6 +60,7 @@ pub struct Observer {
     outside: HashSet<Addr, RandomState>,
     changed: Vec<u32>,
     canaries: Vec<Canary>,
+    presences: Presences,
 }
 
 /// What an observer knows at the end.
@@ -70,6 +72,8 @@ pub struct Observed {
     pub unlisted: Unlisted,
     /// Clients outside the home networks with matching contacts.
     pub outside: HashSet<Addr, RandomState>,
+    /// Who had which address.
+    pub presences: Vec<Presence>,
 }
 
 /// One match, about to be folded in.
@@ -98,6 +102,7 @@ impl Observer {
             outside: HashSet::default(),
             changed: Vec::new(),
             canaries: Vec::new(),
+            presences: Presences::default(),
         }
     }
 
@@ -125,14 +130,18 @@ impl Observer {
             let local = self.local_askers.contains(&(d.key.host.segment, d.key.host.ip));
             d.settle(local);
         }
-        Observed { drafts: self.drafts, unlisted: self.unlisted, outside: self.outside }
+        Observed {
+            drafts: self.drafts,
+            unlisted: self.unlisted,
+            outside: self.outside,
+            presences: self.presences.into_list(),
+        }
     }
 
     fn host(at: &At<'_>) -> HostKey {
         let e = at.endpoints();
         let mac = if at.from_client { at.packet.src_mac } else { at.packet.dst_mac };
-        // A group address (first bit on the wire) or zero identifies nobody.
-        let mac = mac.filter(|Mac(m)| m.first().is_some_and(|b| b & 1 == 0) && *m != [0; 6]);
+        let mac = mac.filter(|m| is_station(*m));
         HostKey { segment: at.segment, ip: e.client, mac }
     }
 
@@ -499,7 +508,7 @@ impl Sink for Observer {
         });
         let catalogue = Arc::clone(&self.settings.catalogue);
         let block = catalogue.match_addr(&e.server).map(|r| (r, Channel::Netblock));
-        let lan = self.settings.home.contains(&e.server) || is_multicast(&e.server);
+        let lan = self.settings.home.contains(&e.server) || is_group(&e.server);
         let port = (lan && !self.settings.home.is_any())
             .then(|| catalogue.match_port(e.transport as u8, e.sport))
             .flatten()
@@ -520,9 +529,15 @@ impl Sink for Observer {
     }
 
     fn present(&mut self, at: &At<'_>, ledger: &mut Ledger) {
-        for addr in [at.packet.src, at.packet.dst] {
-            if self.settings.home.contains(&addr) {
+        let p = at.packet;
+        for (addr, mac) in [(p.src, p.src_mac), (p.dst, p.dst_mac)] {
+            if self.settings.home.contains(&addr) && !is_group(&addr) {
                 ledger.address(addr);
+                if let Some(mac) = mac.filter(|m| is_station(*m))
+                    && self.presences.note((at.frame.source, at.segment, addr, mac), p.ts)
+                {
+                    ledger.count(Counter::TableEvicted);
+                }
             }
         }
         let e = at.endpoints();
@@ -596,9 +611,15 @@ impl Sink for Observer {
     }
 }
 
-fn is_multicast(addr: &Addr) -> bool {
+/// A group address (first bit on the wire) or zero identifies nobody.
+fn is_station(mac: Mac) -> bool {
+    mac.0.first().is_some_and(|b| b & 1 == 0) && mac.0 != [0; 6]
+}
+
+/// Multicast and limited broadcast.
+fn is_group(addr: &Addr) -> bool {
     match addr.as_v4() {
-        Some([a, ..]) => (224..240).contains(&a),
+        Some([a, ..]) => (224..240).contains(&a) || addr.as_v4() == Some([255; 4]),
         None => addr.0.first() == Some(&0xff),
     }
 }

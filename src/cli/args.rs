@@ -1,0 +1,216 @@
+//! The command line, as it is typed.
+
+use crate::base::Timestamp;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Says which hosts contact Kaspersky update infrastructure, from capture
+/// files or a SPAN port, with the evidence.
+#[derive(Debug, Parser)]
+#[command(name = "spansight", version, about, long_about = None, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Decode capture files, folders of them, or - for standard input
+    Replay(ReplayArgs),
+    /// Decode live traffic of a SPAN port until stopped
+    Watch(WatchArgs),
+    /// Print every name any decoder finds, as NDJSON, without a catalogue
+    Names(NamesArgs),
+    /// Show or check what is looked for
+    #[command(subcommand)]
+    Catalogue(CatalogueCommand),
+}
+
+/// Which frames of which files.
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    /// Capture files (pcap or pcapng, plain or compressed), folders, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Only frames from this time on (RFC 3339, or a date: its start in UTC)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub since: Option<Timestamp>,
+    /// Only frames before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub until: Option<Timestamp>,
+    /// Only frames that this libpcap filter accepts
+    #[arg(long, value_name = "EXPR")]
+    pub bpf: Option<String>,
+    /// Treat equal addresses in different VLANs as one host
+    #[arg(long)]
+    pub ignore_vlan: bool,
+    /// Threads that decode, beside the one that reads
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: Option<u16>,
+    /// Write coverage and timing to this file as JSON
+    #[arg(long, value_name = "FILE")]
+    pub stats: Option<PathBuf>,
+    /// No summary, no warnings about single files
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// What is looked for, and whose contacts count.
+#[derive(Debug, Args)]
+pub struct MatchArgs {
+    /// Use this catalogue in place of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+    /// Add the indicators of this file
+    #[arg(long, value_name = "FILE")]
+    pub add_catalogue: Vec<PathBuf>,
+    /// Networks whose clients are hosts, or `any` [default: private and link-local addresses]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub home_net: Vec<String>,
+    /// Name of this sensor in records
+    #[arg(long, value_name = "NAME")]
+    pub sensor: Option<String>,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Keep records, coverage and this run in a SQLite file
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
+}
+
+/// Formats of sightings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Table,
+    /// One JSON record a line
+    Ndjson,
+    /// One record a line, for spreadsheets
+    Csv,
+}
+
+/// How file sources are named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HashBy {
+    /// By their content
+    Sha256,
+    /// By path, size and first timestamp
+    None,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Input.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Matching.
+    #[command(flatten)]
+    pub matching: MatchArgs,
+    /// What to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    /// How to name inputs in records [default: sha256 where records are written]
+    #[arg(long, value_enum)]
+    pub hash: Option<HashBy>,
+}
+
+/// Arguments of `names`.
+#[derive(Debug, Args)]
+pub struct NamesArgs {
+    /// Input.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// Interfaces to listen on
+    #[arg(short, long = "interface", required = true, value_name = "INTERFACE")]
+    pub interface: Vec<String>,
+    /// Only frames that this libpcap filter accepts
+    #[arg(long, value_name = "EXPR")]
+    pub bpf: Option<String>,
+    /// Treat equal addresses in different VLANs as one host
+    #[arg(long)]
+    pub ignore_vlan: bool,
+    /// Threads that decode, beside the one that reads
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: Option<u16>,
+    /// Matching.
+    #[command(flatten)]
+    pub matching: MatchArgs,
+    /// What to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    /// A harmless name: say at once when any host looks it up, as proof that the sensor sees
+    #[arg(long, value_name = "NAME")]
+    pub canary: Vec<String>,
+    /// Write coverage and timing to this file as JSON at the end
+    #[arg(long, value_name = "FILE")]
+    pub stats: Option<PathBuf>,
+    /// No summary
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Formats of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people
+    Table,
+    /// One JSON object a line
+    Ndjson,
+    /// For spreadsheets
+    Csv,
+}
+
+/// What to do with the catalogue.
+#[derive(Debug, Subcommand)]
+pub enum CatalogueCommand {
+    /// List the indicators
+    List {
+        /// Which catalogue.
+        #[command(flatten)]
+        files: CatalogueFiles,
+        /// What to print
+        #[arg(long, value_enum, default_value = "table")]
+        format: ListFormat,
+    },
+    /// Say which indicator fits a name, address or URL, and why
+    Check {
+        /// Names, addresses or URLs
+        #[arg(required = true, value_name = "NAME|ADDRESS|URL")]
+        what: Vec<String>,
+        /// Which catalogue.
+        #[command(flatten)]
+        files: CatalogueFiles,
+    },
+    /// Check catalogue files
+    Validate {
+        /// Files
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// Which catalogue.
+#[derive(Debug, Args)]
+pub struct CatalogueFiles {
+    /// Use this catalogue in place of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+    /// Add the indicators of this file
+    #[arg(long, value_name = "FILE")]
+    pub add_catalogue: Vec<PathBuf>,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "give a time such as 2026-03-01T10:00:00Z, or a date such as 2026-03-01".into())
+}

@@ -1,0 +1,105 @@
+//! Checked options that several commands share.
+
+use super::args::{InputArgs, MatchArgs};
+use super::exit::{Exit, Stop, say};
+use crate::base::{Name, Prefix};
+use crate::capture::{self, BpfFilter, Expansion, Progress};
+use crate::catalogue::Catalogue;
+use crate::flow::Limits;
+use crate::pipeline::dispatch::Period;
+use crate::pipeline::replay::Plan;
+use crate::sighting::HomeNets;
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+/// The captures that the arguments name. Paths that cannot be used are said,
+/// and count for the exit code.
+pub(super) fn expand(args: &InputArgs) -> (Expansion, Exit) {
+    let expansion = capture::expand(&args.paths);
+    let mut exit = Exit::Done;
+    for (path, e) in &expansion.errors {
+        say(format_args!("{}: {e}", path.display()));
+        let named = args.paths.iter().any(|p| p == path);
+        exit = exit.max(if named { Exit::Failed } else { Exit::Partial });
+    }
+    (expansion, exit)
+}
+
+/// How to read them.
+pub(super) fn plan(args: &InputArgs, expansion: &mut Expansion, hash: bool, home: HomeNets) -> Result<Plan, Stop> {
+    if let (Some(since), Some(until)) = (args.since, args.until)
+        && since >= until
+    {
+        return Err(Stop::usage(format_args!("--since {since} is not before --until {until}: nothing would be read")));
+    }
+    let filter = args.bpf.as_deref().map(BpfFilter::new).transpose().map_err(Stop::usage)?;
+    Ok(Plan {
+        inputs: std::mem::take(&mut expansion.items),
+        workers: workers(args.workers),
+        hash,
+        period: Period { since: args.since, until: args.until },
+        filter,
+        ignore_vlan: args.ignore_vlan,
+        home,
+        limits: Limits::default(),
+        opened: progress(args.quiet),
+    })
+}
+
+/// One thread reads; more than three decoding ones find nothing to do.
+pub(super) fn workers(wanted: Option<u16>) -> usize {
+    wanted.map_or_else(
+        || std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1).clamp(1, 3)),
+        usize::from,
+    )
+}
+
+/// A progress bar for each source, on a terminal only.
+fn progress(quiet: bool) -> Box<dyn Fn(usize, Arc<Progress>) + Send + Sync> {
+    if quiet || !std::io::stderr().is_terminal() {
+        return Box::new(|_, _| {});
+    }
+    Box::new(|_, progress| {
+        let Some(total) = progress.total().filter(|n| *n > 32 << 20) else { return };
+        let bar = indicatif::ProgressBar::new(total);
+        if let Ok(style) =
+            indicatif::ProgressStyle::with_template("{bar:40} {percent}% {bytes} of {total_bytes}, {eta} left")
+        {
+            bar.set_style(style);
+        }
+        // The bar ends when nobody reads on: the count stands at the total, or
+        // this handle is the last.
+        drop(std::thread::Builder::new().name("progress".into()).spawn(move || {
+            while Arc::strong_count(&progress) > 1 && progress.read() < total {
+                bar.set_position(progress.read());
+                std::thread::sleep(std::time::Duration::from_millis(200));
+            }
+            bar.finish_and_clear();
+        }));
+    })
+}
+
+/// The catalogue in effect.
+pub(super) fn catalogue(args: &MatchArgs) -> Result<Arc<Catalogue>, Stop> {
+    Catalogue::load(args.catalogue.as_deref(), &args.add_catalogue).map(Arc::new).map_err(Stop::usage)
+}
+
+/// The home networks in effect. `more` are the capturing interfaces' own.
+pub(super) fn home(args: &MatchArgs, more: Vec<Prefix>) -> Result<HomeNets, Stop> {
+    if args.home_net.is_empty() {
+        return Ok(HomeNets::default_and(more));
+    }
+    if args.home_net.iter().any(|n| n == "any") {
+        return if args.home_net.len() == 1 {
+            Ok(HomeNets::any())
+        } else {
+            Err(Stop::usage("--home-net any stands alone: it holds every network"))
+        };
+    }
+    let parse = |n: &String| {
+        n.trim().parse().map_err(|e| {
+            Stop::usage(format_args!("--home-net {}: {e}; give a network such as 10.0.0.0/8, or any", Name::escape(n.as_bytes())))
+        })
+    };
+    args.home_net.iter().map(parse).collect::<Result<Vec<Prefix>, _>>().map(HomeNets::only)
+}

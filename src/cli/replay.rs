@@ -1,0 +1,66 @@
+//! `spansight replay`: sightings from capture files.
+
+use super::args::{Format, HashBy, ReplayArgs};
+use super::exit::{Exit, Stop, judge, say};
+use super::{inputs, output, run_record};
+use crate::pipeline;
+use crate::sighting::Settings;
+use std::sync::Arc;
+
+/// Sensor name of a replay that is given none.
+const SENSOR: &str = "replay";
+
+/// Runs the command.
+pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
+    let m = &args.matching;
+    let catalogue = inputs::catalogue(m)?;
+    let home = inputs::home(m, Vec::new())?;
+    let sensor = m.sensor.as_deref().unwrap_or(SENSOR);
+    let keeps = m.store.is_some() || args.format != Format::Table;
+    let hash = args.hash.map_or(keeps, |h| h == HashBy::Sha256);
+    let (mut expansion, mut exit) = inputs::expand(&args.input);
+    let plan = inputs::plan(&args.input, &mut expansion, hash, home.clone())?;
+    if plan.inputs.is_empty() {
+        return Ok(exit.max(Exit::Failed));
+    }
+    let mut store = output::open_store(m.store.as_deref())?;
+    let hash_word = if hash { "sha256" } else { "none" };
+    let mut run = output::begin_run(&catalogue, home.describe(), sensor, hash_word);
+    let settings =
+        Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false });
+
+    let mut outcome = pipeline::sightings(plan, &settings)?;
+
+    for report in &outcome.sources {
+        exit = exit.max(judge(report));
+    }
+    if outcome.sources.iter().all(|r| r.frames == 0) {
+        if exit < Exit::Failed {
+            say("no packet was read, so nothing is known; check the captures");
+        }
+        exit = Exit::Failed;
+    }
+    let records = output::records(&outcome, &catalogue, sensor);
+    let summary = output::summary(&mut outcome, &records, expansion.skipped);
+    // Print before storing: a store that fails takes nothing from the reader.
+    let printed = output::write_records(m.output.as_deref(), args.format, &records.standing, &summary);
+    let printed = printed.map_err(|stop| {
+        // What was found is not lost with the file: it goes to standard output.
+        if m.output.is_some() {
+            drop(output::write_records(None, args.format, &records.standing, &summary));
+        }
+        stop
+    });
+    if !args.input.quiet {
+        output::write_summary(&summary);
+    }
+    if let Some(path) = &args.input.stats {
+        output::write_stats(path, &mut outcome)?;
+    }
+    if let Some(store) = store.as_mut() {
+        run_record::end(&mut run, if printed.is_err() { Exit::Failed } else { exit });
+        output::store(store, &run, &mut outcome, &records).map_err(Stop::failed)?;
+    }
+    printed?;
+    Ok(exit)
+}

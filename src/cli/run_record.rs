@@ -1,0 +1,42 @@
+//! The record of a run: what ran, with what, when, and how it ended.
+
+use super::exit::Exit;
+use crate::base::Timestamp;
+use crate::catalogue::Catalogue;
+use crate::store::Run;
+
+/// A run that starts now.
+pub(super) fn begin(
+    catalogue: &Catalogue,
+    home_nets: Vec<String>,
+    sensor: &str,
+    hash: &str,
+    started: Timestamp,
+) -> Run {
+    Run {
+        version: env!("CARGO_PKG_VERSION").into(),
+        command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
+        catalogue_sha256: catalogue.sha256_hex(),
+        catalogue: catalogue.effective_toml(),
+        home_nets,
+        sensor: sensor.into(),
+        hash: hash.into(),
+        started,
+        ended: None,
+        exit_code: None,
+        exit_reason: None,
+    }
+}
+
+/// How it ended.
+pub(super) fn end(run: &mut Run, exit: Exit) {
+    run.ended = Some(Timestamp::now());
+    let (code, reason) = match exit {
+        Exit::Done => (0, "done"),
+        Exit::Partial => (1, "done, but some input could not be read in full"),
+        Exit::Usage => (2, "wrong usage or configuration"),
+        Exit::Failed => (3, "failed"),
+    };
+    run.exit_code = Some(code);
+    run.exit_reason = Some(reason.into());
+}

@@ -1,0 +1,164 @@
+//! Frames to segments, dealt to the shards.
+
+use super::SHARDS;
+use super::work::{Item, Work, shard};
+use crate::base::Timestamp;
+use crate::base::time::{QUARTER_SECS, SECOND};
+use crate::capture::{BpfFilter, CaptureError, FrameMeta, LinkType};
+use crate::coverage::{Counter, Key, Ledger};
+use crate::packet::EncapReader;
+use crate::packet::{Decoder, EncapTable, Options};
+use crate::sighting::HomeNets;
+use std::collections::BTreeMap;
+
+/// Which frames are looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Period {
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+}
+
+impl Period {
+    #[inline]
+    fn holds(&self, ts: Timestamp) -> bool {
+        self.since.is_none_or(|t| ts >= t) && self.until.is_none_or(|t| ts < t)
+    }
+}
+
+/// What a source's frames came to so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) frames: u64,
+    pub(super) wire_bytes: u64,
+    pub(super) first: Option<Timestamp>,
+    pub(super) least: Option<Timestamp>,
+    pub(super) greatest: Option<Timestamp>,
+    /// Frames of link types that are not decoded.
+    pub(super) unsupported: BTreeMap<LinkType, u64>,
+}
+
+/// The packet stage: runs on the reader's thread.
+pub(super) struct Dispatcher {
+    decoder: Decoder,
+    encaps: EncapReader,
+    home: HomeNets,
+    period: Period,
+    filter: Option<BpfFilter>,
+    workers: usize,
+    pub(super) ledger: Ledger,
+    pub(super) tally: Tally,
+}
+
+impl Dispatcher {
+    pub(super) fn new(
+        home: HomeNets,
+        period: Period,
+        filter: Option<BpfFilter>,
+        ignore_vlan: bool,
+        workers: usize,
+    ) -> Self {
+        let decoder = Decoder::new(Options { ignore_vlan });
+        let encaps = decoder.encaps().reader();
+        Dispatcher {
+            decoder,
+            encaps,
+            home,
+            period,
+            filter,
+            workers,
+            ledger: Ledger::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    pub(super) fn encaps(&self) -> EncapTable {
+        self.decoder.encaps().clone()
+    }
+
+    /// A new source begins; returns what the one before came to.
+    pub(super) fn next_source(&mut self) -> Tally {
+        self.decoder.finish();
+        for (counter, n) in self.decoder.side_counts() {
+            self.ledger.add(counter, n);
+        }
+        std::mem::take(&mut self.tally)
+    }
+
+    /// Decodes the frames of a batch and lists them by worker.
+    pub(super) fn batch(&mut self, work: &mut Work) -> Result<(), CaptureError> {
+        let mut key = Key { source: u32::MAX, ..Key::default() };
+        let (mut from, mut until) = (i64::MAX, i64::MIN);
+        let mut link = LinkType::default();
+        for (index, meta) in work.batch.frames.iter().enumerate() {
+            let ts = meta.ts.0;
+            if ts < from || ts >= until || meta.interface != key.interface || work.source != key.source {
+                let quarter = meta.ts.quarter();
+                key = Key { source: work.source, interface: meta.interface, quarter };
+                from = quarter.saturating_mul(QUARTER_SECS * SECOND);
+                until = from.saturating_add(QUARTER_SECS * SECOND);
+                self.ledger.turn_to(key);
+                link = work.batch.interfaces.get(usize::from(meta.interface)).map_or(LinkType(0), |i| i.link);
+            }
+            self.tally(meta);
+            let bytes = work.batch.bytes(meta);
+            if !self.period.holds(meta.ts) || !self.passes(link, bytes)? {
+                self.ledger.count(Counter::FramesFiltered);
+                continue;
+            }
+            match self.decoder.decode(link, bytes, meta.orig_len, meta.offset, meta.ts) {
+                Ok(packet) => {
+                    let segment = if packet.encap.0 == 0 { 0 } else { self.encaps.get(packet.encap).segment_id };
+                    let shard = shard(&packet, segment, &self.home);
+                    if let Some(list) = work.lists.get_mut(shard % self.workers) {
+                        let item = Item { packet, frame: index as u32, segment, shard: (shard % SHARDS) as u8 };
+                        list.push(item);
+                    }
+                }
+                Err(cause) => {
+                    self.ledger.count(cause);
+                    if cause == Counter::LinkUnsupported {
+                        *self.tally.unsupported.entry(link).or_insert(0) += 1;
+                    }
+                }
+            }
+            for (counter, n) in self.decoder.side_counts() {
+                self.ledger.add(counter, n);
+            }
+        }
+        if !self.decoder.arena().is_empty() {
+            work.arena.extend_from_slice(self.decoder.arena());
+            self.decoder.clear_arena();
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn tally(&mut self, meta: &FrameMeta) {
+        let t = &mut self.tally;
+        t.frames += 1;
+        t.wire_bytes = t.wire_bytes.saturating_add(u64::from(meta.orig_len));
+        if t.first.is_none() {
+            t.first = Some(meta.ts);
+            t.least = Some(meta.ts);
+            t.greatest = Some(meta.ts);
+        } else if Some(meta.ts) > t.greatest {
+            t.greatest = Some(meta.ts);
+        } else if Some(meta.ts) < t.least {
+            t.least = Some(meta.ts);
+        }
+        self.ledger.count(Counter::Frames);
+        self.ledger.add(Counter::WireBytes, u64::from(meta.orig_len));
+        if meta.caplen < meta.orig_len {
+            self.ledger.count(Counter::FramesCut);
+        }
+    }
+
+    fn passes(&mut self, link: LinkType, frame: &[u8]) -> Result<bool, CaptureError> {
+        match &mut self.filter {
+            None => Ok(true),
+            Some(filter) => filter.matches(link, frame),
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! A run over capture files.
+
+use super::dispatch::{Dispatcher, Period};
+use super::hasher::{Hash, Hasher};
+use super::pool::{Pool, Recycler};
+use super::sources::{SourceId, SourceReport};
+use super::timing::{Timing, record};
+use super::work::Work;
+use super::worker::{Finished, Harvest, Job, Report, Worker};
+use crate::base::Timestamp;
+use crate::capture::{self, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
+use crate::coverage::{Counter, Key, Ledger};
+use crate::flow::{Limits, NameLister, NameRow};
+use crate::packet::EncapTable;
+use crate::sighting::presence::{self, Presence};
+use crate::sighting::unlisted::Unlisted;
+use crate::sighting::{Canary, Draft, HomeNets, Observed, Observer, Settings};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Batches in flight: a mebibyte each.
+const BATCHES: usize = 8;
+/// Batches that may wait for one worker.
+const QUEUE: usize = 4;
+
+/// What to read, and how.
+pub struct Plan {
+    /// Captures in order.
+    pub inputs: Vec<Item>,
+    /// Worker threads, at least one.
+    pub workers: usize,
+    /// Name sources by their content.
+    pub hash: bool,
+    /// Frames to look at.
+    pub period: Period,
+    /// Filter expression in libpcap's syntax.
+    pub filter: Option<BpfFilter>,
+    /// Keep VLAN tags out of segments.
+    pub ignore_vlan: bool,
+    /// Home networks, by which segments are dealt to shards.
+    pub home: HomeNets,
+    /// Caps of each shard.
+    pub limits: Limits,
+    /// Called when a source is opened, with its number and how far it is read.
+    pub opened: Box<dyn Fn(usize, Arc<Progress>) + Send + Sync>,
+}
+
+/// Why a run failed as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A thread ended that should not have.
+    #[error("a worker thread died, so the result would be incomplete; this is a bug: please report it with the input")]
+    Worker,
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}; raise the limit on processes")]
+    Thread(io::Error),
+    /// The output could not be written.
+    #[error(transparent)]
+    Writer(io::Error),
+    /// The filter does not fit a link type.
+    #[error(transparent)]
+    Filter(CaptureError),
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The sources in order.
+    pub sources: Vec<SourceReport>,
+    /// What was counted.
+    pub ledger: Ledger,
+    /// How long it took.
+    pub timing: Timing,
+    /// Encapsulations met.
+    pub encaps: EncapTable,
+    /// One draft for each key, in no particular order.
+    pub drafts: Vec<Draft>,
+    /// Names like the vendor's that no list has.
+    pub unlisted: Unlisted,
+    /// Clients outside the home networks with matching contacts.
+    pub outside: u64,
+    /// Canary names seen.
+    pub canaries: Vec<Canary>,
+    /// Who had which address.
+    pub intervals: Vec<Presence>,
+}
+
+/// What the reader's thread hands back.
+pub(super) struct ReaderEnd {
+    pub(super) sources: Vec<SourceReport>,
+    pub(super) ledger: Ledger,
+    pub(super) timing: Timing,
+    pub(super) failure: Option<Failure>,
+}
+
+/// Lists every name: `write` gets each batch's rows, in order.
+pub fn names(
+    plan: Plan,
+    files: &Arc<[String]>,
+    mut write: impl FnMut(&[NameRow]) -> io::Result<()>,
+) -> Result<Outcome, Failure> {
+    let workers = plan.workers.max(1);
+    let mut waiting: BTreeMap<u64, (usize, Vec<NameRow>)> = BTreeMap::new();
+    let mut next = 0;
+    let make = || NameLister::new(Arc::clone(files));
+    run(plan, make, |number, rows: Vec<NameRow>| {
+        let entry = waiting.entry(number).or_default();
+        entry.0 += 1;
+        entry.1.extend(rows);
+        while let Some(mut first) = waiting.first_entry() {
+            if *first.key() != next || first.get().0 < workers {
+                break;
+            }
+            next += 1;
+            first.get_mut().1.sort_unstable();
+            write(&first.remove().1)?;
+        }
+        Ok(())
+    })
+    .map(|(outcome, _)| outcome)
+}
+
+/// Folds what was seen into sightings.
+pub fn sightings(plan: Plan, settings: &Arc<Settings>) -> Result<Outcome, Failure> {
+    let make = || Observer::new(Arc::clone(settings));
+    let mut canaries = Vec::new();
+    let (mut outcome, shards) = run(plan, make, |_, (_, mut seen): (Vec<Draft>, Vec<Canary>)| {
+        canaries.append(&mut seen);
+        Ok(())
+    })?;
+    outcome.canaries = canaries;
+    outcome.fold(shards);
+    Ok(outcome)
+}
+
+impl Outcome {
+    pub(super) fn new(reader: ReaderEnd, encaps: EncapTable) -> Self {
+        Outcome {
+            sources: reader.sources,
+            ledger: reader.ledger,
+            timing: reader.timing,
+            encaps,
+            drafts: Vec::new(),
+            unlisted: Unlisted::default(),
+            outside: 0,
+            canaries: Vec::new(),
+            intervals: Vec::new(),
+        }
+    }
+
+    /// Joins the shards' observations, in order of their numbers.
+    pub(super) fn fold(&mut self, shards: BTreeMap<usize, Observed>) {
+        let mut index = hashbrown::HashMap::new();
+        let mut outside = std::collections::HashSet::new();
+        for observed in shards.into_values() {
+            for draft in observed.drafts {
+                let at = *index.entry(draft.key).or_insert(self.drafts.len());
+                match self.drafts.get_mut(at) {
+                    Some(mine) => mine.merge(&draft),
+                    None => self.drafts.push(draft),
+                }
+            }
+            self.unlisted.merge(&observed.unlisted);
+            outside.extend(observed.outside);
+            self.intervals.extend(observed.presences);
+        }
+        self.intervals = presence::join(std::mem::take(&mut self.intervals));
+        self.outside = outside.len() as u64;
+    }
+}
+
+/// Sets a flag when its thread panics.
+pub(super) struct Alarm(pub(super) Arc<AtomicBool>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+type Shards<R> = BTreeMap<usize, R>;
+
+/// Reads the plan's captures through workers with sinks made by `make`.
+fn run<H: Harvest>(
+    mut plan: Plan,
+    make: impl Fn() -> H,
+    write: impl FnMut(u64, H::Yield) -> io::Result<()>,
+) -> Result<(Outcome, Shards<H::Rest>), Failure> {
+    let workers = plan.workers.clamp(1, super::SHARDS);
+    let crew = Crew::new(workers, plan.limits, false, &make);
+    let failed = Arc::clone(&crew.failed);
+    let filter = plan.filter.take();
+    let dispatcher = Dispatcher::new(plan.home.clone(), plan.period, filter, plan.ignore_vlan, workers);
+    let encaps = dispatcher.encaps();
+    let (reader, shards, ledger, timing) = crew.work(
+        move |hands| {
+            let mut reader = Reader { plan: &plan, dispatcher, hands, timing: Timing::default(), number: 0, failed };
+            reader.read_all()
+        },
+        write,
+    )?;
+    let mut outcome = Outcome::new(reader, encaps);
+    outcome.ledger.merge(ledger);
+    outcome.timing.merge(&timing);
+    Ok((outcome, shards))
+}
+
+/// The worker threads and their channels, before they start.
+pub(super) struct Crew<H: Harvest> {
+    workers: Vec<Worker<H>>,
+    pub(super) failed: Arc<AtomicBool>,
+}
+
+/// What the reader holds of the crew.
+pub(super) struct Hands {
+    pub(super) jobs: Vec<Sender<Job>>,
+    pub(super) pool: Pool,
+    pub(super) recycler: Recycler,
+}
+
+impl Hands {
+    /// Hands a batch to every worker; false if one is gone.
+    pub(super) fn give(&self, work: &Arc<Box<Work>>) -> bool {
+        self.jobs.iter().all(|tx| tx.send(Job::Batch(Arc::clone(work))).is_ok())
+    }
+}
+
+impl<H: Harvest> Crew<H> {
+    pub(super) fn new(workers: usize, limits: Limits, live: bool, make: &impl Fn() -> H) -> Self {
+        Crew {
+            workers: (0..workers).map(|n| Worker::new(n, workers, limits, live, make)).collect(),
+            failed: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// Runs `read` on a thread of its own, the workers on theirs, and hands
+    /// what they find to `write` on this one.
+    pub(super) fn work(
+        self,
+        read: impl FnOnce(Hands) -> ReaderEnd + Send,
+        mut write: impl FnMut(u64, H::Yield) -> io::Result<()>,
+    ) -> Result<(ReaderEnd, Shards<H::Rest>, Ledger, Timing), Failure> {
+        let Crew { workers, failed } = self;
+        let count = workers.len();
+        std::thread::scope(|scope| {
+            let (tx, reports): (Sender<Report<H>>, Receiver<Report<H>>) = bounded(64);
+            let pool = Pool::new(BATCHES, count, Arc::clone(&failed));
+            let mut jobs = Vec::with_capacity(count);
+            let mut threads = Vec::with_capacity(count);
+            for worker in workers {
+                let (job_tx, job_rx) = bounded(QUEUE);
+                jobs.push(job_tx);
+                let (tx, recycler, alarm) = (tx.clone(), pool.recycler(), Alarm(Arc::clone(&failed)));
+                let thread = std::thread::Builder::new().name("worker".into()).spawn_scoped(scope, move || {
+                    let _alarm = alarm;
+                    worker.run(&job_rx, &recycler, &tx);
+                });
+                threads.push(thread.map_err(Failure::Thread)?);
+            }
+            drop(tx);
+            let hands = Hands { jobs, recycler: pool.recycler(), pool };
+            let reader = std::thread::Builder::new().name("reader".into()).spawn_scoped(scope, move || read(hands));
+            let reader = reader.map_err(Failure::Thread)?;
+            let mut shards = BTreeMap::new();
+            let (mut ledger, mut timing) = (Ledger::new(), Timing::default());
+            let mut trouble = None;
+            let mut done = 0;
+            for report in &reports {
+                match report {
+                    Report::Found { number, found } if trouble.is_none() => {
+                        if let Err(e) = write(number, found) {
+                            trouble = Some(Failure::Writer(e));
+                            failed.store(true, Ordering::Relaxed);
+                        }
+                    }
+                    Report::Found { .. } => {}
+                    Report::Done(last) => {
+                        let Finished { shards: rest, ledger: counted, timing: timed } = *last;
+                        shards.extend(rest);
+                        ledger.merge(counted);
+                        timing.merge(&timed);
+                        done += 1;
+                    }
+                }
+            }
+            let dead = threads.into_iter().map(std::thread::ScopedJoinHandle::join).filter(Result::is_err).count();
+            let Ok(mut reader) = reader.join() else { return Err(Failure::Worker) };
+            if let Some(t) = trouble.or(reader.failure.take()) {
+                return Err(t);
+            }
+            if dead > 0 || done < count {
+                return Err(Failure::Worker);
+            }
+            Ok((reader, shards, ledger, timing))
+        })
+    }
+}
+
+/// The reader's thread.
+struct Reader<'p> {
+    plan: &'p Plan,
+    dispatcher: Dispatcher,
+    hands: Hands,
+    timing: Timing,
+    number: u64,
+    failed: Arc<AtomicBool>,
+}
+
+/// Why reading stops before the last source.
+enum Halt {
+    /// Another thread failed, and will say why.
+    Elsewhere,
+    /// This one did.
+    Here(Failure),
+}
+
+impl Reader<'_> {
+    fn read_all(&mut self) -> ReaderEnd {
+        let mut sources = Vec::with_capacity(self.plan.inputs.len());
+        let mut failure = None;
+        let hasher = self.plan.hash.then(|| Hasher::spawn(self.hands.recycler.clone())).transpose();
+        match hasher {
+            Err(e) => failure = Some(Failure::Thread(e)),
+            Ok(hasher) => {
+                for (at, item) in self.plan.inputs.iter().enumerate() {
+                    let mut report = SourceReport::new(item.path.clone(), item.relative.clone());
+                    let halt = self.read_source(at, &mut report, hasher.as_ref());
+                    sources.push(report);
+                    match halt {
+                        Ok(()) => {}
+                        Err(Halt::Here(f)) => {
+                            failure = Some(f);
+                            break;
+                        }
+                        Err(Halt::Elsewhere) => break,
+                    }
+                }
+                if let Some(Hasher { tx, thread, .. }) = hasher {
+                    drop(tx);
+                    if thread.join().is_err() {
+                        failure = failure.or(Some(Failure::Worker));
+                    }
+                }
+            }
+        }
+        self.hands.jobs.clear();
+        ReaderEnd {
+            sources,
+            ledger: std::mem::take(&mut self.dispatcher.ledger),
+            timing: std::mem::take(&mut self.timing),
+            failure,
+        }
+    }
+
+    fn read_source(&mut self, at: usize, report: &mut SourceReport, hasher: Option<&Hasher>) -> Result<(), Halt> {
+        let options = OpenOptions { drain_after_damage: hasher.is_some(), ..OpenOptions::default() };
+        let mut source = match capture::open(&report.path, &options) {
+            Ok(source) => source,
+            Err(e) => {
+                report.error = Some(e);
+                return Ok(());
+            }
+        };
+        report.size = source.progress().total();
+        (self.plan.opened)(at, source.progress());
+        let number = u32::try_from(at).unwrap_or(u32::MAX);
+        let result = self.read_frames(number, source.as_mut(), report, hasher);
+        let tally = self.dispatcher.next_source();
+        let first = tally.first;
+        report.tallied(tally);
+        report.interfaces = source.interfaces();
+        report.statistics = source.statistics();
+        count_losses(&mut self.dispatcher.ledger, number, report);
+        report.id = Some(match hasher {
+            Some(hasher) => SourceId::Content(hasher.finish().ok_or(Halt::Here(Failure::Worker))?),
+            None => SourceId::of_file(&report.path, report.size, first),
+        });
+        result
+    }
+
+    fn read_frames(
+        &mut self,
+        number: u32,
+        source: &mut dyn FrameSource,
+        report: &mut SourceReport,
+        hasher: Option<&Hasher>,
+    ) -> Result<(), Halt> {
+        loop {
+            if self.failed.load(Ordering::Relaxed) {
+                return Err(Halt::Elsewhere);
+            }
+            let Some(mut work) = self.hands.pool.take() else { return Err(Halt::Elsewhere) };
+            let began = Instant::now();
+            match source.next_batch(&mut work.batch) {
+                Ok(Status::End) => {
+                    self.hands.pool.put(work);
+                    return Ok(());
+                }
+                Ok(Status::Idle) => {
+                    self.hands.pool.put(work);
+                    continue;
+                }
+                Ok(Status::Frames) => {}
+                Err(e) => {
+                    self.hands.pool.put(work);
+                    report.error.get_or_insert(e);
+                    continue;
+                }
+            }
+            work.read_at = Instant::now();
+            record(&mut self.timing.read, work.read_at.duration_since(began));
+            work.source = number;
+            work.number = self.number;
+            self.number = self.number.saturating_add(1);
+            self.dispatcher.batch(&mut work).map_err(|e| Halt::Here(Failure::Filter(e)))?;
+            record(&mut self.timing.decode, work.read_at.elapsed());
+            let work = Arc::new(work);
+            if let Some(hasher) = hasher
+                && hasher.tx.send(Hash::Content(Arc::clone(&work))).is_err()
+            {
+                return Err(Halt::Here(Failure::Worker));
+            }
+            if !self.hands.give(&work) {
+                return Err(Halt::Elsewhere);
+            }
+            self.hands.recycler.release(work);
+        }
+    }
+}
+
+/// Books what a source says was lost, at its last quarter hour.
+pub(super) fn count_losses(ledger: &mut Ledger, source: u32, report: &SourceReport) {
+    let quarter = report.span.map_or(Timestamp(0), |(_, last)| last).quarter();
+    for (at, s) in report.statistics.iter().enumerate() {
+        if s.dropped_kernel == 0 && s.dropped_interface == 0 {
+            continue;
+        }
+        let interface = u16::try_from(at).unwrap_or(u16::MAX);
+        ledger.turn_to(Key { source, interface, quarter });
+        ledger.add(Counter::DroppedKernel, s.dropped_kernel);
+        ledger.add(Counter::DroppedInterface, s.dropped_interface);
+    }
+}

@@ -1,0 +1,173 @@
+//! What a run read, and the names that only the run knows.
+
+use super::dispatch::Tally;
+use crate::base::Timestamp;
+use crate::capture::{CaptureError, Interface, InterfaceStatistics, LinkType};
+use crate::packet::{EncapId, EncapTable};
+use crate::sighting::draft::hex;
+use crate::sighting::{DraftKey, Names};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// How a source is named in records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceId {
+    /// By its decompressed content.
+    Content([u8; 32]),
+    /// By path, size and first timestamp.
+    File([u8; 16]),
+    /// By the run that captured it.
+    Run([u8; 16]),
+}
+
+impl SourceId {
+    /// `file:` is the start of SHA-256 over the path as given, the size in
+    /// bytes and the first timestamp in nanoseconds, both decimal or empty,
+    /// each followed by a zero byte.
+    pub(super) fn of_file(path: &std::path::Path, size: Option<u64>, first: Option<Timestamp>) -> Self {
+        let mut h = ring::digest::Context::new(&ring::digest::SHA256);
+        let size = size.map(|n| n.to_string()).unwrap_or_default();
+        let first = first.map(|t| t.0.to_string()).unwrap_or_default();
+        for part in [path.as_os_str().as_encoded_bytes(), size.as_bytes(), first.as_bytes()] {
+            h.update(part);
+            h.update(&[0]);
+        }
+        let digest = h.finish();
+        SourceId::File(digest.as_ref().first_chunk().copied().unwrap_or([0; 16]))
+    }
+}
+
+impl std::fmt::Display for SourceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SourceId::Content(h) => write!(f, "sha256:{}", hex(h)),
+            SourceId::File(h) => write!(f, "file:{}", hex(h)),
+            SourceId::Run(h) => write!(f, "run:{}", hex(h)),
+        }
+    }
+}
+
+/// One source after it was read.
+#[derive(Debug)]
+pub struct SourceReport {
+    /// Path as given, or interfaces.
+    pub path: PathBuf,
+    /// Path relative to the argument given.
+    pub relative: Option<PathBuf>,
+    /// Its name in records; `None` if it could not be opened.
+    pub id: Option<SourceId>,
+    /// Size of the file, where it has one.
+    pub size: Option<u64>,
+    /// Frames delivered.
+    pub frames: u64,
+    /// Their bytes on the wire.
+    pub wire_bytes: u64,
+    /// Least and greatest timestamp.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Frames of link types that are not decoded.
+    pub unsupported: BTreeMap<LinkType, u64>,
+    /// Its interfaces.
+    pub interfaces: Arc<[Interface]>,
+    /// What it says was lost.
+    pub statistics: Vec<InterfaceStatistics>,
+    /// Why it could not be read, or not to its end.
+    pub error: Option<CaptureError>,
+}
+
+impl SourceReport {
+    pub(super) fn new(path: PathBuf, relative: Option<PathBuf>) -> Self {
+        SourceReport {
+            path,
+            relative,
+            id: None,
+            size: None,
+            frames: 0,
+            wire_bytes: 0,
+            span: None,
+            unsupported: BTreeMap::new(),
+            interfaces: Arc::new([]),
+            statistics: Vec::new(),
+            error: None,
+        }
+    }
+
+    pub(super) fn tallied(&mut self, tally: Tally) {
+        self.frames = tally.frames;
+        self.wire_bytes = tally.wire_bytes;
+        self.span = tally.least.zip(tally.greatest);
+        self.unsupported = tally.unsupported;
+    }
+
+    /// Whether frames came, and none of them could be decoded for its link type.
+    pub fn is_undecodable(&self) -> bool {
+        self.frames > 0 && self.unsupported.values().sum::<u64>() == self.frames
+    }
+}
+
+/// Names of sensor, sources, interfaces and segments for records.
+#[derive(Debug)]
+pub struct RunNames<'r> {
+    /// Sensor.
+    pub sensor: &'r str,
+    /// Sources by number.
+    pub sources: &'r [SourceReport],
+    /// Encapsulations.
+    pub encaps: &'r EncapTable,
+    segments: BTreeMap<u32, String>,
+}
+
+impl<'r> RunNames<'r> {
+    /// Names for the records of a run.
+    pub fn new(sensor: &'r str, sources: &'r [SourceReport], encaps: &'r EncapTable) -> Self {
+        let all = (0..encaps.len()).map(|i| encaps.get(EncapId(u32::try_from(i).unwrap_or(0))));
+        let segments = all.map(|e| (e.segment_id, e.segment.clone())).collect();
+        RunNames { sensor, sources, encaps, segments }
+    }
+
+    /// What records are ordered by.
+    pub fn order(&self, key: &DraftKey) -> (i64, crate::base::Addr, String, Option<crate::base::Mac>) {
+        (key.day, key.host.ip, self.segment(key.host.segment), key.host.mac)
+    }
+
+    fn report(&self, source: u32) -> Option<&SourceReport> {
+        self.sources.get(source as usize)
+    }
+}
+
+impl Names for RunNames<'_> {
+    fn sensor(&self) -> &str {
+        self.sensor
+    }
+
+    fn source(&self, source: u32) -> String {
+        self.report(source).and_then(|r| r.id).map(|id| id.to_string()).unwrap_or_default()
+    }
+
+    fn path(&self, source: u32) -> Option<String> {
+        let report = self.report(source)?;
+        if matches!(report.id, Some(SourceId::Run(_))) {
+            return None;
+        }
+        let shown = match &report.relative {
+            Some(relative) => relative.as_path(),
+            // Of a file named itself, the argument is the path; what is
+            // relative to it is its name.
+            None => report.path.file_name().map_or(report.path.as_path(), std::path::Path::new),
+        };
+        Some(shown.to_string_lossy().into_owned())
+    }
+
+    fn interface(&self, source: u32, interface: u16) -> Option<String> {
+        let name = &self.report(source)?.interfaces.get(usize::from(interface))?.name;
+        (!name.is_empty()).then(|| name.clone())
+    }
+
+    fn segment(&self, segment: u32) -> String {
+        self.segments.get(&segment).cloned().unwrap_or_default()
+    }
+
+    fn layers(&self, encap: EncapId) -> Vec<String> {
+        self.encaps.get(encap).layers.clone()
+    }
+}

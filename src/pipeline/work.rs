@@ -1,0 +1,135 @@
+//! A batch of frames with the segments found in it, dealt to the workers.
+
+use super::SHARDS;
+use crate::base::Addr;
+use crate::capture::Batch;
+use crate::packet::Packet;
+use crate::sighting::HomeNets;
+use std::time::Instant;
+
+/// A segment for one shard.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Item {
+    pub(super) packet: Packet,
+    /// Index of its frame in the batch.
+    pub(super) frame: u32,
+    pub(super) segment: u32,
+    pub(super) shard: u8,
+}
+
+/// What the reader hands to the workers and the hasher.
+#[derive(Debug)]
+pub(super) struct Work {
+    /// Counts the batches of a run.
+    pub(super) number: u64,
+    pub(super) source: u32,
+    pub(super) batch: Batch,
+    /// Payloads of reassembled datagrams.
+    pub(super) arena: Vec<u8>,
+    /// By worker.
+    pub(super) lists: Vec<Vec<Item>>,
+    /// When the batch had been read.
+    pub(super) read_at: Instant,
+}
+
+impl Work {
+    pub(super) fn new(workers: usize) -> Self {
+        Work {
+            number: 0,
+            source: 0,
+            batch: Batch::default(),
+            arena: Vec::new(),
+            lists: vec![Vec::new(); workers],
+            read_at: Instant::now(),
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.arena.clear();
+        for list in &mut self.lists {
+            list.clear();
+        }
+    }
+}
+
+/// The shard of a segment: by its client, whichever direction it goes. The
+/// client is the end at home; where both or neither are, the end with the
+/// higher port.
+#[inline]
+pub(super) fn shard(p: &Packet, segment: u32, home: &HomeNets) -> usize {
+    let src_is_client = match (home.contains(&p.src), home.contains(&p.dst)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => (p.sport, &p.dst) >= (p.dport, &p.src),
+    };
+    shard_of(if src_is_client { &p.src } else { &p.dst }, segment)
+}
+
+/// A multiplicative hash without a secret: the same address meets the same
+/// shard in every run.
+fn shard_of(client: &Addr, segment: u32) -> usize {
+    let bits = client.bits();
+    let folded = (bits >> 64) as u64 ^ bits as u64 ^ u64::from(segment).rotate_left(32);
+    let mixed = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) as usize % SHARDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Timestamp;
+    use crate::packet::{EncapId, Transport};
+
+    fn packet(src: &str, sport: u16, dst: &str, dport: u16) -> Packet {
+        Packet {
+            ts: Timestamp(0),
+            src: src.parse().unwrap(),
+            dst: dst.parse().unwrap(),
+            sport,
+            dport,
+            transport: Transport::Tcp,
+            flags: 0,
+            ttl: 0,
+            seq: 0,
+            ack: 0,
+            payload_offset: 0,
+            payload_len: 0,
+            payload_missing: 0,
+            encap: EncapId(0),
+            src_mac: None,
+            dst_mac: None,
+            in_arena: false,
+        }
+    }
+
+    #[test]
+    fn a_clients_queries_and_flows_meet_in_both_directions() {
+        let home = HomeNets::default();
+        for client in 1..200 {
+            let c = format!("10.0.0.{client}");
+            let want = shard_of(&c.parse().unwrap(), 0);
+            for p in [
+                packet(&c, 40000, "10.0.0.53", 53),
+                packet("10.0.0.53", 53, &c, 40000),
+                packet(&c, 50000, "198.51.100.7", 443),
+                packet("198.51.100.7", 443, &c, 50000),
+                packet(&c, 53, "198.51.100.7", 60000),
+            ] {
+                assert_eq!(shard(&p, 0, &home), want, "{p:?}");
+            }
+        }
+        let (a, b) = (packet("10.0.0.1", 53, "10.0.0.2", 53), packet("10.0.0.2", 53, "10.0.0.1", 53));
+        assert_eq!(shard(&a, 0, &home), shard(&b, 0, &home));
+    }
+
+    #[test]
+    fn addresses_spread_over_the_shards() {
+        let mut seen = [0u32; SHARDS];
+        for i in 0..=255u8 {
+            for j in 0..16u8 {
+                seen[shard_of(&Addr::v4([10, 0, j, i]), 0)] += 1;
+            }
+        }
+        assert!(seen.iter().all(|n| (16..=160).contains(n)), "{seen:?}");
+    }
+}

@@ -1,0 +1,207 @@
+//! A worker: its shards' flow engines.
+
+use super::SHARDS;
+use super::pool::Recycler;
+use super::timing::{FRAME_SAMPLE, Timing, record};
+use super::work::Work;
+use crate::base::Timestamp;
+use crate::coverage::{Key, Ledger};
+use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
+use crate::sighting::{Canary, Draft, Observed, Observer};
+use crossbeam_channel::{Receiver, Sender};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What a worker is told.
+pub(super) enum Job {
+    /// Segments to take.
+    Batch(Arc<Box<Work>>),
+    /// Live: nothing came; it is that late.
+    Tick(Timestamp),
+}
+
+/// What a sink brings out of a batch.
+pub(super) trait Harvest: Sink + Send {
+    /// What the writer gets after each batch.
+    type Yield: Send;
+    /// What it gets in the end.
+    type Rest: Send;
+
+    /// Collects from the shards.
+    fn harvest<'s>(sinks: impl Iterator<Item = &'s mut Self>) -> Self::Yield
+    where
+        Self: 's;
+    /// Whether there is nothing for the writer.
+    fn is_empty(found: &Self::Yield) -> bool;
+    /// The end.
+    fn rest(self) -> Self::Rest;
+}
+
+impl Harvest for NameLister {
+    type Yield = Vec<NameRow>;
+    type Rest = ();
+
+    fn harvest<'s>(sinks: impl Iterator<Item = &'s mut Self>) -> Vec<NameRow> {
+        let mut rows = Vec::new();
+        for sink in sinks {
+            sink.drain_into(&mut rows);
+        }
+        rows
+    }
+
+    fn is_empty(_: &Vec<NameRow>) -> bool {
+        false // the writer orders by batches, so it must hear of each
+    }
+
+    fn rest(self) {}
+}
+
+impl Harvest for Observer {
+    type Yield = (Vec<Draft>, Vec<Canary>);
+    type Rest = Observed;
+
+    fn harvest<'s>(sinks: impl Iterator<Item = &'s mut Self>) -> Self::Yield {
+        let mut all = (Vec::new(), Vec::new());
+        for sink in sinks {
+            all.0.append(&mut sink.take_changed());
+            all.1.append(&mut sink.take_canaries());
+        }
+        all
+    }
+
+    fn is_empty(found: &Self::Yield) -> bool {
+        found.0.is_empty() && found.1.is_empty()
+    }
+
+    fn rest(self) -> Observed {
+        self.finish()
+    }
+}
+
+/// What the writer hears from a worker.
+pub(super) enum Report<H: Harvest> {
+    /// Of a batch.
+    Found {
+        number: u64,
+        found: H::Yield,
+    },
+    /// The worker is done. Its shards' sinks in order of their numbers.
+    Done(Box<Finished<H>>),
+}
+
+/// A worker's last words.
+pub(super) struct Finished<H: Harvest> {
+    /// Shard number and what its sink had left.
+    pub(super) shards: Vec<(usize, H::Rest)>,
+    pub(super) ledger: Ledger,
+    pub(super) timing: Timing,
+}
+
+/// A worker's state.
+pub(super) struct Worker<H> {
+    number: usize,
+    workers: usize,
+    engines: Vec<Engine<H>>,
+    ledger: Ledger,
+    timing: Timing,
+    countdown: u32,
+    live: bool,
+}
+
+impl<H: Harvest> Worker<H> {
+    /// Worker `number` of `workers`.
+    pub(super) fn new(
+        number: usize,
+        workers: usize,
+        limits: Limits,
+        live: bool,
+        mut sink: impl FnMut() -> H,
+    ) -> Self {
+        let engines = (number..SHARDS).step_by(workers).map(|_| Engine::new(sink(), limits)).collect();
+        Worker {
+            number,
+            workers,
+            engines,
+            ledger: Ledger::new(),
+            timing: Timing::default(),
+            countdown: 1,
+            live,
+        }
+    }
+
+    /// Works until the reader is done.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>, recycler: &Recycler, writer: &Sender<Report<H>>) {
+        for job in jobs {
+            let number = match job {
+                Job::Batch(work) => {
+                    self.batch(&work);
+                    let number = work.number;
+                    recycler.release(work);
+                    number
+                }
+                Job::Tick(now) => {
+                    for engine in &mut self.engines {
+                        engine.expire(now, &mut self.ledger);
+                    }
+                    0
+                }
+            };
+            let found = H::harvest(self.engines.iter_mut().map(Engine::sink));
+            if !H::is_empty(&found) && writer.send(Report::Found { number, found }).is_err() {
+                return; // the writer failed and will say so
+            }
+        }
+        let Worker { number, workers, engines, mut ledger, timing, .. } = self;
+        let shards = engines
+            .into_iter()
+            .enumerate()
+            .map(|(i, engine)| (number + i * workers, engine.finish(&mut ledger).rest()))
+            .collect();
+        drop(writer.send(Report::Done(Box::new(Finished { shards, ledger, timing }))));
+    }
+
+    fn batch(&mut self, work: &Work) {
+        let began = Instant::now();
+        record(&mut self.timing.wait, began.duration_since(work.read_at));
+        let Some(list) = work.lists.get(self.number) else { return };
+        let mut key = Key { source: u32::MAX, ..Key::default() };
+        let (mut quarter_from, mut quarter_until) = (i64::MAX, i64::MIN);
+        for item in list {
+            let Some(meta) = work.batch.frames.get(item.frame as usize) else { continue };
+            let ts = item.packet.ts.0;
+            if ts < quarter_from || ts >= quarter_until || meta.interface != key.interface || work.source != key.source
+            {
+                let quarter = item.packet.ts.quarter();
+                key = Key { source: work.source, interface: meta.interface, quarter };
+                quarter_from = quarter.saturating_mul(crate::base::time::QUARTER_SECS * crate::base::time::SECOND);
+                quarter_until = quarter_from.saturating_add(crate::base::time::QUARTER_SECS * crate::base::time::SECOND);
+                self.ledger.turn_to(key);
+            }
+            let start = item.packet.payload_offset as usize;
+            let end = start.saturating_add(item.packet.payload_len as usize);
+            let held = if item.packet.in_arena { &work.arena } else { &work.batch.buf };
+            let payload = held.get(start..end).unwrap_or(&[]);
+            let frame = FrameRef {
+                bytes: work.batch.bytes(meta),
+                number: work.batch.first_number.saturating_add(u64::from(item.frame)),
+                offset: work.batch.position(meta),
+                source: work.source,
+                interface: meta.interface,
+            };
+            let at = usize::from(item.shard) / self.workers;
+            if let Some(engine) = self.engines.get_mut(at) {
+                engine.segment(&item.packet, payload, frame, item.segment, &mut self.ledger);
+            }
+            self.countdown = self.countdown.saturating_sub(1);
+            if self.countdown == 0 {
+                self.countdown = FRAME_SAMPLE;
+                record(&mut self.timing.frame, work.read_at.elapsed());
+                if self.live {
+                    let late = Timestamp::now().since(item.packet.ts).max(0);
+                    record(&mut self.timing.latency, std::time::Duration::from_nanos(late.unsigned_abs()));
+                }
+            }
+        }
+        record(&mut self.timing.work, began.elapsed());
+    }
+}
