@@ -3,12 +3,16 @@
 //! All writers take any [`std::io::Write`] and pass its errors on; a closed
 //! pipe is the caller's to recognise.
 
+mod activity;
 pub mod csv;
+mod layout;
 pub mod ndjson;
 pub mod output;
 pub mod stats;
 pub mod summary;
+pub mod table;
 mod text;
 
 pub use output::{Output, OutputError};
 pub use summary::Summary;
+pub use table::HostTable;

@@ -4,7 +4,7 @@ use super::write::{int, source_number};
 use super::{Result, Source, Store, Writer};
 use crate::base::{Addr, Prefix};
 use crate::coverage::ledger::Entry;
-use crate::coverage::{Counter, Counts, Ledger};
+use crate::coverage::{Counter, Counts, Key, Ledger};
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 
@@ -73,7 +73,8 @@ impl Writer<'_> {
                     c.prepare_cached(&format!("DELETE FROM {table} WHERE source_no = ?1"))?.execute([no])?;
                 }
             }
-            for (key, entry) in entries.iter().filter(|(key, _)| key.source == number) {
+            let first = Key { source: number, interface: 0, quarter: i64::MIN };
+            for (key, entry) in entries.range(first..).take_while(|(key, _)| key.source == number) {
                 put_entry(c, no, key.interface, key.quarter, entry)?;
             }
             Ok(())

@@ -1,0 +1,390 @@
+//! Hosts as a table for people.
+
+use super::activity;
+use super::layout;
+use super::summary::{Summary, span};
+use super::text::{clean, grouped};
+use crate::base::{Addr, Mac, Timestamp};
+use crate::catalogue::Category;
+use crate::sighting::{Record, Stage};
+use std::collections::BTreeMap;
+use std::io;
+
+/// Names shown of a host; the others are counted.
+const NAMES: usize = 3;
+/// Width without a terminal and without `COLUMNS`.
+const DEFAULT_WIDTH: u16 = 100;
+/// Least width; a narrower terminal wraps by itself.
+const MIN_WIDTH: u16 = 80;
+
+/// Width for tables on standard output: the terminal's, else that of the
+/// environment variable `COLUMNS`, else 100; at least 80.
+pub fn width() -> u16 {
+    let terminal = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0);
+    let columns = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
+    terminal.or_else(columns).unwrap_or(DEFAULT_WIDTH).max(MIN_WIDTH)
+}
+
+/// The rows of a table, gathered record by record.
+#[derive(Clone, Debug, Default)]
+pub struct HostTable {
+    alarms: BTreeMap<HostKey, HostRow>,
+    hosts: BTreeMap<HostKey, HostRow>,
+}
+
+/// What records of one row share: address, segment, MAC.
+type HostKey = (Addr, String, Option<Mac>);
+
+#[derive(Clone, Debug)]
+struct HostRow {
+    name: Option<String>,
+    stages: BTreeMap<(u8, Category), Stage>,
+    names: BTreeMap<String, u8>,
+    names_more: u64,
+    first: Timestamp,
+    last: Timestamp,
+    count: u64,
+}
+
+impl HostTable {
+    /// An empty table.
+    pub fn new() -> Self {
+        HostTable::default()
+    }
+
+    /// Adds a record to its host's row. Alarms have rows of their own.
+    pub fn add(&mut self, r: &Record) {
+        let category = r.indicator.category;
+        let rank = activity::rank(category);
+        let rows = if category.is_alarm() { &mut self.alarms } else { &mut self.hosts };
+        let row = rows.entry((r.host.ip, r.host.segment.clone(), r.host.mac)).or_insert_with(|| HostRow {
+            name: None,
+            stages: BTreeMap::new(),
+            names: BTreeMap::new(),
+            names_more: 0,
+            first: r.first_seen,
+            last: r.last_seen,
+            count: 0,
+        });
+        // The least of several names, so that the order of records is no matter.
+        row.name = [row.name.take(), r.host.name.clone()].into_iter().flatten().min();
+        let stage = row.stages.entry((rank, category)).or_insert(r.stage);
+        *stage = r.stage.max(*stage);
+        for name in &r.names {
+            let best = row.names.entry(name.clone()).or_insert(rank);
+            *best = rank.min(*best);
+        }
+        // Records of several days may all leave out the same names.
+        row.names_more = row.names_more.max(r.names_more);
+        row.first = row.first.min(r.first_seen);
+        row.last = row.last.max(r.last_seen);
+        row.count = row.count.saturating_add(r.count);
+    }
+
+    /// Number of hosts listed, those with alarms only included.
+    pub fn hosts(&self) -> u64 {
+        let alarms_only = self.alarms.keys().filter(|key| !self.hosts.contains_key(key)).count();
+        u64::try_from(self.hosts.len().saturating_add(alarms_only)).unwrap_or(u64::MAX)
+    }
+
+    /// Writes the alarms, if any, and the hosts, for a terminal of `width`
+    /// columns, and behind them the lines of `summary` if one is given. Plain
+    /// text without colour. An empty table is one sentence.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, out: &mut dyn io::Write, summary: Option<&Summary>, width: u16) -> io::Result<()> {
+        if !self.alarms.is_empty() {
+            writeln!(out, "ALARMS (never counted as use)\n")?;
+            write_rows(out, &self.alarms, width)?;
+            writeln!(out)?;
+            if !self.hosts.is_empty() {
+                writeln!(out, "HOSTS\n")?;
+            }
+        }
+        if !self.hosts.is_empty() {
+            write_rows(out, &self.hosts, width)?;
+        }
+        let empty = self.alarms.is_empty() && self.hosts.is_empty();
+        match summary {
+            Some(summary) => {
+                if !empty {
+                    writeln!(out)?;
+                }
+                summary.write(out)
+            }
+            None if empty => writeln!(out, "No contact seen."),
+            None => Ok(()),
+        }
+    }
+}
+
+impl HostRow {
+    /// Place in the table: leading category, then its stage from the strongest
+    /// down.
+    fn order(&self) -> (u8, std::cmp::Reverse<Option<Stage>>) {
+        let lead = self.stages.first_key_value();
+        (lead.map_or(u8::MAX, |((rank, _), _)| *rank), std::cmp::Reverse(lead.map(|(_, stage)| *stage)))
+    }
+
+    /// What the host does, the most telling first.
+    fn activity(&self) -> String {
+        let only = self.stages.len() == 1;
+        let words: Vec<&str> =
+            self.stages.iter().map(|((_, category), stage)| activity::phrase(*category, *stage, only)).collect();
+        words.join("; ")
+    }
+
+    /// The stage of the leading category: that of another one beside it would
+    /// make a lookup look like a transfer.
+    fn stage(&self) -> &'static str {
+        self.stages.first_key_value().map_or("", |(_, stage)| stage.as_str())
+    }
+
+    /// A few names, those of the leading category first.
+    fn names(&self) -> String {
+        let mut names: Vec<(u8, &str)> = self.names.iter().map(|(name, rank)| (*rank, name.as_str())).collect();
+        names.sort_unstable();
+        let mut lines: Vec<String> = names.iter().take(NAMES).map(|(_, name)| clean(name).into_owned()).collect();
+        let hidden = u64::try_from(names.len().saturating_sub(NAMES)).unwrap_or(u64::MAX);
+        let more = hidden.saturating_add(self.names_more);
+        if more > 0 {
+            lines.push(format!("+{} more", grouped(more)));
+        }
+        lines.join("\n")
+    }
+
+    /// The cells of its line in the table.
+    fn cells(&self, key: &HostKey, wide: bool) -> Vec<String> {
+        let seen = span(self.first, self.last);
+        let mut cells = vec![host_cell(key, self.name.as_deref()), self.activity()];
+        if wide {
+            cells.extend([self.stage().to_owned(), seen]);
+        } else {
+            cells.push(format!("{}\n{}", self.stage(), seen.replace(" to ", "\nto ")));
+        }
+        cells.extend([self.names(), grouped(self.count)]);
+        cells
+    }
+}
+
+/// Address, and beneath it what else is known of the host.
+fn host_cell((ip, segment, mac): &HostKey, name: Option<&str>) -> String {
+    let mut lines = vec![ip.to_string()];
+    lines.extend(name.map(|n| format!("  {}", clean(n))));
+    lines.extend(mac.map(|m| format!("  {m}")));
+    if !segment.is_empty() {
+        lines.push(format!("  {}", clean(segment)));
+    }
+    lines.join("\n")
+}
+
+fn write_rows(out: &mut dyn io::Write, rows: &BTreeMap<HostKey, HostRow>, width: u16) -> io::Result<()> {
+    let mut sorted: Vec<(&HostKey, &HostRow)> = rows.iter().collect();
+    sorted.sort_by_key(|(key, row)| (row.order(), *key));
+    let wide = layout::is_wide(width);
+    let cells = sorted.into_iter().map(|(key, row)| row.cells(key, wide)).collect();
+    layout::write(out, cells, width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sighting::testing::record;
+
+    fn sighting(host: &str, category: Category, stage: Stage, names: &[&str]) -> Record {
+        let mut r = record();
+        r.host.ip = host.parse().unwrap();
+        r.host.mac = None;
+        r.indicator.category = category;
+        r.stage = stage;
+        r.names = names.iter().map(|n| (*n).to_owned()).collect();
+        r
+    }
+
+    fn text(records: &[Record], width: u16) -> String {
+        let mut table = HostTable::new();
+        records.iter().for_each(|r| table.add(r));
+        let mut out = Vec::new();
+        table.write(&mut out, None, width).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn sample() -> Vec<Record> {
+        let mut named = sighting(
+            "10.0.0.17",
+            Category::Update,
+            Stage::Transferred,
+            &["a.upd.kaspersky.com", "b.upd.kaspersky.com", "c.upd.kaspersky.com", "d.upd.kaspersky.com"],
+        );
+        named.host.mac = "02:00:0a:00:00:11".parse().ok();
+        named.host.name = Some("pc-17".into());
+        named.names_more = 2;
+        let mut ksn = sighting("10.0.0.17", Category::Reputation, Stage::Connected, &["ksn-a-stat.kaspersky-labs.com"]);
+        ksn.host = named.host.clone();
+        ksn.count = 12_000;
+        ksn.last_seen = Timestamp::parse("2026-03-02T08:00:00Z").unwrap();
+        let mut tagged = sighting("10.0.0.17", Category::Update, Stage::Queried, &["s05.upd.kaspersky.com"]);
+        tagged.host.segment = "vlan:10".into();
+        vec![
+            sighting("10.0.0.30", Category::Web, Stage::Transferred, &["www.kaspersky.com"]),
+            named,
+            ksn,
+            tagged,
+            sighting("10.0.0.4", Category::Update, Stage::Attempted, &["s05.upd.kaspersky.com"]),
+            sighting("fd00::9", Category::OemUpdate, Stage::Connected, &["oem.example.com"]),
+            sighting("10.0.0.30", Category::Lookalike, Stage::Connected, &["kaspersky.com.evil.test"]),
+        ]
+    }
+
+    #[test]
+    fn the_table_at_100_columns() {
+        assert_eq!(
+            text(&sample(), 100),
+            "\
+ALARMS (never counted as use)
+
+HOST       WHAT IT DOES                            STAGE, SEEN (UTC)  NAMES                    COUNT
+----------------------------------------------------------------------------------------------------
+10.0.0.30  talks to a look-alike of the vendor's   connected          kaspersky.com.evil.test      2
+           names                                   2026-03-01 10:00
+                                                   to 10:05
+
+HOSTS
+
+HOST                 WHAT IT DOES                 STAGE, SEEN (UTC)    NAMES                   COUNT
+----------------------------------------------------------------------------------------------------
+10.0.0.17            downloads updates; uses      transferred          a.upd.kaspersky.com    12,002
+  pc-17              cloud reputation             2026-03-01 10:00     b.upd.kaspersky.com
+  02:00:0a:00:00:11                               to 2026-03-02 08:00  c.upd.kaspersky.com
+                                                                       +4 more
+10.0.0.4             tries to reach update        attempted            s05.upd.kaspersky.com       2
+                     servers, no answer           2026-03-01 10:00
+                                                  to 10:05
+10.0.0.17            looks up update names        queried              s05.upd.kaspersky.com       2
+  vlan:10                                         2026-03-01 10:00
+                                                  to 10:05
+fd00::9              contacts OEM update servers  connected            oem.example.com             2
+                     (another vendor's product)   2026-03-01 10:00
+                                                  to 10:05
+10.0.0.30            visits the web site only     transferred          www.kaspersky.com           2
+                                                  2026-03-01 10:00
+                                                  to 10:05
+"
+        );
+    }
+
+    #[test]
+    fn a_wide_terminal_gives_one_line_to_a_plain_host() {
+        let records = [
+            sighting("10.0.0.5", Category::Update, Stage::Connected, &["s05.upd.kaspersky.com"]),
+            sighting("10.0.0.5", Category::Web, Stage::Connected, &["www.kaspersky.com"]),
+        ];
+        assert_eq!(
+            text(&records, 140),
+            "\
+HOST      WHAT IT DOES                                  STAGE      SEEN (UTC)                 NAMES                  COUNT
+--------------------------------------------------------------------------------------------------------------------------
+10.0.0.5  contacts update servers; visits the web site  connected  2026-03-01 10:00 to 10:05  s05.upd.kaspersky.com      4
+                                                                                              www.kaspersky.com
+"
+        );
+    }
+
+    #[test]
+    fn lines_keep_to_the_width() {
+        let mut long = sighting(
+            "2001:db8:1234:5678:9abc:def0:1234:5678",
+            Category::Update,
+            Stage::Queried,
+            &["dnl-01.a-rather-long-label-for-a-host.geo.kaspersky.com"],
+        );
+        long.host.name = Some("n".repeat(63));
+        let mut records = sample();
+        records.push(long);
+        for width in [80, 100, 139, 140, 200] {
+            let table = text(&records, width);
+            for line in table.lines() {
+                assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
+                assert_eq!(line, line.trim_end());
+            }
+        }
+    }
+
+    #[test]
+    fn hosts_come_in_order_of_what_they_show() {
+        let records = [
+            sighting("10.0.0.1", Category::Web, Stage::Transferred, &[]),
+            sighting("10.0.0.2", Category::Netblock, Stage::Connected, &[]),
+            sighting("10.0.0.3", Category::OemUpdate, Stage::Transferred, &[]),
+            sighting("10.0.0.4", Category::Reputation, Stage::Connected, &[]),
+            sighting("10.0.0.5", Category::Update, Stage::Queried, &[]),
+            sighting("10.0.0.6", Category::Update, Stage::Attempted, &[]),
+            sighting("10.0.0.7", Category::Update, Stage::Connected, &[]),
+            sighting("10.0.0.10", Category::Update, Stage::Transferred, &[]),
+            sighting("10.0.0.9", Category::Update, Stage::Transferred, &[]),
+        ];
+        let table = text(&records, 200);
+        let hosts: Vec<&str> = table.lines().skip(2).map(|l| l.split_once(' ').unwrap().0).collect();
+        let order = [9, 10, 7, 6, 5, 4, 3, 2, 1].map(|n| format!("10.0.0.{n}"));
+        assert_eq!(hosts, order);
+    }
+
+    #[test]
+    fn a_host_is_its_segment_address_and_mac() {
+        let mut table = HostTable::new();
+        sample().iter().for_each(|r| table.add(r));
+        assert_eq!(table.hosts(), 5, "10.0.0.17 twice, an alarm at a host that is listed anyway");
+        let mut one = sighting("10.0.0.4", Category::Update, Stage::Queried, &[]);
+        one.host.mac = "02:00:00:00:00:01".parse().ok();
+        table.add(&one);
+        table.add(&sighting("10.0.0.77", Category::Sinkhole, Stage::Queried, &[]));
+        assert_eq!(table.hosts(), 7);
+    }
+
+    #[test]
+    fn the_order_of_records_does_not_matter() {
+        let mut records = sample();
+        let forth = text(&records, 100);
+        records.reverse();
+        assert_eq!(text(&records, 100), forth);
+    }
+
+    #[test]
+    fn an_empty_table_is_a_sentence() {
+        assert_eq!(text(&[], 100), "No contact seen.\n");
+        let mut out = Vec::new();
+        HostTable::new().write(&mut out, Some(&Summary::default()), 100).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out.matches("No contact seen").count(), 1);
+        assert!(out.contains("not proof of absence"));
+    }
+
+    #[test]
+    fn closing_lines_follow_the_table() {
+        let mut table = HostTable::new();
+        sample().iter().for_each(|r| table.add(r));
+        let summary = Summary { files: 1, hosts: table.hosts(), ..Summary::default() };
+        let mut out = Vec::new();
+        table.write(&mut out, Some(&summary), 100).unwrap();
+        assert!(String::from_utf8(out).unwrap().ends_with("to 10:05\n\nRead 1 file: 0 frames, 0 B.\n"));
+    }
+
+    #[test]
+    fn hostile_text_stays_in_its_cell() {
+        let mut r = sighting("10.0.0.5", Category::Update, Stage::Queried, &["a\u{1b}[2J\r\nHOST.test"]);
+        r.host.name = Some("pc\u{202e}\n10.0.0.66\u{9b}31m".into());
+        r.host.segment = "vlan:1\tx".into();
+        let table = text(&[r], 200);
+        assert_eq!(
+            table,
+            "\
+HOST                              WHAT IT DOES           STAGE    SEEN (UTC)                 NAMES                      COUNT
+-----------------------------------------------------------------------------------------------------------------------------
+10.0.0.5                          looks up update names  queried  2026-03-01 10:00 to 10:05  a\\x1b[2J\\x0d\\x0aHOST.test      2
+  pc\\u{202e}\\x0a10.0.0.66\\x9b31m
+  vlan:1\\x09x
+"
+        );
+    }
+}
