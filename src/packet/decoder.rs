@@ -12,10 +12,14 @@ use super::ethernet::{self, ethertype};
 use super::fragment::FragmentTable;
 use super::view::View;
 use super::walk::{IpHeader, Next, Walk};
-use super::{Packet, ip, ipv4, ipv6, link, transport};
+use super::{Packet, ip, ipv4, ipv6, link, ppp, transport, udp_tunnel, wifi};
 use crate::base::{Mac, Timestamp};
 use crate::capture::LinkType;
 use crate::coverage::Counter;
+
+/// Most headers of one frame, tags and extension headers included; the limits
+/// on tunnels, tags and extensions leave no ordinary frame near it.
+const MAX_STEPS: usize = 256;
 
 /// What a decoder is told at the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub struct Decoder {
     encaps: EncapIndex,
     fragments: FragmentTable,
     arena: Vec<u8>,
+    /// Packets left out since the counts were last taken.
+    undecoded: u64,
 }
 
 /// Where a walk ended.
@@ -45,7 +51,12 @@ enum End {
 impl Decoder {
     /// A decoder that has seen nothing.
     pub fn new(options: Options) -> Self {
-        Decoder { encaps: EncapIndex::new(options.ignore_vlan), fragments: FragmentTable::default(), arena: Vec::new() }
+        Decoder {
+            encaps: EncapIndex::new(options.ignore_vlan),
+            fragments: FragmentTable::default(),
+            arena: Vec::new(),
+            undecoded: 0,
+        }
     }
 
     /// Whether frames of that link type are decoded at all.
@@ -101,7 +112,8 @@ impl Decoder {
 
     /// Events since the last call that [`decode`](Self::decode) did not return
     /// as an error: the last fragment of each datagram, datagrams completed,
-    /// given up and contradictory, encapsulations beyond the table.
+    /// given up and contradictory, further packets of an aggregate,
+    /// encapsulations beyond the table.
     #[inline]
     pub fn side_counts(&mut self) -> impl Iterator<Item = (Counter, u64)> + use<> {
         let events = std::mem::take(&mut self.fragments.events);
@@ -110,6 +122,7 @@ impl Decoder {
             (Counter::IpReassembled, events.reassembled),
             (Counter::IpFragmentsLost, events.lost),
             (Counter::IpFragmentConflict, events.conflicts),
+            (Counter::TunnelUnsupported, std::mem::take(&mut self.undecoded)),
             (encap::REFUSED, self.encaps.take_refused()),
         ]
         .into_iter()
@@ -155,7 +168,7 @@ impl Decoder {
         };
         let mut packet = match proto {
             6 => transport::tcp(&ip, payload).ok()?,
-            17 => transport::udp(&ip, payload).ok()?.0,
+            17 => transport::udp(&ip, payload).ok().map(|(p, _)| p).filter(|p| !udp_tunnel::may_carry(p))?,
             _ => return None,
         };
         packet.dst_mac = Some(Mac([h[0], h[1], h[2], h[3], h[4], h[5]]));
@@ -216,16 +229,17 @@ impl Decoder {
         }
     }
 
-    /// Takes steps until the walk ends. Each step but the cheap turns between
-    /// two headers consumes bytes.
+    /// Takes steps until the walk ends.
     fn follow(&mut self, first: Next<'_>, walk: &mut Walk, ts: Timestamp) -> Result<End, Counter> {
         let mut next = first;
-        loop {
+        for _ in 0..MAX_STEPS {
             next = match next {
                 Next::Ethernet(view) => ethernet::step(view, walk)?,
                 Next::EtherType(kind, view) => ethernet::payload(kind, view, walk)?,
-                Next::Llc(view) => ethernet::llc(view, walk)?,
-                Next::Ip(view) => ip::step(view, walk)?,
+                Next::Llc(view) => ethernet::llc(view)?,
+                Next::Ip(view) => ip::step(view)?,
+                Next::Ppp(view) => ppp::step(view, walk)?,
+                Next::Wifi(view) => wifi::step(view, walk)?,
                 Next::IpPayload(ip, proto, view) => ip::payload(ip, proto, view, walk)?,
                 Next::Fragment(ip, header, view) => {
                     let segment = self.encaps.id(&walk.path);
@@ -233,8 +247,12 @@ impl Decoder {
                     let (proto, payload) = self.fragments.add(segment, &ip, &header, view, ts)?;
                     return Ok(End::Datagram(ip, proto, payload));
                 }
-                Next::Segment(packet) => return Ok(End::Segment(packet)),
+                Next::Segment(packet) => {
+                    self.undecoded = self.undecoded.saturating_add(walk.undecoded);
+                    return Ok(End::Segment(packet));
+                }
             };
         }
+        Err(Counter::LayersExceeded)
     }
 }

@@ -11,7 +11,7 @@
 use super::path::{Kind, Layer};
 use super::view::View;
 use super::walk::{Next, Walk};
-use super::{ip, ipv4, ipv6};
+use super::{bridge, ip, ipv4, ipv6, mpls, ppp};
 use crate::base::Mac;
 use crate::coverage::Counter;
 
@@ -27,6 +27,18 @@ pub(super) mod ethertype {
     pub const IPV6: u16 = 0x86dd;
     /// Service VLAN tag.
     pub const QINQ: u16 = 0x88a8;
+    /// Cisco's and others' port tag.
+    pub const VN_TAG: u16 = 0x8926;
+    /// Port tag of 802.1BR.
+    pub const E_TAG: u16 = 0x893f;
+    /// MPLS.
+    pub const MPLS: u16 = 0x8847;
+    /// MPLS with upstream-assigned label.
+    pub const MPLS_UPSTREAM: u16 = 0x8848;
+    /// PPPoE session.
+    pub const PPPOE_SESSION: u16 = 0x8864;
+    /// Provider backbone service instance.
+    pub const BACKBONE: u16 = 0x88e7;
     /// MACsec.
     pub const MACSEC: u16 = 0x88e5;
     /// Service VLAN tag of older switches.
@@ -53,11 +65,15 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
 /// The walk's step over what an ethertype announces. Below 1536 it is a length
 /// (IEEE 802.3 section 3.2.6).
 pub(super) fn payload<'a>(kind: u16, mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
-    walk.extensions = 0;
     match kind {
         ethertype::IPV4 => ipv4::step(view),
         ethertype::IPV6 => ipv6::step(view),
         ethertype::ARP => Err(Counter::Arp),
+        ethertype::MPLS | ethertype::MPLS_UPSTREAM => mpls::step(view, walk),
+        ethertype::PPPOE_SESSION => ppp::pppoe(view, walk),
+        ethertype::BACKBONE => bridge::backbone(view, walk),
+        ethertype::VN_TAG => bridge::port_tag::<4>(view),
+        ethertype::E_TAG => bridge::port_tag::<6>(view),
         ethertype::MACSEC => Err(Counter::LinkOpaque),
         0..=1500 => {
             view.limit(usize::from(kind).min(view.announced()));
@@ -86,7 +102,7 @@ fn tags<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
 
 /// The walk's step over an LLC header: SNAP with an ethertype, or IP's own
 /// service access point (RFC 1042).
-pub(super) fn llc<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+pub(super) fn llc(mut view: View<'_>) -> Result<Next<'_>, Counter> {
     match *view.take::<3>().ok_or(Counter::LinkMalformed)? {
         [0xaa, 0xaa, 3] => match *view.take::<5>().ok_or(Counter::LinkMalformed)? {
             // Encapsulated Ethernet, and bridged by IEEE 802.1H.
@@ -96,7 +112,7 @@ pub(super) fn llc<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, C
             },
             _ => Err(Counter::OtherEthertype),
         },
-        [6, 6, 3] => ip::step(view, walk),
+        [6, 6, 3] => ip::step(view),
         _ => Err(Counter::OtherEthertype),
     }
 }

@@ -92,7 +92,7 @@ impl FragmentTable {
         let len = view.announced();
         // A payload ends before 64 KiB, and all pieces but the last are
         // multiples of 8 bytes.
-        if start.saturating_add(len) > 65_535 || len == 0 || (header.more && len % 8 != 0) {
+        if start.saturating_add(len) > 65_535 || len == 0 || (header.more && !len.is_multiple_of(8)) {
             return Err(Counter::IpMalformed);
         }
         self.tick(ts);

@@ -7,14 +7,14 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::path::{Kind, Layer};
 use super::view::View;
 use super::walk::{IpHeader, Next, Walk};
-use super::{ipv4, ipv6, transport};
+use super::{gre, ipv4, ipv6, mpls, transport, udp_tunnel};
 use crate::coverage::Counter;
 
 /// The walk's step over an IP header, of the version that its first bits say.
-pub(super) fn step<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
-    walk.extensions = 0;
+pub(super) fn step(view: View<'_>) -> Result<Next<'_>, Counter> {
     match view.data.first().map(|b| b >> 4) {
         Some(4) => ipv4::step(view),
         Some(6) => ipv6::step(view),
@@ -27,10 +27,77 @@ pub(super) fn step<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Coun
 pub(super) fn payload<'a>(ip: IpHeader, proto: u8, view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     match proto {
         6 => transport::tcp(&ip, view).map(Next::Segment),
-        17 => transport::udp(&ip, view).map(|(packet, _)| Next::Segment(packet)),
+        17 => udp_tunnel::step(&ip, view, walk),
+        4 => {
+            walk.enter(Layer::bare(if ip.v6 { Kind::V4InV6 } else { Kind::V4InV4 }))?;
+            ipv4::step(view)
+        }
+        41 => {
+            walk.enter(Layer::bare(if ip.v6 { Kind::V6InV6 } else { Kind::V6InV4 }))?;
+            ipv6::step(view)
+        }
+        47 => gre::step(view, walk),
         50 => Err(Counter::IpOpaque),
-        4 | 41 | 47 => Err(Counter::TunnelUnsupported),
+        97 => ether_ip(view, walk),
+        // L2TP version 3.
+        115 => Err(Counter::TunnelUnsupported),
+        // MPLS in IP (RFC 4023).
+        137 => mpls::step(view, walk),
         _ if ipv6::is_extension(proto, ip.v6) => ipv6::extension(ip, proto, view, walk),
         _ => Err(Counter::OtherTransport),
+    }
+}
+
+/// The walk's step over Ethernet in IP (RFC 3378 section 3): version 3 in 4
+/// bits, 12 bits of zero.
+fn ether_ip<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+    if view.take::<2>() != Some(&[0x30, 0]) {
+        return Err(Counter::TunnelUnsupported);
+    }
+    walk.enter(Layer::bare(Kind::EtherIp))?;
+    Ok(Next::Ethernet(view))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests {
+    use super::super::testing::{decode_layers, ethernet, ipv4, ipv6, udp};
+    use super::*;
+
+    fn four(proto: u8, payload: &[u8]) -> Vec<u8> {
+        ipv4(proto, [10, 0, 0, 1], [10, 0, 0, 2], payload)
+    }
+
+    fn six(next: u8, payload: &[u8]) -> Vec<u8> {
+        ipv6(next, [1; 16], [2; 16], payload)
+    }
+
+    #[test]
+    fn ip_in_ip_in_all_combinations() {
+        let dns = udp(1, 53, b"dns");
+        for (kind, packet, layers) in [
+            (0x0800, four(4, &four(17, &dns)), "4in4"),
+            (0x0800, four(41, &six(17, &dns)), "6in4"),
+            (0x86dd, six(4, &four(17, &dns)), "4in6"),
+            (0x86dd, six(41, &six(17, &dns)), "6in6"),
+            (0x86dd, six(60, &[&[41, 0, 0, 0, 0, 0, 0, 0][..], &six(41, &six(17, &dns))].concat()), "6in6/6in6"),
+            (0x0800, four(97, &[&[0x30, 0][..], &ethernet(0x0800, &four(17, &dns))].concat()), "etherip"),
+            (0x0800, four(137, &[&[0, 1, 1, 64][..], &four(17, &dns)].concat()), "mpls:16"),
+        ] {
+            let (_, payload, found) = decode_layers(&ethernet(kind, &packet)).unwrap();
+            assert_eq!((payload.as_slice(), found.as_str()), (&b"dns"[..], layers));
+        }
+    }
+
+    #[test]
+    fn wrong_versions_and_other_protocols() {
+        let err = |packet: &[u8]| decode_layers(&ethernet(0x0800, packet)).unwrap_err();
+        assert_eq!(err(&four(4, &six(17, &[0; 8]))), Counter::IpMalformed);
+        assert_eq!(err(&four(41, &four(17, &[0; 8]))), Counter::IpMalformed);
+        assert_eq!(err(&four(97, &[0x20, 0])), Counter::TunnelUnsupported);
+        assert_eq!(err(&four(115, &[0; 8])), Counter::TunnelUnsupported);
+        assert_eq!(err(&four(132, &[0; 8])), Counter::OtherTransport);
+        assert_eq!(err(&four(0, &[0; 8])), Counter::OtherTransport, "hop-by-hop is IPv6's");
+        assert_eq!(err(&four(50, &[0; 8])), Counter::IpOpaque);
     }
 }

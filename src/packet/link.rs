@@ -9,13 +9,16 @@
 
 use super::view::View;
 use super::walk::{Next, Walk};
-use super::{cooked, null};
+use super::{cooked, null, ppp, wifi, wrapped};
 use crate::capture::LinkType;
 use crate::coverage::Counter;
 use std::borrow::Cow;
 
 /// LINKTYPE_ETHERNET.
 pub(super) const ETHERNET: LinkType = LinkType(1);
+
+/// LINKTYPE_PKTAP.
+pub(super) const PKTAP: LinkType = LinkType(258);
 
 /// Numbers and names of the registry of tcpdump.org, without `LINKTYPE_`.
 const NAMES: &[(u16, &str)] = &[
@@ -113,17 +116,24 @@ pub fn link_name(link: LinkType) -> Cow<'static, str> {
 
 /// Whether frames of a link type are decoded.
 pub(super) fn supports(link: LinkType) -> bool {
-    matches!(link.0, 0 | 1 | 12 | 14 | 101 | 108 | 113 | 228 | 229 | 276)
+    matches!(link.0, 0 | 1 | 9 | 12 | 14 | 50 | 51 | 101 | 104 | 105 | 108 | 113 | 127 | 228 | 229 | 239 | 258 | 276)
 }
 
 /// The walk's first step.
 pub(super) fn step<'a>(link: LinkType, view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     match link.0 {
         1 => Ok(Next::Ethernet(view)),
-        0 | 108 => null::step(view, walk),
+        0 | 108 => null::step(view),
+        9 => Ok(Next::Ppp(view)),
         // 12 and 14 are what OpenBSD and others call raw IP.
         12 | 14 | 101 | 228 | 229 => Ok(Next::Ip(view)),
+        50 | 104 => ppp::hdlc(view, walk),
+        51 => ppp::pppoe(view, walk),
+        105 => Ok(Next::Wifi(view)),
         113 => cooked::v1(view, walk),
+        127 => wifi::radiotap(view, walk),
+        239 => wrapped::nflog(view, walk),
+        258 => wrapped::pktap(view, walk),
         276 => cooked::v2(view, walk),
         _ => Err(Counter::LinkUnsupported),
     }

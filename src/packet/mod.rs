@@ -5,25 +5,38 @@
 //! walked header by header, each header in a file of its own, until a segment
 //! is found or a reason why there is none.
 
+mod bridge;
+mod capwap;
 mod cooked;
 mod datagram;
 mod decoder;
 mod encap;
+mod erspan;
 mod ethernet;
 mod fragment;
+mod geneve;
+mod gre;
+mod gtpu;
 mod ip;
 mod ipv4;
 mod ipv6;
 mod link;
+mod mpls;
 mod null;
 mod path;
+mod ppp;
 #[cfg(test)]
 mod properties;
+mod teredo;
 #[cfg(test)]
 mod testing;
 mod transport;
+mod udp_tunnel;
 mod view;
+mod vxlan;
 mod walk;
+mod wifi;
+mod wrapped;
 
 pub use decoder::{Decoder, Options};
 pub use encap::{Encap, EncapReader, EncapTable, MAX_ENCAPS};

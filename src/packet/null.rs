@@ -8,14 +8,14 @@
 )]
 
 use super::view::View;
-use super::walk::{Next, Walk};
+use super::walk::Next;
 use super::{ip, ipv4, ipv6};
 use crate::coverage::Counter;
 
 /// Four bytes of address family in the byte order of the capturing host, then
 /// the packet. `AF_INET6` is 10 on Linux, 23 on Windows, 24 on NetBSD and
 /// OpenBSD, 28 on FreeBSD, 30 on macOS.
-pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+pub(super) fn step(mut view: View<'_>) -> Result<Next<'_>, Counter> {
     let bytes = *view.take::<4>().ok_or(Counter::LinkMalformed)?;
     // No family needs more than 16 bits.
     let family = match bytes {
@@ -26,7 +26,7 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
         2 => ipv4::step(view),
         10 | 23 | 24 | 28 | 30 => ipv6::step(view),
         // Some writers put an ethertype there.
-        0x0800 | 0x86dd => ip::step(view, walk),
+        0x0800 | 0x86dd => ip::step(view),
         _ => Err(Counter::OtherEthertype),
     }
 }

@@ -31,7 +31,7 @@ pub fn ipv4_fragment(proto: u8, id: u16, payload: &[u8], start: usize, len: usiz
 }
 
 pub fn ipv6(next: u8, src: [u8; 16], dst: [u8; 16], payload: &[u8]) -> Vec<u8> {
-    let mut h = vec![0x60, 0, 0, 0, 0, 0, next, 64];
+    let mut h = [0x60, 0, 0, 0, 0, 0, next, 64];
     h[4..6].copy_from_slice(&(payload.len() as u16).to_be_bytes());
     [&h[..], &src, &dst, payload].concat()
 }
@@ -52,6 +52,26 @@ pub fn tcp(sport: u16, dport: u16, flags: u8, payload: &[u8]) -> Vec<u8> {
 pub fn udp(sport: u16, dport: u16, payload: &[u8]) -> Vec<u8> {
     let len = (8 + payload.len()) as u16;
     [&sport.to_be_bytes()[..], &dport.to_be_bytes(), &len.to_be_bytes(), &[0, 0], payload].concat()
+}
+
+/// An 802.11 data frame of the given to-DS and from-DS bits, from [`SRC_MAC`]
+/// to [`DST_MAC`], around an IPv4 packet.
+pub fn wifi(ds: u8, qos: bool, packet: &[u8]) -> Vec<u8> {
+    let (ap, src, dst) = ([2, 0, 0, 0, 0, 9], SRC_MAC.0, DST_MAC.0);
+    let addresses = match ds {
+        0 => [dst, src, ap],
+        1 => [ap, src, dst],
+        2 => [dst, ap, src],
+        _ => [ap, ap, dst],
+    };
+    let mut frame = [&[if qos { 0x88 } else { 0x08 }, ds, 0, 0][..], &addresses.concat(), &[0, 0]].concat();
+    if ds == 3 {
+        frame.extend_from_slice(&src);
+    }
+    if qos {
+        frame.extend_from_slice(&[0, 0]);
+    }
+    [&frame[..], &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], packet].concat()
 }
 
 /// Decodes one frame of a link type with a fresh decoder.

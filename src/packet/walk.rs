@@ -27,6 +27,10 @@ pub(super) enum Next<'a> {
     Llc(View<'a>),
     /// An IP header of either version.
     Ip(View<'a>),
+    /// A PPP protocol field, with or without the address and control bytes.
+    Ppp(View<'a>),
+    /// An IEEE 802.11 header.
+    Wifi(View<'a>),
     /// The payload of an IP protocol number.
     IpPayload(IpHeader, u8, View<'a>),
     /// A fragment of an IP payload.
@@ -66,6 +70,10 @@ pub(super) struct Walk {
     pub dst_mac: Option<Mac>,
     /// Extension headers of the current IP header.
     pub extensions: u8,
+    /// Whether the 802.11 header is padded to a multiple of four bytes.
+    pub wifi_padding: bool,
+    /// Packets beside this one that the frame holds and that are not decoded.
+    pub undecoded: u64,
     tunnels: u8,
 }
 
@@ -75,15 +83,23 @@ impl Walk {
         self.path.push(layer)
     }
 
-    /// Goes into a tunnel. The hardware addresses outside are those of its
-    /// ends, not of the hosts inside.
+    /// Goes into a tunnel.
     pub fn enter(&mut self, layer: Layer) -> Result<(), Counter> {
+        self.descend()?;
+        self.path.push(layer)
+    }
+
+    /// Goes into a tunnel whose layers are noted by [`tag`](Self::tag). The
+    /// hardware addresses outside are those of its ends, not of the hosts
+    /// inside.
+    pub fn descend(&mut self) -> Result<(), Counter> {
         if self.tunnels >= MAX_TUNNELS {
             return Err(Counter::LayersExceeded);
         }
         self.tunnels = self.tunnels.saturating_add(1);
+        self.extensions = 0;
         (self.src_mac, self.dst_mac) = (None, None);
-        self.path.push(layer)
+        Ok(())
     }
 }
 
