@@ -2,6 +2,13 @@
 //!
 //! All formats may consist of several members one after another, as
 //! concatenating compressed files makes them.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -222,10 +229,12 @@ impl<R: BufRead> Read for Lz4<R> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
     use super::super::testing::{Bytes, open_bytes, read_all};
     use super::super::{CaptureError, LinkType};
     use super::*;
+    use proptest::prelude::*;
     use std::io::Write;
 
     const ALL: [Compression; 5] =
@@ -399,6 +408,38 @@ mod tests {
             assert!(matches!(e, CaptureError::NotACapture { what: "it is compressed twice" }), "{format:?}: {e}");
             let e = open_bytes(&compress(format, &capture())[..12], 4096, false).err().unwrap();
             assert!(matches!(e, CaptureError::CutCompressed { offset: 0..24, .. }), "{format:?}: {e}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_compressed_data_never_panic_nor_pass_for_whole(
+            format in prop::sample::select(ALL.to_vec()),
+            edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+            end in any::<prop::sample::Index>(),
+            cut in any::<bool>(),
+        ) {
+            let mut b = Bytes::pcap(false, 0xa1b2_c3d4, 1);
+            for n in 0..200 {
+                b.record(n, 1, (n as usize * 37) % 300, n as u8);
+            }
+            let mut packed = compress(format, &b.bytes);
+            for (at, value) in edits {
+                let at = at.index(packed.len());
+                packed[at] = value;
+            }
+            if cut {
+                packed.truncate(end.index(packed.len()));
+            }
+            if let Ok(mut source) = open_bytes(&packed, 4096, true) {
+                let got = read_all(&mut source);
+                // The capture may be damaged, and the data behind that too.
+                prop_assert!(got.errors.len() <= 2);
+                let checked = matches!(format, Compression::Gzip | Compression::Xz | Compression::Bzip2);
+                if checked && got.errors.is_empty() {
+                    prop_assert_eq!(got.content, b.bytes);
+                }
+            }
         }
     }
 }
