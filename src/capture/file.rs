@@ -308,7 +308,7 @@ mod tests {
             if ng {
                 b.packet(0, n as u64, &data);
             } else {
-                b.u32(n as u32).u32(0).u32(*len as u32).u32(*len as u32).raw(&data);
+                b.u32(n as u32 + 1).u32(0).u32(*len as u32).u32(*len as u32).raw(&data);
             }
         }
         b

@@ -1,4 +1,11 @@
 //! The bytes of an input before anything is made of them.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::{CaptureError, Progress};
 use std::fs::File;
@@ -114,6 +121,7 @@ impl<R: Read> Read for Rewound<R> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
 

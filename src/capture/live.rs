@@ -431,8 +431,6 @@ mod tests {
         assert!(matches!(e, CaptureError::NoSuchInterface { .. } | CaptureError::CaptureNotPermitted { .. }), "{e}");
     }
 
-    /// Sends datagrams over the loopback interface; each is seen once or,
-    /// since the interface both sends and receives it, twice.
     #[test]
     #[ignore = "needs CAP_NET_RAW"]
     fn everything_before_the_stop_is_delivered() {
@@ -467,7 +465,8 @@ mod tests {
         }
         assert_eq!(seen.len(), 1000);
         let statistics = control.statistics();
-        assert_eq!((statistics[0].received, statistics[0].dropped_kernel), (frames, 0));
+        // The kernel counts what the loopback interface sends too.
+        assert!(statistics[0].received >= frames && statistics[0].dropped_kernel == 0);
         assert_eq!(source.next_batch(&mut batch).unwrap(), Status::End);
     }
 }

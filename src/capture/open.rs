@@ -1,4 +1,11 @@
 //! Opening a capture by its content.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::classic::{self, Classic};
 use super::decompress::{self, Compression};
@@ -44,6 +51,10 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn FrameSource>, 
 /// pcapng, the start of the section header with byte order and version.
 const START: usize = classic::FILE_HEADER;
 
+/// Bytes of a buffer for pipes: what a pipe delivers at most at once on
+/// Linux, and room for what the last buffer had cut.
+const PIPE_BUFFER: usize = (64 << 10) + (8 << 10);
+
 /// Opens the capture in an input.
 pub(super) fn from_input(input: Input, options: &OpenOptions) -> Result<FileSource, CaptureError> {
     let Input { reader, progress, regular } = input;
@@ -73,7 +84,7 @@ pub(super) fn from_input(input: Input, options: &OpenOptions) -> Result<FileSour
         progress,
         parser,
         header,
-        size: options.buffer,
+        size: if regular { options.buffer } else { options.buffer.min(PIPE_BUFFER) },
         fill: regular,
         drain: options.drain_after_damage,
     }))
@@ -138,6 +149,7 @@ pub fn first_timestamp(path: &Path) -> Result<Option<Timestamp>, CaptureError> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
     use super::super::testing::{Bytes, open_bytes, read_all};
     use super::*;

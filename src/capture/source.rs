@@ -43,7 +43,9 @@ pub trait FrameSource: Send {
 /// What an interface received and lost since the capture began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InterfaceStatistics {
-    /// Frames received, as far as the source tells.
+    /// Frames received, as far as the source tells. Live on Linux this
+    /// includes those that the kernel dropped, and on the loopback interface
+    /// those it sent.
     pub received: u64,
     /// Frames dropped by the operating system for want of buffer space
     /// (`ps_drop` of libpcap, `isb_osdrop` of pcapng).

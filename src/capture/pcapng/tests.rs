@@ -120,7 +120,7 @@ fn no_interface_at_all_is_damage() {
 
 #[test]
 fn impossible_lengths_are_damage_without_allocation() {
-    for (kind, total) in [(6, 0), (6, 11), (0x0a0d_0d0a, 24), (6, u32::MAX & !3), (1, 17 << 20), (0x77, 4)] {
+    for (kind, total) in [(6, 0), (6, 11), (0x0a0d_0d0a, 24), (6, !3), (1, 17 << 20), (0x77, 4)] {
         let mut b = file(false);
         b.interface(1, 0, &[]).packet(0, 1, b"good");
         let at = b.bytes.len() as u64;
@@ -140,7 +140,7 @@ fn a_huge_unknown_block_is_stepped_over_not_held() {
     assert_eq!((got.data(), got.error()), (vec![&b"after"[..]], String::new()));
     assert!(got.largest < 1000);
     let at = b.bytes.len() as u64;
-    b.u32(0x4242).u32(u32::MAX & !3).raw(&[0; 500]);
+    b.u32(0x4242).u32(!3).raw(&[0; 500]);
     let got = read(&b);
     assert!(matches!(got.errors[..], [CaptureError::Cut { offset }] if offset == at), "{:?}", got.errors);
 }
