@@ -89,6 +89,12 @@ impl CatalogueError {
         self.problems.len() + self.more
     }
 
+    /// Whether further problems are only counted, so that their text is not
+    /// worth making.
+    pub(super) fn is_full(&self) -> bool {
+        self.problems.len() >= KEPT
+    }
+
     /// The problems, the first 20 of them.
     pub fn problems(&self) -> &[Problem] {
         &self.problems

@@ -5,7 +5,7 @@
 //! line that starts with `[[`. Such a line can stand inside a string or an array
 //! too, so a piece that is no TOML by itself is tried again at twice the length.
 
-use super::error::CatalogueError;
+use super::error::{CatalogueError, Position};
 use super::pattern::{self, HostPattern, PathPattern, Pattern, PayloadPattern, TransportPort};
 use super::{Category, Confidence, Indicator, Use};
 use crate::base::{Addr, time};
@@ -20,6 +20,9 @@ const PIECE: usize = 1 << 18;
 const LONGEST_PIECE: usize = 1 << 24;
 /// Longest line for people.
 const TEXT_MAX: usize = 1000;
+/// Regular expressions in one catalogue: each takes kilobytes, and those on
+/// one field are tried one after another.
+const REGEX_MAX: usize = 2000;
 /// Longest id.
 const ID_MAX: usize = 100;
 
@@ -39,6 +42,8 @@ pub(super) struct Draft {
     pub ech_public_names: Vec<Box<str>>,
     pub encrypted_dns: Vec<Box<str>>,
     pub fallback_resolvers: Vec<Addr>,
+    /// Regular expressions so far.
+    expressions: usize,
     /// Where each id was first seen: index of the file, byte in it.
     ids: HashMap<String, (usize, usize), foldhash::fast::FixedState>,
 }
@@ -244,6 +249,9 @@ impl Reader<'_> {
         if !new.id.is_empty() {
             self.claim_id(&new.id, id_at);
         }
+        // Room that lists leave adds up over a million entries.
+        new.patterns.shrink_to_fit();
+        new.sources.shrink_to_fit();
         self.draft.indicators.push(new);
     }
 
@@ -270,7 +278,9 @@ impl Reader<'_> {
         if first != here
             && let Some(f) = self.files.get(first.0)
         {
-            let line = super::error::Position::of(&f.text, first.1).line;
+            // Lines are counted from the start of the file: not for each of a
+            // million ids.
+            let line = if self.errors.is_full() { 0 } else { Position::of(&f.text, first.1).line };
             self.problem(at, format!("the id {id:?} is already used in {}, line {line}", f.label));
         }
     }
@@ -289,6 +299,7 @@ impl Reader<'_> {
                         "suffix" => pattern::host_name(text).map(Pattern::Suffix),
                         "address" => pattern::address(text).map(|p| Pattern::Address(Box::new(p))),
                         "lan_port" => text.parse().map(Pattern::LanPort),
+                        _ if !self.may_have_expression(item) => continue,
                         _ => regex(text).map(|()| Pattern::UserAgent(text.into())),
                     };
                     out.extend(self.check(item, result));
@@ -297,13 +308,29 @@ impl Reader<'_> {
         }
     }
 
+    /// Counts a regular expression. Too many are reported once.
+    fn may_have_expression(&mut self, item: &Item<'_>) -> bool {
+        self.draft.expressions += 1;
+        if self.draft.expressions == REGEX_MAX + 1 {
+            let why = format!("more than {REGEX_MAX} regular expressions; names are better listed as exact or suffix");
+            self.problem(item.span().start, why);
+        }
+        self.draft.expressions <= REGEX_MAX
+    }
+
     fn host(&mut self, item: &Item<'_>, out: &mut Vec<Pattern>) {
         let Some([Some(labels), Some(under)]) = self.fields(item, ["labels", "under"], 2) else { return };
         let Some(text) = self.string(labels) else { return };
+        if !self.may_have_expression(labels) {
+            return;
+        }
         if self.check(labels, pattern::compile_labels(text)).is_none() {
             return;
         }
-        for item in list(under) {
+        for (number, item) in list(under).iter().enumerate() {
+            if number > 0 && !self.may_have_expression(item) {
+                return;
+            }
             let Some(name) = self.string(item) else { continue };
             let name = self.check(item, pattern::host_name(name));
             out.extend(name.map(|under| Pattern::Host(Box::new(HostPattern { labels: text.into(), under }))));
@@ -313,6 +340,9 @@ impl Reader<'_> {
     fn path(&mut self, item: &Item<'_>) -> Option<PathPattern> {
         let [at, contains] = self.fields(item, ["regex", "contains"], 1)?;
         let text = self.string(at?)?;
+        if !self.may_have_expression(item) {
+            return None;
+        }
         self.check(at?, regex(text))?;
         let contains = match contains {
             Some(value) => Some(self.string(value)?.into()),

@@ -5,6 +5,9 @@ use super::file::{CatalogueFile, Draft};
 use super::known::Known;
 use super::matcher::Matcher;
 use super::{Catalogue, Indicator, Use};
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -73,7 +76,9 @@ impl Catalogue {
             errors.push(label, "empty catalogue: there is no indicator");
         }
         let known = Known::new(&mut draft);
-        Self::compile(std::mem::take(&mut draft.indicators), known, files, errors)
+        let indicators = std::mem::take(&mut draft.indicators);
+        drop(draft);
+        Self::compile(indicators, known, files, errors)
     }
 
     fn compile(
@@ -83,7 +88,7 @@ impl Catalogue {
         mut errors: CatalogueError,
     ) -> Result<Self, CatalogueError> {
         if errors.is_empty() && indicators.iter().all(|i| i.usage == Use::Off) {
-            let label = if let [only] = &files[..] { &only.label } else { "" };
+            let label = files.first().map_or("", |f| &f.label);
             errors.push(label, "empty catalogue: every indicator is off");
         }
         if !errors.is_empty() {
@@ -93,7 +98,11 @@ impl Catalogue {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let by_id = indicators.iter().zip(0..).map(|(i, at)| (i.id.clone(), at)).collect();
+        let mut by_id = HashTable::with_capacity(indicators.len());
+        let hash_at = |at: &u32| indicators.get(*at as usize).map_or(0, |i| hash(&i.id));
+        for (indicator, at) in indicators.iter().zip(0..) {
+            by_id.insert_unique(hash(&indicator.id), at, hash_at);
+        }
         Ok(Catalogue { indicators, by_id, known, matcher, files })
     }
 
@@ -111,6 +120,11 @@ impl Catalogue {
         }
         Self::compile(indicators, self.known.clone(), self.files.clone(), CatalogueError::default())
     }
+}
+
+/// Hash of an id.
+pub(super) fn hash(id: &str) -> u64 {
+    FixedState::default().hash_one(id)
 }
 
 /// Reads a file into memory, within what is left of `budget` bytes.

@@ -8,10 +8,6 @@ use super::pattern::{self, Pattern};
 use super::payload::PortIndex;
 use super::{Indicator, IndicatorRef, Use};
 
-/// Regular expressions in one catalogue: each takes kilobytes, and those on
-/// one field are tried one after another.
-const REGEX_MAX: usize = 2000;
-
 /// Indexes by kind of pattern.
 #[derive(Debug, Default)]
 pub(super) struct Matcher {
@@ -50,19 +46,12 @@ impl Matcher {
         let mut matcher = Matcher { names, ..Matcher::default() };
         let mut addresses = [Vec::new(), Vec::new()];
         let (mut ports, mut payloads) = (Vec::new(), Vec::new());
-        let mut expressions = 0usize;
         // Alarms first, for the patterns that are tried in order.
         let alarms = active().filter(|(i, _)| i.category.is_alarm());
         let others = active().filter(|(i, _)| !i.category.is_alarm());
         for (indicator, at) in alarms.chain(others) {
             let r = IndicatorRef(at);
             for p in &indicator.patterns {
-                expressions += usize::from(matches!(p, Pattern::Host(_) | Pattern::Path(_) | Pattern::UserAgent(_)));
-                if expressions > REGEX_MAX {
-                    let advice = "list names as exact or suffix";
-                    errors.push("", format!("more than {REGEX_MAX} regular expressions: {advice}"));
-                    return Matcher::default();
-                }
                 match p {
                     Pattern::Address(prefix) => {
                         addresses[usize::from(!indicator.category.is_alarm())].push((**prefix, at));

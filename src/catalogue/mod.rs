@@ -28,7 +28,7 @@ pub use names::Rank;
 pub use pattern::{HostPattern, PathPattern, Pattern, PayloadPattern, TransportPort};
 
 use crate::base::{Addr, Name};
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 use std::fmt;
 
 /// What an indicator stands for.
@@ -155,7 +155,8 @@ pub struct Indicator {
 #[derive(Debug, Default)]
 pub struct Catalogue {
     indicators: Vec<Indicator>,
-    by_id: HashMap<String, u32, foldhash::fast::FixedState>,
+    /// Indices of `indicators`, hashed by id.
+    by_id: HashTable<u32>,
     known: known::Known,
     matcher: matcher::Matcher,
     files: Vec<CatalogueFile>,
@@ -170,7 +171,8 @@ impl Catalogue {
 
     /// The entry of an id.
     pub fn find(&self, id: &str) -> Option<(IndicatorRef, &Indicator)> {
-        let r = IndicatorRef(*self.by_id.get(id)?);
+        let is = |at: &u32| self.get(IndicatorRef(*at)).is_some_and(|i| i.id == id);
+        let r = IndicatorRef(*self.by_id.find(load::hash(id), is)?);
         Some((r, self.get(r)?))
     }
 

@@ -1,5 +1,6 @@
 //! The command line, as it is typed.
 
+use super::catalogue::ListFormat;
 use crate::base::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -160,17 +161,6 @@ pub struct WatchArgs {
     pub quiet: bool,
 }
 
-/// Formats of the catalogue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ListFormat {
-    /// For people
-    Table,
-    /// One JSON object a line
-    Ndjson,
-    /// For spreadsheets
-    Csv,
-}
-
 /// What to do with the catalogue.
 #[derive(Debug, Subcommand)]
 pub enum CatalogueCommand {
@@ -188,6 +178,12 @@ pub enum CatalogueCommand {
         /// Names, addresses or URLs
         #[arg(required = true, value_name = "NAME|ADDRESS|URL")]
         what: Vec<String>,
+        /// Which catalogue.
+        #[command(flatten)]
+        files: CatalogueFiles,
+    },
+    /// Print the effective catalogue as one TOML file
+    Export {
         /// Which catalogue.
         #[command(flatten)]
         files: CatalogueFiles,
@@ -212,5 +208,6 @@ pub struct CatalogueFiles {
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| "give a time such as 2026-03-01T10:00:00Z, or a date such as 2026-03-01".into())
+    Timestamp::parse(text)
+        .ok_or_else(|| "give a time such as 2026-03-01T10:00:00Z, or a date such as 2026-03-01".into())
 }

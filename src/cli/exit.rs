@@ -1,7 +1,7 @@
 //! Exit codes, and how trouble becomes one.
 
-use crate::pipeline::{Failure, SourceReport};
 use crate::packet::link_name;
+use crate::pipeline::{Failure, SourceReport};
 use std::fmt::Display;
 use std::process::ExitCode;
 
@@ -85,7 +85,9 @@ pub fn judge(report: &SourceReport) -> Exit {
         let links: Vec<String> = report.unsupported.keys().map(|l| link_name(*l).into_owned()).collect();
         let links = links.join(", ");
         if report.is_undecodable() {
-            say(format_args!("{path}: link type {links} is not supported; capture on an Ethernet, cooked or raw IP interface"));
+            say(format_args!(
+                "{path}: link type {links} is not supported; capture on an Ethernet, cooked or raw IP interface"
+            ));
             exit = exit.max(if named { Exit::Failed } else { Exit::Partial });
         } else {
             let n: u64 = report.unsupported.values().sum();

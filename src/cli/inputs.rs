@@ -98,7 +98,10 @@ pub(super) fn home(args: &MatchArgs, more: Vec<Prefix>) -> Result<HomeNets, Stop
     }
     let parse = |n: &String| {
         n.trim().parse().map_err(|e| {
-            Stop::usage(format_args!("--home-net {}: {e}; give a network such as 10.0.0.0/8, or any", Name::escape(n.as_bytes())))
+            Stop::usage(format_args!(
+                "--home-net {}: {e}; give a network such as 10.0.0.0/8, or any",
+                Name::escape(n.as_bytes())
+            ))
         })
     };
     args.home_net.iter().map(parse).collect::<Result<Vec<Prefix>, _>>().map(HomeNets::only)

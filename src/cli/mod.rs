@@ -1,7 +1,7 @@
 //! One file per command; raw arguments become checked options here.
 
 pub mod args;
-mod catalogue;
+pub mod catalogue;
 mod exit;
 mod inputs;
 mod names;

@@ -26,8 +26,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let mut store = output::open_store(m.store.as_deref())?;
     let hash_word = if hash { "sha256" } else { "none" };
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, hash_word);
-    let settings =
-        Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false });
+    let settings = Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false });
 
     let mut outcome = pipeline::sightings(plan, &settings)?;
 

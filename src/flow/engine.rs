@@ -104,14 +104,7 @@ impl<S: Sink> Engine<S> {
 
     /// Takes the next segment of the shard.
     #[inline]
-    pub fn segment(
-        &mut self,
-        packet: &Packet,
-        payload: &[u8],
-        frame: FrameRef<'_>,
-        segment: u32,
-        ledger: &mut Ledger,
-    ) {
+    pub fn segment(&mut self, packet: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
         self.tick(packet.ts);
         match packet.transport {
             Transport::Tcp => {

@@ -17,6 +17,6 @@ mod table;
 mod tcp;
 mod udp;
 
-pub use lister::{NameLister, NameRow};
 pub use engine::{Engine, Limits};
 pub use events::{At, DnsKind, Endpoints, FrameRef, HttpSeen, Note, Notes, Progress, Seen, Sink, Token};
+pub use lister::{NameLister, NameRow};

@@ -85,9 +85,9 @@ impl<T: Entry> Table<T> {
     pub(super) fn find(&mut self, key: &FlowKey) -> Option<&mut T> {
         let hash = key.hash(&self.state);
         let slots = &self.slots;
-        let at = *self.index.find(hash, |&i| {
-            slots.get(i as usize).and_then(Option::as_ref).is_some_and(|s| s.key == *key)
-        })?;
+        let at = *self
+            .index
+            .find(hash, |&i| slots.get(i as usize).and_then(Option::as_ref).is_some_and(|s| s.key == *key))?;
         self.slots.get_mut(at as usize)?.as_mut().map(|s| &mut s.entry)
     }
 

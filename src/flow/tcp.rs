@@ -373,12 +373,9 @@ impl Tcp {
                     Took::Bytes(n) if n >= payload.len() => {}
                     Took::Bytes(n) => {
                         let mut a = Box::new(Assembly::new(seq.wrapping_add(n as u32)));
-                        a.push(
-                            seq.wrapping_add(n as u32),
-                            payload.get(n..).unwrap_or(&[]),
-                            at.packet.ts,
-                            |_| Took::Bytes(0),
-                        );
+                        a.push(seq.wrapping_add(n as u32), payload.get(n..).unwrap_or(&[]), at.packet.ts, |_| {
+                            Took::Bytes(0)
+                        });
                         cx.scratch.held = cx.scratch.held.saturating_add(a.held());
                         self.ahead = Some(a);
                     }
@@ -413,14 +410,7 @@ impl Tcp {
     }
 
     /// Files the assembly again, or drops it where nothing is left to wait for.
-    fn settle<S: Sink>(
-        &mut self,
-        a: Box<Assembly>,
-        before: usize,
-        out: Outcome,
-        at: &At<'_>,
-        cx: &mut Context<'_, S>,
-    ) {
+    fn settle<S: Sink>(&mut self, a: Box<Assembly>, before: usize, out: Outcome, at: &At<'_>, cx: &mut Context<'_, S>) {
         if out.conflict && !self.has(bit::CONFLICT) {
             self.set(bit::CONFLICT, true);
             cx.ledger.count(Counter::StreamConflict);
@@ -588,14 +578,7 @@ impl Tcp {
         }
     }
 
-    fn client_hello<S: Sink>(
-        &mut self,
-        named: bool,
-        ech: bool,
-        partial: bool,
-        at: &At<'_>,
-        cx: &mut Context<'_, S>,
-    ) {
+    fn client_hello<S: Sink>(&mut self, named: bool, ech: bool, partial: bool, at: &At<'_>, cx: &mut Context<'_, S>) {
         let ledger = &mut *cx.ledger;
         if !named {
             ledger.count(Counter::TlsNoName);

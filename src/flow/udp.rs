@@ -197,10 +197,8 @@ impl Udp {
                 Quic::Not | Quic::Untried => f.stage,
             };
             if stage > f.stage {
-                progress.notes = progress.notes.with_if(
-                    stage == Stage::Transferred && f.stage < Stage::Connected,
-                    Note::MidStream,
-                );
+                progress.notes =
+                    progress.notes.with_if(stage == Stage::Transferred && f.stage < Stage::Connected, Note::MidStream);
                 f.stage = stage;
                 progress.stage = Some(stage);
             }

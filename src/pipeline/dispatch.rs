@@ -61,16 +61,7 @@ impl Dispatcher {
     ) -> Self {
         let decoder = Decoder::new(Options { ignore_vlan });
         let encaps = decoder.encaps().reader();
-        Dispatcher {
-            decoder,
-            encaps,
-            home,
-            period,
-            filter,
-            workers,
-            ledger: Ledger::new(),
-            tally: Tally::default(),
-        }
+        Dispatcher { decoder, encaps, home, period, filter, workers, ledger: Ledger::new(), tally: Tally::default() }
     }
 
     pub(super) fn encaps(&self) -> EncapTable {

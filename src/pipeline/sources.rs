@@ -36,6 +36,18 @@ impl SourceId {
         let digest = h.finish();
         SourceId::File(digest.as_ref().first_chunk().copied().unwrap_or([0; 16]))
     }
+
+    /// `run:` is the start of SHA-256 over sensor, interfaces, start in
+    /// nanoseconds and process number, each followed by a zero byte.
+    pub fn of_run(sensor: &str, interfaces: &[String], started: Timestamp) -> Self {
+        let mut h = ring::digest::Context::new(&ring::digest::SHA256);
+        let parts = [sensor.to_owned(), interfaces.join(","), started.0.to_string(), std::process::id().to_string()];
+        for part in parts {
+            h.update(part.as_bytes());
+            h.update(&[0]);
+        }
+        SourceId::Run(h.finish().as_ref().first_chunk().copied().unwrap_or([0; 16]))
+    }
 }
 
 impl std::fmt::Display for SourceId {
@@ -89,6 +101,16 @@ impl SourceReport {
             interfaces: Arc::new([]),
             statistics: Vec::new(),
             error: None,
+        }
+    }
+
+    /// A live run as it begins, for the names in records.
+    pub fn live(interfaces: &[String], id: SourceId) -> Self {
+        let name = |i: &String| Interface { name: i.clone(), ..Interface::default() };
+        SourceReport {
+            id: Some(id),
+            interfaces: interfaces.iter().map(name).collect(),
+            ..SourceReport::new(PathBuf::from(interfaces.join(",")), None)
         }
     }
 

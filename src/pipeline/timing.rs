@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Frames between two that are timed one by one.
 pub const FRAME_SAMPLE: u32 = 1024;
 
-/// Durations in nanoseconds, 1 ns to 60 s with two significant digits.
+/// Durations in nanoseconds with two significant digits.
 #[derive(Clone, Debug)]
 pub struct Timing {
     /// Reading a batch.
@@ -26,28 +26,20 @@ pub struct Timing {
 
 impl Default for Timing {
     fn default() -> Self {
-        let h = || {
-            let mut h = Histogram::new_with_bounds(1, 60_000_000_000, 2).unwrap_or_else(|_| unreachable_bounds());
-            h.auto(false);
-            h
-        };
+        // Two significant digits are always valid; the range grows as needed.
+        let h = || Histogram::new(2).unwrap_or_else(|_| std::process::abort());
         Timing { read: h(), decode: h(), work: h(), wait: h(), frame: h(), latency: h() }
     }
-}
-
-/// The bounds above are valid by the crate's rules (least 1, greatest at least
-/// twice that, at most 5 digits); should they ever not be, an automatically
-/// sized histogram serves.
-fn unreachable_bounds() -> Histogram<u64> {
-    Histogram::new(2).unwrap_or_else(|_| std::process::abort())
 }
 
 impl Timing {
     /// Adds another thread's histograms.
     pub fn merge(&mut self, other: &Timing) {
         for (a, b) in self.all_mut().into_iter().zip(other.all()) {
-            // Equal bounds: adding cannot fail.
-            drop(a.add(b.1));
+            if a.add(b.1).is_err() {
+                // Only a histogram that may not grow refuses; these may.
+                debug_assert!(false, "histograms that resize can always be added");
+            }
         }
     }
 
@@ -68,7 +60,10 @@ impl Timing {
     }
 }
 
-/// Records a duration; what is longer than a minute counts as a minute.
+/// Longest duration told apart: an hour.
+const LONGEST: u64 = 3_600_000_000_000;
+
+/// Records a duration; what is longer than an hour counts as an hour.
 pub(super) fn record(h: &mut Histogram<u64>, d: Duration) {
-    h.saturating_record(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX).max(1));
+    h.saturating_record(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX).clamp(1, LONGEST));
 }

@@ -81,10 +81,7 @@ impl Harvest for Observer {
 /// What the writer hears from a worker.
 pub(super) enum Report<H: Harvest> {
     /// Of a batch.
-    Found {
-        number: u64,
-        found: H::Yield,
-    },
+    Found { number: u64, found: H::Yield },
     /// The worker is done. Its shards' sinks in order of their numbers.
     Done(Box<Finished<H>>),
 }
@@ -110,23 +107,9 @@ pub(super) struct Worker<H> {
 
 impl<H: Harvest> Worker<H> {
     /// Worker `number` of `workers`.
-    pub(super) fn new(
-        number: usize,
-        workers: usize,
-        limits: Limits,
-        live: bool,
-        mut sink: impl FnMut() -> H,
-    ) -> Self {
+    pub(super) fn new(number: usize, workers: usize, limits: Limits, live: bool, mut sink: impl FnMut() -> H) -> Self {
         let engines = (number..SHARDS).step_by(workers).map(|_| Engine::new(sink(), limits)).collect();
-        Worker {
-            number,
-            workers,
-            engines,
-            ledger: Ledger::new(),
-            timing: Timing::default(),
-            countdown: 1,
-            live,
-        }
+        Worker { number, workers, engines, ledger: Ledger::new(), timing: Timing::default(), countdown: 1, live }
     }
 
     /// Works until the reader is done.
@@ -174,7 +157,8 @@ impl<H: Harvest> Worker<H> {
                 let quarter = item.packet.ts.quarter();
                 key = Key { source: work.source, interface: meta.interface, quarter };
                 quarter_from = quarter.saturating_mul(crate::base::time::QUARTER_SECS * crate::base::time::SECOND);
-                quarter_until = quarter_from.saturating_add(crate::base::time::QUARTER_SECS * crate::base::time::SECOND);
+                quarter_until =
+                    quarter_from.saturating_add(crate::base::time::QUARTER_SECS * crate::base::time::SECOND);
                 self.ledger.turn_to(key);
             }
             let start = item.packet.payload_offset as usize;

@@ -33,14 +33,7 @@ pub(super) struct Answers {
 
 impl Answers {
     /// Remembers an answer for its lifetime. True if another had to go.
-    pub(super) fn insert(
-        &mut self,
-        key: Key,
-        indicator: IndicatorRef,
-        name: &str,
-        ts: Timestamp,
-        ttl: u32,
-    ) -> bool {
+    pub(super) fn insert(&mut self, key: Key, indicator: IndicatorRef, name: &str, ts: Timestamp, ttl: u32) -> bool {
         let lifetime = i64::from(ttl).saturating_mul(SECOND).max(LEAST_LIFETIME);
         let answer = Answer { indicator, name: name.into(), from: ts, until: ts.plus(lifetime) };
         if self.map.insert(key, answer).is_some() {

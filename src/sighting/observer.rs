@@ -353,7 +353,8 @@ impl Observer {
             d.add_server(c.server, c.transport);
             d.add_flow(&c.community_id);
             d.add_bytes(c.unclaimed.0, c.unclaimed.1);
-            if c.stage > p.frame.stage && d.advance(Channel::Address, || Frame { stage: c.stage, ..p.frame.clone() }, c.stage)
+            if c.stage > p.frame.stage
+                && d.advance(Channel::Address, || Frame { stage: c.stage, ..p.frame.clone() }, c.stage)
             {
                 d.touch(p.frame.ts, c.stage);
             }
@@ -623,4 +624,3 @@ fn is_group(addr: &Addr) -> bool {
         None => addr.0.first() == Some(&0xff),
     }
 }
-

@@ -93,6 +93,15 @@ fn every_mistake_of_a_file_is_reported() {
 }
 
 #[test]
+fn expressions_are_bounded_in_number() {
+    let list = |n: usize| format!("user_agent = [{}]", "'^x', ".repeat(n));
+    assert!(from_text(&with(&list(2000))).is_ok());
+    let error = from_text(&with(&list(2500))).unwrap_err();
+    assert_eq!(error.problems().len(), 1);
+    assert!(first(&error).2.starts_with("more than 2000 regular expressions"), "{error}");
+}
+
+#[test]
 fn files_that_cannot_be_read() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.toml");
