@@ -4,7 +4,7 @@ use super::events::{At, DnsKind, Notes, Seen, Sink};
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::coverage::{Counter, Ledger};
-use crate::protocol::dns::Message;
+use crate::protocol::dns::{Message, may_be_message};
 use foldhash::fast::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
@@ -35,8 +35,22 @@ impl Dns {
 
     /// Reads a message and tells the sink. False if it is no DNS.
     pub(super) fn message<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger) -> bool {
+        let is_dns = self.read(bytes, at, sink, ledger, false);
+        if !is_dns {
+            ledger.count(Counter::DnsNot);
+        }
+        is_dns
+    }
+
+    /// Reads a message from a port that is not known for DNS, where structure
+    /// alone must tell. False if it does not.
+    pub(super) fn guess<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger) -> bool {
+        may_be_message(bytes) && self.read(bytes, at, sink, ledger, true)
+    }
+
+    fn read<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger, strict: bool) -> bool {
         let mut message = std::mem::take(&mut self.message);
-        let is_dns = message.parse(bytes);
+        let is_dns = message.parse(bytes) && (!strict || message.is_certain_anywhere());
         if is_dns {
             ledger.count(Counter::DnsMessages);
             if message.malformed && at.packet.payload_missing == 0 {
@@ -50,8 +64,6 @@ impl Dns {
             // The sender of a query is the client, whatever its port.
             let at = At { from_client: kind == DnsKind::Query, ..*at };
             sink.seen(&at, &Seen::Dns(&message, kind), notes, &mut None, ledger);
-        } else {
-            ledger.count(Counter::DnsNot);
         }
         self.message = message;
         is_dns

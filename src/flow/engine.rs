@@ -6,7 +6,7 @@ use super::table::{FlowKey, Gone, Table};
 use super::tcp::{self, Context, Tcp};
 use super::udp::{self, Udp};
 use crate::base::time::SECOND;
-use crate::base::{Name, Timestamp};
+use crate::base::{Addr, Name, Timestamp};
 use crate::coverage::{Counter, Ledger};
 use crate::packet::tcp_flags::SYN;
 use crate::packet::{Packet, Transport};
@@ -77,10 +77,16 @@ pub struct Engine<S> {
     now: Timestamp,
 }
 
-/// Multicast name resolution, service discovery and NetBIOS: they name hosts
-/// of the LAN, not contacts.
+/// Multicast name resolution (RFC 6762, RFC 4795), service discovery and
+/// NetBIOS: they name hosts of the LAN, not contacts.
 fn is_local_naming(p: &Packet) -> bool {
-    [p.sport, p.dport].iter().any(|port| matches!(port, 5353 | 5355 | 137 | 1900))
+    const GROUPS: [Addr; 4] = [
+        Addr::v4([224, 0, 0, 251]),
+        Addr::v4([224, 0, 0, 252]),
+        Addr([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb]),
+        Addr([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 3]),
+    ];
+    [p.sport, p.dport].iter().any(|port| matches!(port, 5353 | 5355 | 137 | 1900)) || GROUPS.contains(&p.dst)
 }
 
 impl<S: Sink> Engine<S> {
@@ -174,20 +180,20 @@ impl<S: Sink> Engine<S> {
     fn udp_datagram(&mut self, p: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
         let Engine { sink, udp, dns, scratch, budget, .. } = self;
         let mut at = At { packet: p, payload, frame, segment, from_client: true };
+        if is_local_naming(p) {
+            return;
+        }
         if p.sport == 53 || p.dport == 53 {
             at.from_client = p.dport == 53;
             sink.present(&at, ledger);
             dns.message(payload, &at, sink, ledger);
             return;
         }
-        if is_local_naming(p) {
-            return;
-        }
         budget.refill(p.ts);
         let (key, from_low) = FlowKey::of(p, segment);
         if let Some(flow) = udp.find(&key) {
             at.from_client = flow.is_client(from_low);
-            flow.datagram(&at, sink, ledger, budget, scratch);
+            flow.datagram(&at, sink, ledger, dns, budget, scratch);
             return;
         }
         at.from_client = udp::sender_is_client(&at);
@@ -197,7 +203,7 @@ impl<S: Sink> Engine<S> {
         if let Some(token) = sink.opened(&at, ledger) {
             flow.follow_from_start(token);
         }
-        flow.datagram(&at, sink, ledger, budget, scratch);
+        flow.datagram(&at, sink, ledger, dns, budget, scratch);
         udp.insert(key, flow, self.now, |old, why| {
             if why == Gone::Full {
                 ledger.count(Counter::FlowsEvicted);

@@ -11,7 +11,7 @@ use crate::base::{Name, Timestamp};
 use crate::coverage::{Counter, Ledger};
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::protocol::http::{self, BodyCursor};
-use crate::protocol::{Probe, dns, tls};
+use crate::protocol::{Probe, dns, proxy_header, tls};
 
 /// A hole in a stream head is given up after this long.
 const HOLE_PATIENCE: i64 = 5 * SECOND;
@@ -536,6 +536,19 @@ impl Tcp {
                     None
                 }
             };
+        }
+        match proxy_header(rest) {
+            Probe::Not => {}
+            Probe::More(n) => {
+                self.mode = Mode::Probe { need: n };
+                return Some(0);
+            }
+            // The stream proper begins behind it.
+            Probe::Found(n) if n <= rest.len() => return Some(n),
+            Probe::Found(n) => {
+                self.mode = Mode::Probe { need: n };
+                return Some(0);
+            }
         }
         let mut hello = std::mem::take(&mut cx.scratch.hello);
         let found = tls::client_hello(rest, &mut hello);

@@ -1,5 +1,6 @@
-//! One UDP flow: QUIC, or just a contact.
+//! One UDP flow: QUIC, DNS on an unusual port, or just a contact.
 
+use super::dns::Dns;
 use super::engine::{Budget, Scratch};
 use super::events::{At, Note, Notes, Progress, Seen, Sink, Token};
 use super::quic::{Head, Outcome};
@@ -12,16 +13,18 @@ use crate::protocol::quic::{self, Kind};
 /// Short-header bytes from a QUIC server that make a transfer.
 const TRANSFER: u64 = 8 << 10;
 
-/// Whether the flow still may show a QUIC ClientHello.
-enum Quic {
-    /// No long header was seen yet.
-    Untried,
-    /// Its Initial packets are being read.
-    Open(Box<Head>),
-    /// It is QUIC, and the ClientHello was read.
-    Done,
-    /// It is something else.
-    Not,
+/// What the flow turned out to be.
+enum Speech {
+    /// Nothing was said yet.
+    Silent,
+    /// QUIC whose Initial packets are being read.
+    Quic(Box<Head>),
+    /// QUIC whose ClientHello was read.
+    QuicDone,
+    /// DNS.
+    Dns,
+    /// Something else.
+    Other,
 }
 
 /// The progress of one followed UDP contact.
@@ -37,7 +40,7 @@ pub(super) struct Udp {
     quarter: i64,
     client_low: bool,
     client_spoke: bool,
-    quic: Quic,
+    speech: Speech,
     follow: Option<Box<Follow>>,
 }
 
@@ -47,7 +50,7 @@ impl Entry for Udp {
     }
 
     fn patience(&self) -> i64 {
-        if self.client_spoke && matches!(self.quic, Quic::Done) { 120 * SECOND } else { 60 * SECOND }
+        if self.client_spoke && matches!(self.speech, Speech::QuicDone) { 120 * SECOND } else { 60 * SECOND }
     }
 }
 
@@ -65,7 +68,7 @@ impl Udp {
             quarter: at.packet.ts.quarter(),
             client_low: sender_is_low == at.from_client,
             client_spoke: false,
-            quic: Quic::Untried,
+            speech: Speech::Silent,
             follow: None,
         }
     }
@@ -85,6 +88,7 @@ impl Udp {
         at: &At<'_>,
         sink: &mut S,
         ledger: &mut Ledger,
+        dns: &mut Dns,
         budget: &mut Budget,
         scratch: &mut Scratch,
     ) {
@@ -96,7 +100,7 @@ impl Udp {
             self.quarter = p.ts.quarter();
             sink.present(at, ledger);
         }
-        self.look(at, sink, ledger, budget, scratch);
+        self.look(at, sink, ledger, dns, budget, scratch);
         if self.follow.is_some() {
             self.advance(at, sink, ledger);
         }
@@ -110,16 +114,23 @@ impl Udp {
         at: &At<'_>,
         sink: &mut S,
         ledger: &mut Ledger,
+        dns: &mut Dns,
         budget: &mut Budget,
         scratch: &mut Scratch,
     ) {
-        let outcome = match &mut self.quic {
-            Quic::Done | Quic::Not => return,
-            Quic::Untried => {
+        let outcome = match &mut self.speech {
+            Speech::QuicDone | Speech::Other => return,
+            Speech::Dns => {
+                dns.guess(at.payload, at, sink, ledger);
+                return;
+            }
+            Speech::Silent => {
                 // A long header (RFC 8999 section 5.1).
                 if !at.payload.first().is_some_and(|b| b & 0x80 != 0) {
-                    if at.from_client {
-                        self.quic = Quic::Not;
+                    if dns.guess(at.payload, at, sink, ledger) {
+                        self.speech = Speech::Dns;
+                    } else if at.from_client && !at.payload.is_empty() {
+                        self.speech = Speech::Other;
                         self.tell(at, &Seen::Unrecognised, Notes::NONE, sink, ledger);
                     }
                     return;
@@ -129,10 +140,10 @@ impl Udp {
                 if head.opened() && !at.from_client {
                     self.client_low = !self.client_low; // only a client's Initial opens
                 }
-                self.quic = Quic::Open(head);
+                self.speech = Speech::Quic(head);
                 outcome
             }
-            Quic::Open(head) => {
+            Speech::Quic(head) => {
                 if head.opened() && !at.from_client {
                     return;
                 }
@@ -146,11 +157,11 @@ impl Udp {
         match outcome {
             Outcome::Nothing => {}
             Outcome::Never => {
-                self.quic = Quic::Not;
+                self.speech = Speech::Other;
                 self.tell(at, &Seen::Unrecognised, Notes::NONE, sink, ledger);
             }
             Outcome::Hello { named, ech } => {
-                self.quic = Quic::Done;
+                self.speech = Speech::QuicDone;
                 ledger.count(Counter::TlsHellos);
                 if !named {
                     ledger.count(Counter::TlsNoName);
@@ -184,8 +195,8 @@ impl Udp {
             progress.to_server = size;
         } else {
             progress.from_server = size;
-            let stage = match self.quic {
-                Quic::Done | Quic::Open(_) => match quic::long_packet(at.payload) {
+            let stage = match self.speech {
+                Speech::QuicDone | Speech::Quic(_) => match quic::long_packet(at.payload) {
                     Ok((long, _)) if matches!(long.kind, Kind::Initial | Kind::Handshake) => Stage::Connected,
                     Err(quic::Stop::End) if at.payload.first().is_some_and(|b| b & 0x80 == 0) => {
                         f.short_bytes = f.short_bytes.saturating_add(size);
@@ -193,8 +204,8 @@ impl Udp {
                     }
                     _ => f.stage,
                 },
-                Quic::Not | Quic::Untried if self.client_spoke && size > 0 => Stage::Connected,
-                Quic::Not | Quic::Untried => f.stage,
+                Speech::Other | Speech::Silent | Speech::Dns if self.client_spoke && size > 0 => Stage::Connected,
+                Speech::Other | Speech::Silent | Speech::Dns => f.stage,
             };
             if stage > f.stage {
                 progress.notes =
@@ -210,7 +221,7 @@ impl Udp {
 
     /// The flow ended or is forgotten.
     pub(super) fn close<S: Sink>(self, sink: &mut S, ledger: &mut Ledger) {
-        if let Quic::Open(head) = &self.quic
+        if let Speech::Quic(head) = &self.speech
             && head.opened()
         {
             ledger.count(Counter::QuicHellosIncomplete);

@@ -3,8 +3,11 @@
 
 pub mod dns;
 pub mod http;
+mod proxy_header;
 pub mod quic;
 pub mod tls;
+
+pub use proxy_header::proxy_header;
 
 /// What the first bytes of a stream turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

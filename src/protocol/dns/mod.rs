@@ -20,6 +20,7 @@ mod edns;
 mod name;
 mod rrtype;
 mod stream;
+mod strict;
 mod walk;
 
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod tests;
 pub use chain::Resolution;
 pub use rrtype::type_name;
 pub use stream::stream_message;
+pub use strict::may_be_message;
 
 use crate::base::{Addr, Name};
 
