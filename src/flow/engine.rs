@@ -77,16 +77,16 @@ pub struct Engine<S> {
     now: Timestamp,
 }
 
-/// Multicast name resolution (RFC 6762, RFC 4795), service discovery and
-/// NetBIOS: they name hosts of the LAN, not contacts.
-fn is_local_naming(p: &Packet) -> bool {
+/// Whether a datagram goes to a group of multicast name resolution (RFC 6762,
+/// RFC 4795): it names hosts of the LAN, not contacts.
+fn is_group_naming(p: &Packet) -> bool {
     const GROUPS: [Addr; 4] = [
         Addr::v4([224, 0, 0, 251]),
         Addr::v4([224, 0, 0, 252]),
         Addr([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb]),
         Addr([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 3]),
     ];
-    [p.sport, p.dport].iter().any(|port| matches!(port, 5353 | 5355 | 137 | 1900)) || GROUPS.contains(&p.dst)
+    GROUPS.contains(&p.dst)
 }
 
 impl<S: Sink> Engine<S> {
@@ -180,7 +180,7 @@ impl<S: Sink> Engine<S> {
     fn udp_datagram(&mut self, p: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
         let Engine { sink, udp, dns, scratch, budget, .. } = self;
         let mut at = At { packet: p, payload, frame, segment, from_client: true };
-        if is_local_naming(p) {
+        if is_group_naming(p) {
             return;
         }
         if p.sport == 53 || p.dport == 53 {

@@ -61,6 +61,12 @@ pub(super) fn sender_is_client(at: &At<'_>) -> bool {
     !(p.sport < 1024 && p.dport >= 1024)
 }
 
+/// Multicast DNS, LLMNR and NetBIOS have the form of DNS and name hosts of the
+/// LAN, not contacts. Only as a guess: these ports are clients' ports too.
+fn is_local_naming(at: &At<'_>) -> bool {
+    [at.packet.sport, at.packet.dport].iter().any(|port| matches!(port, 5353 | 5355 | 137))
+}
+
 impl Udp {
     pub(super) fn new(at: &At<'_>, sender_is_low: bool) -> Self {
         Udp {
@@ -127,7 +133,7 @@ impl Udp {
             Speech::Silent => {
                 // A long header (RFC 8999 section 5.1).
                 if !at.payload.first().is_some_and(|b| b & 0x80 != 0) {
-                    if dns.guess(at.payload, at, sink, ledger) {
+                    if !is_local_naming(at) && dns.guess(at.payload, at, sink, ledger) {
                         self.speech = Speech::Dns;
                     } else if at.from_client && !at.payload.is_empty() {
                         self.speech = Speech::Other;
