@@ -273,6 +273,44 @@ fn community_ids_are_those_of_the_flows_in_evidence() {
     assert!(checked > 60, "{checked}");
 }
 
+/// The samples are whole: nothing is missing, damaged or unknown in them.
+#[test]
+fn nothing_is_unseen_in_the_samples() {
+    for capture in sample_captures() {
+        let path = capture.to_string_lossy().into_owned();
+        let ran = run(&["replay", &path]);
+        assert_eq!(ran.code, 0, "{path}");
+        assert!(!ran.err.contains("Not seen"), "{path}: {}", ran.err);
+    }
+}
+
+/// In evidence stands what was seen in the field of its channel, also where
+/// the frame is the server's.
+#[test]
+fn evidence_names_what_its_channel_shows() {
+    for (of, r) in records() {
+        for e in r["evidence"].as_array().unwrap() {
+            let name = text(e, "name");
+            let ok = match text(e, "channel") {
+                "http_path" => name.starts_with('/'),
+                "http_user_agent" => e.get("name").is_none(),
+                _ => r["names"].as_array().unwrap().iter().any(|n| n == name),
+            };
+            assert!(ok, "{of}: {e}");
+        }
+    }
+}
+
+/// A question for one kind of address often finds none; that is worth a note
+/// only where nothing else was found.
+#[test]
+fn no_address_is_noted_only_where_there_is_none() {
+    for (of, r) in records() {
+        let noted = r["notes"].as_array().into_iter().flatten().any(|n| n == "no_address");
+        assert!(!noted || r["stage"] == "queried", "{of}: {r}");
+    }
+}
+
 /// What `capture-samples/README.md` tells of each computer of the office.
 #[test]
 fn office_day_tells_its_story() {

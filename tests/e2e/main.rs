@@ -9,4 +9,5 @@ mod determinism;
 mod goldens;
 mod hostile_text;
 mod names;
+mod panics;
 mod store;
