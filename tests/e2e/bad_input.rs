@@ -311,7 +311,7 @@ fn no_permission_to_read() {
     use std::os::unix::fs::PermissionsExt;
     let dir = open_dir();
     write(&dir, "secret.pcap", &good());
-    fs::set_permissions(dir.path().join("secret.pcap"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(dir.path().join("secret.pcap"), fs::Permissions::from_mode(0o000)).unwrap();
     if let Some(ran) = powerless(&["replay", "-q", "secret.pcap"], dir.path()) {
         ran.said_once(FAILED, &["secret.pcap", "permission denied"]);
     }

@@ -5,6 +5,7 @@ mod support;
 
 mod bad_input;
 mod cli;
+mod contacts;
 mod determinism;
 mod goldens;
 mod hostile_text;

@@ -138,6 +138,14 @@ pub fn client_hello(name: &[u8]) -> Vec<u8> {
     record
 }
 
+/// A TLS 1.2 ServerHello without extensions.
+pub fn server_hello() -> Vec<u8> {
+    let mut record = Vec::from([22, 3, 3, 0, 42, 2, 0, 0, 38, 3, 3]);
+    record.extend([9; 32]);
+    record.extend([0, 0x13, 1, 0]);
+    record
+}
+
 /// An HTTP request.
 pub fn get(host: &[u8], path: &[u8], user_agent: &[u8]) -> Vec<u8> {
     [b"GET ", path, b" HTTP/1.1\r\nHost: ", host, b"\r\nUser-Agent: ", user_agent, b"\r\n\r\n"].concat()
