@@ -26,8 +26,8 @@ pub(super) fn step(view: View<'_>) -> Result<Next<'_>, Counter> {
 /// Protocol Numbers).
 pub(super) fn payload<'a>(ip: IpHeader, proto: u8, view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     match proto {
-        6 => transport::tcp(&ip, view).map(Next::Segment),
-        17 => udp_tunnel::step(&ip, view, walk),
+        6 => transport::tcp(view).map(|segment| Next::Segment(ip, segment)),
+        17 => udp_tunnel::step(ip, view, walk),
         4 => {
             walk.enter(Layer::bare(if ip.v6 { Kind::V4InV6 } else { Kind::V4InV4 }))?;
             ipv4::step(view)

@@ -109,7 +109,7 @@ proptest! {
         let wire = bytes.len();
         bytes.truncate(cut.index(wire) + 1);
         let mut decoder = Decoder::new(Options::default());
-        let straight = decoder.straight(View::new(&bytes, wire));
+        let straight = decoder.straight(View::new(&bytes, wire), 0, Timestamp(0));
         let walked = decoder.walk(LinkType(1), View::new(&bytes, wire), 0, Timestamp(0));
         if let Ok(packet) = walked {
             check_range(&decoder, &packet, &bytes);
@@ -134,7 +134,7 @@ proptest! {
     fn whole_frames_take_the_straight_line_up_to_two_tags(bytes in frame()) {
         let mut decoder = Decoder::new(Options::default());
         let third_tag = bytes[12..14] == [0x88, 0xa8] && bytes[16..18] == [0x81, 0] && bytes[20..22] == [0x81, 0];
-        let packet = decoder.straight(View::new(&bytes, bytes.len()));
+        let packet = decoder.straight(View::new(&bytes, bytes.len()), 0, Timestamp(0));
         prop_assert_eq!(packet.is_none(), third_tag);
     }
 
