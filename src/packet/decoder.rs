@@ -285,7 +285,7 @@ impl Decoder {
                 Next::Ethernet(view) => ethernet::step(view, walk)?,
                 Next::EtherType(kind, view) => ethernet::payload(kind, view, walk)?,
                 Next::Llc(view) => ethernet::llc(view)?,
-                Next::Ip(view) => ip::step(view)?,
+                Next::Ip(view) => ip::step(view, walk)?,
                 Next::Ppp(view) => ppp::step(view, walk)?,
                 Next::Wifi(view) => wifi::step(view, walk)?,
                 Next::IpPayload(ip, proto, view) => ip::payload(ip, proto, view, walk)?,

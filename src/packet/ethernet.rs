@@ -11,7 +11,7 @@
 use super::path::{Kind, Layer};
 use super::view::View;
 use super::walk::{Next, Walk};
-use super::{bridge, ip, ipv4, ipv6, mpls, ppp};
+use super::{bridge, ipv4, ipv6, mpls, ppp};
 use crate::base::Mac;
 use crate::coverage::Counter;
 
@@ -66,8 +66,8 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
 /// (IEEE 802.3 section 3.2.6).
 pub(super) fn payload<'a>(kind: u16, mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     match kind {
-        ethertype::IPV4 => ipv4::step(view),
-        ethertype::IPV6 => ipv6::step(view),
+        ethertype::IPV4 => ipv4::step(view, walk),
+        ethertype::IPV6 => ipv6::step(view, walk),
         ethertype::ARP => Err(Counter::Arp),
         ethertype::MPLS | ethertype::MPLS_UPSTREAM => mpls::step(view, walk),
         ethertype::PPPOE_SESSION => ppp::pppoe(view, walk),
@@ -112,7 +112,7 @@ pub(super) fn llc(mut view: View<'_>) -> Result<Next<'_>, Counter> {
             },
             _ => Err(Counter::OtherEthertype),
         },
-        [6, 6, 3] => ip::step(view),
+        [6, 6, 3] => Ok(Next::Ip(view)),
         _ => Err(Counter::OtherEthertype),
     }
 }

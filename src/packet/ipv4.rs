@@ -7,8 +7,9 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::ip::payload;
 use super::view::View;
-use super::walk::{FragmentHeader, IpHeader, Next, mapped};
+use super::walk::{FragmentHeader, IpHeader, Next, Walk, mapped};
 use crate::coverage::Counter;
 
 /// A header taken off: the addresses, the protocol, the fragment's place if it
@@ -47,13 +48,14 @@ pub(super) fn header<'a>(mut view: View<'a>) -> Result<(IpHeader, u8, Option<Fra
     Ok((ip, h[9], fragment, view))
 }
 
-/// The walk's step over an IPv4 header.
-pub(super) fn step(view: View<'_>) -> Result<Next<'_>, Counter> {
-    let (ip, proto, fragment, payload) = header(view)?;
-    Ok(match fragment {
-        Some(fragment) => Next::Fragment(ip, fragment, payload),
-        None => Next::IpPayload(ip, proto, payload),
-    })
+/// The walk's step over an IPv4 header and, unless it is a fragment, its
+/// payload.
+pub(super) fn step<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+    let (ip, proto, fragment, view) = header(view)?;
+    match fragment {
+        Some(fragment) => Ok(Next::Fragment(ip, fragment, view)),
+        None => payload(ip, proto, view, walk),
+    }
 }
 
 #[cfg(test)]

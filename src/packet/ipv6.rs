@@ -7,6 +7,7 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::ip::payload;
 use super::view::View;
 use super::walk::{FragmentHeader, IpHeader, Next, Walk};
 use crate::coverage::Counter;
@@ -35,10 +36,10 @@ pub(super) fn header<'a>(mut view: View<'a>) -> Result<(IpHeader, u8, View<'a>),
     Ok((IpHeader { src: u128::from_be_bytes(*src), dst: u128::from_be_bytes(*dst), ttl: h[7], v6: true }, h[6], view))
 }
 
-/// The walk's step over an IPv6 header.
-pub(super) fn step(view: View<'_>) -> Result<Next<'_>, Counter> {
-    let (ip, proto, payload) = header(view)?;
-    Ok(Next::IpPayload(ip, proto, payload))
+/// The walk's step over an IPv6 header and its payload.
+pub(super) fn step<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+    let (ip, proto, view) = header(view)?;
+    payload(ip, proto, view, walk)
 }
 
 /// Whether a protocol number is an extension header that [`extension`] reads.
