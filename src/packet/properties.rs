@@ -57,6 +57,22 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
+/// The frame inside a tunnel of that number.
+fn wrap(tunnel: u8, frame: &[u8]) -> Vec<u8> {
+    let over_ip = |proto, payload: &[u8]| ethernet(0x0800, &ipv4(proto, [192, 0, 2, 1], [192, 0, 2, 2], payload));
+    let with = |head: &[u8]| [head, frame].concat();
+    match tunnel % 8 {
+        0 => over_ip(17, &udp(5, 4789, &with(&[8, 0, 0, 0, 0, 1, 2, 0]))),
+        1 => over_ip(17, &udp(5, 6081, &with(&[1, 0, 0x65, 0x58, 0, 1, 2, 0, 9, 9, 9, 9]))),
+        2 => over_ip(17, &udp(5, 5247, &with(&[0, 0x10, 2, 0, 0, 0, 0, 0]))),
+        3 => over_ip(47, &with(&[0x20, 0, 0x65, 0x58, 0, 0, 0, 7])),
+        4 => over_ip(47, &with(&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 5, 0x10, 5, 0, 0, 0, 0])),
+        5 => over_ip(97, &with(&[0x30, 0])),
+        6 => ethernet(0x8847, &with(&[0, 1, 0x01, 64, 0, 0, 0, 0])),
+        _ => ethernet(0x88e7, &with(&[0, 0, 1, 2])),
+    }
+}
+
 fn check_range(decoder: &Decoder, packet: &Packet, frame: &[u8]) {
     let buffer = if packet.in_arena { decoder.arena() } else { frame };
     let end = packet.payload_offset as usize + packet.payload_len as usize;
@@ -116,6 +132,42 @@ proptest! {
         }
         if let Some(packet) = straight {
             prop_assert_eq!(walked, Ok(packet));
+        }
+    }
+
+    #[test]
+    fn a_segment_in_tunnels_is_the_same_segment(
+        inner in frame(),
+        tunnels in proptest::collection::vec(any::<u8>(), 1..4),
+    ) {
+        let outer = tunnels.iter().fold(inner.clone(), |frame, tunnel| wrap(*tunnel, &frame));
+        let (plain, wrapped) = (decode(&inner).unwrap(), decode(&outer).unwrap());
+        let offset = (outer.len() - inner.len()) as u32;
+        let expected = Packet {
+            encap: wrapped.0.encap,
+            payload_offset: plain.0.payload_offset + offset,
+            ..plain.0
+        };
+        prop_assert_eq!(wrapped, (expected, plain.1));
+    }
+
+    #[test]
+    fn mutated_and_cut_tunnels_are_survived(
+        inner in frame(),
+        tunnels in proptest::collection::vec(any::<u8>(), 1..12),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = tunnels.iter().fold(inner, |frame, tunnel| wrap(*tunnel, &frame));
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        let wire = bytes.len();
+        bytes.truncate(cut.index(wire) + 1);
+        let (decoder, result) = decode_with(1, &bytes, wire);
+        if let Ok(packet) = result {
+            check_range(&decoder, &packet, &bytes);
         }
     }
 
