@@ -33,6 +33,11 @@ const ERSPAN: u16 = 0x88be;
 /// ERSPAN type III.
 const ERSPAN3: u16 = 0x22eb;
 
+/// 802.11 frames between Aruba's access points and controllers; the third hex
+/// digit numbers the tunnel.
+const ARUBA_FIRST: u16 = 0x8200;
+const ARUBA_LAST: u16 = 0x8370;
+
 /// The virtual subnets below are reserved (RFC 7637 section 3.2): such a key
 /// is a plain one.
 const FIRST_SUBNET: u32 = 0x1000;
@@ -83,6 +88,10 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
             }
             Ok(Next::Ip(view))
         }
+        ARUBA_FIRST..=ARUBA_LAST if protocol & 15 == 0 => {
+            walk.enter(plain)?;
+            Ok(Next::Wifi(view))
+        }
         ethertype::MPLS | ethertype::MPLS_UPSTREAM => {
             walk.enter(plain)?;
             mpls::step(view, walk)
@@ -112,7 +121,7 @@ fn pptp<'a>(flags: u16, mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>,
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
-    use super::super::testing::{DST_MAC, decode_layers, ethernet, ipv4, ipv6, udp};
+    use super::super::testing::{DST_MAC, decode_layers, ethernet, ipv4, ipv6, udp, wifi};
     use super::*;
 
     fn packet() -> Vec<u8> {
@@ -158,6 +167,7 @@ mod tests {
         assert_eq!(gre(&[0, 0, 0x88, 0x3e], &packet()).unwrap().0, "gre");
         assert_eq!(gre(&[0, 0, 0x88, 0x3e, 0, 0, 0, 0], &packet()).unwrap().0, "gre");
         assert_eq!(gre(&[0, 0, 0x88, 0x47, 0, 1, 0x01, 64], &packet()).unwrap().0, "gre/mpls:16");
+        assert_eq!(gre(&[0, 0, 0x82, 0x10], &wifi(1, true, &packet())), Ok(("gre".into(), Some(DST_MAC))));
         assert_eq!(gre(&[0, 0, 0x88, 0x0b, 0, 0x21], &packet()).unwrap().0, "gre");
     }
 

@@ -20,6 +20,9 @@ pub(super) const ETHERNET: LinkType = LinkType(1);
 /// LINKTYPE_PKTAP.
 pub(super) const PKTAP: LinkType = LinkType(258);
 
+/// LINKTYPE_PPI.
+pub(super) const PPI: LinkType = LinkType(192);
+
 /// Numbers and names of the registry of tcpdump.org, without `LINKTYPE_`.
 const NAMES: &[(u16, &str)] = &[
     (0, "NULL"),
@@ -116,7 +119,10 @@ pub fn link_name(link: LinkType) -> Cow<'static, str> {
 
 /// Whether frames of a link type are decoded.
 pub(super) fn supports(link: LinkType) -> bool {
-    matches!(link.0, 0 | 1 | 9 | 12 | 14 | 50 | 51 | 101 | 104 | 105 | 108 | 113 | 127 | 228 | 229 | 239 | 258 | 276)
+    matches!(
+        link.0,
+        0 | 1 | 9 | 12 | 14 | 50 | 51 | 101 | 104 | 105 | 108 | 113 | 127 | 192 | 228 | 229 | 239 | 258 | 276
+    )
 }
 
 /// The walk's first step.
@@ -125,6 +131,7 @@ pub(super) fn step<'a>(link: LinkType, view: View<'a>, walk: &mut Walk) -> Resul
         1 => Ok(Next::Ethernet(view)),
         0 | 108 => null::step(view),
         9 => Ok(Next::Ppp(view)),
+        192 => wrapped::ppi(view, walk),
         // 12 and 14 are what OpenBSD and others call raw IP.
         12 | 14 | 101 | 228 | 229 => Ok(Next::Ip(view)),
         50 | 104 => ppp::hdlc(view, walk),

@@ -11,7 +11,7 @@ use crate::coverage::Counter;
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use proptest::prelude::*;
 
-const LINKS: [u16; 18] = [0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 228, 229, 239, 258, 276];
+const LINKS: [u16; 19] = [0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 192, 228, 229, 239, 258, 276];
 
 /// A TCP or UDP packet of either IP version, with options now and then.
 fn ip_packet() -> impl Strategy<Value = (u16, Vec<u8>)> {
