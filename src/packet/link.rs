@@ -131,7 +131,6 @@ pub(super) fn step<'a>(link: LinkType, view: View<'a>, walk: &mut Walk) -> Resul
         1 => Ok(Next::Ethernet(view)),
         0 | 108 => null::step(view),
         9 => Ok(Next::Ppp(view)),
-        192 => wrapped::ppi(view, walk),
         // 12 and 14 are what OpenBSD and others call raw IP.
         12 | 14 | 101 | 228 | 229 => Ok(Next::Ip(view)),
         50 | 104 => ppp::hdlc(view, walk),
@@ -139,6 +138,7 @@ pub(super) fn step<'a>(link: LinkType, view: View<'a>, walk: &mut Walk) -> Resul
         105 => Ok(Next::Wifi(view)),
         113 => cooked::v1(view, walk),
         127 => wifi::radiotap(view, walk),
+        192 => wrapped::ppi(view, walk),
         239 => wrapped::nflog(view, walk),
         258 => wrapped::pktap(view, walk),
         276 => cooked::v2(view, walk),
