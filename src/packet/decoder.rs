@@ -118,9 +118,12 @@ impl Decoder {
         ts: Timestamp,
     ) -> Result<Packet, Counter> {
         let view = View::new(frame, usize::try_from(orig_len).unwrap_or(usize::MAX));
-        if link == link::ETHERNET
-            && let Some(packet) = self.straight(view, base, ts)
-        {
+        // Each way returns by itself, so that the packet is written only once.
+        if link == link::ETHERNET {
+            if let Some(packet) = self.straight(view, base, ts) {
+                return Ok(packet);
+            }
+        } else if let Some(packet) = self.straight_other(link, view, base, ts) {
             return Ok(packet);
         }
         self.walk(link, view, base, ts)
@@ -180,7 +183,34 @@ impl Decoder {
     #[inline]
     pub(super) fn straight(&mut self, mut view: View<'_>, base: u32, ts: Timestamp) -> Option<Packet> {
         let h = view.take::<14>()?;
-        let mut kind = u16::from_be_bytes([h[12], h[13]]);
+        let dst_mac = Some(Mac([h[0], h[1], h[2], h[3], h[4], h[5]]));
+        let src_mac = Some(Mac([h[6], h[7], h[8], h[9], h[10], h[11]]));
+        self.behind_link(u16::from_be_bytes([h[12], h[13]]), view, (src_mac, dst_mac), base, ts)
+    }
+
+    /// The same behind the other links of plain form.
+    #[inline(never)]
+    pub(super) fn straight_other(
+        &mut self,
+        link: LinkType,
+        mut view: View<'_>,
+        base: u32,
+        ts: Timestamp,
+    ) -> Option<Packet> {
+        let (kind, src_mac) = link::plain(link, &mut view)?;
+        self.behind_link(kind, view, (src_mac, None), base, ts)
+    }
+
+    /// The straight line from an ethertype on. `macs` are sender and receiver.
+    #[inline(always)]
+    fn behind_link(
+        &mut self,
+        mut kind: u16,
+        mut view: View<'_>,
+        macs: (Option<Mac>, Option<Mac>),
+        base: u32,
+        ts: Timestamp,
+    ) -> Option<Packet> {
         let (mut outer, mut inner) = (0, 0);
         if ethernet::is_tag(kind) {
             let t = view.take::<4>()?;
@@ -213,8 +243,8 @@ impl Decoder {
                 base,
                 in_arena: false,
                 encap: self.encaps.tagged(outer, inner),
-                dst_mac: Some(Mac([h[0], h[1], h[2], h[3], h[4], h[5]])),
-                src_mac: Some(Mac([h[6], h[7], h[8], h[9], h[10], h[11]])),
+                src_mac: macs.0,
+                dst_mac: macs.1,
             },
         ))
     }

@@ -136,6 +136,34 @@ proptest! {
     }
 
     #[test]
+    fn both_ways_agree_on_raw_and_cooked_links(
+        (kind, packet) in ip_packet(),
+        link in proptest::sample::select(&[12u16, 14, 101, 113, 228, 229, 276][..]),
+        change in (any::<prop::sample::Index>(), any::<u8>()),
+    ) {
+        let kind = kind.to_be_bytes();
+        let head = match link {
+            113 => [&[0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 9, 0, 0][..], &kind].concat(),
+            276 => [&kind[..], &[0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 9, 0, 0]].concat(),
+            _ => Vec::new(),
+        };
+        let mut bytes = [head, packet].concat();
+        let mut decoder = Decoder::new(Options::default());
+        for changed in [false, true] {
+            if changed {
+                let at = change.0.index(bytes.len());
+                bytes[at] = change.1;
+            }
+            let view = View::new(&bytes, bytes.len());
+            let straight = decoder.straight_other(LinkType(link), view, 7, Timestamp(5));
+            prop_assert!(straight.is_some() || changed);
+            if straight.is_some() {
+                prop_assert_eq!(straight, decoder.walk(LinkType(link), view, 7, Timestamp(5)).ok());
+            }
+        }
+    }
+
+    #[test]
     fn a_segment_in_tunnels_is_the_same_segment(
         inner in frame(),
         tunnels in proptest::collection::vec(any::<u8>(), 1..4),
