@@ -54,6 +54,22 @@ pub(super) fn is_tag(kind: u16) -> bool {
     matches!(kind, ethertype::VLAN | ethertype::QINQ | ethertype::QINQ_OLD | 0x9200)
 }
 
+/// Whether a common ethertype stands where an Ethernet header has it.
+pub(super) fn looks_like_ethernet(view: &View<'_>) -> bool {
+    view.peek::<14>().is_some_and(|h| {
+        matches!(
+            u16::from_be_bytes([h[12], h[13]]),
+            ethertype::IPV4
+                | ethertype::IPV6
+                | ethertype::ARP
+                | ethertype::VLAN
+                | ethertype::QINQ
+                | ethertype::PPPOE_SESSION
+                | ethertype::MPLS
+        )
+    })
+}
+
 /// The walk's step over an Ethernet header.
 pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     let h = view.take::<14>().ok_or(Counter::LinkMalformed)?;

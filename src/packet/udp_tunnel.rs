@@ -23,7 +23,7 @@ pub(super) type Opened<'a> = Option<(Layer, Next<'a>)>;
 /// Whether a datagram may be a tunnel's, by its ports.
 #[inline]
 pub(super) fn may_carry(segment: &Segment) -> bool {
-    matches!(segment.dport, vxlan::PORT | vxlan::PORT_LINUX | geneve::PORT | gtpu::PORT)
+    matches!(segment.dport, vxlan::PORT | vxlan::PORT_LINUX | vxlan::PORT_GPE | geneve::PORT | gtpu::PORT)
         || matches!(segment.dport, teredo::PORT | capwap::PORT)
         || matches!(segment.sport, teredo::PORT | capwap::PORT)
 }
@@ -42,7 +42,7 @@ pub(super) fn step<'a>(ip: IpHeader, view: View<'a>, walk: &mut Walk) -> Result<
 
 fn open<'a>(segment: &Segment, payload: View<'a>) -> Result<Opened<'a>, Counter> {
     let opened = match segment.dport {
-        vxlan::PORT | vxlan::PORT_LINUX => vxlan::open(payload),
+        vxlan::PORT | vxlan::PORT_LINUX | vxlan::PORT_GPE => vxlan::open(payload),
         geneve::PORT => geneve::open(payload),
         gtpu::PORT => gtpu::open(payload),
         _ => None,
