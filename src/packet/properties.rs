@@ -13,10 +13,11 @@ use proptest::prelude::*;
 
 const LINKS: [u16; 19] = [0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 192, 228, 229, 239, 258, 276];
 
-/// A TCP or UDP packet of either IP version, with options now and then.
+/// A TCP or UDP packet of either IP version, with options now and then, and no
+/// tunnel's port.
 fn ip_packet() -> impl Strategy<Value = (u16, Vec<u8>)> {
     let payload = proptest::collection::vec(any::<u8>(), 0..60);
-    (any::<[u8; 4]>(), any::<(u16, u16)>(), any::<u8>(), 0u8..11, 0usize..11, payload).prop_map(
+    (any::<[u8; 4]>(), (0u16..2000, 0u16..2000), any::<u8>(), 0u8..11, 0usize..11, payload).prop_map(
         |(ends, (sport, dport), flags, tcp_words, ip_words, payload)| {
             let six = ends[0] & 1 == 1;
             let transport = if ends[1] & 1 == 1 {
@@ -220,14 +221,13 @@ proptest! {
 
     #[test]
     fn fragments_in_any_order_and_number_give_the_datagram(
-        payload in proptest::collection::vec(any::<u8>(), 0..1500),
+        payload in proptest::collection::vec(any::<u8>(), 1..1500),
         size in 1usize..40,
         order in proptest::collection::vec(any::<prop::sample::Index>(), 0..60),
         six in any::<bool>(),
     ) {
         let whole = udp(1000, 53, &payload);
-        let step = size * 8;
-        prop_assume!(whole.len() > step);
+        let step = (size * 8).min((whole.len() - 1) / 8 * 8);
         let frames: Vec<Vec<u8>> = (0..whole.len())
             .step_by(step)
             .map(|at| match six {
