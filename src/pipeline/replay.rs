@@ -184,10 +184,10 @@ impl Drop for Alarm {
     }
 }
 
-type Shards<R> = BTreeMap<usize, R>;
+pub(super) type Shards<R> = BTreeMap<usize, R>;
 
 /// Reads the plan's captures through workers with sinks made by `make`.
-fn run<H: Harvest>(
+pub(super) fn run<H: Harvest>(
     mut plan: Plan,
     make: impl Fn() -> H,
     write: impl FnMut(u64, H::Yield) -> io::Result<()>,
