@@ -184,6 +184,10 @@ impl Drop for Alarm {
     }
 }
 
+/// What a run of the crew leaves: the reader's end, each shard's rest, and
+/// what the workers counted and timed.
+pub(super) type Crop<R> = (ReaderEnd, Shards<R>, Ledger, Timing);
+
 pub(super) type Shards<R> = BTreeMap<usize, R>;
 
 /// Reads the plan's captures through workers with sinks made by `make`.
@@ -226,7 +230,7 @@ pub(super) struct Hands {
 
 impl Hands {
     /// Hands a batch to every worker; false if one is gone.
-    pub(super) fn give(&self, work: &Arc<Box<Work>>) -> bool {
+    pub(super) fn give(&self, work: &Arc<Work>) -> bool {
         self.jobs.iter().all(|tx| tx.send(Job::Batch(Arc::clone(work))).is_ok())
     }
 }
@@ -245,7 +249,7 @@ impl<H: Harvest> Crew<H> {
         self,
         read: impl FnOnce(Hands) -> ReaderEnd + Send,
         mut write: impl FnMut(u64, H::Yield) -> io::Result<()>,
-    ) -> Result<(ReaderEnd, Shards<H::Rest>, Ledger, Timing), Failure> {
+    ) -> Result<Crop<H::Rest>, Failure> {
         let Crew { workers, failed } = self;
         let count = workers.len();
         std::thread::scope(|scope| {

@@ -15,7 +15,7 @@ use std::time::Instant;
 /// What a worker is told.
 pub(super) enum Job {
     /// Segments to take.
-    Batch(Arc<Box<Work>>),
+    Batch(Arc<Work>),
     /// Live: nothing came; it is that late.
     Tick(Timestamp),
 }
