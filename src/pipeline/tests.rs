@@ -44,7 +44,7 @@ impl Sink for Bomb {
 impl Harvest for Bomb {
     type Yield = ();
     type Rest = ();
-    fn harvest<'s>(_: impl Iterator<Item = &'s mut Self>) {}
+    fn harvest<'s>(_: impl Iterator<Item = (usize, &'s mut Self)>) {}
     fn is_empty((): &()) -> bool {
         true
     }
