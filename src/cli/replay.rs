@@ -35,12 +35,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let summary = output::summary(&mut outcome, &records, expansion.skipped);
     // Print before storing: a store that fails takes nothing from the reader.
     let printed = output::write_records(m.output.as_deref(), args.format, &records.standing, &summary);
-    let printed = printed.inspect_err(|_| {
+    if printed.is_err() && m.output.is_some() {
         // What was found is not lost with the file: it goes to standard output.
-        if m.output.is_some() {
-            drop(output::write_records(None, args.format, &records.standing, &summary));
-        }
-    });
+        drop(output::write_records(None, args.format, &records.standing, &summary));
+    }
     if !args.input.quiet {
         output::write_summary(&summary);
     }
