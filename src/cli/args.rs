@@ -53,7 +53,7 @@ pub struct InputArgs {
     /// Write coverage and timing to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
-    /// No summary, no warnings about single files
+    /// No summary and no warnings; what could not be read is still said
     #[arg(short, long)]
     pub quiet: bool,
 }

@@ -1,5 +1,6 @@
 //! Exit codes, and how trouble becomes one.
 
+use super::panics;
 use crate::packet::link_name;
 use crate::pipeline::{Failure, SourceReport};
 use std::fmt::Display;
@@ -57,6 +58,7 @@ impl From<Failure> for Stop {
     fn from(f: Failure) -> Self {
         match f {
             Failure::Filter(e) => Stop::usage(e),
+            Failure::Worker => Stop::failed(panics::sentence()),
             other => Stop::failed(other),
         }
     }
@@ -69,6 +71,25 @@ pub fn say(sentence: impl Display) {
     drop(writeln!(std::io::stderr(), "spansight: {sentence}"));
 }
 
+/// Warns of a capture without packets, which is sound but useless.
+pub fn warn_if_empty(report: &SourceReport) {
+    if report.frames == 0 && report.error.is_none() {
+        say(format_args!("{}: warning: the capture holds no packets", report.path.display()));
+    }
+}
+
+/// Says every sentence but the last of what went wrong after the records were
+/// made, and stops with that one.
+pub fn all_of(steps: impl IntoIterator<Item = Result<(), Stop>>) -> Result<(), Stop> {
+    let mut trouble: Option<Stop> = None;
+    for stop in steps.into_iter().filter_map(Result::err) {
+        if let Some(before) = trouble.replace(stop) {
+            say(before.message);
+        }
+    }
+    trouble.map_or(Ok(()), Err)
+}
+
 /// Says what was wrong with a source, and what that means for the exit code.
 pub fn judge(report: &SourceReport) -> Exit {
     let path = report.path.display();
@@ -78,8 +99,6 @@ pub fn judge(report: &SourceReport) -> Exit {
         say(format_args!("{path}: {e}"));
         let nothing = report.frames == 0;
         exit = if named && nothing { Exit::Failed } else { Exit::Partial };
-    } else if report.frames == 0 {
-        say(format_args!("{path}: the capture holds no packets"));
     }
     if !report.unsupported.is_empty() {
         let links: Vec<String> = report.unsupported.keys().map(|l| link_name(*l).into_owned()).collect();

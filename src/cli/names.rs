@@ -1,7 +1,7 @@
 //! `spansight names`: every name any decoder finds.
 
 use super::args::NamesArgs;
-use super::exit::{Exit, Stop, judge, say};
+use super::exit::{Exit, Stop, judge, say, warn_if_empty};
 use super::inputs;
 use super::output::write_stats;
 use crate::pipeline::{self, Failure};
@@ -39,6 +39,9 @@ pub(super) fn run(args: &NamesArgs) -> Result<Exit, Stop> {
     }
     for report in &outcome.sources {
         exit = exit.max(judge(report));
+        if !args.input.quiet {
+            warn_if_empty(report);
+        }
     }
     if outcome.sources.iter().all(|r| r.frames == 0) && exit < Exit::Failed {
         say("no packet was read, so nothing is known; check the captures");

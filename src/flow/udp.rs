@@ -131,11 +131,13 @@ impl Udp {
                 return;
             }
             Speech::Silent => {
+                if !is_local_naming(at) && dns.guess(at.payload, at, sink, ledger) {
+                    self.speech = Speech::Dns;
+                    return;
+                }
                 // A long header (RFC 8999 section 5.1).
                 if !at.payload.first().is_some_and(|b| b & 0x80 != 0) {
-                    if !is_local_naming(at) && dns.guess(at.payload, at, sink, ledger) {
-                        self.speech = Speech::Dns;
-                    } else if at.from_client && !at.payload.is_empty() {
+                    if at.from_client && !at.payload.is_empty() {
                         self.speech = Speech::Other;
                         self.tell(at, &Seen::Unrecognised, Notes::NONE, sink, ledger);
                     }

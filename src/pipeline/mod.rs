@@ -17,6 +17,8 @@ pub mod live;
 mod pool;
 pub mod replay;
 pub mod sources;
+#[cfg(test)]
+mod tests;
 pub mod timing;
 mod work;
 mod worker;

@@ -185,10 +185,14 @@ impl Drop for Alarm {
     }
 }
 
-type Shards<R> = BTreeMap<usize, R>;
+/// What a run of the crew leaves: the reader's end, each shard's rest, and
+/// what the workers counted and timed.
+pub(super) type Crop<R> = (ReaderEnd, Shards<R>, Ledger, Timing);
+
+pub(super) type Shards<R> = BTreeMap<usize, R>;
 
 /// Reads the plan's captures through workers with sinks made by `make`.
-fn run<H: Harvest>(
+pub(super) fn run<H: Harvest>(
     mut plan: Plan,
     make: impl Fn() -> H,
     write: impl FnMut(Option<u64>, H::Yield) -> io::Result<()>,
@@ -227,7 +231,7 @@ pub(super) struct Hands {
 
 impl Hands {
     /// Hands a batch to every worker; false if one is gone.
-    pub(super) fn give(&self, work: &Arc<Box<Work>>) -> bool {
+    pub(super) fn give(&self, work: &Arc<Work>) -> bool {
         self.jobs.iter().all(|tx| tx.send(Job::Batch(Arc::clone(work))).is_ok())
     }
 }
@@ -247,7 +251,7 @@ impl<H: Harvest> Crew<H> {
         self,
         read: impl FnOnce(Hands) -> ReaderEnd + Send,
         mut write: impl FnMut(Option<u64>, H::Yield) -> io::Result<()>,
-    ) -> Result<(ReaderEnd, Shards<H::Rest>, Ledger, Timing), Failure> {
+    ) -> Result<Crop<H::Rest>, Failure> {
         let Crew { workers, failed } = self;
         let count = workers.len();
         std::thread::scope(|scope| {

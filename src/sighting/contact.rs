@@ -15,7 +15,9 @@ pub(super) struct Part {
     /// Draft that it last counted in, with its day.
     pub(super) draft: DraftAt,
     pub(super) day: i64,
-    /// What was seen, to be seen again when the day changes.
+    /// What was seen in the channel's field; evidence of later frames names it.
+    pub(super) text: Option<Box<str>>,
+    /// Names that the record lists, to be listed again when the day changes.
     pub(super) names: Vec<Box<str>>,
 }
 

@@ -211,7 +211,7 @@ impl Observer {
         let frame = Self::frame(at, m.text, m.stage);
         let names: Vec<Box<str>> = m.name.map(Into::into).into_iter().collect();
         let draft = self.fold(at.frame.source, host, m.indicator, m.channel, &frame, &names, m.notes);
-        Some(Part { indicator: m.indicator, channel: m.channel, draft, day: frame.ts.day(), names })
+        Some(Part { indicator: m.indicator, channel: m.channel, draft, day: frame.ts.day(), text: frame.name, names })
     }
 
     /// Looks a name up, and notes it if it looks like the vendor's.
@@ -365,7 +365,8 @@ impl Observer {
             }
         }
         let day = p.frame.ts.day();
-        c.parts.push(Part { indicator: p.indicator, channel: Channel::Address, draft, day, names });
+        let text = p.frame.name;
+        c.parts.push(Part { indicator: p.indicator, channel: Channel::Address, draft, day, text, names });
     }
 
     /// Adds the parts to the flow's contact, or begins one.
@@ -380,7 +381,7 @@ impl Observer {
                 d.add_server(c.server, c.transport);
                 d.add_flow(&c.community_id);
                 if c.stage > Stage::Attempted {
-                    let frame = || Self::frame(at, part.names.first().map(|n| &**n), c.stage);
+                    let frame = || Self::frame(at, part.text.as_deref(), c.stage);
                     let rose = d.advance(part.channel, frame, c.stage);
                     d.touch(at.packet.ts, c.stage);
                     if rose {
@@ -584,7 +585,7 @@ impl Sink for Observer {
             if payload && part.day != ts.day() {
                 // The contact goes on after midnight: a record of the new day.
                 ledger.count(Counter::Observations);
-                let frame = Self::frame(at, part.names.first().map(|n| &**n), c.stage);
+                let frame = Self::frame(at, part.text.as_deref(), c.stage);
                 let notes = Notes::NONE.with(Note::Continued);
                 part.draft = self.fold(c.source, c.host, part.indicator, part.channel, &frame, &part.names, notes);
                 part.day = ts.day();
@@ -595,9 +596,9 @@ impl Sink for Observer {
             }
             let Some(d) = self.drafts.get_mut(part.draft) else { continue };
             d.add_notes(progress.notes);
-            let rose = progress.stage.is_some_and(|stage| {
-                d.advance(part.channel, || Self::frame(at, part.names.first().map(|n| &**n), stage), stage)
-            });
+            let rose = progress
+                .stage
+                .is_some_and(|stage| d.advance(part.channel, || Self::frame(at, part.text.as_deref(), stage), stage));
             if part.day == ts.day() && (payload || progress.stage.is_some()) {
                 d.touch(ts, c.stage);
             }
