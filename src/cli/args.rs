@@ -21,6 +21,7 @@ pub enum Command {
     /// Decode capture files, folders of them, or - for standard input
     Replay(ReplayArgs),
     /// Decode live traffic of a SPAN port until stopped
+    #[command(after_help = WATCH_HELP)]
     Watch(WatchArgs),
     /// Print every name any decoder finds, as NDJSON, without a catalogue
     Names(NamesArgs),
@@ -128,6 +129,14 @@ pub struct NamesArgs {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
+
+/// What `watch --help` ends with.
+const WATCH_HELP: &str = "\
+A record is printed when it begins or rises in stage, otherwise at most once a minute while it \
+changes, and at the end of its UTC day or of the run; of one id and source the highest revision \
+counts. --output adds to the end of the file as it goes; a link is not followed. --store is written \
+every half minute. SIGINT and SIGTERM end the run in order: what was captured until then is still \
+worked through; a second one ends it at once.";
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]

@@ -332,3 +332,38 @@ fn book_losses(ledger: &mut Ledger, before: &[InterfaceStatistics], now: &[Inter
 
 /// Quarter hours of a day, in the unit of [`LivePlan::remembered`].
 pub const DAY_QUARTERS: u32 = (86_400 / QUARTER_SECS) as u32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_closed_when_every_worker_has_closed_it() {
+        let mut closing = Closing { open_from: vec![i64::MIN; 2], closed: i64::MIN };
+        assert_eq!(closing.heard(0, 5), None);
+        assert_eq!(closing.heard(1, 5), Some(5));
+        assert_eq!(closing.heard(0, 6), None);
+        assert_eq!(closing.heard(0, 6), None);
+        assert_eq!(closing.heard(1, 6), Some(6));
+        assert_eq!(closing.heard(1, 6), None);
+    }
+
+    #[test]
+    fn losses_are_booked_once_and_when_they_happen() {
+        let lost = |kernel, card| InterfaceStatistics { received: 9, dropped_kernel: kernel, dropped_interface: card };
+        let mut ledger = Ledger::new();
+        let at = |quarter: i64| Timestamp::from_parts(quarter * QUARTER_SECS, 0);
+        book_losses(&mut ledger, &[], &[lost(3, 0), lost(0, 0)], at(7));
+        book_losses(&mut ledger, &[lost(3, 0), lost(0, 0)], &[lost(3, 0), lost(0, 0)], at(8));
+        book_losses(&mut ledger, &[lost(3, 0), lost(0, 0)], &[lost(4, 0), lost(0, 2)], at(9));
+        let booked: Vec<_> = ledger
+            .entries()
+            .iter()
+            .map(|(k, e)| {
+                let [kernel, card] = [Counter::DroppedKernel, Counter::DroppedInterface].map(|c| e.counts.get(c));
+                (k.interface, k.quarter, kernel, card)
+            })
+            .collect();
+        assert_eq!(booked, [(0, 7, 3, 0), (0, 9, 1, 0), (1, 9, 0, 2)]);
+    }
+}
