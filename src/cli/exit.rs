@@ -2,7 +2,8 @@
 
 use super::panics;
 use crate::packet::link_name;
-use crate::pipeline::{Failure, SourceReport};
+use crate::pipeline::{Failure, SourceReport, repeated};
+use crate::report::clean;
 use std::fmt::Display;
 use std::process::ExitCode;
 
@@ -64,18 +65,56 @@ impl From<Failure> for Stop {
     }
 }
 
-/// Prints a sentence to standard error. A closed standard error is no reason
-/// to fail.
+/// Prints a sentence to standard error. What the network or a file's name put
+/// into it cannot act on a terminal. A closed standard error is no reason to
+/// fail.
 pub fn say(sentence: impl Display) {
     use std::io::Write;
-    drop(writeln!(std::io::stderr(), "spansight: {sentence}"));
+    drop(writeln!(std::io::stderr(), "spansight: {}", clean(&sentence.to_string())));
 }
 
-/// Warns of a capture without packets, which is sound but useless.
-pub fn warn_if_empty(report: &SourceReport) {
-    if report.frames == 0 && report.error.is_none() {
-        say(format_args!("{}: warning: the capture holds no packets", report.path.display()));
+/// Prints why a command stops: a sentence, which may go on with a list, one
+/// entry a line.
+pub fn say_lines(message: &str) {
+    use std::io::Write;
+    let mut lines = message.lines();
+    say(lines.next().unwrap_or_default());
+    for line in lines {
+        drop(writeln!(std::io::stderr(), "{}", clean(line)));
     }
+}
+
+/// Says what was wrong with the sources of a run, and what that means for the
+/// exit code. A capture without packets is a warning, left out if `quiet`; a
+/// run without any is a failure.
+pub fn judge_all(reports: &[SourceReport], quiet: bool) -> Exit {
+    let exit = reports.iter().map(judge).max().unwrap_or_default();
+    let empty = || reports.iter().filter(|r| r.frames == 0 && r.error.is_none());
+    if reports.iter().all(|r| r.frames == 0) {
+        match empty().next() {
+            Some(only) if reports.len() == 1 => {
+                say(format_args!(
+                    "{}: no packet was read, so nothing is known; check the capture",
+                    only.path.display()
+                ));
+            }
+            _ if exit < Exit::Failed => say("no packet was read, so nothing is known; check the captures"),
+            _ => {}
+        }
+        return Exit::Failed;
+    }
+    if !quiet {
+        for report in empty() {
+            say(format_args!("{}: warning: the capture holds no packets", report.path.display()));
+        }
+        for (report, first) in reports.iter().zip(repeated(reports)) {
+            if let Some(first) = first.and_then(|at| reports.get(at)) {
+                let (path, first) = (report.path.display(), first.path.display());
+                say(format_args!("{path}: warning: the same capture as {first}; its sightings count once"));
+            }
+        }
+    }
+    exit
 }
 
 /// Says every sentence but the last of what went wrong after the records were
@@ -84,7 +123,7 @@ pub fn all_of(steps: impl IntoIterator<Item = Result<(), Stop>>) -> Result<(), S
     let mut trouble: Option<Stop> = None;
     for stop in steps.into_iter().filter_map(Result::err) {
         if let Some(before) = trouble.replace(stop) {
-            say(before.message);
+            say_lines(&before.message);
         }
     }
     trouble.map_or(Ok(()), Err)

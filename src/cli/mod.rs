@@ -15,7 +15,7 @@ pub use exit::Exit;
 
 use args::{Cli, Command};
 use clap::Parser;
-use exit::{Stop, say};
+use exit::{Stop, say, say_lines};
 use std::process::ExitCode;
 
 /// Runs the command line and returns its exit code. A bug that ends it is said
@@ -46,7 +46,7 @@ fn run() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(Stop { exit, message }) => {
             if !message.is_empty() {
-                say(message);
+                say_lines(&message);
             }
             exit.into()
         }

@@ -1,7 +1,7 @@
 //! `spansight replay`: sightings from capture files.
 
 use super::args::{Format, HashBy, ReplayArgs};
-use super::exit::{Exit, Stop, all_of, judge, say, warn_if_empty};
+use super::exit::{Exit, Stop, all_of, judge_all};
 use super::{inputs, output, run_record};
 use crate::pipeline;
 use crate::sighting::Settings;
@@ -30,18 +30,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
 
     let mut outcome = pipeline::sightings(plan, &settings)?;
 
-    for report in &outcome.sources {
-        exit = exit.max(judge(report));
-        if !args.input.quiet {
-            warn_if_empty(report);
-        }
-    }
-    if outcome.sources.iter().all(|r| r.frames == 0) {
-        if exit < Exit::Failed {
-            say("no packet was read, so nothing is known; check the captures");
-        }
-        exit = Exit::Failed;
-    }
+    exit = exit.max(judge_all(&outcome.sources, args.input.quiet));
     let records = output::records(&outcome, &catalogue, sensor);
     let summary = output::summary(&mut outcome, &records, expansion.skipped);
     // Print before storing: a store that fails takes nothing from the reader.

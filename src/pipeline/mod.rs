@@ -24,7 +24,7 @@ mod work;
 mod worker;
 
 pub use replay::{Failure, Outcome, Plan, names, sightings};
-pub use sources::{RunNames, SourceId, SourceReport};
+pub use sources::{RunNames, SourceId, SourceReport, repeated};
 pub use timing::Timing;
 
 /// Shards of the flow state. Fixed, so that what a full table forgets does not

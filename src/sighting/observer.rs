@@ -339,8 +339,8 @@ impl Observer {
         if let Some(c) = contact.as_mut() {
             if name.is_none() || concealed {
                 self.claim(c, notes, ledger);
-            } else if c.pending.take().is_some() && part.is_none() {
-                ledger.count(Counter::AddressContradicted);
+            } else {
+                settle_pending(c, part.is_some(), ledger);
             }
         }
         self.join(at, part.into_iter().collect(), contact, follow);
@@ -351,12 +351,13 @@ impl Observer {
         let Some(p) = c.pending.take() else { return };
         ledger.count(Counter::Observations);
         let names = vec![p.name];
-        let notes = notes.union(c.unclaimed.2);
+        let (to_server, from_server, waiting) = std::mem::take(&mut c.unclaimed);
+        let notes = notes.union(waiting);
         let draft = self.fold(c.source, c.host, p.indicator, Channel::Address, &p.frame, &names, notes);
         if let Some(d) = self.drafts.get_mut(draft) {
             d.add_server(c.server, c.transport);
             d.add_flow(&c.community_id);
-            d.add_bytes(c.unclaimed.0, c.unclaimed.1);
+            d.add_bytes(to_server, from_server);
             if c.stage > p.frame.stage
                 && d.advance(Channel::Address, || Frame { stage: c.stage, ..p.frame.clone() }, c.stage)
             {
@@ -376,10 +377,20 @@ impl Observer {
             None if parts.is_empty() => return,
             None => Contact::new(Self::host(at), &at.endpoints(), at.frame.source),
         };
+        let (to_server, from_server, waiting) = match c.pending {
+            None if !parts.is_empty() => std::mem::take(&mut c.unclaimed),
+            _ => (0, 0, Notes::NONE),
+        };
+        let mut credited = Vec::with_capacity(parts.len());
         for part in parts {
             if let Some(d) = self.drafts.get_mut(part.draft) {
                 d.add_server(c.server, c.transport);
                 d.add_flow(&c.community_id);
+                if !credited.contains(&part.draft) {
+                    credited.push(part.draft);
+                    d.add_bytes(to_server, from_server);
+                    d.add_notes(waiting);
+                }
                 if c.stage > Stage::Attempted {
                     let frame = || Self::frame(at, part.text.as_deref(), c.stage);
                     let rose = d.advance(part.channel, frame, c.stage);
@@ -459,8 +470,8 @@ impl Observer {
         if let Some(mut c) = contact.take() {
             if host.is_none() {
                 self.claim(&mut c, notes, ledger);
-            } else if c.pending.take().is_some() && parts.is_empty() {
-                ledger.count(Counter::AddressContradicted);
+            } else {
+                settle_pending(&mut c, !parts.is_empty(), ledger);
             }
             if c.http_host.as_deref().is_some_and(|h| Some(h) != host) {
                 // A proxy connection that goes on with another host: what was
@@ -618,6 +629,15 @@ impl Sink for Observer {
             self.claim(&mut c, Notes::NONE, ledger);
             self.contacts.release(token.0);
         }
+    }
+}
+
+/// The flow showed a name of its own, so its address need not speak. What
+/// waited for it belongs to the name, if that is one of the catalogue.
+fn settle_pending(c: &mut Contact, matched: bool, ledger: &mut Ledger) {
+    if c.pending.take().is_some() && !matched {
+        ledger.count(Counter::AddressContradicted);
+        c.unclaimed = Default::default();
     }
 }
 
