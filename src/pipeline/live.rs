@@ -336,6 +336,70 @@ pub const DAY_QUARTERS: u32 = (86_400 / QUARTER_SECS) as u32;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::Item;
+    use crate::catalogue::Catalogue;
+    use crate::pipeline::replay::{self, Plan};
+    use crate::pipeline::{RunNames, sightings};
+    use crate::sighting::{Board, Record};
+
+    fn settings(live: bool) -> Arc<Settings> {
+        let catalogue = Arc::new(Catalogue::load(None, &[]).unwrap());
+        Arc::new(Settings { catalogue, home: HomeNets::default(), canaries: Vec::new(), live })
+    }
+
+    fn plan(name: &str, workers: usize) -> Plan {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("capture-samples").join(name);
+        Plan {
+            inputs: vec![Item { path, relative: None }],
+            workers,
+            hash: true,
+            period: Period::default(),
+            filter: None,
+            ignore_vlan: false,
+            home: HomeNets::default(),
+            limits: Limits::default(),
+            opened: Box::new(|_, _| {}),
+        }
+    }
+
+    /// Records of drafts in order, all of revision 1.
+    fn records(drafts: Vec<Draft>, outcome: &Outcome, settings: &Settings) -> Vec<Record> {
+        let names = RunNames::new("s", &outcome.sources, &outcome.encaps);
+        let mut drafts = drafts;
+        drafts.sort_by_key(|d| d.key);
+        let record = |mut d: Draft| {
+            d.revision = 1;
+            d.record(settings.catalogue.get(d.key.indicator).unwrap(), &names)
+        };
+        drafts.into_iter().map(record).collect()
+    }
+
+    #[test]
+    fn what_is_told_as_it_happens_ends_as_what_a_replay_finds() {
+        for name in ["tls13.pcap", "update-http.pcap", "resolver.pcap", "vlan.pcap", "office-day.pcap.zst"] {
+            let mut outcome = sightings(plan(name, 1), &settings(false)).unwrap();
+            let replayed = records(std::mem::take(&mut outcome.drafts), &outcome, &settings(false));
+            assert!(!replayed.is_empty(), "{name}");
+            for workers in [1, 3] {
+                let settings = settings(true);
+                let mut board = Board::new(Arc::clone(&settings.catalogue));
+                let mut told = 0;
+                let make = || Observer::new(Arc::clone(&settings));
+                let (outcome, shards) = replay::run(plan(name, workers), make, |_, found: Found| {
+                    told += found.drafts.len();
+                    found.drafts.into_iter().for_each(|(shard, draft)| assert!(board.update(shard, draft)));
+                    Ok(())
+                })
+                .unwrap();
+                assert!(told > 0, "{name}");
+                for (shard, observed) in shards {
+                    observed.drafts.into_iter().for_each(|d| assert!(board.update(shard, d)));
+                }
+                let last = board.close(i64::MAX).into_iter().map(|p| p.draft).collect();
+                assert_eq!(records(last, &outcome, &settings), replayed, "{name}");
+            }
+        }
+    }
 
     #[test]
     fn a_day_is_closed_when_every_worker_has_closed_it() {
