@@ -4,11 +4,13 @@ use crate::base::Timestamp;
 
 /// Most bytes that one direction may hold back: an unfinished message and
 /// pieces behind a hole.
-pub(super) const MAX_BYTES: usize = 64 << 10;
+pub(super) const MAX_BYTES: usize = 68 << 10;
 /// Most pieces behind a hole.
-const MAX_PIECES: usize = 64;
-/// A segment this far ahead of the stream belongs to another one.
+const MAX_PIECES: usize = 128;
+/// A segment further ahead of the stream is not kept.
 const MAX_AHEAD: u32 = 1 << 20;
+/// What a piece costs beside its bytes.
+const PIECE: usize = 64;
 
 /// What a reader made of the bytes that are in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +28,6 @@ pub(super) struct Outcome {
     pub(super) enough: bool,
     /// A repeated byte differed from its first copy.
     pub(super) conflict: bool,
-    /// Bytes are missing and will not come.
-    pub(super) gap: bool,
     /// The reader wanted more than may be held.
     pub(super) overflow: bool,
 }
@@ -45,11 +45,13 @@ pub(super) struct Assembly {
     next: u32,
     /// Bytes in order that the reader has not finished with.
     buf: Vec<u8>,
-    /// Segments behind a hole, in sequence order, not overlapping.
+    /// Segments behind a hole, in sequence order, not overlapping or touching.
     pieces: Vec<Piece>,
-    held: usize,
-    /// When the hole came up.
-    hole_since: Timestamp,
+    /// Bytes in `pieces`.
+    aside: usize,
+    /// When the hole came up. It is there also where nothing behind it could
+    /// be kept.
+    hole: Option<Timestamp>,
 }
 
 impl Assembly {
@@ -58,19 +60,34 @@ impl Assembly {
         Assembly { next, ..Assembly::default() }
     }
 
-    /// Bytes held back.
+    /// Sequence number of the first byte not yet in order.
+    pub(super) fn next(&self) -> u32 {
+        self.next
+    }
+
+    /// Bytes held back, the cost of keeping pieces included.
     pub(super) fn held(&self) -> usize {
-        self.buf.len().saturating_add(self.held)
+        self.buf.len().saturating_add(self.aside).saturating_add(self.pieces.len().saturating_mul(PIECE))
     }
 
-    /// Whether bytes wait behind a hole.
-    pub(super) fn has_hole(&self) -> bool {
-        !self.pieces.is_empty()
+    /// Whether no message is unfinished.
+    pub(super) fn is_empty(&self) -> bool {
+        self.buf.is_empty()
     }
 
-    /// When the hole came up.
-    pub(super) fn hole_since(&self) -> Timestamp {
-        self.hole_since
+    /// When the hole came up, if there is one.
+    pub(super) fn hole(&self) -> Option<Timestamp> {
+        self.hole
+    }
+
+    /// Bytes are known to be missing.
+    pub(super) fn note_hole(&mut self, ts: Timestamp) {
+        self.hole.get_or_insert(ts);
+    }
+
+    /// Size of the hole, if anything behind it is kept.
+    pub(super) fn missing(&self) -> Option<u64> {
+        self.pieces.first().map(|p| u64::from(p.seq.wrapping_sub(self.next)))
     }
 
     /// Takes a segment's payload. `read` is given the bytes in order, each
@@ -93,13 +110,19 @@ impl Assembly {
                 Some(fresh) if !fresh.is_empty() => self.accept(fresh, &mut out, &mut read),
                 _ => return out,
             }
-        } else if ahead > MAX_AHEAD {
-            out.gap = true;
-            return out;
         } else {
-            self.hold(seq, payload, ts, &mut out);
+            self.hole.get_or_insert(ts);
+            if ahead <= MAX_AHEAD {
+                self.hold(seq, payload, &mut out);
+            }
             return out;
         }
+        self.take_pieces(ts, &mut out, &mut read);
+        out
+    }
+
+    /// Reads on with the pieces that are in order now.
+    fn take_pieces(&mut self, ts: Timestamp, out: &mut Outcome, read: &mut impl FnMut(&[u8]) -> Took) {
         while !out.enough && !out.overflow {
             let Some(first) = self.pieces.first() else { break };
             let ahead = first.seq.wrapping_sub(self.next);
@@ -107,16 +130,23 @@ impl Assembly {
                 break;
             }
             let piece = self.pieces.remove(0);
-            self.held = self.held.saturating_sub(piece.bytes.len());
+            self.aside = self.aside.saturating_sub(piece.bytes.len());
             let behind = self.next.wrapping_sub(piece.seq) as usize;
-            self.compare(behind, &piece.bytes, &mut out);
+            self.compare(behind, &piece.bytes, out);
             if let Some(fresh) = piece.bytes.get(behind..)
                 && !fresh.is_empty()
             {
-                self.accept(fresh, &mut out, &mut read);
+                self.accept(fresh, out, read);
             }
         }
-        out
+        self.hole = (!self.pieces.is_empty()).then_some(ts);
+    }
+
+    /// Shows the unfinished message.
+    pub(super) fn look(&mut self, mut read: impl FnMut(&[u8])) {
+        if !self.buf.is_empty() {
+            read(&self.buf);
+        }
     }
 
     /// Hands over the unfinished message, which nothing will complete.
@@ -127,22 +157,14 @@ impl Assembly {
         }
     }
 
-    /// Gives up the hole: forgets the unfinished message and hands on what
-    /// lies behind it, so that `read` may find a new beginning there.
-    pub(super) fn skip_hole(&mut self, mut read: impl FnMut(&[u8]) -> Took) -> Outcome {
-        let mut out = Outcome { gap: true, ..Outcome::default() };
-        self.buf.clear();
-        let Some(first) = self.pieces.first() else { return out };
-        self.next = first.seq;
-        while !out.enough && !out.overflow {
-            match self.pieces.first() {
-                Some(p) if p.seq == self.next => {
-                    let piece = self.pieces.remove(0);
-                    self.held = self.held.saturating_sub(piece.bytes.len());
-                    self.accept(&piece.bytes, &mut out, &mut read);
-                }
-                _ => break,
-            }
+    /// Gives up the hole: hands on what lies behind it, so that `read` may
+    /// find a new beginning there.
+    pub(super) fn skip_hole(&mut self, ts: Timestamp, mut read: impl FnMut(&[u8]) -> Took) -> Outcome {
+        let mut out = Outcome::default();
+        self.hole = None;
+        if let Some(first) = self.pieces.first() {
+            self.next = first.seq;
+            self.take_pieces(ts, &mut out, &mut read);
         }
         out
     }
@@ -166,7 +188,7 @@ impl Assembly {
             took
         };
         out.enough = took == Took::Enough;
-        out.overflow = !out.enough && self.held() > MAX_BYTES;
+        out.overflow = !out.enough && self.buf.len() > MAX_BYTES;
         if out.enough {
             self.buf = Vec::new();
         }
@@ -175,8 +197,9 @@ impl Assembly {
     /// Compares repeated bytes with those still held.
     fn compare(&self, behind: usize, payload: &[u8], out: &mut Outcome) {
         let old = payload.get(..behind).unwrap_or(payload);
-        // `old` ends `behind - old.len()` bytes before `next`, where `buf` ends.
-        let end = self.buf.len().saturating_sub(behind.saturating_sub(old.len()));
+        // `old` ends this far before `next`, where `buf` ends.
+        let later = behind.saturating_sub(old.len());
+        let Some(end) = self.buf.len().checked_sub(later) else { return };
         let start = end.saturating_sub(old.len());
         let known = self.buf.get(start..end).unwrap_or(&[]);
         let same = old.get(old.len().saturating_sub(known.len())..).unwrap_or(&[]);
@@ -184,61 +207,73 @@ impl Assembly {
     }
 
     /// Keeps a segment behind a hole, without the bytes already there.
-    fn hold(&mut self, seq: u32, payload: &[u8], ts: Timestamp, out: &mut Outcome) {
-        if self.pieces.is_empty() {
-            self.hole_since = ts;
-        }
+    fn hold(&mut self, seq: u32, payload: &[u8], out: &mut Outcome) {
         let mut start = seq.wrapping_sub(self.next);
         let mut rest = payload;
         let mut at = 0;
         while !rest.is_empty() {
             let Some(p) = self.pieces.get(at) else { break };
-            let p_start = p.seq.wrapping_sub(self.next);
-            let p_end = p_start.saturating_add(p.bytes.len() as u32);
-            if start >= p_end {
-                at += 1;
-                continue;
-            }
-            if start < p_start {
-                let room = p_start.saturating_sub(start) as usize;
+            let from = p.seq.wrapping_sub(self.next);
+            let end = from.saturating_add(p.bytes.len() as u32);
+            if start >= end {
+                at = at.saturating_add(1);
+            } else if start < from {
+                let room = from.saturating_sub(start) as usize;
                 let (fresh, tail) = rest.split_at(room.min(rest.len()));
-                let whole = tail.is_empty();
-                if !self.keep(at, start, fresh, out) {
-                    return;
+                let start_here = start;
+                (rest, start) = (tail, from);
+                match self.keep(at, start_here, fresh) {
+                    // It stands before the piece, or has grown together with
+                    // one or both of its neighbours: look again.
+                    Some(place) => at = place,
+                    None => return,
                 }
-                if whole {
-                    return;
-                }
-                rest = tail;
-                start = p_start;
-                at += 1;
-                continue;
+            } else {
+                let skip = start.saturating_sub(from) as usize;
+                let n = p.bytes.len().saturating_sub(skip).min(rest.len());
+                let (again, tail) = rest.split_at(n);
+                out.conflict |= p.bytes.get(skip..skip.saturating_add(n)) != Some(again);
+                (rest, start) = (tail, end);
+                at = at.saturating_add(1);
             }
-            let from = start.saturating_sub(p_start) as usize;
-            let n = p.bytes.len().saturating_sub(from).min(rest.len());
-            let (again, tail) = rest.split_at(n);
-            out.conflict |= p.bytes.get(from..from.saturating_add(n)) != Some(again);
-            rest = tail;
-            start = p_end;
-            at += 1;
         }
         if !rest.is_empty() {
-            self.keep(at, start, rest, out);
+            self.keep(at, start, rest);
         }
     }
 
-    fn keep(&mut self, at: usize, start: u32, fresh: &[u8], out: &mut Outcome) -> bool {
-        if self.pieces.len() >= MAX_PIECES || self.held().saturating_add(fresh.len()) > MAX_BYTES {
-            out.gap = true;
-            return false;
+    /// Keeps bytes that lie between the pieces `at - 1` and `at`, together
+    /// with those that they touch. Returns where; `None` if there is no room.
+    fn keep(&mut self, at: usize, start: u32, fresh: &[u8]) -> Option<usize> {
+        if self.held().saturating_add(fresh.len()) > MAX_BYTES {
+            return None;
         }
-        self.held = self.held.saturating_add(fresh.len());
-        self.pieces.insert(at, Piece { seq: self.next.wrapping_add(start), bytes: fresh.to_vec() });
-        true
+        let seq = self.next.wrapping_add(start);
+        let end = seq.wrapping_add(fresh.len() as u32);
+        let before = at
+            .checked_sub(1)
+            .filter(|i| self.pieces.get(*i).is_some_and(|p| p.seq.wrapping_add(p.bytes.len() as u32) == seq));
+        let touches_next = self.pieces.get(at).is_some_and(|p| p.seq == end);
+        if before.is_none() && !touches_next && self.pieces.len() >= MAX_PIECES {
+            return None;
+        }
+        self.aside = self.aside.saturating_add(fresh.len());
+        let after = if touches_next { self.pieces.remove(at).bytes } else { Vec::new() };
+        if let Some(place) = before {
+            let p = self.pieces.get_mut(place)?;
+            p.bytes.extend_from_slice(fresh);
+            p.bytes.extend_from_slice(&after);
+            return Some(place);
+        }
+        let mut bytes = fresh.to_vec();
+        bytes.extend_from_slice(&after);
+        self.pieces.insert(at, Piece { seq, bytes });
+        Some(at)
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -253,7 +288,6 @@ mod tests {
                 Took::Bytes(b.len())
             });
             all.conflict |= o.conflict;
-            all.gap |= o.gap;
             all.overflow |= o.overflow;
         }
         (got, all)
@@ -289,7 +323,7 @@ mod tests {
             prop_assume!(segments.len() <= 60);
             let (got, out) = run(base, &segments);
             prop_assert_eq!(got, data);
-            prop_assert!(!out.conflict && !out.gap && !out.overflow);
+            prop_assert!(!out.conflict && !out.overflow);
         }
 
         #[test]
@@ -299,7 +333,7 @@ mod tests {
             let mut a = Assembly::new(7);
             for (offset, len) in segments {
                 a.push(7u32.wrapping_add(offset as u32), &vec![1; len], Timestamp(0), |_| Took::Bytes(0));
-                prop_assert!(a.held() <= MAX_BYTES + 9000);
+                prop_assert!(a.held() <= 2 * MAX_BYTES + 9000);
             }
         }
     }
@@ -326,12 +360,36 @@ mod tests {
             Took::Bytes(b.len())
         };
         a.push(110, b"later", Timestamp(5), &mut read);
-        assert!(a.has_hole());
-        assert_eq!(a.hole_since(), Timestamp(5));
-        let out = a.skip_hole(&mut read);
-        assert!(out.gap && !a.has_hole());
+        assert_eq!((a.hole(), a.missing()), (Some(Timestamp(5)), Some(10)));
+        a.skip_hole(Timestamp(6), &mut read);
+        assert_eq!((a.hole(), a.missing()), (None, None));
         a.push(115, b"!", Timestamp(6), &mut read);
         assert_eq!(got, b"later!");
+    }
+
+    #[test]
+    fn single_bytes_from_the_end_backwards_grow_together() {
+        let data: Vec<u8> = (0..600u32).map(|i| i as u8).collect();
+        let backwards: Vec<(usize, Vec<u8>)> = (0..600).rev().map(|i| (i, vec![data[i]])).collect();
+        assert_eq!(run(u32::MAX - 5, &backwards).0, data);
+    }
+
+    #[test]
+    fn what_cannot_be_kept_leaves_a_hole_and_does_no_harm() {
+        let mut a = Assembly::new(0);
+        let mut got = Vec::new();
+        let mut read = |b: &[u8]| {
+            got.extend_from_slice(b);
+            Took::Bytes(b.len())
+        };
+        for i in 0..1000u32 {
+            a.push(10 + 2 * i, b"x", Timestamp(1), &mut read);
+        }
+        a.push(5_000_000, b"far", Timestamp(2), &mut read);
+        assert!(a.held() <= MAX_PIECES * (PIECE + 1));
+        assert_eq!(a.hole(), Some(Timestamp(1)));
+        a.push(0, b"0123456789", Timestamp(3), &mut read);
+        assert_eq!(got, b"0123456789x");
     }
 
     #[test]
