@@ -91,38 +91,41 @@ impl Assembly {
     }
 
     /// Takes a segment's payload. `read` is given the bytes in order, each
-    /// time from where it left off.
+    /// time from where it left off, and whether this segment contradicts what
+    /// came before.
     pub(super) fn push(
         &mut self,
         seq: u32,
         payload: &[u8],
         ts: Timestamp,
-        mut read: impl FnMut(&[u8]) -> Took,
+        mut read: impl FnMut(&[u8], bool) -> Took,
     ) -> Outcome {
         let mut out = Outcome::default();
         let ahead = seq.wrapping_sub(self.next);
-        if ahead == 0 {
-            self.accept(payload, &mut out, &mut read);
-        } else if ahead >= 1 << 31 {
-            let behind = self.next.wrapping_sub(seq) as usize;
-            self.compare(behind, payload, &mut out);
-            match payload.get(behind..) {
-                Some(fresh) if !fresh.is_empty() => self.accept(fresh, &mut out, &mut read),
-                _ => return out,
-            }
-        } else {
+        if ahead != 0 && ahead < 1 << 31 {
             self.hole.get_or_insert(ts);
             if ahead <= MAX_AHEAD {
                 self.hold(seq, payload, &mut out);
             }
             return out;
         }
+        let behind = self.next.wrapping_sub(seq) as usize;
+        self.compare(behind, payload, &mut out);
+        let Some(mut fresh) = payload.get(behind..).filter(|f| !f.is_empty()) else { return out };
+        // What waits behind the hole came first.
+        if let Some(first) = self.pieces.first()
+            && let Some((now, later)) = fresh.split_at_checked(first.seq.wrapping_sub(self.next) as usize)
+        {
+            self.hold(first.seq, later, &mut out);
+            fresh = now;
+        }
+        self.accept(fresh, &mut out, &mut read);
         self.take_pieces(ts, &mut out, &mut read);
         out
     }
 
     /// Reads on with the pieces that are in order now.
-    fn take_pieces(&mut self, ts: Timestamp, out: &mut Outcome, read: &mut impl FnMut(&[u8]) -> Took) {
+    fn take_pieces(&mut self, ts: Timestamp, out: &mut Outcome, read: &mut impl FnMut(&[u8], bool) -> Took) {
         while !out.enough && !out.overflow {
             let Some(first) = self.pieces.first() else { break };
             let ahead = first.seq.wrapping_sub(self.next);
@@ -159,7 +162,7 @@ impl Assembly {
 
     /// Gives up the hole: hands on what lies behind it, so that `read` may
     /// find a new beginning there.
-    pub(super) fn skip_hole(&mut self, ts: Timestamp, mut read: impl FnMut(&[u8]) -> Took) -> Outcome {
+    pub(super) fn skip_hole(&mut self, ts: Timestamp, mut read: impl FnMut(&[u8], bool) -> Took) -> Outcome {
         let mut out = Outcome::default();
         self.hole = None;
         if let Some(first) = self.pieces.first() {
@@ -169,10 +172,10 @@ impl Assembly {
         out
     }
 
-    fn accept(&mut self, fresh: &[u8], out: &mut Outcome, read: &mut impl FnMut(&[u8]) -> Took) {
+    fn accept(&mut self, fresh: &[u8], out: &mut Outcome, read: &mut impl FnMut(&[u8], bool) -> Took) {
         self.next = self.next.wrapping_add(fresh.len() as u32);
         let took = if self.buf.is_empty() {
-            let took = read(fresh);
+            let took = read(fresh, out.conflict);
             if let Took::Bytes(n) = took
                 && let Some(rest) = fresh.get(n..)
             {
@@ -181,7 +184,7 @@ impl Assembly {
             took
         } else {
             self.buf.extend_from_slice(fresh);
-            let took = read(&self.buf);
+            let took = read(&self.buf, out.conflict);
             if let Took::Bytes(n) = took {
                 self.buf.drain(..n.min(self.buf.len()));
             }
@@ -283,7 +286,7 @@ mod tests {
         let mut got = Vec::new();
         let mut all = Outcome::default();
         for (offset, bytes) in segments {
-            let o = a.push(base.wrapping_add(*offset as u32), bytes, Timestamp(0), |b| {
+            let o = a.push(base.wrapping_add(*offset as u32), bytes, Timestamp(0), |b, _| {
                 got.extend_from_slice(b);
                 Took::Bytes(b.len())
             });
@@ -332,7 +335,7 @@ mod tests {
         ) {
             let mut a = Assembly::new(7);
             for (offset, len) in segments {
-                a.push(7u32.wrapping_add(offset as u32), &vec![1; len], Timestamp(0), |_| Took::Bytes(0));
+                a.push(7u32.wrapping_add(offset as u32), &vec![1; len], Timestamp(0), |_, _| Took::Bytes(0));
                 prop_assert!(a.held() <= 2 * MAX_BYTES + 9000);
             }
         }
@@ -343,8 +346,11 @@ mod tests {
         let (got, out) = run(u32::MAX - 2, &[(4, b"efgh".to_vec()), (4, b"eXgh".to_vec()), (0, b"abcd".to_vec())]);
         assert_eq!(got, b"abcdefgh");
         assert!(out.conflict);
+        // What waits behind a hole came before what fills it.
+        let (got, out) = run(0, &[(4, b"efgh".to_vec()), (0, b"abcdEFGHij".to_vec())]);
+        assert_eq!((&got[..], out.conflict), (&b"abcdefghij"[..], true));
         let mut a = Assembly::new(0);
-        let keep = |_: &[u8]| Took::Bytes(0);
+        let keep = |_: &[u8], _: bool| Took::Bytes(0);
         assert!(!a.push(0, b"abcd", Timestamp(0), keep).conflict);
         assert!(!a.push(1, b"bc", Timestamp(0), keep).conflict);
         assert!(a.push(1, b"bX", Timestamp(0), keep).conflict);
@@ -355,7 +361,7 @@ mod tests {
     fn a_hole_can_be_skipped() {
         let mut a = Assembly::new(100);
         let mut got = Vec::new();
-        let mut read = |b: &[u8]| {
+        let mut read = |b: &[u8], _: bool| {
             got.extend_from_slice(b);
             Took::Bytes(b.len())
         };
@@ -378,7 +384,7 @@ mod tests {
     fn what_cannot_be_kept_leaves_a_hole_and_does_no_harm() {
         let mut a = Assembly::new(0);
         let mut got = Vec::new();
-        let mut read = |b: &[u8]| {
+        let mut read = |b: &[u8], _: bool| {
             got.extend_from_slice(b);
             Took::Bytes(b.len())
         };
@@ -397,7 +403,7 @@ mod tests {
         let mut a = Assembly::new(0);
         let mut calls = Vec::new();
         for (seq, b) in [(0u32, b"ab".as_slice()), (2, b"c"), (3, b"def")] {
-            a.push(seq, b, Timestamp(0), |b| {
+            a.push(seq, b, Timestamp(0), |b, _| {
                 calls.push(b.to_vec());
                 Took::Bytes(if b.len() >= 3 { 3 } else { 0 })
             });

@@ -140,7 +140,7 @@ impl Tcp {
         {
             let from = seq.wrapping_add(n as u32);
             let mut a = Box::new(Assembly::new(from));
-            a.push(from, rest, at.packet.ts, |_| Took::Bytes(0));
+            a.push(from, rest, at.packet.ts, |_, _| Took::Bytes(0));
             self.acked = from;
             self.ahead = Some(a);
         }
@@ -149,7 +149,12 @@ impl Tcp {
 
     fn assemble<S: Sink>(&mut self, seq: u32, payload: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) {
         let Some(mut a) = self.ahead.take() else { return };
-        let out = a.push(seq, payload, at.packet.ts, |bytes| self.read_client(bytes, at, cx));
+        let out = a.push(seq, payload, at.packet.ts, |bytes, conflict| {
+            if conflict {
+                self.conflict(cx.ledger);
+            }
+            self.read_client(bytes, at, cx)
+        });
         self.settle(a, out, at, cx);
         self.cut(seq, payload, at, cx);
         self.check_hole(at, cx);
@@ -238,7 +243,7 @@ impl Tcp {
             }
             return;
         }
-        let out = a.skip_hole(ts, |bytes| {
+        let out = a.skip_hole(ts, |bytes, _| {
             let dns = at.endpoints().sport == 53 && begins_dns(bytes);
             if matches!(self.mode, Mode::Probe { .. }) && !looks_like_start(bytes) && !dns {
                 self.mode = Mode::Unknown { tries: None };

@@ -39,7 +39,7 @@ impl Tcp {
             None if begins_dns(at.payload) => Box::new(Assembly::new(seq)),
             None => return,
         };
-        let out = a.push(seq, at.payload, at.packet.ts, |bytes| cx.dns_stream(bytes, 0, at));
+        let out = a.push(seq, at.payload, at.packet.ts, |bytes, _| cx.dns_stream(bytes, 0, at));
         let gap = at.packet.payload_missing > 0 || a.hole().is_some_and(|t| at.packet.ts.since(t) > HOLE_PATIENCE);
         if gap {
             cx.ledger.count(Counter::StreamGaps);
@@ -65,7 +65,7 @@ impl Tcp {
             return;
         }
         let Some(mut a) = self.back.take() else { return };
-        let out = a.push(seq, at.payload, at.packet.ts, |bytes| f.server_bytes(bytes, progress));
+        let out = a.push(seq, at.payload, at.packet.ts, |bytes, _| f.server_bytes(bytes, progress));
         if out.enough {
             return;
         }
