@@ -131,6 +131,12 @@ impl<S: Sink> Engine<S> {
         &mut self.sink
     }
 
+    /// Bytes that all flows hold.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.scratch.held
+    }
+
     /// Takes the next segment of the shard.
     #[inline]
     pub fn segment(&mut self, packet: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {

@@ -24,7 +24,13 @@ impl Tcp {
     ) {
         if at.packet.sport == 53 && (matches!(self.mode, Mode::Dns) || !self.has(bit::CLIENT_DATA)) {
             self.server_dns(seq, at, cx);
-        } else if self.follow.is_some() {
+            return;
+        }
+        if at.packet.sport == 53 {
+            // Nobody reads it: if it is DNS later, another message must begin.
+            self.set(bit::SERVER_LOST, true);
+        }
+        if self.follow.is_some() {
             self.answer(seq, at, progress);
         } else {
             self.back = None;
