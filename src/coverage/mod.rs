@@ -116,6 +116,8 @@ counters! {
     DnsMalformed => "dns_malformed",
     /// DNS answers whose question was not seen.
     DnsUnsolicited => "dns_unsolicited",
+    /// DNS questions forgotten within their time before an answer came, because too many were open.
+    DnsQuestionsEvicted => "dns_questions_evicted",
     /// DNS messages on port 53 that are no DNS.
     DnsNot => "dns_not",
     // TLS.

@@ -466,6 +466,7 @@ impl Observer {
             };
             parts.extend(self.observe(at, &m, ledger));
         }
+        let mut before = None;
         let mut contact = follow.and_then(|t| self.contacts.take(t.0));
         if let Some(mut c) = contact.take() {
             if host.is_none() {
@@ -476,9 +477,7 @@ impl Observer {
             if c.http_host.as_deref().is_some_and(|h| Some(h) != host) {
                 // A proxy connection that goes on with another host: what was
                 // proved of the one before proves nothing of it.
-                if let Some(t) = follow.take() {
-                    self.contacts.release(t.0);
-                }
+                before = follow.take();
                 c.parts.retain(|p| matches!(p.channel, Channel::Address | Channel::Netblock | Channel::LanPort));
                 c.stage = Stage::Attempted;
             }
@@ -489,12 +488,16 @@ impl Observer {
         }
         let fresh = contact.is_none() || follow.is_none();
         if contact.as_ref().is_some_and(Contact::is_idle) && parts.is_empty() {
-            if let Some(t) = follow.take() {
+            if let Some(t) = follow.take().or(before) {
                 self.contacts.release(t.0);
             }
             return;
         }
         self.join(at, parts, contact, follow);
+        // Only now, so that the flow sees another number than before.
+        if let Some(t) = before {
+            self.contacts.release(t.0);
+        }
         if fresh && let Some(c) = follow.and_then(|t| self.contacts.get_mut(t.0)) {
             c.http_host = host.map(Into::into);
         }
