@@ -159,6 +159,16 @@ impl Notes {
         self.0 == 0
     }
 
+    /// One bit for each note, for keeping.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The set that [`Notes::bits`] gave.
+    pub fn from_bits(bits: u32) -> Self {
+        Notes(bits)
+    }
+
     /// The words, in the order of [`Note::ALL`].
     pub fn words(self) -> impl Iterator<Item = &'static str> {
         Note::ALL.iter().filter(move |n| self.has(**n)).map(|n| n.as_str())
