@@ -150,10 +150,11 @@ pub struct WatchArgs {
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
-    /// A harmless name: say at once when any host looks it up, as proof that the sensor sees
+    /// A harmless name: say at once when any host looks it up, as proof that the sensor sees. Seen
+    /// controls are stored, and the closing lines name the last one
     #[arg(long, value_name = "NAME")]
     pub canary: Vec<String>,
-    /// Write coverage and timing to this file as JSON at the end
+    /// Write coverage (of a long run: of its last day) and timing to this file as JSON at the end
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
     /// No summary

@@ -6,6 +6,7 @@
 //! when the source's id is known.
 
 mod answers;
+pub mod board;
 mod codec;
 mod community;
 mod contact;
@@ -31,9 +32,9 @@ mod testing_flow;
 mod tests;
 pub mod unlisted;
 
+pub use board::Board;
 pub use draft::{Draft, DraftKey, HostKey, Names};
 pub use home::HomeNets;
-pub use observer::{Canary, Observed, Observer, Settings};
-pub use shown::Frame;
-
+pub use observer::{Askers, Canary, Observed, Observer, Settings};
 pub use record::{Evidence, Host, Record, Server, Stage};
+pub use shown::Frame;
