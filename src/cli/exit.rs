@@ -2,6 +2,7 @@
 
 use crate::packet::link_name;
 use crate::pipeline::{Failure, SourceReport};
+use crate::store::StoreError;
 use std::fmt::Display;
 use std::process::ExitCode;
 
@@ -50,6 +51,12 @@ impl Stop {
     /// Something failed.
     pub fn failed(message: impl Display) -> Self {
         Stop { exit: Exit::Failed, message: message.to_string() }
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(e: StoreError) -> Self {
+        Stop::failed(e)
     }
 }
 

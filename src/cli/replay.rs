@@ -2,8 +2,9 @@
 
 use super::args::{Format, HashBy, ReplayArgs};
 use super::exit::{Exit, Stop, judge, say};
-use super::{inputs, output, run_record};
-use crate::pipeline;
+use super::output::{self, Printing};
+use super::{inputs, run_record};
+use crate::pipeline::{self, Room};
 use crate::sighting::Settings;
 use std::sync::Arc;
 
@@ -28,37 +29,34 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, hash_word);
     let settings = Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false });
 
-    let mut outcome = pipeline::sightings(plan, &settings)?;
+    let mut found = pipeline::sightings(plan, &settings, Room::default())?;
 
-    for report in &outcome.sources {
+    for report in &found.outcome.sources {
         exit = exit.max(judge(report));
     }
-    if outcome.sources.iter().all(|r| r.frames == 0) {
+    if found.outcome.sources.iter().all(|r| r.frames == 0) {
         if exit < Exit::Failed {
             say("no packet was read, so nothing is known; check the captures");
         }
         exit = Exit::Failed;
     }
-    let records = output::records(&outcome, &catalogue, sensor);
-    let summary = output::summary(&mut outcome, &records, expansion.skipped);
+    let printing = Printing { format: args.format, catalogue: &catalogue, sensor, files_skipped: expansion.skipped };
     // Print before storing: a store that fails takes nothing from the reader.
-    let printed = output::write_records(m.output.as_deref(), args.format, &records.standing, &summary);
-    let printed = printed.map_err(|stop| {
+    let (summary, printed) = output::write_records(m.output.as_deref(), &printing, &mut found);
+    if printed.is_err() && m.output.is_some() {
         // What was found is not lost with the file: it goes to standard output.
-        if m.output.is_some() {
-            drop(output::write_records(None, args.format, &records.standing, &summary));
-        }
-        stop
-    });
+        let (_, again) = output::write_records(None, &printing, &mut found);
+        drop(again);
+    }
     if !args.input.quiet {
         output::write_summary(&summary);
     }
     if let Some(path) = &args.input.stats {
-        output::write_stats(path, &mut outcome)?;
+        output::write_stats(path, &mut found.outcome)?;
     }
     if let Some(store) = store.as_mut() {
         run_record::end(&mut run, if printed.is_err() { Exit::Failed } else { exit });
-        output::store(store, &run, &mut outcome, &records).map_err(Stop::failed)?;
+        output::store(store, &run, &mut found, &catalogue)?;
     }
     printed?;
     Ok(exit)

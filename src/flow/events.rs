@@ -261,7 +261,8 @@ pub trait Sink {
     fn present(&mut self, at: &At<'_>, ledger: &mut Ledger);
 
     /// A message was read to its end. `follow` holds the flow's token; setting
-    /// it asks to follow the flow from here.
+    /// it asks to follow the flow from here, and another token than before to
+    /// judge what follows by itself.
     fn seen(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, follow: &mut Option<Token>, ledger: &mut Ledger);
 
     /// A followed contact moved on.

@@ -801,9 +801,11 @@ impl Tcp {
             return;
         }
         self.follow = match (token, self.follow.take()) {
-            (Some(token), Some(mut f)) => {
-                f.token = token;
-                Some(f)
+            // Another contact on the same stream, judged anew.
+            (Some(token), Some(f)) => {
+                let back = self.back.take().map_or(0, |a| a.held());
+                cx.scratch.held = cx.scratch.held.saturating_sub(back);
+                Some(Box::new(Follow::new(token, f.counted_client, self.server_at(at))))
             }
             (Some(token), None) => {
                 let server_at = self.server_at(at);

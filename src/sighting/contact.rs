@@ -10,7 +10,7 @@ use crate::packet::Transport;
 
 /// Contacts of one shard that are followed at the same time. Beyond them an
 /// observation still counts, but nothing is learned of how far its contact got.
-const CAP: usize = 1024;
+pub(super) const CAP: usize = 1024;
 
 /// One reason why the flow is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]

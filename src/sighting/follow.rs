@@ -75,7 +75,7 @@ impl Observer {
         let names = vec![p.name];
         let notes = notes.union(p.notes).union(c.before.notes);
         let draft = self.fold(key, channel, &p.frame, &names, notes);
-        let known = c.parts.iter().any(|p| p.draft == draft);
+        let known = c.parts.iter().any(|p| p.key == key);
         let mut rose = false;
         if let Some(d) = self.drafts.get_mut(draft) {
             d.add_server(c.server, c.transport);
@@ -132,7 +132,7 @@ impl Observer {
             None => Contact::new(Self::host(at), &at.endpoints()),
         };
         for part in parts {
-            let known = c.parts.iter().any(|p| p.draft == part.draft);
+            let known = c.parts.iter().any(|p| p.key == part.key);
             let mut rose = false;
             if let Some(d) = self.drafts.get_mut(part.draft) {
                 d.add_server(c.server, c.transport);
@@ -151,7 +151,7 @@ impl Observer {
             if rose {
                 self.drafts.rose(part.draft);
             }
-            if !known || !c.parts.iter().any(|p| p.draft == part.draft && p.channel == part.channel) {
+            if !c.parts.iter().any(|p| p.key == part.key && p.channel == part.channel) {
                 c.parts.push(part);
             }
         }
@@ -210,7 +210,7 @@ impl Observer {
                 drafts.weigh(part.draft);
             }
             part.draft = drafts.resume(part.draft, part.key);
-            let again = before.iter().any(|p| p.draft == part.draft);
+            let again = before.iter().any(|p| p.key == part.key);
             let Some(d) = drafts.get_mut(part.draft) else { continue };
             d.add_notes(progress.notes);
             if payload && !again {

@@ -25,7 +25,7 @@ const MAX_OUTSIDE: usize = 4096;
 /// longer is none, and is neither matched nor kept.
 const MAX_NAME: usize = 253;
 /// Bytes that the drafts of one shard may take before a replay spills them.
-pub(super) const MAX_DRAFTS: usize = 512 << 10;
+pub const MAX_DRAFTS: usize = 512 << 10;
 
 /// Where resolvers listen.
 const DNS_PORT: u16 = 53;
@@ -79,8 +79,8 @@ pub struct Observer {
 /// What an observer knows at the end.
 #[derive(Debug, Default)]
 pub struct Observed {
-    /// The drafts that were not handed out before. A note of a public resolver
-    /// is still to be settled, see [`Draft::settle`].
+    /// The drafts that were not handed out before. Of a replay, a note of a
+    /// public resolver is still to be settled ([`Draft::settle`]).
     pub drafts: Vec<Draft>,
     /// Clients that ask a local resolver.
     pub local_askers: Askers,
@@ -218,7 +218,10 @@ impl Observer {
 
     /// Ends observation.
     pub fn finish(mut self) -> Observed {
-        let drafts = std::mem::replace(&mut self.drafts, Drafts::new(false)).into_list();
+        let mut drafts = std::mem::replace(&mut self.drafts, Drafts::new(false)).into_list();
+        if self.settings.live {
+            self.settle(&mut drafts);
+        }
         Observed {
             drafts,
             local_askers: self.local_askers,

@@ -42,11 +42,6 @@ impl Frame {
         (self.ts, self.source, self.number)
     }
 
-    /// A total order by time; two sights in one frame differ by name.
-    fn order(&self) -> (Place, Option<&str>) {
-        (self.place(), self.name.as_deref())
-    }
-
     fn evidence(&self, channel: Channel, run: &dyn Names) -> Evidence {
         let path = run.path(self.source);
         Evidence {
@@ -72,6 +67,16 @@ impl Frame {
 pub(super) struct Kept {
     pub(super) frame: Frame,
     pub(super) observed: bool,
+}
+
+impl Kept {
+    /// By time; what one frame shows twice differs in the rest.
+    fn cmp(&self, other: &Kept) -> std::cmp::Ordering {
+        let rest = |k: &Kept| (k.frame.stage, k.observed);
+        (self.frame.place(), self.frame.name.as_deref())
+            .cmp(&(other.frame.place(), other.frame.name.as_deref()))
+            .then_with(|| rest(self).cmp(&rest(other)))
+    }
 }
 
 /// Evidence of one channel: the first and the last observation, and the
@@ -111,23 +116,20 @@ impl Shown {
     }
 
     pub(super) fn add(&mut self, frame: Frame, observed: bool) {
-        let mid = self.kept.len() > 1
-            && observed
-            && self.kept.iter().any(|k| k.observed && k.frame.order() <= frame.order())
-            && self.kept.iter().any(|k| k.observed && k.frame.order() >= frame.order());
-        if mid && !self.is_stronger(frame.stage, frame.place(), frame.name.as_deref()) {
+        let new = Kept { frame, observed };
+        let mid = observed
+            && self.kept.iter().any(|k| k.observed && k.cmp(&new).is_lt())
+            && self.kept.iter().any(|k| k.observed && k.cmp(&new).is_gt());
+        let f = &new.frame;
+        if mid && !self.is_stronger(f.stage, f.place(), f.name.as_deref()) {
             return;
         }
-        self.insert(Kept { frame, observed });
+        self.insert(new);
         self.reduce();
     }
 
     fn insert(&mut self, new: Kept) {
-        let cmp = |a: &Kept, b: &Kept| {
-            let rest = |k: &Kept| (k.frame.stage, k.observed);
-            a.frame.order().cmp(&b.frame.order()).then_with(|| rest(a).cmp(&rest(b)))
-        };
-        if let Err(at) = self.kept.binary_search_by(|k| cmp(k, &new)) {
+        if let Err(at) = self.kept.binary_search_by(|k| k.cmp(&new)) {
             self.kept.insert(at, new);
         }
     }
