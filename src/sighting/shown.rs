@@ -70,12 +70,10 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// By time; what one frame shows twice differs in the rest.
+    /// By time; what one frame shows several times differs in the rest.
     fn cmp(&self, other: &Kept) -> std::cmp::Ordering {
-        let rest = |k: &Kept| (k.frame.stage, k.observed);
-        (self.frame.place(), self.frame.name.as_deref())
-            .cmp(&(other.frame.place(), other.frame.name.as_deref()))
-            .then_with(|| rest(self).cmp(&rest(other)))
+        let key = |k: &'_ Kept| (k.frame.place(), k.frame.stage);
+        key(self).cmp(&key(other)).then_with(|| self.frame.name.cmp(&other.frame.name))
     }
 }
 
@@ -101,11 +99,8 @@ impl Shown {
     }
 
     fn best(&self) -> Option<usize> {
-        let cmp = |a: &Kept, b: &Kept| {
-            Self::strength(a.frame.stage, a.frame.place(), a.frame.name.as_deref())
-                .cmp(&Self::strength(b.frame.stage, b.frame.place(), b.frame.name.as_deref()))
-                .then(a.observed.cmp(&b.observed))
-        };
+        let of = |k: &'_ Kept| (k.frame.stage, Reverse(k.frame.place()));
+        let cmp = |a: &Kept, b: &Kept| of(a).cmp(&of(b)).then_with(|| b.frame.name.cmp(&a.frame.name));
         self.kept.iter().enumerate().max_by(|a, b| cmp(a.1, b.1)).map(|(at, _)| at)
     }
 
@@ -118,6 +113,7 @@ impl Shown {
     pub(super) fn add(&mut self, frame: Frame, observed: bool) {
         let new = Kept { frame, observed };
         let mid = observed
+            && self.kept.iter().all(|k| k.cmp(&new).is_ne())
             && self.kept.iter().any(|k| k.observed && k.cmp(&new).is_lt())
             && self.kept.iter().any(|k| k.observed && k.cmp(&new).is_gt());
         let f = &new.frame;
@@ -129,8 +125,9 @@ impl Shown {
     }
 
     fn insert(&mut self, new: Kept) {
-        if let Err(at) = self.kept.binary_search_by(|k| k.cmp(&new)) {
-            self.kept.insert(at, new);
+        match self.kept.binary_search_by(|k| k.cmp(&new)) {
+            Ok(at) => self.kept.iter_mut().skip(at).take(1).for_each(|k| k.observed |= new.observed),
+            Err(at) => self.kept.insert(at, new),
         }
     }
 

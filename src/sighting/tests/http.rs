@@ -121,7 +121,8 @@ fn what_the_address_says_goes_on_with_the_next_host() {
     t.up(&mut s, &a).down(&mut s, OK).up(&mut s, &b).down(&mut s, &[0; 4000]).down(&mut s, OK);
     let seen = s.end();
     let block = seen.of("netblock-77-74-176-0-21");
-    assert_eq!((block.stage, block.count), (Stage::Connected, 1));
+    assert_eq!((block.stage, block.count), (Stage::Transferred, 1));
+    assert_eq!(seen.of("update-dnl-geo").stage, Stage::Connected);
     assert_eq!(block.bytes_to_server, (a.len() + b.len()) as u64);
     assert_eq!(block.bytes_from_server, (2 * OK.len() + 4000) as u64);
     assert_eq!(seen.of("update-dnl-geo").bytes_to_server, a.len() as u64);

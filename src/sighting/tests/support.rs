@@ -18,7 +18,7 @@ fn support_is_lonely_until_a_second_different_signal_comes() {
     assert!(seen.standing.is_empty());
     assert_eq!(seen.lonely.len(), 2, "two netblocks are one signal");
     assert_eq!(seen.lonely[0].channels, [Channel::Netblock]);
-    assert!(seen.lonely[0].count == 2 && seen.lonely[0].evidence[0].name.is_none());
+    assert!(seen.lonely[1].count == 2 && seen.lonely[1].evidence[0].name.is_none());
 
     let mut s = Scene::new();
     syn(&mut s, NETBLOCK[0], 443);
