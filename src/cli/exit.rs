@@ -4,6 +4,7 @@ use super::panics;
 use crate::packet::link_name;
 use crate::pipeline::{Failure, SourceReport, repeated};
 use crate::report::clean;
+use crate::store::StoreError;
 use std::fmt::Display;
 use std::process::ExitCode;
 
@@ -52,6 +53,12 @@ impl Stop {
     /// Something failed.
     pub fn failed(message: impl Display) -> Self {
         Stop { exit: Exit::Failed, message: message.to_string() }
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(e: StoreError) -> Self {
+        Stop::failed(e)
     }
 }
 

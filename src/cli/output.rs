@@ -5,58 +5,25 @@ use super::exit::Stop;
 use super::run_record;
 use crate::base::Timestamp;
 use crate::catalogue::Catalogue;
-use crate::pipeline::{Outcome, RunNames, repeated};
+use crate::pipeline::{Outcome, RunNames, Sighted, repeated};
 use crate::report::output::Output;
 use crate::report::stats::{self, SourceName};
 use crate::report::summary::Summary;
 use crate::report::table::{self, HostTable};
 use crate::report::{csv, ndjson};
-use crate::sighting::{Names, Record, select};
-use crate::store::{Canary, Interval, Run, Source, Store, StoreError};
+use crate::sighting::select::{Records, Selected};
+use crate::sighting::{Names, Record};
+use crate::store::{Canary, Interval, Run, Source, Store};
+use std::collections::HashSet;
+use std::hash::BuildHasher;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// The records of a run, in their order, and which of them only support.
-pub(super) struct Records {
-    /// Those that stand.
-    pub(super) standing: Vec<Record>,
-    /// Those whose indicator needs another signal that did not come.
-    pub(super) support: Vec<Record>,
-}
+/// Distinct hosts that are told apart for the summary.
+const MAX_HOSTS: usize = 1 << 20;
 
-/// Makes records of a run's drafts.
-pub(super) fn records(outcome: &Outcome, catalogue: &Catalogue, sensor: &str) -> Records {
-    let names = RunNames::new(sensor, &outcome.sources, &outcome.encaps);
-    let lonely = select::lonely_support(&outcome.drafts, catalogue);
-    let repeated = repeated(&outcome.sources);
-    let mut records = Records { standing: Vec::new(), support: Vec::new() };
-    for (draft, lonely) in outcome.drafts.iter().zip(lonely) {
-        if is_repeated(&repeated, draft.key.source) {
-            continue;
-        }
-        let Some(indicator) = catalogue.get(draft.key.indicator) else { continue };
-        let record = draft.record(indicator, &names);
-        if lonely { records.support.push(record) } else { records.standing.push(record) }
-    }
-    records.standing.sort_by(|a, b| order(a).cmp(&order(b)));
-    records.support.sort_by(|a, b| order(a).cmp(&order(b)));
-    records
-}
-
-/// Whether what was seen in a source was seen in an earlier one before.
-fn is_repeated(repeated: &[Option<usize>], source: u32) -> bool {
-    repeated.get(source as usize).is_some_and(Option::is_some)
-}
-
-/// What records are ordered by.
-fn order(r: &Record) -> (&str, crate::base::Addr, &str, Option<crate::base::Mac>, &str, &str) {
-    (&r.period, r.host.ip, &r.host.segment, r.host.mac, &r.indicator.id, &r.source)
-}
-
-/// What was read and what was not seen.
-pub(super) fn summary(outcome: &mut Outcome, records: &Records, files_skipped: u64) -> Summary {
-    let mut hosts = HostTable::new();
-    records.standing.iter().for_each(|r| hosts.add(r));
+/// What was read and what was not seen, of a run that lists so many hosts.
+pub(super) fn summary(outcome: &mut Outcome, hosts: u64, files_skipped: u64) -> Summary {
     let read: Vec<_> = outcome.sources.iter().filter(|s| s.id.is_some()).collect();
     Summary {
         files: read.len() as u64,
@@ -68,42 +35,120 @@ pub(super) fn summary(outcome: &mut Outcome, records: &Records, files_skipped: u
         last: read.iter().filter_map(|s| s.span).map(|s| s.1).max(),
         counts: outcome.ledger.total(),
         outside_clients: outcome.outside,
-        outside_clients_capped: false,
+        outside_clients_capped: outcome.outside_full,
         residual: outcome.unlisted.list().into_iter().map(|(n, c, _)| (n.to_owned(), c)).collect(),
         residual_more: outcome.unlisted.more(),
-        hosts: hosts.hosts(),
+        hosts,
     }
 }
 
-/// Writes the records in the format asked for. A reader that closes standard
-/// output early has what it wanted.
-pub(super) fn write_records(
-    path: Option<&Path>,
-    format: Format,
-    records: &[Record],
-    summary: &Summary,
-) -> Result<(), Stop> {
-    let mut out = Output::open(path).map_err(Stop::failed)?;
-    let written = match format {
-        Format::Table => {
-            let mut hosts = HostTable::new();
-            records.iter().for_each(|r| hosts.add(r));
-            // In a file nobody sees standard error: the closing lines go along.
-            hosts.write(&mut out, path.map(|_| summary), table::width())
-        }
-        Format::Ndjson => records.iter().try_for_each(|r| ndjson::write(&mut out, r)),
-        Format::Csv => {
-            csv::write_header(&mut out).and_then(|()| records.iter().try_for_each(|r| csv::write(&mut out, r)))
-        }
-    };
-    let result = match written {
-        Ok(()) => out.finish(),
-        Err(e) => Err(out.error(e)),
-    };
-    match result {
-        Err(e) if !e.is_closed_pipe() => Err(Stop::failed(e)),
-        _ => Ok(()),
+/// Which records, of what, for whom.
+pub(super) struct Printing<'p> {
+    pub(super) format: Format,
+    pub(super) catalogue: &'p Catalogue,
+    pub(super) sensor: &'p str,
+    pub(super) files_skipped: u64,
+}
+
+/// Hands each record in order to `take`, and whether it only supports.
+///
+/// # Errors
+/// Of the temporary file that holds them, as a [`Stop`], and those of `take`.
+fn each<E: From<Stop>>(
+    found: &mut Sighted,
+    catalogue: &Catalogue,
+    sensor: &str,
+    mut take: impl FnMut(&Record, bool) -> Result<(), E>,
+) -> Result<(), E> {
+    let Sighted { outcome, drafts, local_askers } = found;
+    let names = RunNames::new(sensor, &outcome.sources, &outcome.encaps);
+    let repeated = repeated(&outcome.sources);
+    let drafts = drafts.drafts().map_err(Stop::failed)?;
+    let drafts = drafts.filter(|d| d.as_ref().map_or(true, |d| !is_repeated(&repeated, d.key.source)));
+    for selected in Records::new(drafts, catalogue, &names, local_askers) {
+        let Selected { record, lonely } = selected.map_err(Stop::failed)?;
+        take(&record, lonely)?;
     }
+    Ok(())
+}
+
+/// Whether what was seen in a source was seen in an earlier one before.
+fn is_repeated(repeated: &[Option<usize>], source: u32) -> bool {
+    repeated.get(source as usize).is_some_and(Option::is_some)
+}
+
+/// Why a record could not be printed.
+enum Trouble {
+    Output(io::Error),
+    Other(Stop),
+}
+
+impl From<Stop> for Trouble {
+    fn from(stop: Stop) -> Self {
+        Trouble::Other(stop)
+    }
+}
+
+/// Writes the records in the format asked for, one by one, and returns the
+/// closing lines. A reader that closes standard output early has what it
+/// wanted.
+pub(super) fn write_records(path: Option<&Path>, p: &Printing<'_>, found: &mut Sighted) -> (Summary, Result<(), Stop>) {
+    let mut hosts = 0;
+    let result = Output::open(path).map_err(Stop::failed).and_then(|mut out| {
+        let written = match p.format {
+            Format::Table => print_table(&mut out, path.is_some(), p, found, &mut hosts),
+            Format::Ndjson | Format::Csv => print_lines(&mut out, p, found, &mut hosts),
+        };
+        let result = match written {
+            Ok(()) => out.finish(),
+            Err(Trouble::Output(e)) => Err(out.error(e)),
+            Err(Trouble::Other(stop)) => return Err(stop),
+        };
+        match result {
+            Err(e) if !e.is_closed_pipe() => Err(Stop::failed(e)),
+            _ => Ok(()),
+        }
+    });
+    (summary(&mut found.outcome, hosts, p.files_skipped), result)
+}
+
+fn print_table(
+    out: &mut Output,
+    in_file: bool,
+    p: &Printing<'_>,
+    found: &mut Sighted,
+    hosts: &mut u64,
+) -> Result<(), Trouble> {
+    let mut table = HostTable::new();
+    each(found, p.catalogue, p.sensor, |r, lonely| {
+        if !lonely {
+            table.add(r);
+        }
+        Ok::<(), Trouble>(())
+    })?;
+    *hosts = table.hosts();
+    // In a file nobody sees standard error: the closing lines go along.
+    let closing = in_file.then(|| summary(&mut found.outcome, *hosts, p.files_skipped));
+    table.write(out, closing.as_ref(), table::width()).map_err(Trouble::Output)
+}
+
+fn print_lines(out: &mut Output, p: &Printing<'_>, found: &mut Sighted, hosts: &mut u64) -> Result<(), Trouble> {
+    if p.format == Format::Csv {
+        csv::write_header(out).map_err(Trouble::Output)?;
+    }
+    let hash = foldhash::quality::FixedState::default();
+    let mut seen: HashSet<u64> = HashSet::new();
+    each(found, p.catalogue, p.sensor, |r, lonely| {
+        if lonely {
+            return Ok(());
+        }
+        if seen.len() < MAX_HOSTS {
+            seen.insert(hash.hash_one((r.host.ip, &r.host.segment, r.host.mac)));
+        }
+        *hosts = seen.len() as u64;
+        let written = if p.format == Format::Csv { csv::write(out, r) } else { ndjson::write(out, r) };
+        written.map_err(Trouble::Output)
+    })
 }
 
 /// Writes the summary to standard error.
@@ -135,7 +180,8 @@ pub(super) fn write_stats(path: &Path, outcome: &mut Outcome) -> Result<(), Stop
 }
 
 /// Keeps a run: its record, sources, records and coverage, all or nothing.
-pub(super) fn store(store: &mut Store, run: &Run, outcome: &mut Outcome, records: &Records) -> Result<(), StoreError> {
+pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue: &Catalogue) -> Result<(), Stop> {
+    let outcome = &mut found.outcome;
     let mut writer = store.begin()?;
     let run_number = writer.put_run(run)?;
     let repeated = repeated(&outcome.sources);
@@ -161,11 +207,8 @@ pub(super) fn store(store: &mut Store, run: &Run, outcome: &mut Outcome, records
         )?;
         writer.put_coverage(&source, number, &mut outcome.ledger)?;
     }
-    for (list, support) in [(&records.standing, false), (&records.support, true)] {
-        for r in list {
-            writer.put_record(r, support)?;
-        }
-    }
+    each(found, catalogue, &run.sensor, |r, lonely| writer.put_record(r, lonely).map_err(Stop::from))?;
+    let outcome = &found.outcome;
     let names = RunNames::new(&run.sensor, &outcome.sources, &outcome.encaps);
     for i in outcome.intervals.iter().filter(|i| !is_repeated(&repeated, i.source)) {
         writer.put_interval(&Interval {
@@ -190,7 +233,7 @@ pub(super) fn store(store: &mut Store, run: &Run, outcome: &mut Outcome, records
             channel: c.channel,
         })?;
     }
-    writer.commit()
+    Ok(writer.commit()?)
 }
 
 /// Opens the store before anything is read, so that a wrong path is said

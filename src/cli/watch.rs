@@ -116,8 +116,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
 
 /// The closing lines, on standard error.
 fn close(ended: &mut Ended, last: &Last, printer: &Printer<'_>, interfaces: &[String]) {
-    let records = output::Records { standing: Vec::new(), support: Vec::new() };
-    let mut summary = output::summary(&mut ended.outcome, &records, 0);
+    let mut summary = output::summary(&mut ended.outcome, 0, 0);
     let mut hosts = crate::report::table::HostTable::new();
     last.standing.iter().for_each(|r| hosts.add(r));
     summary.hosts = hosts.hosts().max(printer.earlier.len() as u64);

@@ -156,7 +156,7 @@ counters! {
     // Names and matches.
     /// Names found.
     Names => "names",
-    /// Names with bytes that no host name has; they match nothing.
+    /// Names with bytes that no host name has, or longer than any can be; they match nothing.
     NamesOdd => "names_odd",
     /// Contacts with encrypted DNS resolvers: what they were asked is hidden.
     EncryptedDns => "encrypted_dns",
@@ -168,8 +168,12 @@ counters! {
     ObservationsLate => "observations_late",
     /// Contacts with an address from an answer whose flow revealed another name.
     AddressContradicted => "address_contradicted",
+    /// Contacts whose progress was not followed because too many were under way.
+    ContactsUnfollowed => "contacts_unfollowed",
     /// Entries dropped from a table of the matching stage because it was full.
     TableEvicted => "table_evicted",
+    /// Packets of encapsulations that could not be told apart because there were too many.
+    EncapsRefused => "encaps_refused",
 }
 
 /// Counts of one source, interface and quarter hour.

@@ -20,7 +20,7 @@ struct Asked {
     answered: bool,
 }
 
-/// Remembers questions by a hash of ends, id and name. When a generation is
+/// Remembers questions by a hash of ends, id and names. When a generation is
 /// full the one before it is forgotten; so at least the last 4,096 questions
 /// are known.
 pub(super) struct Dns {
@@ -78,17 +78,19 @@ impl Dns {
 
     fn kind(&mut self, message: &Message, at: &At<'_>, ledger: &mut Ledger) -> DnsKind {
         let (p, ts) = (at.packet, at.packet.ts);
-        let Some(question) = message.questions.first() else {
+        if message.questions.is_empty() {
             return if message.response { DnsKind::Unsolicited } else { DnsKind::Query };
-        };
+        }
         let mut h = self.state.build_hasher();
         let (client, server) =
             if message.response { ((p.dst, p.dport), (p.src, p.sport)) } else { ((p.src, p.sport), (p.dst, p.dport)) };
         h.write(&client.0.0);
         h.write(&server.0.0);
         h.write_u64(u64::from(client.1) << 48 | u64::from(server.1) << 32 | u64::from(message.id) << 16);
-        h.write_u64(u64::from(at.segment) << 16 | u64::from(question.qtype));
-        h.write(message.name(question.name).as_bytes());
+        for question in &message.questions {
+            h.write_u64(u64::from(at.segment) << 16 | u64::from(question.qtype));
+            h.write(message.name(question.name).as_bytes());
+        }
         let key = h.finish();
         if !message.response {
             if self.young.len() >= GENERATION {

@@ -159,6 +159,16 @@ impl Notes {
         self.0 == 0
     }
 
+    /// One bit for each note, for keeping.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The set that [`Notes::bits`] gave.
+    pub fn from_bits(bits: u32) -> Self {
+        Notes(bits)
+    }
+
     /// The words, in the order of [`Note::ALL`].
     pub fn words(self) -> impl Iterator<Item = &'static str> {
         Note::ALL.iter().filter(move |n| self.has(**n)).map(|n| n.as_str())
@@ -251,7 +261,8 @@ pub trait Sink {
     fn present(&mut self, at: &At<'_>, ledger: &mut Ledger);
 
     /// A message was read to its end. `follow` holds the flow's token; setting
-    /// it asks to follow the flow from here.
+    /// it asks to follow the flow from here, and another token than before to
+    /// judge what follows by itself.
     fn seen(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, follow: &mut Option<Token>, ledger: &mut Ledger);
 
     /// A followed contact moved on.

@@ -263,7 +263,7 @@ impl EncapIndex {
 }
 
 /// The counter of a path that found the table full.
-pub(super) const REFUSED: Counter = Counter::TableEvicted;
+pub(super) const REFUSED: Counter = Counter::EncapsRefused;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

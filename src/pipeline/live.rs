@@ -339,7 +339,7 @@ mod tests {
     use crate::capture::Item;
     use crate::catalogue::Catalogue;
     use crate::pipeline::replay::{self, Plan};
-    use crate::pipeline::{RunNames, sightings};
+    use crate::pipeline::{Room, RunNames, sightings};
     use crate::sighting::{Board, Record};
 
     fn settings(live: bool) -> Arc<Settings> {
@@ -377,15 +377,16 @@ mod tests {
     #[test]
     fn what_is_told_as_it_happens_ends_as_what_a_replay_finds() {
         for name in ["tls13.pcap", "update-http.pcap", "resolver.pcap", "vlan.pcap", "office-day.pcap.zst"] {
-            let mut outcome = sightings(plan(name, 1), &settings(false)).unwrap();
-            let replayed = records(std::mem::take(&mut outcome.drafts), &outcome, &settings(false));
+            let mut found = sightings(plan(name, 1), &settings(false), Room::default()).unwrap();
+            let drafts = found.drafts.drafts().unwrap().map(Result::unwrap).collect();
+            let replayed = records(drafts, &found.outcome, &settings(false));
             assert!(!replayed.is_empty(), "{name}");
             for workers in [1, 3] {
                 let settings = settings(true);
                 let mut board = Board::new(Arc::clone(&settings.catalogue));
                 let mut told = 0;
                 let make = || Observer::new(Arc::clone(&settings));
-                let (outcome, shards) = replay::run(plan(name, workers), make, |_, found: Found| {
+                let (outcome, shards) = replay::run(plan(name, workers), make, |_, found: Found, _| {
                     told += found.drafts.len();
                     found.drafts.into_iter().for_each(|(shard, draft)| assert!(board.update(shard, draft)));
                     Ok(())

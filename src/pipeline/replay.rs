@@ -11,10 +11,12 @@ use crate::base::Timestamp;
 use crate::capture::{self, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
 use crate::coverage::{Counter, Key, Ledger};
 use crate::flow::{Limits, NameLister, NameRow};
-use crate::packet::EncapTable;
+use crate::packet::{EncapId, EncapTable};
+use crate::sighting::observer::MAX_DRAFTS;
 use crate::sighting::presence::{self, Presence};
+use crate::sighting::spool::MAX_HELD;
 use crate::sighting::unlisted::Unlisted;
-use crate::sighting::{Canary, Draft, HomeNets, Observed, Observer, Settings};
+use crate::sighting::{Askers, Canary, HomeNets, Observed, Observer, Settings, Spool};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::BTreeMap;
 use std::io;
@@ -26,6 +28,10 @@ use std::time::Instant;
 const BATCHES: usize = 8;
 /// Batches that may wait for one worker.
 const QUEUE: usize = 4;
+
+/// Findings of batches that may wait for the writer: those of a flood are
+/// large.
+const REPORTS: usize = 8;
 
 /// What to read, and how.
 pub struct Plan {
@@ -77,12 +83,12 @@ pub struct Outcome {
     pub timing: Timing,
     /// Encapsulations met.
     pub encaps: EncapTable,
-    /// One draft for each key, in no particular order.
-    pub drafts: Vec<Draft>,
     /// Names like the vendor's that no list has.
     pub unlisted: Unlisted,
     /// Clients outside the home networks with matching contacts.
     pub outside: u64,
+    /// There were more of them than could be told apart.
+    pub outside_full: bool,
     /// Canary names seen.
     pub canaries: Vec<Canary>,
     /// Who had which address.
@@ -107,7 +113,7 @@ pub fn names(
     let mut waiting: BTreeMap<u64, (usize, Vec<NameRow>)> = BTreeMap::new();
     let mut next = 0;
     let make = || NameLister::new(Arc::clone(files));
-    run(plan, make, |number, rows: Vec<NameRow>| {
+    run(plan, make, |number, rows: Vec<NameRow>, _| {
         let Some(number) = number else { return Ok(()) };
         let entry = waiting.entry(number).or_default();
         entry.0 += 1;
@@ -125,17 +131,85 @@ pub fn names(
     .map(|(outcome, _)| outcome)
 }
 
-/// Folds what was seen into sightings.
-pub fn sightings(plan: Plan, settings: &Arc<Settings>) -> Result<Outcome, Failure> {
-    let make = || Observer::new(Arc::clone(settings));
+/// What a replay found.
+#[derive(Debug)]
+pub struct Sighted {
+    /// What the run came to.
+    pub outcome: Outcome,
+    /// The records in the making; [`select::Records`](crate::sighting::select::Records)
+    /// makes records of them.
+    pub drafts: Spool,
+    /// Clients that ask a local resolver.
+    pub local_askers: Askers,
+}
+
+/// How much of a replay's drafts stays in memory, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Of each shard.
+    pub shard: usize,
+    /// Of all that the shards had no room for.
+    pub spool: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Room { shard: MAX_DRAFTS, spool: MAX_HELD }
+    }
+}
+
+/// Words of segment numbers, read from the table as it grows.
+struct Segments {
+    table: EncapTable,
+    known: hashbrown::HashMap<u32, String>,
+    read: usize,
+}
+
+impl Segments {
+    fn of(table: &EncapTable) -> Self {
+        Segments { table: table.clone(), known: hashbrown::HashMap::new(), read: 0 }
+    }
+
+    fn refresh(&mut self) {
+        for at in self.read..self.table.len() {
+            let encap = self.table.get(EncapId(u32::try_from(at).unwrap_or(0)));
+            self.known.entry(encap.segment_id).or_insert_with(|| encap.segment.clone());
+            self.read = at.saturating_add(1);
+        }
+    }
+
+    fn words(&self, segment: u32) -> String {
+        self.known.get(&segment).cloned().unwrap_or_default()
+    }
+}
+
+/// Folds what was seen into sightings. Drafts beyond `room` go to a temporary
+/// file; the outcome does not depend on it.
+pub fn sightings(plan: Plan, settings: &Arc<Settings>, room: Room) -> Result<Sighted, Failure> {
+    let make = || Observer::new(Arc::clone(settings)).with_max_drafts(room.shard);
     let mut canaries = Vec::new();
-    let (mut outcome, shards) = run(plan, make, |_, mut found: Found| {
+    let mut drafts = Spool::new(&settings.catalogue, room.spool);
+    let mut segments: Option<Segments> = None;
+    let (mut outcome, mut shards) = run(plan, make, |_, mut found: Found, encaps| {
         canaries.append(&mut found.canaries);
-        Ok(())
+        if found.spilled.is_empty() {
+            return Ok(());
+        }
+        let segments = segments.get_or_insert_with(|| Segments::of(encaps));
+        segments.refresh();
+        drafts.add(found.spilled, |s| segments.words(s))
     })?;
+    let mut segments = segments.unwrap_or_else(|| Segments::of(&outcome.encaps));
+    segments.refresh();
+    let mut local_askers = Askers::default();
+    for observed in shards.values_mut() {
+        let rest = std::mem::take(&mut observed.drafts);
+        drafts.add(rest, |s| segments.words(s)).map_err(Failure::Writer)?;
+        local_askers.extend(std::mem::take(&mut observed.local_askers));
+    }
     outcome.canaries = canaries;
     outcome.fold(shards);
-    Ok(outcome)
+    Ok(Sighted { outcome, drafts, local_askers })
 }
 
 impl Outcome {
@@ -145,28 +219,21 @@ impl Outcome {
             ledger: reader.ledger,
             timing: reader.timing,
             encaps,
-            drafts: Vec::new(),
             unlisted: Unlisted::default(),
             outside: 0,
+            outside_full: false,
             canaries: Vec::new(),
             intervals: Vec::new(),
         }
     }
 
-    /// Joins the shards' observations, in order of their numbers.
+    /// Joins what the shards know besides drafts, in order of their numbers.
     pub(super) fn fold(&mut self, shards: BTreeMap<usize, Observed>) {
-        let mut index = hashbrown::HashMap::new();
         let mut outside = std::collections::HashSet::new();
         for observed in shards.into_values() {
-            for draft in observed.drafts {
-                let at = *index.entry(draft.key).or_insert(self.drafts.len());
-                match self.drafts.get_mut(at) {
-                    Some(mine) => mine.merge(&draft),
-                    None => self.drafts.push(draft),
-                }
-            }
             self.unlisted.merge(&observed.unlisted);
             outside.extend(observed.outside);
+            self.outside_full |= observed.outside_full;
             self.intervals.extend(observed.presences);
         }
         self.intervals = presence::join(std::mem::take(&mut self.intervals));
@@ -195,7 +262,7 @@ pub(super) type Shards<R> = BTreeMap<usize, R>;
 pub(super) fn run<H: Harvest>(
     mut plan: Plan,
     make: impl Fn() -> H,
-    write: impl FnMut(Option<u64>, H::Yield) -> io::Result<()>,
+    mut write: impl FnMut(Option<u64>, H::Yield, &EncapTable) -> io::Result<()>,
 ) -> Result<(Outcome, Shards<H::Rest>), Failure> {
     let workers = plan.workers.clamp(1, super::SHARDS);
     let crew = Crew::new(workers, plan.limits, false, &make);
@@ -208,7 +275,7 @@ pub(super) fn run<H: Harvest>(
             let mut reader = Reader { plan: &plan, dispatcher, hands, timing: Timing::default(), number: 0, failed };
             reader.read_all()
         },
-        write,
+        |number, found| write(number, found, &encaps),
     )?;
     let mut outcome = Outcome::new(reader, encaps);
     outcome.ledger.merge(ledger);
@@ -255,7 +322,7 @@ impl<H: Harvest> Crew<H> {
         let Crew { workers, failed } = self;
         let count = workers.len();
         std::thread::scope(|scope| {
-            let (tx, reports): (Sender<Report<H>>, Receiver<Report<H>>) = bounded(64);
+            let (tx, reports): (Sender<Report<H>>, Receiver<Report<H>>) = bounded(REPORTS);
             let pool = Pool::new(BATCHES, count, Arc::clone(&failed));
             let mut jobs = Vec::with_capacity(count);
             let mut threads = Vec::with_capacity(count);

@@ -4,8 +4,8 @@ use super::dispatch::Tally;
 use crate::base::Timestamp;
 use crate::capture::{CaptureError, Interface, InterfaceStatistics, LinkType};
 use crate::packet::{EncapId, EncapTable};
+use crate::sighting::Names;
 use crate::sighting::draft::hex;
-use crate::sighting::{DraftKey, Names};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -157,11 +157,6 @@ impl<'r> RunNames<'r> {
         let all = (0..encaps.len()).map(|i| encaps.get(EncapId(u32::try_from(i).unwrap_or(0))));
         let segments = all.map(|e| (e.segment_id, e.segment.clone())).collect();
         RunNames { sensor, sources, encaps, segments }
-    }
-
-    /// What records are ordered by.
-    pub fn order(&self, key: &DraftKey) -> (i64, crate::base::Addr, String, Option<crate::base::Mac>) {
-        (key.day, key.host.ip, self.segment(key.host.segment), key.host.mac)
     }
 
     fn report(&self, source: u32) -> Option<&SourceReport> {

@@ -54,7 +54,7 @@ impl Harvest for Bomb {
 #[test]
 fn a_dead_worker_is_a_failed_run() {
     for (hash, workers) in [(false, 1), (true, 1), (false, 4), (true, 8)] {
-        let result = run(plan(hash, workers), || Bomb, |_, ()| Ok(()));
+        let result = run(plan(hash, workers), || Bomb, |_, (), _| Ok(()));
         assert!(matches!(result, Err(Failure::Worker)), "{hash} {workers}");
     }
 }

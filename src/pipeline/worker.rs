@@ -46,6 +46,8 @@ pub(super) struct Beat {
 pub(super) struct Found {
     /// Shard and what it knows of a record now.
     pub(super) drafts: Vec<(usize, Draft)>,
+    /// Replay: what there was no more room for.
+    pub(super) spilled: Vec<Draft>,
     pub(super) canaries: Vec<Canary>,
     pub(super) beat: Option<Box<Beat>>,
 }
@@ -107,6 +109,7 @@ impl Harvest for Observer {
         let mut found = Found::default();
         for (shard, sink) in sinks {
             found.drafts.extend(sink.take_risen().into_iter().map(|d| (shard, d)));
+            found.spilled.append(&mut sink.take_spilled());
             found.canaries.append(&mut sink.take_canaries());
         }
         found
@@ -134,7 +137,7 @@ impl Harvest for Observer {
     }
 
     fn is_empty(found: &Found) -> bool {
-        found.drafts.is_empty() && found.canaries.is_empty() && found.beat.is_none()
+        found.drafts.is_empty() && found.spilled.is_empty() && found.canaries.is_empty() && found.beat.is_none()
     }
 
     fn rest(self) -> Observed {

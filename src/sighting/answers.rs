@@ -5,7 +5,8 @@ use crate::base::{Addr, Timestamp};
 use crate::catalogue::IndicatorRef;
 use std::collections::VecDeque;
 
-/// Entries of one shard. The oldest goes when it is full.
+/// Entries of one shard. The one that was told longest ago goes when it is
+/// full.
 const CAP: usize = 4096;
 /// A client that was just told an address may use it although its lifetime is
 /// zero.
@@ -20,6 +21,8 @@ pub(super) struct Answer {
     pub(super) name: Box<str>,
     from: Timestamp,
     until: Timestamp,
+    /// Place in the queue; an older place of the same key counts no more.
+    turn: u64,
 }
 
 type Key = (u32, Addr, Addr);
@@ -28,25 +31,39 @@ type Key = (u32, Addr, Addr);
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     map: hashbrown::HashMap<Key, Answer, foldhash::fast::RandomState>,
-    order: VecDeque<Key>,
+    order: VecDeque<(u64, Key)>,
+    turn: u64,
 }
 
 impl Answers {
     /// Remembers an answer for its lifetime. True if another had to go.
     pub(super) fn insert(&mut self, key: Key, indicator: IndicatorRef, name: &str, ts: Timestamp, ttl: u32) -> bool {
         let lifetime = i64::from(ttl).saturating_mul(SECOND).max(LEAST_LIFETIME);
-        let answer = Answer { indicator, name: name.into(), from: ts, until: ts.plus(lifetime) };
-        if self.map.insert(key, answer).is_some() {
-            return false;
+        self.turn = self.turn.wrapping_add(1);
+        let turn = self.turn;
+        let answer = Answer { indicator, name: name.into(), from: ts, until: ts.plus(lifetime), turn };
+        self.map.insert(key, answer);
+        self.order.push_back((turn, key));
+        let mut evicted = false;
+        if self.order.len() > 2 * CAP {
+            let map = &self.map;
+            self.order.retain(|(turn, key)| map.get(key).is_some_and(|a| a.turn == *turn));
         }
-        self.order.push_back(key);
-        if self.order.len() > CAP
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.map.remove(&oldest);
-            return true;
+        while self.map.len() > CAP {
+            let Some((turn, key)) = self.order.pop_front() else { break };
+            if self.map.get(&key).is_some_and(|a| a.turn == turn) {
+                self.map.remove(&key);
+                evicted = true;
+            }
         }
-        false
+        evicted
+    }
+
+    /// Another answer gave this client this address for a name of no interest.
+    pub(super) fn forget(&mut self, key: &Key) {
+        if !self.map.is_empty() {
+            self.map.remove(key);
+        }
     }
 
     /// The answer that gave this client this address, if it still holds.
@@ -75,6 +92,8 @@ mod tests {
         assert!(t.get(&(0, s, c), at(120)).is_none());
         t.insert((0, c, s), IndicatorRef(3), "x", at(200), 0);
         assert!(t.get(&(0, c, s), at(205)).is_some());
+        t.forget(&(0, c, s));
+        assert!(t.get(&(0, c, s), at(205)).is_none());
     }
 
     #[test]
@@ -84,6 +103,14 @@ mod tests {
         let key = |i: usize| (0, client, Addr::v4([198, 51, (i >> 8) as u8, i as u8]));
         let dropped = (0..CAP + 10).filter(|i| t.insert(key(*i), IndicatorRef(0), "n", Timestamp(0), 60)).count();
         assert_eq!((dropped, t.map.len(), t.order.len()), (10, CAP, CAP));
+        // Told again, an old one is young.
+        t.insert(key(10), IndicatorRef(0), "n", Timestamp(0), 60);
+        t.insert(key(CAP + 10), IndicatorRef(0), "n", Timestamp(0), 60);
+        assert!(t.get(&key(11), Timestamp(1)).is_none() && t.get(&key(10), Timestamp(1)).is_some());
+        for _ in 0..3 * CAP {
+            t.insert(key(10), IndicatorRef(0), "n", Timestamp(0), 60);
+        }
+        assert!(t.order.len() <= 2 * CAP && t.map.len() <= CAP);
         assert!(t.get(&key(9), Timestamp(1)).is_none() && t.get(&key(10), Timestamp(1)).is_some());
     }
 }

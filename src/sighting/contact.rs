@@ -1,23 +1,27 @@
 //! A followed flow, as the observer remembers it.
 
-use super::draft::{Frame, HostKey};
+use super::draft::{DraftKey, HostKey};
 use super::drafts::DraftAt;
-use crate::base::{Addr, Channel, Stage};
+use super::shown::Frame;
+use crate::base::{Addr, Channel, Stage, Timestamp};
 use crate::catalogue::IndicatorRef;
 use crate::flow::{Endpoints, Notes};
 use crate::packet::Transport;
 
+/// Contacts of one shard that are followed at the same time. Beyond them an
+/// observation still counts, but nothing is learned of how far its contact got.
+pub(super) const CAP: usize = 1024;
+
 /// One reason why the flow is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Part {
-    pub(super) indicator: IndicatorRef,
     pub(super) channel: Channel,
-    /// Draft that it last counted in, with its day.
+    /// Draft that it last counted in.
+    pub(super) key: DraftKey,
     pub(super) draft: DraftAt,
-    pub(super) day: i64,
-    /// What was seen in the channel's field; evidence of later frames names it.
+    /// What was seen in its field.
     pub(super) text: Option<Box<str>>,
-    /// Names that the record lists, to be listed again when the day changes.
+    /// Names to be listed again when the day changes.
     pub(super) names: Vec<Box<str>>,
 }
 
@@ -26,7 +30,22 @@ pub(super) struct Part {
 pub(super) struct Pending {
     pub(super) indicator: IndicatorRef,
     pub(super) name: Box<str>,
+    pub(super) notes: Notes,
+    /// The frame that began the flow.
     pub(super) frame: Frame,
+    /// The frame that moved the contact on.
+    pub(super) raised: Option<Frame>,
+}
+
+/// What a flow did before its first message was read: it belongs to whatever
+/// that message shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Before {
+    pub(super) to_server: u64,
+    pub(super) from_server: u64,
+    pub(super) notes: Notes,
+    /// The last payload.
+    pub(super) last: Option<Timestamp>,
 }
 
 /// A followed flow.
@@ -35,29 +54,29 @@ pub(super) struct Contact {
     pub(super) host: HostKey,
     pub(super) server: (Addr, u16),
     pub(super) transport: Transport,
-    pub(super) source: u32,
-    pub(super) community_id: String,
+    pub(super) community_id: Box<str>,
     pub(super) stage: Stage,
     pub(super) parts: Vec<Part>,
-    pub(super) pending: Option<Pending>,
-    /// Bytes and notes that wait for the pending address to be judged.
-    pub(super) unclaimed: (u64, u64, Notes),
-    /// Host of the HTTP exchange under way.
-    pub(super) http_host: Option<Box<str>>,
+    pub(super) pending: Option<Box<Pending>>,
+    /// A message was read.
+    pub(super) spoke: bool,
+    pub(super) before: Before,
+    /// Hash of the host of the HTTP exchange under way.
+    pub(super) http_host: Option<u64>,
 }
 
 impl Contact {
-    pub(super) fn new(host: HostKey, ends: &Endpoints, source: u32) -> Self {
+    pub(super) fn new(host: HostKey, ends: &Endpoints) -> Self {
         Contact {
             host,
             server: (ends.server, ends.sport),
             transport: ends.transport,
-            source,
-            community_id: super::community::community_id(ends),
+            community_id: super::community::community_id(ends).into(),
             stage: Stage::Attempted,
             parts: Vec::new(),
             pending: None,
-            unclaimed: (0, 0, Notes::NONE),
+            spoke: false,
+            before: Before::default(),
             http_host: None,
         }
     }
@@ -65,6 +84,14 @@ impl Contact {
     /// Whether nothing is left to follow.
     pub(super) fn is_idle(&self) -> bool {
         self.parts.is_empty() && self.pending.is_none()
+    }
+
+    /// The same flow with another HTTP host: what was proved of the one before
+    /// proves nothing of it. What the flow's address says goes on.
+    pub(super) fn turn_to_next_host(&mut self) {
+        self.parts.retain(|p| matches!(p.channel, Channel::Address | Channel::Netblock | Channel::LanPort));
+        self.stage = Stage::Attempted;
+        self.before = Before::default();
     }
 }
 
@@ -76,15 +103,17 @@ pub(super) struct Contacts {
 }
 
 impl Contacts {
-    pub(super) fn insert(&mut self, contact: Contact) -> u32 {
-        if let Some(at) = self.free.pop()
-            && let Some(slot) = self.slots.get_mut(at as usize)
-        {
-            *slot = Some(contact);
-            return at;
+    /// Files a contact; `None` if there are too many.
+    pub(super) fn insert(&mut self, contact: Contact) -> Option<u32> {
+        if let Some(at) = self.free.pop() {
+            self.put(at, contact);
+            return Some(at);
+        }
+        if self.slots.len() >= CAP {
+            return None;
         }
         self.slots.push(Some(contact));
-        u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        u32::try_from(self.slots.len().saturating_sub(1)).ok()
     }
 
     pub(super) fn take(&mut self, at: u32) -> Option<Contact> {

@@ -1,18 +1,17 @@
 //! A sighting in the making.
 
+use super::listed::{Least, Listed};
+use super::observer::Askers;
 use super::record::{
     Evidence, Host, IndicatorSummary, MAX_COMMUNITY_IDS, MAX_EVIDENCE, MAX_NAMES, MAX_SERVERS, Record, SCHEMA, Server,
     Slots,
 };
+use super::shown::{Frame, Place, Shown};
 use crate::base::time::format_day;
 use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
 use crate::catalogue::{Indicator, IndicatorRef};
 use crate::flow::{Note, Notes};
 use crate::packet::{EncapId, Transport};
-use std::collections::BTreeSet;
-
-/// Distinct names counted beyond those listed.
-const MAX_COUNTED: usize = 4096;
 
 /// A client as seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,78 +37,6 @@ pub struct DraftKey {
     pub day: i64,
 }
 
-/// A frame that shows the contact.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// Its number in the source.
-    pub number: u64,
-    /// Offset of its record in the source.
-    pub offset: u64,
-    /// Capture time.
-    pub ts: Timestamp,
-    /// Interface of the source.
-    pub interface: u16,
-    /// Encapsulation.
-    pub encap: EncapId,
-    /// Sender and its port.
-    pub src: (Addr, u16),
-    /// Receiver and its port.
-    pub dst: (Addr, u16),
-    /// SHA-256 of the frame as captured.
-    pub sha256: [u8; 32],
-    /// What was seen there.
-    pub name: Option<Box<str>>,
-    /// Stage that the contact had reached with it.
-    pub stage: Stage,
-}
-
-/// Evidence of one channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Shown {
-    channel: Channel,
-    first: Frame,
-    last: Option<Frame>,
-    strongest: Option<Frame>,
-    seen: u64,
-}
-
-/// Names of a draft: the first ones listed, the others counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Listed<T: Ord> {
-    listed: BTreeSet<T>,
-    others: BTreeSet<u64>,
-}
-
-impl<T: Ord + std::hash::Hash + Clone> Listed<T> {
-    fn insert(&mut self, item: &T, cap: usize) {
-        if self.listed.contains(item) {
-        } else if self.listed.len() < cap {
-            self.listed.insert(item.clone());
-        } else if self.others.len() < MAX_COUNTED {
-            use std::hash::{BuildHasher, Hasher};
-            // A fixed hash: the count must not differ from run to run.
-            let mut h = foldhash::quality::FixedState::with_seed(0).build_hasher();
-            item.hash(&mut h);
-            self.others.insert(h.finish());
-        }
-    }
-
-    fn merge(&mut self, other: &Listed<T>, cap: usize) {
-        for item in &other.listed {
-            self.insert(item, cap);
-        }
-        for h in &other.others {
-            if self.others.len() < MAX_COUNTED {
-                self.others.insert(*h);
-            }
-        }
-    }
-
-    fn more(&self) -> u64 {
-        self.others.len() as u64
-    }
-}
-
 /// A sighting in the making: what one shard knows of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
@@ -125,15 +52,15 @@ pub struct Draft {
     pub count: u64,
     /// Versions printed so far by a running sensor.
     pub revision: u64,
-    slots: Slots,
-    slots_connected: Slots,
-    names: Listed<Box<str>>,
-    servers: Listed<(Addr, u16, u8)>,
-    flows: Listed<String>,
-    to_server: u64,
-    from_server: u64,
-    notes: Notes,
-    shown: Vec<Shown>,
+    pub(super) slots: Slots,
+    pub(super) slots_connected: Slots,
+    pub(super) names: Listed<Box<str>>,
+    pub(super) servers: Listed<(Addr, u16, u8)>,
+    pub(super) flows: Least<Box<str>>,
+    pub(super) to_server: u64,
+    pub(super) from_server: u64,
+    pub(super) notes: Notes,
+    pub(super) shown: Vec<Shown>,
 }
 
 /// What a draft needs from its run to become a record.
@@ -153,19 +80,25 @@ pub trait Names {
 }
 
 impl Draft {
+    /// A draft that begins at `ts`.
     pub(super) fn new(key: DraftKey, ts: Timestamp) -> Self {
+        Draft { first: ts, last: ts, ..Draft::part(key) }
+    }
+
+    /// A draft without content, to be merged with what another place knows.
+    pub(super) fn part(key: DraftKey) -> Self {
         Draft {
             key,
             stage: Stage::Queried,
-            first: ts,
-            last: ts,
+            first: Timestamp(i64::MAX),
+            last: Timestamp(i64::MIN),
             count: 0,
             revision: 0,
             slots: Slots::default(),
             slots_connected: Slots::default(),
             names: Listed::default(),
             servers: Listed::default(),
-            flows: Listed::default(),
+            flows: Least::default(),
             to_server: 0,
             from_server: 0,
             notes: Notes::NONE,
@@ -182,22 +115,41 @@ impl Draft {
         for name in names {
             self.names.insert(name, MAX_NAMES);
         }
-        match self.shown.iter_mut().find(|s| s.channel == channel) {
-            Some(s) => s.add(frame.clone(), false),
-            None => self.shown.push(Shown { channel, first: frame.clone(), last: None, strongest: None, seen: 1 }),
-        }
+        self.show(channel).add(frame.clone(), true);
         self.rise(frame.stage) || fresh
     }
 
-    /// The contact moved on with this frame. True if the stage rose.
-    pub(super) fn advance(&mut self, channel: Channel, frame: impl FnOnce() -> Frame, stage: Stage) -> bool {
-        if !self.rise(stage) {
-            return false;
+    /// The contact moved on with the frame at `place`, which is made only
+    /// where it is needed. True if the stage rose.
+    pub(super) fn advance(
+        &mut self,
+        channel: Channel,
+        stage: Stage,
+        place: Place,
+        name: Option<&str>,
+        frame: impl FnOnce() -> Frame,
+    ) -> bool {
+        let shown = self.show(channel);
+        if shown.is_stronger(stage, place, name) {
+            shown.add(frame(), false);
         }
-        if let Some(s) = self.shown.iter_mut().find(|s| s.channel == channel) {
-            s.add(frame(), true);
-        }
-        true
+        self.rise(stage)
+    }
+
+    fn show(&mut self, channel: Channel) -> &mut Shown {
+        let at = match self.shown.binary_search_by_key(&channel, |s| s.channel) {
+            Ok(at) => at,
+            Err(at) => {
+                if self.shown.is_empty() {
+                    self.shown.reserve_exact(1);
+                }
+                self.shown.insert(at, Shown::new(channel));
+                at
+            }
+        };
+        // The place was just found or filled.
+        #[allow(clippy::indexing_slicing)]
+        &mut self.shown[at]
     }
 
     fn rise(&mut self, stage: Stage) -> bool {
@@ -225,7 +177,7 @@ impl Draft {
         self.servers.insert(&(server.0, server.1, transport as u8), MAX_SERVERS);
     }
 
-    pub(super) fn add_flow(&mut self, community_id: &String) {
+    pub(super) fn add_flow(&mut self, community_id: &Box<str>) {
         self.flows.insert(community_id, MAX_COMMUNITY_IDS);
     }
 
@@ -233,9 +185,9 @@ impl Draft {
         self.notes = self.notes.union(notes);
     }
 
-    /// Drops the note of a public resolver where no local one was asked.
-    pub(super) fn settle(&mut self, asks_local: bool) {
-        if !asks_local {
+    /// Drops the note of a public resolver where the host asks no local one.
+    pub fn settle(&mut self, local: &Askers) {
+        if !local.contains(&(self.key.host.segment, self.key.host.ip)) {
             self.notes = self.notes.without(Note::PublicDns);
         }
     }
@@ -250,7 +202,23 @@ impl Draft {
         self.names.listed.iter().map(|n| &**n)
     }
 
-    /// Folds another draft of the same key in, as another shard made it.
+    /// Bytes it takes, about.
+    pub(super) fn weight(&self) -> usize {
+        let names = self.names.listed.iter().map(|n| n.len().saturating_add(size_of::<Box<str>>()));
+        let lists = self
+            .servers
+            .listed
+            .len()
+            .saturating_mul(size_of::<(Addr, u16, u8)>())
+            .saturating_add(self.flows.len().saturating_mul(64));
+        // A set of hashes takes about twice their size.
+        let others = self.names.others.len().saturating_add(self.servers.others.len()).saturating_mul(16);
+        let shown = self.shown.iter().map(Shown::weight);
+        names.chain(shown).fold(size_of::<Draft>().saturating_add(lists).saturating_add(others), usize::saturating_add)
+    }
+
+    /// Folds another draft of the same key in: another shard's, or another
+    /// part of what was observed. Order and division do not matter.
     pub fn merge(&mut self, other: &Draft) {
         self.rise(other.stage);
         self.first = self.first.min(other.first);
@@ -261,14 +229,13 @@ impl Draft {
         self.slots_connected = self.slots_connected.union(other.slots_connected);
         self.names.merge(&other.names, MAX_NAMES);
         self.servers.merge(&other.servers, MAX_SERVERS);
-        self.flows.merge(&other.flows, MAX_COMMUNITY_IDS);
+        for id in other.flows.iter() {
+            self.flows.insert(id, MAX_COMMUNITY_IDS);
+        }
         self.add_bytes(other.to_server, other.from_server);
         self.notes = self.notes.union(other.notes);
         for theirs in &other.shown {
-            match self.shown.iter_mut().find(|s| s.channel == theirs.channel) {
-                Some(s) => s.merge(theirs),
-                None => self.shown.push(theirs.clone()),
-            }
+            self.show(theirs.channel).merge(theirs);
         }
     }
 
@@ -280,12 +247,9 @@ impl Draft {
         // A question for one kind of address often finds none of it; that says
         // something only where no other answer gave one either.
         let notes = if self.stage > Stage::Queried { self.notes.without(Note::NoAddress) } else { self.notes };
-        let mut shown: Vec<&Shown> = self.shown.iter().collect();
-        shown.sort_by_key(|s| s.channel);
-        let all: Vec<(Channel, &Frame)> = shown.iter().flat_map(|s| s.frames().map(|f| (s.channel, f))).collect();
-        let total = all.len();
-        let evidence: Vec<Evidence> =
-            all.into_iter().take(MAX_EVIDENCE).map(|(c, f)| f.evidence(c, key.source, run)).collect();
+        let mut evidence: Vec<Evidence> = self.shown.iter().flat_map(|s| s.evidence(run)).collect();
+        let total = evidence.len();
+        evidence.truncate(MAX_EVIDENCE);
         Record {
             schema: SCHEMA.into(),
             id: record_id(run.sensor(), &segment, &key.host.ip, key.host.mac, &indicator.id, &period),
@@ -300,7 +264,7 @@ impl Draft {
                 confidence: indicator.confidence,
             },
             stage: self.stage,
-            channels: shown.iter().map(|s| s.channel).collect(),
+            channels: self.shown.iter().map(|s| s.channel).collect(),
             names: self.names.listed.iter().map(|n| n.to_string()).collect(),
             names_more: self.names.more(),
             servers: self
@@ -323,73 +287,9 @@ impl Draft {
             bytes_to_server: self.to_server,
             bytes_from_server: self.from_server,
             notes: notes.words().map(Into::into).collect(),
-            community_ids: self.flows.listed.iter().cloned().collect(),
+            community_ids: self.flows.iter().map(|id| id.to_string()).collect(),
             evidence_more: (total.saturating_sub(evidence.len())) as u64,
             evidence,
-        }
-    }
-}
-
-impl Shown {
-    fn add(&mut self, frame: Frame, only_stronger: bool) {
-        let best = self.strongest.as_ref().map_or(self.first.stage, |f| f.stage);
-        if frame.stage > best {
-            self.strongest = Some(frame.clone());
-        }
-        if !only_stronger {
-            self.seen = self.seen.saturating_add(1);
-            if frame.place() < self.first.place() {
-                let old = std::mem::replace(&mut self.first, frame);
-                if self.last.is_none() {
-                    self.last = Some(old);
-                }
-            } else if self.last.as_ref().is_none_or(|l| l.place() < frame.place()) {
-                self.last = Some(frame);
-            }
-        }
-    }
-
-    fn merge(&mut self, other: &Shown) {
-        self.add(other.first.clone(), false);
-        if let Some(last) = &other.last {
-            self.add(last.clone(), false);
-        }
-        if let Some(s) = &other.strongest {
-            self.add(s.clone(), true);
-        }
-    }
-
-    /// First, last and strongest, each frame once, in capture order.
-    fn frames(&self) -> impl Iterator<Item = &Frame> {
-        let mut all: Vec<&Frame> =
-            [Some(&self.first), self.last.as_ref(), self.strongest.as_ref()].into_iter().flatten().collect();
-        all.sort_by_key(|f| f.place());
-        all.dedup_by_key(|f| f.number);
-        all.into_iter()
-    }
-}
-
-impl Frame {
-    fn place(&self) -> (Timestamp, u64) {
-        (self.ts, self.number)
-    }
-
-    fn evidence(&self, channel: Channel, source: u32, run: &dyn Names) -> Evidence {
-        let path = run.path(source);
-        Evidence {
-            offset: path.as_ref().map(|_| self.offset),
-            path,
-            interface: run.interface(source, self.interface),
-            frame: self.number,
-            ts: self.ts,
-            channel,
-            name: self.name.as_ref().map(|n| n.to_string()),
-            src: self.src.0,
-            sport: self.src.1,
-            dst: self.dst.0,
-            dport: self.dst.1,
-            layers: run.layers(self.encap),
-            packet_sha256: hex(&self.sha256),
         }
     }
 }
@@ -415,6 +315,7 @@ pub fn record_id(sensor: &str, segment: &str, ip: &Addr, mac: Option<Mac>, indic
 
 #[cfg(test)]
 mod tests {
+    use super::super::shown::tests::frame;
     use super::*;
 
     #[test]
@@ -430,35 +331,9 @@ mod tests {
         assert_eq!(bare, hex(&want.as_ref()[..16]));
     }
 
-    fn frame(number: u64, stage: Stage) -> Frame {
-        Frame {
-            number,
-            offset: 0,
-            ts: Timestamp(number as i64),
-            interface: 0,
-            encap: EncapId(0),
-            src: (Addr::v4([10, 0, 0, 1]), 1),
-            dst: (Addr::v4([10, 0, 0, 2]), 2),
-            sha256: [0; 32],
-            name: None,
-            stage,
-        }
-    }
-
     fn draft() -> Draft {
         let host = HostKey { segment: 0, ip: Addr::v4([10, 0, 0, 1]), mac: None };
         Draft::new(DraftKey { source: 0, host, indicator: IndicatorRef(0), day: 0 }, Timestamp(1))
-    }
-
-    #[test]
-    fn evidence_is_first_last_and_strongest() {
-        let mut d = draft();
-        for (n, s) in [(1, Stage::Attempted), (2, Stage::Connected), (3, Stage::Attempted), (4, Stage::Attempted)] {
-            d.observe(Channel::TlsSni, &frame(n, s), &[], Notes::NONE);
-        }
-        let numbers: Vec<u64> = d.shown[0].frames().map(|f| f.number).collect();
-        assert_eq!(numbers, [1, 2, 4]);
-        assert_eq!((d.count, d.stage), (4, Stage::Connected));
     }
 
     #[test]
@@ -470,20 +345,8 @@ mod tests {
         let (mut ab, mut ba) = (a.clone(), b.clone());
         ab.merge(&b);
         ba.merge(&a);
-        ab.shown.sort_by_key(|s| s.channel);
-        ba.shown.sort_by_key(|s| s.channel);
         assert_eq!(ab, ba);
         assert_eq!(ab.names().collect::<Vec<_>>(), ["x", "y"]);
         assert_eq!((ab.count, ab.stage), (3, Stage::Attempted));
-    }
-
-    #[test]
-    fn names_beyond_the_list_are_counted_once_each() {
-        let mut l = Listed::default();
-        for i in 0..200 {
-            l.insert(&format!("n{i:03}").into_boxed_str(), 64);
-            l.insert(&format!("n{i:03}").into_boxed_str(), 64);
-        }
-        assert_eq!((l.listed.len(), l.more()), (64, 136));
     }
 }

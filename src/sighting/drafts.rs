@@ -27,6 +27,8 @@ struct Slot {
     draft: Option<Draft>,
     generation: u32,
     unsaid: Unsaid,
+    /// Bytes that the draft took when it was last weighed.
+    weight: usize,
 }
 
 /// The drafts by key and by place.
@@ -40,6 +42,8 @@ pub(super) struct Drafts {
     /// Places with changes; some may have been handed on since as risen.
     changed: Vec<u32>,
     risen: Vec<u32>,
+    /// Bytes that all drafts take, about.
+    weight: usize,
 }
 
 impl Drafts {
@@ -51,11 +55,16 @@ impl Drafts {
             live,
             changed: Vec::new(),
             risen: Vec::new(),
+            weight: 0,
         }
     }
 
     /// The draft of that key, which begins at `ts` if there is none.
     pub(super) fn open(&mut self, key: DraftKey, ts: Timestamp) -> DraftAt {
+        self.place(key, || Draft::new(key, ts))
+    }
+
+    fn place(&mut self, key: DraftKey, make: impl FnOnce() -> Draft) -> DraftAt {
         let Drafts { index, slots, free, .. } = self;
         *index.entry(key).or_insert_with(|| {
             let number = free.pop().unwrap_or_else(|| {
@@ -63,11 +72,37 @@ impl Drafts {
                 u32::try_from(slots.len().saturating_sub(1)).unwrap_or(u32::MAX)
             });
             let generation = slots.get_mut(number as usize).map_or(0, |slot| {
-                slot.draft = Some(Draft::new(key, ts));
+                slot.draft = Some(make());
                 slot.generation
             });
             DraftAt { slot: number, generation }
         })
+    }
+
+    /// The draft of that key as before, or if it was handed out since, a part
+    /// that goes on with it.
+    pub(super) fn resume(&mut self, at: DraftAt, key: DraftKey) -> DraftAt {
+        let here = self.slots.get(at.slot as usize).is_some_and(|s| s.generation == at.generation);
+        if here || self.live {
+            return at;
+        }
+        self.place(key, || Draft::part(key))
+    }
+
+    /// Weighs a draft after it changed.
+    pub(super) fn weigh(&mut self, at: DraftAt) {
+        let slot = self.slots.get_mut(at.slot as usize).filter(|s| s.generation == at.generation);
+        if let Some(slot) = slot
+            && let Some(draft) = &slot.draft
+        {
+            let now = draft.weight().saturating_add(size_of::<(DraftKey, DraftAt)>());
+            self.weight = self.weight.saturating_add(now).saturating_sub(std::mem::replace(&mut slot.weight, now));
+        }
+    }
+
+    /// Bytes that all drafts take, about.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
     /// The draft, to be changed. `None` if its day is closed.
@@ -118,6 +153,7 @@ impl Drafts {
             if let Some(draft) = slot.draft.take_if(|d| d.key.day < day) {
                 slot.generation = slot.generation.wrapping_add(1);
                 slot.unsaid = Unsaid::Nothing;
+                self.weight = self.weight.saturating_sub(std::mem::take(&mut slot.weight));
                 self.index.remove(&draft.key);
                 self.free.push(number);
                 closed.push(draft);

@@ -7,22 +7,35 @@
 
 mod answers;
 pub mod board;
+mod codec;
 mod community;
 mod contact;
+mod dns;
 pub mod draft;
 mod drafts;
+mod follow;
 pub mod home;
+mod http;
+mod listed;
 pub mod merge;
-mod observer;
+pub mod observer;
 pub mod presence;
 pub mod record;
 pub mod select;
+mod shown;
+pub mod spool;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod testing_flow;
+#[cfg(test)]
+mod tests;
 pub mod unlisted;
 
 pub use board::Board;
-pub use draft::{Draft, DraftKey, Frame, HostKey, Names};
+pub use draft::{Draft, DraftKey, HostKey, Names};
 pub use home::HomeNets;
-pub use observer::{Canary, Observed, Observer, Settings};
+pub use observer::{Askers, Canary, Observed, Observer, Settings};
 pub use record::{Evidence, Host, Record, Server, Stage};
+pub use shown::Frame;
+pub use spool::Spool;

@@ -125,9 +125,9 @@ pub struct Record {
     pub servers: Vec<Server>,
     /// Servers left out.
     pub servers_more: u64,
-    /// First observation.
+    /// First observation, or first payload of a matched flow on this day.
     pub first_seen: Timestamp,
-    /// Last observation.
+    /// Last observation, or last payload of a matched flow on this day.
     pub last_seen: Timestamp,
     /// Observations.
     pub count: u64,
@@ -180,6 +180,16 @@ impl Slots {
     #[must_use]
     pub fn union(self, other: Slots) -> Slots {
         Slots(self.0 | other.0)
+    }
+
+    /// As a number, for keeping.
+    pub(super) fn bits(self) -> u128 {
+        self.0
+    }
+
+    /// From the number that [`Slots::bits`] gave.
+    pub(super) fn from_bits(bits: u128) -> Self {
+        Slots(bits)
     }
 
     /// Number of runs of adjoining quarter hours.

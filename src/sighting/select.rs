@@ -1,8 +1,11 @@
 //! Which drafts stand as records.
 
-use super::draft::{Draft, DraftKey, HostKey};
+use super::draft::{Draft, DraftKey, HostKey, Names};
+use super::observer::Askers;
+use super::record::Record;
 use crate::catalogue::{Catalogue, Category, Use};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
 
 /// Signals that are the same kind of hint count once: all netblocks together,
 /// every other indicator by itself.
@@ -21,6 +24,8 @@ impl Signals {
     pub fn add(&mut self, key: &DraftKey, catalogue: &Catalogue) {
         let signal = match catalogue.get(key.indicator) {
             Some(i) if i.category == Category::Netblock => Signal::Netblock,
+            // An alarm is no sign of use.
+            Some(i) if i.category.is_alarm() => return,
             _ => Signal::Indicator(key.indicator.0),
         };
         self.0.entry((key.host, key.day)).or_default().insert(signal);
@@ -39,11 +44,68 @@ impl Signals {
     }
 }
 
-/// [`Signals::is_lonely`] of each draft, given all of them.
-pub fn lonely_support(drafts: &[Draft], catalogue: &Catalogue) -> Vec<bool> {
-    let mut signals = Signals::default();
-    for d in drafts {
-        signals.add(&d.key, catalogue);
+/// A record, and whether it needs another signal that did not come: then it is
+/// stored, not printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selected {
+    /// The record.
+    pub record: Record,
+    /// Its indicator only supports, and nothing is there to be supported.
+    pub lonely: bool,
+}
+
+/// Makes records of drafts that come in the order of a [`super::Spool`].
+/// Only those of one host and day are in memory at a time.
+pub struct Records<'r, I: Iterator> {
+    drafts: std::iter::Peekable<I>,
+    catalogue: &'r Catalogue,
+    names: &'r dyn Names,
+    local_askers: &'r Askers,
+    ready: VecDeque<Selected>,
+}
+
+impl<'r, I: Iterator<Item = io::Result<Draft>>> Records<'r, I> {
+    /// The records of `drafts`. `local_askers` are all clients of the run that
+    /// ask a local resolver.
+    pub fn new(drafts: I, catalogue: &'r Catalogue, names: &'r dyn Names, local_askers: &'r Askers) -> Self {
+        Records { drafts: drafts.peekable(), catalogue, names, local_askers, ready: VecDeque::new() }
     }
-    drafts.iter().map(|d| signals.is_lonely(&d.key, catalogue)).collect()
+
+    /// Fetches the drafts of the next host and day.
+    fn fetch(&mut self) -> io::Result<()> {
+        let Some(first) = self.drafts.next().transpose()? else { return Ok(()) };
+        let of = |key: &DraftKey| (key.day, key.host);
+        let group = of(&first.key);
+        let mut drafts = vec![first];
+        while let Some(next) = self.drafts.next_if(|d| d.as_ref().map_or(true, |d| of(&d.key) == group)) {
+            drafts.push(next?);
+        }
+        let mut signals = Signals::default();
+        drafts.iter().for_each(|d| signals.add(&d.key, self.catalogue));
+        let mut selected: Vec<Selected> = Vec::with_capacity(drafts.len());
+        for mut d in drafts {
+            d.settle(self.local_askers);
+            let Some(indicator) = self.catalogue.get(d.key.indicator) else { continue };
+            let lonely = signals.is_lonely(&d.key, self.catalogue);
+            selected.push(Selected { record: d.record(indicator, self.names), lonely });
+        }
+        // Sources have numbers in the spool, and ids here.
+        let order = |s: &Selected| (s.record.indicator.id.clone(), s.record.source.clone());
+        selected.sort_by_cached_key(order);
+        self.ready.extend(selected);
+        Ok(())
+    }
+}
+
+impl<I: Iterator<Item = io::Result<Draft>>> Iterator for Records<'_, I> {
+    type Item = io::Result<Selected>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ready.is_empty()
+            && let Err(e) = self.fetch()
+        {
+            return Some(Err(e));
+        }
+        self.ready.pop_front().map(Ok)
+    }
 }

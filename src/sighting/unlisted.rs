@@ -5,17 +5,31 @@ use std::collections::BTreeMap;
 
 /// Most names listed.
 pub const CAP: usize = 1000;
+/// Most names listed of one shard.
+const SHARD_CAP: usize = 256;
 /// What makes a name worth listing.
 const NEEDLE: &[u8] = b"kaspersk";
 
 /// Counted names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unlisted {
     names: BTreeMap<Box<str>, (u64, bool)>,
     more: u64,
+    cap: usize,
+}
+
+impl Default for Unlisted {
+    fn default() -> Self {
+        Unlisted { names: BTreeMap::new(), more: 0, cap: CAP }
+    }
 }
 
 impl Unlisted {
+    /// The names of one shard.
+    pub(super) fn of_shard() -> Self {
+        Unlisted { cap: SHARD_CAP, ..Unlisted::default() }
+    }
+
     /// Counts a name if it contains `kaspersk`. `residual`: it matched a whole
     /// domain of unknown purpose, otherwise nothing.
     #[inline]
@@ -28,7 +42,7 @@ impl Unlisted {
     fn add(&mut self, name: &str, residual: bool, n: u64) {
         if let Some((count, _)) = self.names.get_mut(name) {
             *count = count.saturating_add(n);
-        } else if self.names.len() < CAP {
+        } else if self.names.len() < self.cap {
             self.names.insert(name.into(), (n, residual));
         } else {
             self.more = self.more.saturating_add(n);
@@ -69,6 +83,13 @@ mod tests {
         let mut v = Unlisted::default();
         v.note("x.kaspersky.com", true);
         u.merge(&v);
+        let flood: Vec<String> = (0..2000).map(|i| format!("{i}.kaspersky.test")).collect();
+        let mut shard = Unlisted::of_shard();
+        flood.iter().for_each(|n| shard.note(n, false));
+        assert_eq!((shard.list().len(), shard.more()), (SHARD_CAP, (2000 - SHARD_CAP) as u64));
+        let mut all = Unlisted::default();
+        flood.iter().for_each(|n| all.note(n, false));
+        assert_eq!((all.list().len(), all.more()), (CAP, 1000));
         assert_eq!(u.list(), [("notkaspersky.com", 2, false), ("x.kaspersky.com", 2, true)]);
     }
 }

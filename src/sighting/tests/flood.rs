@@ -1,0 +1,66 @@
+//! What a flood may take from the tables of one shard.
+
+use super::super::contact::CAP;
+use super::super::testing_flow::*;
+use super::super::{Observer, Settings};
+use crate::catalogue::Catalogue;
+use crate::coverage::Counter;
+use std::sync::Arc;
+
+#[test]
+fn contacts_beyond_the_cap_are_counted_and_not_followed() {
+    let mut s = Scene::new();
+    let mut last = s.connect(NETBLOCK[0], 443);
+    for _ in 0..CAP + 9 {
+        last = s.connect(NETBLOCK[0], 443);
+    }
+    last.up(&mut s, b"\x01\x02\x03\x04unknown").down(&mut s, b"yes");
+    let seen = s.end();
+    assert_eq!(seen.get(Counter::ContactsUnfollowed), 10);
+    let r = &seen.lonely[0];
+    assert_eq!((r.count, r.bytes_to_server), (CAP as u64 + 10, 0), "each still counts");
+}
+
+#[test]
+fn places_of_ended_contacts_are_used_again() {
+    let mut s = Scene::new();
+    for _ in 0..3 * CAP {
+        let mut t = s.connect(NETBLOCK[0], 443);
+        t.reset(&mut s);
+        s.wait(200);
+    }
+    assert_eq!(s.end().get(Counter::ContactsUnfollowed), 0);
+}
+
+#[test]
+fn askers_and_outside_clients_are_capped() {
+    let client = |n: u32, net: u8| format!("{net}.{}.{}.9", n / 250, n % 250);
+    let mut s = Scene::new();
+    let query = dns(1, 0x0100, &[UPDATE], &[]);
+    for n in 0..5000 {
+        s.udp((&client(n, 198), 5000), ("8.8.8.8", 53), &query);
+        s.udp((&client(n, 10), 5000), (RESOLVER, 53), &dns(1, 0x0100, &["x.test"], &[]));
+    }
+    let seen = s.end();
+    assert_eq!((seen.outside, seen.get(Counter::ObservationsOutside)), (4096, 5000));
+    assert!(seen.get(Counter::TableEvicted) >= 5000 - 4096);
+}
+
+#[test]
+fn a_running_sensor_keeps_what_a_replay_spills() {
+    for live in [false, true] {
+        let catalogue = Arc::new(Catalogue::builtin());
+        let settings = Settings { catalogue, home: Default::default(), canaries: Vec::new(), live };
+        let mut observer = Observer::new(Arc::new(settings)).with_max_drafts(0);
+        observer.drafts.open(key(), crate::base::Timestamp(0));
+        let at = observer.drafts.open(key(), crate::base::Timestamp(0));
+        observer.drafts.weigh(at);
+        assert_eq!(observer.take_spilled().len(), usize::from(!live));
+        assert!(observer.take_spilled().is_empty());
+    }
+}
+
+fn key() -> super::super::DraftKey {
+    let host = super::super::HostKey { segment: 0, ip: addr(HOST), mac: None };
+    super::super::DraftKey { source: 0, host, indicator: crate::catalogue::IndicatorRef(0), day: 0 }
+}
