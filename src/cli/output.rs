@@ -5,7 +5,7 @@ use super::exit::Stop;
 use super::run_record;
 use crate::base::Timestamp;
 use crate::catalogue::Catalogue;
-use crate::pipeline::{Outcome, RunNames};
+use crate::pipeline::{Outcome, RunNames, repeated};
 use crate::report::output::Output;
 use crate::report::stats::{self, SourceName};
 use crate::report::summary::Summary;
@@ -28,8 +28,12 @@ pub(super) struct Records {
 pub(super) fn records(outcome: &Outcome, catalogue: &Catalogue, sensor: &str) -> Records {
     let names = RunNames::new(sensor, &outcome.sources, &outcome.encaps);
     let lonely = select::lonely_support(&outcome.drafts, catalogue);
+    let repeated = repeated(&outcome.sources);
     let mut records = Records { standing: Vec::new(), support: Vec::new() };
     for (draft, lonely) in outcome.drafts.iter().zip(lonely) {
+        if is_repeated(&repeated, draft.key.source) {
+            continue;
+        }
         let Some(indicator) = catalogue.get(draft.key.indicator) else { continue };
         let record = draft.record(indicator, &names);
         if lonely { records.support.push(record) } else { records.standing.push(record) }
@@ -37,6 +41,11 @@ pub(super) fn records(outcome: &Outcome, catalogue: &Catalogue, sensor: &str) ->
     records.standing.sort_by(|a, b| order(a).cmp(&order(b)));
     records.support.sort_by(|a, b| order(a).cmp(&order(b)));
     records
+}
+
+/// Whether what was seen in a source was seen in an earlier one before.
+fn is_repeated(repeated: &[Option<usize>], source: u32) -> bool {
+    repeated.get(source as usize).is_some_and(Option::is_some)
 }
 
 /// What records are ordered by.
@@ -128,12 +137,17 @@ pub(super) fn write_stats(path: &Path, outcome: &mut Outcome) -> Result<(), Stop
 /// Keeps a run: its record, sources, records and coverage, all or nothing.
 pub(super) fn store(store: &mut Store, run: &Run, outcome: &mut Outcome, records: &Records) -> Result<(), StoreError> {
     let mut writer = store.begin()?;
-    let number = writer.put_run(run)?;
+    let run_number = writer.put_run(run)?;
+    let repeated = repeated(&outcome.sources);
     for (at, s) in outcome.sources.iter().enumerate() {
         let Some(id) = s.id else { continue };
+        let number = u32::try_from(at).unwrap_or(u32::MAX);
+        if is_repeated(&repeated, number) {
+            continue;
+        }
         let source = id.to_string();
         writer.put_source(
-            number,
+            run_number,
             &Source {
                 source: source.clone(),
                 path: (!Source::is_run(&source)).then(|| s.path.to_string_lossy().into_owned()),
@@ -145,7 +159,7 @@ pub(super) fn store(store: &mut Store, run: &Run, outcome: &mut Outcome, records
                 interfaces: s.interfaces.iter().map(|i| i.name.clone()).collect(),
             },
         )?;
-        writer.put_coverage(&source, u32::try_from(at).unwrap_or(u32::MAX), &mut outcome.ledger)?;
+        writer.put_coverage(&source, number, &mut outcome.ledger)?;
     }
     for (list, support) in [(&records.standing, false), (&records.support, true)] {
         for r in list {
@@ -153,7 +167,7 @@ pub(super) fn store(store: &mut Store, run: &Run, outcome: &mut Outcome, records
         }
     }
     let names = RunNames::new(&run.sensor, &outcome.sources, &outcome.encaps);
-    for i in &outcome.intervals {
+    for i in outcome.intervals.iter().filter(|i| !is_repeated(&repeated, i.source)) {
         writer.put_interval(&Interval {
             source: names.source(i.source),
             kind: "traffic".into(),

@@ -1,7 +1,7 @@
 //! `spansight replay`: sightings from capture files.
 
 use super::args::{Format, HashBy, ReplayArgs};
-use super::exit::{Exit, Stop, judge, say};
+use super::exit::{Exit, Stop, all_of, judge_all};
 use super::{inputs, output, run_record};
 use crate::pipeline;
 use crate::sighting::Settings;
@@ -30,36 +30,24 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
 
     let mut outcome = pipeline::sightings(plan, &settings)?;
 
-    for report in &outcome.sources {
-        exit = exit.max(judge(report));
-    }
-    if outcome.sources.iter().all(|r| r.frames == 0) {
-        if exit < Exit::Failed {
-            say("no packet was read, so nothing is known; check the captures");
-        }
-        exit = Exit::Failed;
-    }
+    exit = exit.max(judge_all(&outcome.sources, args.input.quiet));
     let records = output::records(&outcome, &catalogue, sensor);
     let summary = output::summary(&mut outcome, &records, expansion.skipped);
     // Print before storing: a store that fails takes nothing from the reader.
     let printed = output::write_records(m.output.as_deref(), args.format, &records.standing, &summary);
-    let printed = printed.map_err(|stop| {
+    if printed.is_err() && m.output.is_some() {
         // What was found is not lost with the file: it goes to standard output.
-        if m.output.is_some() {
-            drop(output::write_records(None, args.format, &records.standing, &summary));
-        }
-        stop
-    });
+        drop(output::write_records(None, args.format, &records.standing, &summary));
+    }
     if !args.input.quiet {
         output::write_summary(&summary);
     }
-    if let Some(path) = &args.input.stats {
-        output::write_stats(path, &mut outcome)?;
-    }
-    if let Some(store) = store.as_mut() {
-        run_record::end(&mut run, if printed.is_err() { Exit::Failed } else { exit });
-        output::store(store, &run, &mut outcome, &records).map_err(Stop::failed)?;
-    }
-    printed?;
+    // One of these that fails takes nothing from the others.
+    let stats = args.input.stats.as_ref().map(|path| output::write_stats(path, &mut outcome)).unwrap_or(Ok(()));
+    let stored = store.as_mut().map(|store| {
+        run_record::end(&mut run, if printed.is_err() || stats.is_err() { Exit::Failed } else { exit });
+        output::store(store, &run, &mut outcome, &records).map_err(Stop::failed)
+    });
+    all_of([printed, stats, stored.unwrap_or(Ok(()))])?;
     Ok(exit)
 }

@@ -1,21 +1,30 @@
 //! `spansight watch`: sightings from live traffic.
 
-use super::args::{Format, WatchArgs};
+mod controls;
+mod keeper;
+mod printer;
+
+use super::args::WatchArgs;
 use super::exit::{Exit, Stop, judge, say};
 use super::{inputs, output, run_record};
-use crate::base::{Name, Timestamp};
-use crate::capture::{self, LiveControl, LiveOptions};
-use crate::catalogue::Catalogue;
+use crate::base::Name;
+use crate::capture::{self, FrameSource, LiveControl, LiveOptions};
 use crate::flow::Limits;
-use crate::pipeline::live::{self, LivePlan, News};
-use crate::pipeline::{Failure, RunNames, SourceId, SourceReport};
+use crate::pipeline::live::{self, DAY_QUARTERS, Ended, LivePlan};
+use crate::pipeline::{SourceId, SourceReport, Timing};
 use crate::report::output::Output;
-use crate::report::{csv, ndjson};
-use crate::sighting::{Canary, Draft, DraftKey, Names, Record, Settings};
+use crate::sighting::{Board, Settings};
+use controls::Controls;
+use keeper::Keeper;
+use printer::{Last, Printer};
 use signal_hook::consts::{SIGINT, SIGTERM};
-use std::collections::HashMap;
-use std::io::{self, Write};
+use std::collections::HashSet;
+use std::io;
 use std::sync::Arc;
+use std::time::Instant;
+
+/// Quarter hours that can still be completed by what comes late.
+const RECENT_QUARTERS: u32 = 8;
 
 /// Runs the command.
 pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
@@ -25,70 +34,126 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
     let home = inputs::home(m, own)?;
     let host = machine_name();
     let sensor = m.sensor.as_deref().unwrap_or(&host);
-    let canaries = args.canary.iter().map(|n| canary(n)).collect::<Result<_, _>>()?;
+    let canaries: Vec<String> = args.canary.iter().map(|n| canary(n)).collect::<Result<_, _>>()?;
     let options = LiveOptions { filter: args.bpf.clone(), ..LiveOptions::default() };
     let source = capture::open_live(&args.interface, &options).map_err(|e| {
         if matches!(e, capture::CaptureError::BadFilter { .. }) { Stop::usage(e) } else { Stop::failed(e) }
     })?;
-    stop_on_signals(&source.control())?;
-    let mut store = output::open_store(m.store.as_deref())?;
+    // One named twice is listened on once.
+    let interfaces: Vec<String> = source.interfaces().iter().map(|i| i.name.clone()).collect();
+    let stop = source.control();
+    stop_on_signals(&stop)?;
+    let out = Output::append(m.output.as_deref()).map_err(Stop::failed)?;
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, "none");
-    let id = SourceId::of_run(sensor, &args.interface, run.started);
-    let settings = Arc::new(Settings { catalogue: Arc::clone(&catalogue), home: home.clone(), canaries, live: true });
+    let id = SourceId::of_run(sensor, &interfaces, run.started);
+    let store = output::open_store(m.store.as_deref())?;
+    let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone())).transpose()?;
+    let settings = Settings { catalogue: Arc::clone(&catalogue), home: home.clone(), canaries, live: true };
+    let settings = Arc::new(settings);
     let plan = LivePlan {
         source,
-        interfaces: args.interface.clone(),
+        interfaces: interfaces.clone(),
         id,
         workers: inputs::workers(args.workers),
         ignore_vlan: args.ignore_vlan,
         home,
         limits: Limits::default(),
+        remembered: if args.stats.is_some() { DAY_QUARTERS } else { RECENT_QUARTERS },
     };
     if !args.quiet {
-        say(format_args!("listening on {}; stop with Ctrl-C or SIGTERM", args.interface.join(", ")));
+        say(format_args!("listening on {}; stop with Ctrl-C or SIGTERM", interfaces.join(", ")));
     }
-    let out = Output::open(m.output.as_deref()).map_err(Stop::failed)?;
-    let sources = [SourceReport::live(&args.interface, id)];
-    let mut printer =
-        Printer { out, format: args.format, catalogue: &catalogue, sensor, sources, shown: HashMap::new() };
-    let head = printer.head();
-    let result = head.map_err(Failure::Writer).and_then(|()| live::watch(plan, &settings, |news| printer.news(news)));
-
-    let mut outcome = match result {
-        Ok(outcome) => outcome,
-        Err(Failure::Writer(e)) => {
-            let e = printer.out.error(e);
-            return if e.is_closed_pipe() { Ok(Exit::Done) } else { Err(Stop::failed(e)) };
-        }
-        Err(other) => return Err(other.into()),
+    let sources = [SourceReport::live(&interfaces, id)];
+    let mut printer = Printer {
+        out,
+        format: args.format,
+        catalogue: Arc::clone(&catalogue),
+        sensor,
+        sources: &sources,
+        board: Board::new(catalogue),
+        controls: Controls::new(&settings.canaries),
+        keeper,
+        stop,
+        broken: None,
+        earlier: HashSet::new(),
+        round: Instant::now(),
     };
-    for draft in &mut outcome.drafts {
-        draft.revision = printer.shown.get(&draft.key).map_or(0, |s| s.revision).saturating_add(1);
-    }
-    let mut exit = Exit::Done;
-    for report in &outcome.sources {
-        exit = exit.max(judge(report));
-        if report.error.is_some() {
-            exit = Exit::Failed; // an interface that vanished is a failed capture
+    printer.head();
+    let mut ended = match live::watch(plan, &settings, |news| printer.news(news)) {
+        Ok(ended) => ended,
+        Err(failure) => {
+            // What was passed on so far is kept.
+            run_record::end(&mut run, Exit::Failed);
+            if let Some(Err(stop)) = printer.keeper.take().map(|k| k.finish(&run)) {
+                say(stop.message);
+            }
+            return Err(failure.into());
         }
-    }
-    let records = output::records(&outcome, &catalogue, sensor);
-    let mut summary = output::summary(&mut outcome, &records, 0);
-    summary.files = 0;
-    summary.interfaces = args.interface.clone();
-    let printed = printer.finish(&records.standing);
+    };
+    let last = printer.finish(&ended.outcome.encaps);
+    let exit = ended.outcome.sources.iter().map(|r| judge_live(r, args.bpf.is_some())).max().unwrap_or_default();
     if !args.quiet {
-        output::write_summary(&summary);
+        close(&mut ended, &last, &printer, &interfaces);
     }
+    let mut results = Vec::new();
     if let Some(path) = &args.stats {
-        output::write_stats(path, &mut outcome)?;
+        results.push(output::write_stats(path, &mut ended.outcome));
     }
-    if let Some(store) = store.as_mut() {
-        run_record::end(&mut run, if printed.is_err() { Exit::Failed } else { exit });
-        output::store(store, &run, &mut outcome, &records).map_err(Stop::failed)?;
+    let keeper = printer.keeper.take();
+    results.push(printer.close_output());
+    if let Some(mut keeper) = keeper {
+        keeper.waiting().coverage.merge(std::mem::take(&mut ended.unstored));
+        let failed = results.iter().any(Result::is_err);
+        run_record::end(&mut run, if failed { Exit::Failed } else { exit });
+        results.push(keeper.finish(&run));
     }
-    printed?;
-    Ok(exit)
+    // Each failure is said; the last one decides with what the run ends.
+    let mut failures: Vec<Stop> = results.into_iter().filter_map(Result::err).collect();
+    let Some(last) = failures.pop() else { return Ok(exit) };
+    failures.iter().for_each(|f| say(&f.message));
+    Err(last)
+}
+
+/// The closing lines, on standard error.
+fn close(ended: &mut Ended, last: &Last, printer: &Printer<'_>, interfaces: &[String]) {
+    let records = output::Records { standing: Vec::new(), support: Vec::new() };
+    let mut summary = output::summary(&mut ended.outcome, &records, 0);
+    let mut hosts = crate::report::table::HostTable::new();
+    last.standing.iter().for_each(|r| hosts.add(r));
+    summary.hosts = hosts.hosts().max(printer.earlier.len() as u64);
+    summary.counts.merge(&ended.forgotten);
+    summary.files = 0;
+    summary.interfaces = interfaces.to_vec();
+    output::write_summary(&summary);
+    for line in lag(&ended.outcome.timing).into_iter().chain(printer.controls.lines()) {
+        drop(io::Write::write_all(&mut io::stderr(), format!("{line}\n").as_bytes()));
+    }
+}
+
+/// How far the sensor was behind the wire.
+fn lag(timing: &Timing) -> Option<String> {
+    let h = &timing.latency;
+    let ms = |nanos: u64| nanos.div_ceil(1_000_000);
+    (!h.is_empty()).then(|| {
+        format!("From capture to result: 99 % within {} ms, at most {} ms.", ms(h.value_at_quantile(0.99)), ms(h.max()))
+    })
+}
+
+/// What the capture says of the run. Its errors were said when they came.
+fn judge_live(report: &SourceReport, filtered: bool) -> Exit {
+    if report.error.is_some() {
+        return Exit::Failed;
+    }
+    if report.frames == 0 {
+        let path = report.path.display();
+        if filtered {
+            say(format_args!("{path}: no frame came that --bpf accepts"));
+            return Exit::Done;
+        }
+        say(format_args!("{path}: no frame came; check the cable and what the switch mirrors to this port"));
+        return Exit::Failed;
+    }
+    judge(report)
 }
 
 /// A canary must be a name that can be matched exactly.
@@ -125,99 +190,4 @@ fn stop_on_signals(control: &LiveControl) -> Result<(), Stop> {
 fn machine_name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     if name.is_empty() { "sensor".into() } else { name }
-}
-
-/// What was printed of a record.
-struct Shown {
-    revision: u64,
-}
-
-/// Prints records as they come and change.
-struct Printer<'p> {
-    out: Output,
-    format: Format,
-    catalogue: &'p Catalogue,
-    sensor: &'p str,
-    sources: [SourceReport; 1],
-    shown: HashMap<DraftKey, Shown>,
-}
-
-impl Printer<'_> {
-    fn head(&mut self) -> io::Result<()> {
-        if self.format == Format::Csv {
-            csv::write_header(&mut self.out)?;
-        }
-        self.out.flush()
-    }
-
-    fn news(&mut self, news: News<'_>) -> io::Result<()> {
-        let names = RunNames::new(self.sensor, &self.sources, news.encaps);
-        for c in &news.canaries {
-            say(canary_line(c, &names));
-        }
-        let mut records: Vec<Record> = Vec::with_capacity(news.drafts.len());
-        for mut draft in news.drafts {
-            let shown = self.shown.entry(draft.key).or_insert(Shown { revision: 0 });
-            shown.revision = shown.revision.saturating_add(1);
-            draft.revision = shown.revision;
-            records.extend(self.standing(&draft, &names));
-        }
-        for record in &records {
-            self.print(record)?;
-        }
-        self.out.flush()
-    }
-
-    /// The record of a draft; none where it needs another signal first.
-    fn standing(&self, draft: &Draft, names: &RunNames<'_>) -> Option<Record> {
-        let indicator = self.catalogue.get(draft.key.indicator)?;
-        (indicator.usage == crate::catalogue::Use::Alone).then(|| draft.record(indicator, names))
-    }
-
-    fn print(&mut self, r: &Record) -> io::Result<()> {
-        match self.format {
-            Format::Ndjson => ndjson::write(&mut self.out, r),
-            Format::Csv => csv::write(&mut self.out, r),
-            Format::Table => {
-                let name = r.names.first().map_or(r.indicator.id.as_str(), String::as_str);
-                let alarm = if r.indicator.category.is_alarm() { "ALARM " } else { "" };
-                writeln!(
-                    self.out,
-                    "{} {alarm}{} {} {} {name}",
-                    r.last_seen,
-                    r.host.ip,
-                    r.indicator.category,
-                    r.stage.as_str(),
-                )
-            }
-        }
-    }
-
-    /// The final records, and the end of the output.
-    fn finish(mut self, records: &[Record]) -> Result<(), Stop> {
-        let written = match self.format {
-            Format::Table => {
-                let mut hosts = crate::report::table::HostTable::new();
-                records.iter().for_each(|r| hosts.add(r));
-                writeln!(self.out).and_then(|()| hosts.write(&mut self.out, None, crate::report::table::width()))
-            }
-            Format::Ndjson | Format::Csv => records.iter().try_for_each(|r| self.print(r)),
-        };
-        let result = match written {
-            Ok(()) => self.out.finish(),
-            Err(e) => Err(self.out.error(e)),
-        };
-        match result {
-            Err(e) if !e.is_closed_pipe() => Err(Stop::failed(e)),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn canary_line(c: &Canary, names: &RunNames<'_>) -> String {
-    let segment = names.segment(c.host.segment);
-    let place = if segment.is_empty() { String::new() } else { format!(" in {segment}") };
-    let mac = c.host.mac.map(|m| format!(" ({m})")).unwrap_or_default();
-    let late = Timestamp::now().since(c.ts).max(0) / 1_000_000;
-    format!("control seen: {} looked up {}{mac}{place} by {} at {}, {late} ms ago", c.host.ip, c.name, c.channel, c.ts)
 }

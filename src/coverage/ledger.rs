@@ -26,6 +26,18 @@ pub struct Entry {
     pub addresses_more: u64,
 }
 
+impl Entry {
+    fn merge(&mut self, other: Entry) {
+        self.counts.merge(&other.counts);
+        if self.addresses.is_empty() {
+            self.addresses = other.addresses;
+        } else {
+            self.addresses.extend(other.addresses);
+        }
+        self.addresses_more = self.addresses_more.saturating_add(other.addresses_more);
+    }
+}
+
 /// Most home addresses kept for one quarter hour of one interface by one ledger.
 pub const MAX_ADDRESSES: usize = 65_536;
 
@@ -63,7 +75,7 @@ impl Ledger {
     fn file_current(&mut self) {
         let entry = std::mem::take(&mut self.current);
         if std::mem::take(&mut self.dirty) || entry != Entry::default() {
-            self.entries.insert(self.key, entry);
+            self.entries.entry(self.key).or_default().merge(entry);
         }
     }
 
@@ -94,11 +106,14 @@ impl Ledger {
         self.file_current();
         other.file_current();
         for (key, entry) in other.entries {
-            let mine = self.entries.entry(key).or_default();
-            mine.counts.merge(&entry.counts);
-            mine.addresses.extend(entry.addresses);
-            mine.addresses_more = mine.addresses_more.saturating_add(entry.addresses_more);
+            self.entries.entry(key).or_default().merge(entry);
         }
+    }
+
+    /// The entries, to be changed as they lie.
+    pub(super) fn entries_mut(&mut self) -> &mut BTreeMap<Key, Entry> {
+        self.file_current();
+        &mut self.entries
     }
 
     /// All entries in order of source, interface and time.

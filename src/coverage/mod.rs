@@ -3,8 +3,10 @@
 //! Every stage counts here; nothing is dropped without a counter. Counts are
 //! kept per source, interface and quarter hour.
 
+pub mod account;
 pub mod ledger;
 
+pub use account::Account;
 pub use ledger::{Key, Ledger};
 
 macro_rules! counters {
@@ -162,6 +164,8 @@ counters! {
     Observations => "observations",
     /// Observations of catalogue indicators by clients outside the home networks.
     ObservationsOutside => "observations_outside",
+    /// Observations that came too late for the record of their day; live only.
+    ObservationsLate => "observations_late",
     /// Contacts with an address from an answer whose flow revealed another name.
     AddressContradicted => "address_contradicted",
     /// Entries dropped from a table of the matching stage because it was full.

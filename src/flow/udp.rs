@@ -63,6 +63,9 @@ pub(super) struct Udp {
     failed_at: i64,
     held: u32,
     speech: Speech,
+    /// Payload bytes of client and server before it was known whether the flow
+    /// is to be followed: a ClientHello can take several datagrams.
+    before: (u32, u32),
     follow: Option<Box<Follow>>,
 }
 
@@ -122,6 +125,7 @@ impl Udp {
             failed_at: i64::MIN,
             held: 0,
             speech: Speech::Silent,
+            before: (0, 0),
             follow: None,
         }
     }
@@ -148,6 +152,11 @@ impl Udp {
         }
         if self.follow.is_some() {
             self.advance(&at, cx);
+        } else if matches!(self.speech, Speech::Silent | Speech::Quic(_)) {
+            let sum = if at.from_client { &mut self.before.0 } else { &mut self.before.1 };
+            *sum = sum.saturating_add(p.payload_len).saturating_add(p.payload_missing);
+        } else {
+            self.before = (0, 0);
         }
         if at.from_client && p.payload_len > 0 {
             self.client_spoke = true;
@@ -301,12 +310,13 @@ impl Udp {
 
     fn advance<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
         let Some(f) = self.follow.as_mut() else { return };
-        let mut progress = Progress::default();
+        let (up, down) = std::mem::take(&mut self.before);
+        let mut progress = Progress { to_server: up.into(), from_server: down.into(), ..Progress::default() };
         let size = u64::from(at.packet.payload_len).saturating_add(u64::from(at.packet.payload_missing));
         if at.from_client {
-            progress.to_server = size;
+            progress.to_server = progress.to_server.saturating_add(size);
         } else {
-            progress.from_server = size;
+            progress.from_server = progress.from_server.saturating_add(size);
             let is_quic = matches!(self.speech, Speech::QuicDone { .. } | Speech::Quic(_));
             let stage = if is_quic { f.quic_stage(at.payload, size) } else { f.plain_stage(self.client_spoke, size) };
             if stage > f.stage {

@@ -6,7 +6,7 @@ use super::pool::{Pool, Recycler};
 use super::sources::{SourceId, SourceReport};
 use super::timing::{Timing, record};
 use super::work::Work;
-use super::worker::{Finished, Harvest, Job, Report, Worker};
+use super::worker::{Finished, Found, Harvest, Job, Report, Worker};
 use crate::base::Timestamp;
 use crate::capture::{self, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
 use crate::coverage::{Counter, Key, Ledger};
@@ -108,6 +108,7 @@ pub fn names(
     let mut next = 0;
     let make = || NameLister::new(Arc::clone(files));
     run(plan, make, |number, rows: Vec<NameRow>| {
+        let Some(number) = number else { return Ok(()) };
         let entry = waiting.entry(number).or_default();
         entry.0 += 1;
         entry.1.extend(rows);
@@ -128,8 +129,8 @@ pub fn names(
 pub fn sightings(plan: Plan, settings: &Arc<Settings>) -> Result<Outcome, Failure> {
     let make = || Observer::new(Arc::clone(settings));
     let mut canaries = Vec::new();
-    let (mut outcome, shards) = run(plan, make, |_, (_, mut seen): (Vec<Draft>, Vec<Canary>)| {
-        canaries.append(&mut seen);
+    let (mut outcome, shards) = run(plan, make, |_, mut found: Found| {
+        canaries.append(&mut found.canaries);
         Ok(())
     })?;
     outcome.canaries = canaries;
@@ -184,13 +185,17 @@ impl Drop for Alarm {
     }
 }
 
-type Shards<R> = BTreeMap<usize, R>;
+/// What a run of the crew leaves: the reader's end, each shard's rest, and
+/// what the workers counted and timed.
+pub(super) type Crop<R> = (ReaderEnd, Shards<R>, Ledger, Timing);
+
+pub(super) type Shards<R> = BTreeMap<usize, R>;
 
 /// Reads the plan's captures through workers with sinks made by `make`.
-fn run<H: Harvest>(
+pub(super) fn run<H: Harvest>(
     mut plan: Plan,
     make: impl Fn() -> H,
-    write: impl FnMut(u64, H::Yield) -> io::Result<()>,
+    write: impl FnMut(Option<u64>, H::Yield) -> io::Result<()>,
 ) -> Result<(Outcome, Shards<H::Rest>), Failure> {
     let workers = plan.workers.clamp(1, super::SHARDS);
     let crew = Crew::new(workers, plan.limits, false, &make);
@@ -226,7 +231,7 @@ pub(super) struct Hands {
 
 impl Hands {
     /// Hands a batch to every worker; false if one is gone.
-    pub(super) fn give(&self, work: &Arc<Box<Work>>) -> bool {
+    pub(super) fn give(&self, work: &Arc<Work>) -> bool {
         self.jobs.iter().all(|tx| tx.send(Job::Batch(Arc::clone(work))).is_ok())
     }
 }
@@ -240,12 +245,13 @@ impl<H: Harvest> Crew<H> {
     }
 
     /// Runs `read` on a thread of its own, the workers on theirs, and hands
-    /// what they find to `write` on this one.
+    /// what they find to `write` on this one, with the number of the batch, or
+    /// none after a tick.
     pub(super) fn work(
         self,
         read: impl FnOnce(Hands) -> ReaderEnd + Send,
-        mut write: impl FnMut(u64, H::Yield) -> io::Result<()>,
-    ) -> Result<(ReaderEnd, Shards<H::Rest>, Ledger, Timing), Failure> {
+        mut write: impl FnMut(Option<u64>, H::Yield) -> io::Result<()>,
+    ) -> Result<Crop<H::Rest>, Failure> {
         let Crew { workers, failed } = self;
         let count = workers.len();
         std::thread::scope(|scope| {
@@ -272,21 +278,23 @@ impl<H: Harvest> Crew<H> {
             let mut trouble = None;
             let mut done = 0;
             for report in &reports {
-                match report {
-                    Report::Found { number, found } if trouble.is_none() => {
-                        if let Err(e) = write(number, found) {
-                            trouble = Some(Failure::Writer(e));
-                            failed.store(true, Ordering::Relaxed);
-                        }
-                    }
-                    Report::Found { .. } => {}
+                let (number, found) = match report {
+                    Report::Found { number, found } => (Some(number), found),
+                    Report::Tock { found } => (None, found),
                     Report::Done(last) => {
                         let Finished { shards: rest, ledger: counted, timing: timed } = *last;
                         shards.extend(rest);
                         ledger.merge(counted);
                         timing.merge(&timed);
                         done += 1;
+                        continue;
                     }
+                };
+                if trouble.is_none()
+                    && let Err(e) = write(number, found)
+                {
+                    trouble = Some(Failure::Writer(e));
+                    failed.store(true, Ordering::Relaxed);
                 }
             }
             let dead = threads.into_iter().map(std::thread::ScopedJoinHandle::join).filter(Result::is_err).count();

@@ -7,6 +7,7 @@ use super::work::Work;
 use crate::base::Timestamp;
 use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
+use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Draft, Observed, Observer};
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
@@ -15,9 +16,38 @@ use std::time::Instant;
 /// What a worker is told.
 pub(super) enum Job {
     /// Segments to take.
-    Batch(Arc<Box<Work>>),
-    /// Live: nothing came; it is that late.
-    Tick(Timestamp),
+    Batch(Arc<Work>),
+    /// Live, about once a second.
+    Tick(Tick),
+}
+
+/// What time it is for a live run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tick {
+    /// Nothing came of late: what has been idle until then may be forgotten.
+    pub(super) idle_at: Option<Timestamp>,
+    /// Days before this one are over.
+    pub(super) open_from: i64,
+    /// Whether to hand on all that changed, not only what rose.
+    pub(super) collect: bool,
+}
+
+/// What a worker hands on after a tick.
+pub(super) struct Beat {
+    pub(super) worker: usize,
+    /// Days before this one are over, and all of their records handed on.
+    pub(super) open_from: i64,
+    pub(super) ledger: Ledger,
+    pub(super) presences: Vec<Presence>,
+}
+
+/// What observers bring out of a batch or a tick.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Shard and what it knows of a record now.
+    pub(super) drafts: Vec<(usize, Draft)>,
+    pub(super) canaries: Vec<Canary>,
+    pub(super) beat: Option<Box<Beat>>,
 }
 
 /// What a sink brings out of a batch.
@@ -27,10 +57,23 @@ pub(super) trait Harvest: Sink + Send {
     /// What it gets in the end.
     type Rest: Send;
 
-    /// Collects from the shards.
-    fn harvest<'s>(sinks: impl Iterator<Item = &'s mut Self>) -> Self::Yield
+    /// Collects from the shards, given with their numbers.
+    fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> Self::Yield
     where
         Self: 's;
+    /// Collects after a tick; the observers of a live run have more to say
+    /// then.
+    fn pulse<'s>(
+        sinks: impl Iterator<Item = (usize, &'s mut Self)>,
+        _tick: &Tick,
+        _worker: usize,
+        _ledger: &mut Ledger,
+    ) -> Self::Yield
+    where
+        Self: 's,
+    {
+        Self::harvest(sinks)
+    }
     /// Whether there is nothing for the writer.
     fn is_empty(found: &Self::Yield) -> bool;
     /// The end.
@@ -41,9 +84,9 @@ impl Harvest for NameLister {
     type Yield = Vec<NameRow>;
     type Rest = ();
 
-    fn harvest<'s>(sinks: impl Iterator<Item = &'s mut Self>) -> Vec<NameRow> {
+    fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> Vec<NameRow> {
         let mut rows = Vec::new();
-        for sink in sinks {
+        for (_, sink) in sinks {
             sink.drain_into(&mut rows);
         }
         rows
@@ -57,20 +100,41 @@ impl Harvest for NameLister {
 }
 
 impl Harvest for Observer {
-    type Yield = (Vec<Draft>, Vec<Canary>);
+    type Yield = Found;
     type Rest = Observed;
 
-    fn harvest<'s>(sinks: impl Iterator<Item = &'s mut Self>) -> Self::Yield {
-        let mut all = (Vec::new(), Vec::new());
-        for sink in sinks {
-            all.0.append(&mut sink.take_changed());
-            all.1.append(&mut sink.take_canaries());
+    fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> Found {
+        let mut found = Found::default();
+        for (shard, sink) in sinks {
+            found.drafts.extend(sink.take_risen().into_iter().map(|d| (shard, d)));
+            found.canaries.append(&mut sink.take_canaries());
         }
-        all
+        found
     }
 
-    fn is_empty(found: &Self::Yield) -> bool {
-        found.0.is_empty() && found.1.is_empty()
+    fn pulse<'s>(
+        sinks: impl Iterator<Item = (usize, &'s mut Self)>,
+        tick: &Tick,
+        worker: usize,
+        ledger: &mut Ledger,
+    ) -> Found {
+        if !tick.collect {
+            return Self::harvest(sinks);
+        }
+        let mut found = Found::default();
+        let mut presences = Vec::new();
+        for (shard, sink) in sinks {
+            found.drafts.extend(sink.take_changed().into_iter().map(|d| (shard, d)));
+            found.canaries.append(&mut sink.take_canaries());
+            presences.append(&mut sink.take_presences());
+            found.drafts.extend(sink.close(tick.open_from).into_iter().map(|d| (shard, d)));
+        }
+        found.beat = Some(Box::new(Beat { worker, open_from: tick.open_from, ledger: ledger.take(), presences }));
+        found
+    }
+
+    fn is_empty(found: &Found) -> bool {
+        found.drafts.is_empty() && found.canaries.is_empty() && found.beat.is_none()
     }
 
     fn rest(self) -> Observed {
@@ -82,6 +146,8 @@ impl Harvest for Observer {
 pub(super) enum Report<H: Harvest> {
     /// Of a batch.
     Found { number: u64, found: H::Yield },
+    /// Of a tick.
+    Tock { found: H::Yield },
     /// The worker is done. Its shards' sinks in order of their numbers.
     Done(Box<Finished<H>>),
 }
@@ -115,22 +181,28 @@ impl<H: Harvest> Worker<H> {
     /// Works until the reader is done.
     pub(super) fn run(mut self, jobs: &Receiver<Job>, recycler: &Recycler, writer: &Sender<Report<H>>) {
         for job in jobs {
-            let number = match job {
+            let report = match job {
                 Job::Batch(work) => {
                     self.batch(&work);
                     let number = work.number;
                     recycler.release(work);
-                    number
+                    Report::Found { number, found: H::harvest(self.sinks()) }
                 }
-                Job::Tick(now) => {
-                    for engine in &mut self.engines {
-                        engine.expire(now, &mut self.ledger);
+                Job::Tick(tick) => {
+                    if let Some(now) = tick.idle_at {
+                        for engine in &mut self.engines {
+                            engine.expire(now, &mut self.ledger);
+                        }
                     }
-                    0
+                    let mut ledger = std::mem::take(&mut self.ledger);
+                    let number = self.number;
+                    let found = H::pulse(self.sinks(), &tick, number, &mut ledger);
+                    self.ledger = ledger;
+                    Report::Tock { found }
                 }
             };
-            let found = H::harvest(self.engines.iter_mut().map(Engine::sink));
-            if !H::is_empty(&found) && writer.send(Report::Found { number, found }).is_err() {
+            let nothing = matches!(&report, Report::Found { found, .. } if H::is_empty(found));
+            if !nothing && writer.send(report).is_err() {
                 return; // the writer failed and will say so
             }
         }
@@ -141,6 +213,12 @@ impl<H: Harvest> Worker<H> {
             .map(|(i, engine)| (number + i * workers, engine.finish(&mut ledger).rest()))
             .collect();
         drop(writer.send(Report::Done(Box::new(Finished { shards, ledger, timing }))));
+    }
+
+    /// The shards' sinks with their numbers.
+    fn sinks(&mut self) -> impl Iterator<Item = (usize, &mut H)> {
+        let (number, workers) = (self.number, self.workers);
+        self.engines.iter_mut().enumerate().map(move |(i, engine)| (number + i * workers, engine.sink()))
     }
 
     fn batch(&mut self, work: &Work) {

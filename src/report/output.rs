@@ -1,5 +1,5 @@
-//! Where output goes: standard output, or a file that appears only when it is
-//! complete.
+//! Where output goes: standard output, a file that appears only when it is
+//! complete, or one that grows.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -92,6 +92,58 @@ impl Output {
         };
         let to = open().map_err(|source| OutputError::Create { path: path.to_owned(), source })?;
         Ok(Output { to })
+    }
+
+    /// Opens a destination that is to be read while it is written: lines are
+    /// added to the end of a file, which is created if there is none; they are
+    /// there as soon as they are flushed, and stay if the program dies. A
+    /// symbolic link is not followed. Anything else is as with
+    /// [`Output::open`].
+    ///
+    /// # Errors
+    /// [`OutputError::Create`].
+    pub fn append(path: Option<&Path>) -> Result<Output, OutputError> {
+        let Some(path) = path.filter(|p| *p != Path::new("-")) else { return Output::open(None) };
+        let open = || -> io::Result<File> {
+            let mut options = OpenOptions::new();
+            if is_special(path)? {
+                return options.write(true).open(path);
+            }
+            options.append(true).create(true);
+            #[cfg(unix)]
+            {
+                use rustix::fs::OFlags;
+                use std::os::unix::fs::OpenOptionsExt;
+                let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
+            }
+            options.open(path).map_err(|e| {
+                let link = fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink());
+                if link { io::Error::new(e.kind(), "it is a symbolic link; name the file itself") } else { e }
+            })
+        };
+        let file = open().map_err(|source| OutputError::Create { path: path.to_owned(), source })?;
+        Ok(Output { to: Destination::Direct(BufWriter::with_capacity(BUFFER, file), path.to_owned()) })
+    }
+
+    /// Whether nothing was written to the destination yet, as far as it tells.
+    pub fn is_blank(&self) -> bool {
+        match &self.to {
+            Destination::Direct(out, _) => out.get_ref().metadata().map_or(true, |m| m.len() == 0),
+            Destination::Stdout(_) | Destination::File(..) => true,
+        }
+    }
+
+    /// Whether standard output leads to a pipe that nobody reads any more.
+    pub fn is_abandoned(&self) -> bool {
+        #[cfg(unix)]
+        if let Destination::Stdout(out) = &self.to {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+            let mut fds = [PollFd::new(out.get_ref(), PollFlags::empty())];
+            let ready = poll(&mut fds, Some(&Timespec::default()));
+            return ready.is_ok() && fds.iter().any(|fd| fd.revents().contains(PollFlags::ERR));
+        }
+        false
     }
 
     /// Makes the output complete: flushes it, and moves a file to its place
@@ -277,6 +329,33 @@ mod tests {
         assert_eq!(fs::read(&target).unwrap(), b"precious");
         assert!(fs::symlink_metadata(&link).unwrap().is_file());
         assert_eq!(fs::read(&link).unwrap(), b"new");
+    }
+
+    #[test]
+    fn what_is_appended_is_there_at_once_and_stays() {
+        let dir = dir();
+        let path = dir.path().join("out.ndjson");
+        for (text, blank) in [("one\n", true), ("two\n", false)] {
+            let mut out = Output::append(Some(&path)).unwrap();
+            assert_eq!(out.is_blank(), blank);
+            out.write_all(text.as_bytes()).unwrap();
+            out.flush().unwrap();
+            assert!(fs::read_to_string(&path).unwrap().ends_with(text));
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
+        assert_eq!(names(&dir), ["out.ndjson"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_is_appended_through_a_link() {
+        let dir = dir();
+        let (target, link) = (dir.path().join("target"), dir.path().join("link"));
+        fs::write(&target, "precious").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let error = Output::append(Some(&link)).unwrap_err();
+        assert!(error.to_string().contains("symbolic link"), "{error}");
+        assert_eq!(fs::read(&target).unwrap(), b"precious");
     }
 
     #[cfg(target_os = "linux")]

@@ -1,6 +1,7 @@
 //! A followed flow, as the observer remembers it.
 
 use super::draft::{Frame, HostKey};
+use super::drafts::DraftAt;
 use crate::base::{Addr, Channel, Stage};
 use crate::catalogue::IndicatorRef;
 use crate::flow::{Endpoints, Notes};
@@ -12,9 +13,11 @@ pub(super) struct Part {
     pub(super) indicator: IndicatorRef,
     pub(super) channel: Channel,
     /// Draft that it last counted in, with its day.
-    pub(super) draft: u32,
+    pub(super) draft: DraftAt,
     pub(super) day: i64,
-    /// What was seen, to be seen again when the day changes.
+    /// What was seen in the channel's field; evidence of later frames names it.
+    pub(super) text: Option<Box<str>>,
+    /// Names that the record lists, to be listed again when the day changes.
     pub(super) names: Vec<Box<str>>,
 }
 

@@ -277,6 +277,9 @@ impl Draft {
         let key = &self.key;
         let segment = run.segment(key.host.segment);
         let period = format_day(key.day);
+        // A question for one kind of address often finds none of it; that says
+        // something only where no other answer gave one either.
+        let notes = if self.stage > Stage::Queried { self.notes.without(Note::NoAddress) } else { self.notes };
         let mut shown: Vec<&Shown> = self.shown.iter().collect();
         shown.sort_by_key(|s| s.channel);
         let all: Vec<(Channel, &Frame)> = shown.iter().flat_map(|s| s.frames().map(|f| (s.channel, f))).collect();
@@ -319,7 +322,7 @@ impl Draft {
             slots_connected: self.slots_connected,
             bytes_to_server: self.to_server,
             bytes_from_server: self.from_server,
-            notes: self.notes.words().map(Into::into).collect(),
+            notes: notes.words().map(Into::into).collect(),
             community_ids: self.flows.listed.iter().cloned().collect(),
             evidence_more: (total.saturating_sub(evidence.len())) as u64,
             evidence,

@@ -6,9 +6,11 @@
 //! when the source's id is known.
 
 mod answers;
+pub mod board;
 mod community;
 mod contact;
 pub mod draft;
+mod drafts;
 pub mod home;
 pub mod merge;
 mod observer;
@@ -19,6 +21,7 @@ pub mod select;
 pub(crate) mod testing;
 pub mod unlisted;
 
+pub use board::Board;
 pub use draft::{Draft, DraftKey, Frame, HostKey, Names};
 pub use home::HomeNets;
 pub use observer::{Canary, Observed, Observer, Settings};

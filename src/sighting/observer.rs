@@ -3,6 +3,7 @@
 use super::answers::Answers;
 use super::contact::{Contact, Contacts, Part, Pending};
 use super::draft::{Draft, DraftKey, Frame, HostKey};
+use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
 use super::presence::{Presence, Presences};
 use super::unlisted::Unlisted;
@@ -51,14 +52,12 @@ pub struct Canary {
 /// What one shard observed.
 pub struct Observer {
     settings: Arc<Settings>,
-    index: hashbrown::HashMap<DraftKey, u32, RandomState>,
-    drafts: Vec<Draft>,
+    drafts: Drafts,
     contacts: Contacts,
     answers: Answers,
     unlisted: Unlisted,
     local_askers: HashSet<(u32, Addr), RandomState>,
     outside: HashSet<Addr, RandomState>,
-    changed: Vec<u32>,
     canaries: Vec<Canary>,
     presences: Presences,
 }
@@ -92,31 +91,44 @@ impl Observer {
     /// An observer without observations.
     pub fn new(settings: Arc<Settings>) -> Self {
         Observer {
+            drafts: Drafts::new(settings.live),
             settings,
-            index: hashbrown::HashMap::default(),
-            drafts: Vec::new(),
             contacts: Contacts::default(),
             answers: Answers::default(),
             unlisted: Unlisted::default(),
             local_askers: HashSet::default(),
             outside: HashSet::default(),
-            changed: Vec::new(),
             canaries: Vec::new(),
             presences: Presences::default(),
         }
     }
 
-    /// Drafts that are new or rose since the last call.
-    pub fn take_changed(&mut self) -> Vec<Draft> {
-        let mut changed = std::mem::take(&mut self.changed);
-        changed.sort_unstable();
-        changed.dedup();
-        changed.iter().filter_map(|i| self.drafts.get(*i as usize)).cloned().collect()
+    /// Drafts that are new or rose since the last call, as they stand.
+    pub fn take_risen(&mut self) -> Vec<Draft> {
+        let mut drafts = self.drafts.take_risen();
+        self.settle(&mut drafts);
+        drafts
     }
 
-    /// All drafts so far.
-    pub fn drafts(&self) -> &[Draft] {
-        &self.drafts
+    /// Drafts that changed since they were last handed on, as they stand.
+    pub fn take_changed(&mut self) -> Vec<Draft> {
+        let mut drafts = self.drafts.take_changed();
+        self.settle(&mut drafts);
+        drafts
+    }
+
+    /// Hands out and forgets the drafts of days before `day`, and who had
+    /// which address then.
+    pub fn close(&mut self, day: i64) -> Vec<Draft> {
+        let mut drafts = self.drafts.close(day);
+        self.settle(&mut drafts);
+        self.presences.forget(day);
+        drafts
+    }
+
+    /// Pairs of addresses that are new or were seen again since the last call.
+    pub fn take_presences(&mut self) -> Vec<Presence> {
+        self.presences.take_changed()
     }
 
     /// Canary names seen since the last call.
@@ -126,15 +138,15 @@ impl Observer {
 
     /// Ends observation.
     pub fn finish(mut self) -> Observed {
-        for d in &mut self.drafts {
+        let mut drafts = std::mem::replace(&mut self.drafts, Drafts::new(false)).into_list();
+        self.settle(&mut drafts);
+        Observed { drafts, unlisted: self.unlisted, outside: self.outside, presences: self.presences.into_list() }
+    }
+
+    fn settle(&self, drafts: &mut [Draft]) {
+        for d in drafts {
             let local = self.local_askers.contains(&(d.key.host.segment, d.key.host.ip));
             d.settle(local);
-        }
-        Observed {
-            drafts: self.drafts,
-            unlisted: self.unlisted,
-            outside: self.outside,
-            presences: self.presences.into_list(),
         }
     }
 
@@ -163,13 +175,8 @@ impl Observer {
     }
 
     /// The draft of a host and indicator on the day of `ts`.
-    fn draft(&mut self, source: u32, host: HostKey, indicator: IndicatorRef, ts: Timestamp) -> u32 {
-        let key = DraftKey { source, host, indicator, day: ts.day() };
-        let drafts = &mut self.drafts;
-        *self.index.entry(key).or_insert_with(|| {
-            drafts.push(Draft::new(key, ts));
-            u32::try_from(drafts.len().saturating_sub(1)).unwrap_or(u32::MAX)
-        })
+    fn draft(&mut self, source: u32, host: HostKey, indicator: IndicatorRef, ts: Timestamp) -> DraftAt {
+        self.drafts.open(DraftKey { source, host, indicator, day: ts.day() }, ts)
     }
 
     /// Folds a frame in; returns its draft.
@@ -182,13 +189,10 @@ impl Observer {
         frame: &Frame,
         names: &[Box<str>],
         notes: Notes,
-    ) -> u32 {
+    ) -> DraftAt {
         let at = self.draft(source, host, indicator, frame.ts);
-        if let Some(d) = self.drafts.get_mut(at as usize)
-            && d.observe(channel, frame, names, notes)
-            && self.settings.live
-        {
-            self.changed.push(at);
+        if self.drafts.get_mut(at).is_some_and(|d| d.observe(channel, frame, names, notes)) {
+            self.drafts.rose(at);
         }
         at
     }
@@ -207,7 +211,7 @@ impl Observer {
         let frame = Self::frame(at, m.text, m.stage);
         let names: Vec<Box<str>> = m.name.map(Into::into).into_iter().collect();
         let draft = self.fold(at.frame.source, host, m.indicator, m.channel, &frame, &names, m.notes);
-        Some(Part { indicator: m.indicator, channel: m.channel, draft, day: frame.ts.day(), names })
+        Some(Part { indicator: m.indicator, channel: m.channel, draft, day: frame.ts.day(), text: frame.name, names })
     }
 
     /// Looks a name up, and notes it if it looks like the vendor's.
@@ -335,8 +339,8 @@ impl Observer {
         if let Some(c) = contact.as_mut() {
             if name.is_none() || concealed {
                 self.claim(c, notes, ledger);
-            } else if c.pending.take().is_some() && part.is_none() {
-                ledger.count(Counter::AddressContradicted);
+            } else {
+                settle_pending(c, part.is_some(), ledger);
             }
         }
         self.join(at, part.into_iter().collect(), contact, follow);
@@ -347,20 +351,23 @@ impl Observer {
         let Some(p) = c.pending.take() else { return };
         ledger.count(Counter::Observations);
         let names = vec![p.name];
-        let notes = notes.union(c.unclaimed.2);
+        let (to_server, from_server, waiting) = std::mem::take(&mut c.unclaimed);
+        let notes = notes.union(waiting);
         let draft = self.fold(c.source, c.host, p.indicator, Channel::Address, &p.frame, &names, notes);
-        if let Some(d) = self.drafts.get_mut(draft as usize) {
+        if let Some(d) = self.drafts.get_mut(draft) {
             d.add_server(c.server, c.transport);
             d.add_flow(&c.community_id);
-            d.add_bytes(c.unclaimed.0, c.unclaimed.1);
+            d.add_bytes(to_server, from_server);
             if c.stage > p.frame.stage
                 && d.advance(Channel::Address, || Frame { stage: c.stage, ..p.frame.clone() }, c.stage)
             {
                 d.touch(p.frame.ts, c.stage);
+                self.drafts.rose(draft);
             }
         }
         let day = p.frame.ts.day();
-        c.parts.push(Part { indicator: p.indicator, channel: Channel::Address, draft, day, names });
+        let text = p.frame.name;
+        c.parts.push(Part { indicator: p.indicator, channel: Channel::Address, draft, day, text, names });
     }
 
     /// Adds the parts to the flow's contact, or begins one.
@@ -370,14 +377,27 @@ impl Observer {
             None if parts.is_empty() => return,
             None => Contact::new(Self::host(at), &at.endpoints(), at.frame.source),
         };
+        let (to_server, from_server, waiting) = match c.pending {
+            None if !parts.is_empty() => std::mem::take(&mut c.unclaimed),
+            _ => (0, 0, Notes::NONE),
+        };
+        let mut credited = Vec::with_capacity(parts.len());
         for part in parts {
-            if let Some(d) = self.drafts.get_mut(part.draft as usize) {
+            if let Some(d) = self.drafts.get_mut(part.draft) {
                 d.add_server(c.server, c.transport);
                 d.add_flow(&c.community_id);
+                if !credited.contains(&part.draft) {
+                    credited.push(part.draft);
+                    d.add_bytes(to_server, from_server);
+                    d.add_notes(waiting);
+                }
                 if c.stage > Stage::Attempted {
-                    let frame = || Self::frame(at, part.names.first().map(|n| &**n), c.stage);
-                    d.advance(part.channel, frame, c.stage);
+                    let frame = || Self::frame(at, part.text.as_deref(), c.stage);
+                    let rose = d.advance(part.channel, frame, c.stage);
                     d.touch(at.packet.ts, c.stage);
+                    if rose {
+                        self.drafts.rose(part.draft);
+                    }
                 }
             }
             if !c.parts.iter().any(|p| p.draft == part.draft && p.channel == part.channel) {
@@ -451,8 +471,8 @@ impl Observer {
         if let Some(mut c) = contact.take() {
             if host.is_none() {
                 self.claim(&mut c, notes, ledger);
-            } else if c.pending.take().is_some() && parts.is_empty() {
-                ledger.count(Counter::AddressContradicted);
+            } else {
+                settle_pending(&mut c, !parts.is_empty(), ledger);
             }
             if c.http_host.as_deref().is_some_and(|h| Some(h) != host) {
                 // A proxy connection that goes on with another host: what was
@@ -574,34 +594,34 @@ impl Sink for Observer {
             c.unclaimed.1 = c.unclaimed.1.saturating_add(progress.from_server);
             c.unclaimed.2 = c.unclaimed.2.union(progress.notes);
         }
-        let mut done: Vec<u32> = Vec::with_capacity(c.parts.len());
+        let mut done: Vec<DraftAt> = Vec::with_capacity(c.parts.len());
         for part in &mut c.parts {
             if payload && part.day != ts.day() {
                 // The contact goes on after midnight: a record of the new day.
                 ledger.count(Counter::Observations);
-                let frame = Self::frame(at, part.names.first().map(|n| &**n), c.stage);
+                let frame = Self::frame(at, part.text.as_deref(), c.stage);
                 let notes = Notes::NONE.with(Note::Continued);
                 part.draft = self.fold(c.source, c.host, part.indicator, part.channel, &frame, &part.names, notes);
                 part.day = ts.day();
-                if let Some(d) = self.drafts.get_mut(part.draft as usize) {
+                if let Some(d) = self.drafts.get_mut(part.draft) {
                     d.add_server(c.server, c.transport);
                     d.add_flow(&c.community_id);
                 }
             }
-            let Some(d) = self.drafts.get_mut(part.draft as usize) else { continue };
+            let Some(d) = self.drafts.get_mut(part.draft) else { continue };
             d.add_notes(progress.notes);
-            if let Some(stage) = progress.stage {
-                let frame = || Self::frame(at, part.names.first().map(|n| &**n), stage);
-                if d.advance(part.channel, frame, stage) && self.settings.live {
-                    self.changed.push(part.draft);
-                }
-            }
+            let rose = progress
+                .stage
+                .is_some_and(|stage| d.advance(part.channel, || Self::frame(at, part.text.as_deref(), stage), stage));
             if part.day == ts.day() && (payload || progress.stage.is_some()) {
                 d.touch(ts, c.stage);
             }
             if !done.contains(&part.draft) {
                 d.add_bytes(progress.to_server, progress.from_server);
                 done.push(part.draft);
+            }
+            if rose {
+                self.drafts.rose(part.draft);
             }
         }
         self.contacts.put(token.0, c);
@@ -612,6 +632,15 @@ impl Sink for Observer {
             self.claim(&mut c, Notes::NONE, ledger);
             self.contacts.release(token.0);
         }
+    }
+}
+
+/// The flow showed a name of its own, so its address need not speak. What
+/// waited for it belongs to the name, if that is one of the catalogue.
+fn settle_pending(c: &mut Contact, matched: bool, ledger: &mut Ledger) {
+    if c.pending.take().is_some() && !matched {
+        ledger.count(Counter::AddressContradicted);
+        c.unclaimed = Default::default();
     }
 }
 

@@ -26,29 +26,53 @@ pub struct Presence {
     pub to: Timestamp,
 }
 
+/// From when to when, and whether that was not handed on yet.
+#[derive(Debug)]
+struct Times {
+    from: Timestamp,
+    to: Timestamp,
+    unsaid: bool,
+}
+
 /// The pairs of one shard.
 #[derive(Debug, Default)]
-pub(super) struct Presences(hashbrown::HashMap<Key, (Timestamp, Timestamp), RandomState>);
+pub(super) struct Presences(hashbrown::HashMap<Key, Times, RandomState>);
 
 impl Presences {
     /// Notes a pair. True if it is new and there was no room for it.
     pub(super) fn note(&mut self, key: Key, ts: Timestamp) -> bool {
-        if let Some((from, to)) = self.0.get_mut(&key) {
-            *from = (*from).min(ts);
-            *to = (*to).max(ts);
+        if let Some(times) = self.0.get_mut(&key) {
+            times.from = times.from.min(ts);
+            times.to = times.to.max(ts);
+            times.unsaid = true;
             return false;
         }
         if self.0.len() >= CAP {
             return true;
         }
-        self.0.insert(key, (ts, ts));
+        self.0.insert(key, Times { from: ts, to: ts, unsaid: true });
         false
     }
 
-    pub(super) fn into_list(self) -> Vec<Presence> {
-        let pair = |((source, segment, ip, mac), (from, to))| Presence { source, segment, ip, mac, from, to };
-        self.0.into_iter().map(pair).collect()
+    /// Those noted since the last call.
+    pub(super) fn take_changed(&mut self) -> Vec<Presence> {
+        let pairs = self.0.iter_mut();
+        let news = pairs.filter_map(|(key, times)| std::mem::take(&mut times.unsaid).then(|| presence(*key, times)));
+        news.collect()
     }
+
+    /// Forgets those last seen before a day.
+    pub(super) fn forget(&mut self, day: i64) {
+        self.0.retain(|_, times| times.to.day() >= day);
+    }
+
+    pub(super) fn into_list(self) -> Vec<Presence> {
+        self.0.into_iter().map(|(key, times)| presence(key, &times)).collect()
+    }
+}
+
+fn presence((source, segment, ip, mac): Key, times: &Times) -> Presence {
+    Presence { source, segment, ip, mac, from: times.from, to: times.to }
 }
 
 /// Joins the pairs of several shards, in order of source, segment and address.
@@ -84,5 +108,20 @@ mod tests {
         let list = join(list);
         let p = |mac, from, to| Presence { source: 0, segment: 0, ip, mac, from: Timestamp(from), to: Timestamp(to) };
         assert_eq!(list, [p(a, 3, 9), p(b, 7, 7)]);
+    }
+
+    #[test]
+    fn pairs_are_handed_on_when_they_change_and_forgotten_after_their_day() {
+        let key = (0, 0, Addr::v4([10, 0, 0, 1]), Mac([0, 0, 0, 0, 0, 1]));
+        let day = |n: i64| Timestamp::from_parts(n * 86_400, 0);
+        let mut pairs = Presences::default();
+        pairs.note(key, day(1));
+        assert_eq!(pairs.take_changed().len(), 1);
+        assert_eq!(pairs.take_changed(), []);
+        pairs.note(key, day(2));
+        pairs.forget(2);
+        assert_eq!(pairs.take_changed()[0].from, day(1));
+        pairs.forget(3);
+        assert_eq!(pairs.into_list(), []);
     }
 }

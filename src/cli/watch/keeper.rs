@@ -1,0 +1,238 @@
+//! Keeps a running sensor's findings in the store. A thread of its own writes,
+//! so that a slow, locked or full disk holds nothing else up; what could not be
+//! written is tried again with what comes next.
+
+use crate::base::{Addr, Mac};
+use crate::cli::exit::{Stop, say};
+use crate::coverage::Ledger;
+use crate::pipeline::live::Intake;
+use crate::sighting::Record;
+use crate::sighting::presence::Presence;
+use crate::store::{Canary, Interval, Run, Source, Store, StoreError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use std::collections::HashMap;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often the store is written, so how much a sudden death may cost.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// How long after a failed write it is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What there is to write.
+#[derive(Default)]
+pub(super) struct Parcel {
+    pub(super) intake: Intake,
+    /// By id.
+    pub(super) records: HashMap<String, (Record, bool)>,
+    pub(super) coverage: Ledger,
+    pub(super) intervals: Vec<Interval>,
+    pub(super) canaries: Vec<Canary>,
+}
+
+impl Parcel {
+    fn add(&mut self, later: Parcel) {
+        let trouble = std::mem::take(&mut self.intake.trouble);
+        self.intake = later.intake;
+        self.intake.trouble.splice(0..0, trouble);
+        self.records.extend(later.records);
+        self.coverage.merge(later.coverage);
+        self.intervals.extend(later.intervals);
+        self.canaries.extend(later.canaries);
+    }
+}
+
+/// The writing thread, and what waits for it.
+pub(super) struct Keeper {
+    tx: Sender<Box<Parcel>>,
+    thread: JoinHandle<Ended>,
+    waiting: Parcel,
+    written_at: Instant,
+    urgent: bool,
+    pairs: Pairs,
+}
+
+/// What the thread ends with.
+struct Ended {
+    store: Store,
+    /// Of the run in the store.
+    number: i64,
+    result: Result<(), StoreError>,
+}
+
+/// Number of the run in the store, and what its source is called.
+struct Place {
+    run: i64,
+    source: String,
+    interfaces: Vec<String>,
+}
+
+impl Keeper {
+    /// Enters the run and its source. A store that cannot be written is said
+    /// before anything is captured.
+    pub(super) fn start(mut store: Store, run: &Run, source: String, interfaces: Vec<String>) -> Result<Self, Stop> {
+        let mut enter = || -> Result<i64, StoreError> {
+            let mut writer = store.begin()?;
+            let number = writer.put_run(run)?;
+            writer.put_source(number, &of_run(&source, &interfaces, &Intake::default()))?;
+            writer.commit()?;
+            Ok(number)
+        };
+        let place = Place { run: enter().map_err(Stop::failed)?, source, interfaces };
+        let (tx, rx) = bounded(1);
+        let thread = std::thread::Builder::new().name("store".into()).spawn(move || keep(store, &place, &rx));
+        let thread = thread.map_err(|e| Stop::failed(format_args!("cannot start a thread: {e}")))?;
+        let (written_at, urgent) = (Instant::now(), false);
+        Ok(Keeper { tx, thread, waiting: Parcel::default(), written_at, urgent, pairs: Pairs::default() })
+    }
+
+    /// Adds what is to be stored with the next write.
+    pub(super) fn waiting(&mut self) -> &mut Parcel {
+        &mut self.waiting
+    }
+
+    /// The next write is due as soon as the thread is free.
+    pub(super) fn hurry(&mut self) {
+        self.urgent = true;
+    }
+
+    /// Notes who had which address; `segment` gives the words of a segment.
+    pub(super) fn presences(&mut self, seen: &[Presence], source: &str, segment: impl Fn(u32) -> String) {
+        for p in seen {
+            let joined = self.pairs.join(p);
+            self.waiting.intervals.push(interval(&joined, source, segment(p.segment)));
+        }
+    }
+
+    /// A day is over.
+    pub(super) fn forget(&mut self, day: i64) {
+        self.pairs.0.retain(|_, p| p.to.day() >= day);
+    }
+
+    /// Whether a write is due.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.urgent || now.saturating_duration_since(self.written_at) >= EVERY
+    }
+
+    /// Hands over what waits, unless the thread is still busy; then it waits
+    /// on.
+    pub(super) fn write(&mut self, now: Instant) {
+        match self.tx.try_send(Box::new(std::mem::take(&mut self.waiting))) {
+            Ok(()) => (self.written_at, self.urgent) = (now, false),
+            Err(TrySendError::Full(parcel) | TrySendError::Disconnected(parcel)) => self.waiting = *parcel,
+        }
+    }
+
+    /// Writes the rest, and how the run ended.
+    pub(super) fn finish(self, run: &Run) -> Result<(), Stop> {
+        let Keeper { tx, thread, waiting, .. } = self;
+        drop(tx.send(Box::new(waiting)));
+        drop(tx);
+        let Ok(Ended { mut store, number, result }) = thread.join() else {
+            return Err(Stop::failed("the thread that writes the store died; this is a bug: please report it"));
+        };
+        let end = || -> Result<(), StoreError> {
+            result?;
+            let (Some(ended), Some(code), Some(reason)) = (run.ended, run.exit_code, &run.exit_reason) else {
+                return Ok(());
+            };
+            let mut writer = store.begin()?;
+            writer.end_run(number, ended, code, reason)?;
+            writer.commit()
+        };
+        end().map_err(|e| Stop::failed(format_args!("not everything could be stored: {e}")))
+    }
+}
+
+fn keep(mut store: Store, place: &Place, rx: &Receiver<Box<Parcel>>) -> Ended {
+    let mut backlog = Parcel::default();
+    let mut result = Ok(());
+    loop {
+        let failed = result.is_err();
+        let parcel = if failed {
+            match rx.recv_timeout(AGAIN) {
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => None,
+                Ok(parcel) => Some(parcel),
+            }
+        } else {
+            let Ok(parcel) = rx.recv() else { break };
+            Some(parcel)
+        };
+        if let Some(parcel) = parcel {
+            backlog.add(*parcel);
+        }
+        result = write(&mut store, place, &mut backlog);
+        match &result {
+            Ok(()) => {
+                backlog = Parcel::default();
+                if failed {
+                    say("the store can be written again; nothing is missing in it");
+                }
+            }
+            Err(e) if !failed => say(format_args!("{e}; the sensor goes on, keeps what is new and tries again")),
+            Err(_) => {}
+        }
+    }
+    Ended { store, number: place.run, result }
+}
+
+fn write(store: &mut Store, place: &Place, parcel: &mut Parcel) -> Result<(), StoreError> {
+    let mut writer = store.begin()?;
+    writer.put_source(place.run, &of_run(&place.source, &place.interfaces, &parcel.intake))?;
+    writer.put_coverage(&place.source, 0, &mut parcel.coverage)?;
+    for (record, support) in parcel.records.values() {
+        writer.put_record(record, *support)?;
+    }
+    for interval in &parcel.intervals {
+        writer.put_interval(interval)?;
+    }
+    for canary in &parcel.canaries {
+        writer.put_canary(canary)?;
+    }
+    writer.commit()
+}
+
+/// The run as a source of frames.
+fn of_run(source: &str, interfaces: &[String], intake: &Intake) -> Source {
+    Source {
+        source: source.to_owned(),
+        first: intake.span.map(|s| s.0),
+        last: intake.span.map(|s| s.1),
+        frames: intake.frames,
+        warnings: intake.trouble.clone(),
+        interfaces: interfaces.to_vec(),
+        ..Source::default()
+    }
+}
+
+/// The pairs of addresses of the days that are not over, whichever shard saw
+/// them.
+#[derive(Default)]
+struct Pairs(HashMap<(u32, Addr, Mac), Presence>);
+
+impl Pairs {
+    fn join(&mut self, p: &Presence) -> Presence {
+        let known = self.0.entry((p.segment, p.ip, p.mac)).or_insert(*p);
+        known.from = known.from.min(p.from);
+        known.to = known.to.max(p.to);
+        *known
+    }
+}
+
+fn interval(p: &Presence, source: &str, segment: String) -> Interval {
+    Interval {
+        source: source.to_owned(),
+        kind: "traffic".into(),
+        segment,
+        ip: p.ip,
+        mac: Some(p.mac),
+        name: None,
+        from: p.from,
+        to: p.to,
+    }
+}
+
+#[cfg(test)]
+mod tests;

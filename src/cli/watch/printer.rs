@@ -1,0 +1,236 @@
+//! Prints records as they come and change, and passes them on to the store.
+
+use super::controls::Controls;
+use super::keeper::Keeper;
+use crate::capture::LiveControl;
+use crate::catalogue::Catalogue;
+use crate::cli::args::Format;
+use crate::cli::exit::{Stop, say};
+use crate::coverage::{Counter, Key, Ledger};
+use crate::pipeline::live::News;
+use crate::pipeline::{RunNames, SourceReport};
+use crate::report::output::{Output, OutputError};
+use crate::report::table::{self, HostTable};
+use crate::report::{csv, ndjson};
+use crate::sighting::board::Posted;
+use crate::sighting::{Board, Draft, HostKey, Names, Record};
+use crate::store;
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often what changed slowly is looked through.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// What the writer of a running sensor holds.
+pub(super) struct Printer<'p> {
+    pub(super) out: Output,
+    pub(super) format: Format,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) sensor: &'p str,
+    pub(super) sources: &'p [SourceReport],
+    pub(super) board: Board,
+    pub(super) controls: Controls,
+    pub(super) keeper: Option<Keeper>,
+    /// Ends the capture when nobody takes the output any more.
+    pub(super) stop: LiveControl,
+    /// Why output ended early.
+    pub(super) broken: Option<OutputError>,
+    /// Hosts with records of days that are over.
+    pub(super) earlier: HashSet<HostKey>,
+    pub(super) round: Instant,
+}
+
+/// The records of the days that were open at the end.
+pub(super) struct Last {
+    /// Those that stand.
+    pub(super) standing: Vec<Record>,
+    /// Those that need another signal that did not come.
+    pub(super) support: Vec<Record>,
+}
+
+impl Printer<'_> {
+    /// What comes before the first record.
+    pub(super) fn head(&mut self) {
+        if self.format == Format::Csv && self.out.is_blank() {
+            self.write(|out, _| csv::write_header(out));
+        }
+    }
+
+    /// Takes news, prints what is due, and passes on what is to be stored. It
+    /// does not fail: without a reader the sensor ends, but in order.
+    pub(super) fn news(&mut self, news: News<'_>) -> io::Result<()> {
+        let now = Instant::now();
+        for sentence in &news.intake.trouble {
+            say(sentence);
+        }
+        let names = RunNames::new(self.sensor, self.sources, news.encaps);
+        self.canaries(&news, &names);
+        let mut late = Ledger::new();
+        for (shard, draft) in news.drafts {
+            let (key, count) = (draft.key, draft.count);
+            if !self.board.update(shard, draft) {
+                late.turn_to(Key { source: 0, interface: 0, quarter: key.day.saturating_mul(96) });
+                late.add(Counter::ObservationsLate, count);
+            }
+        }
+        news.account.add(late);
+        if let Some(day) = news.closed {
+            self.close(day, &names);
+        }
+        let risen = self.board.take_risen(now);
+        self.print_all(&risen, &names);
+        if now.saturating_duration_since(self.round) >= ROUND {
+            self.round = now;
+            let due = self.board.take_due(now);
+            self.print_all(&due, &names);
+            if self.broken.is_none() && self.out.is_abandoned() {
+                self.end(io::ErrorKind::BrokenPipe.into());
+            }
+        }
+        if let Some(keeper) = &mut self.keeper {
+            keeper.presences(&news.presences, &names.source(0), |s| names.segment(s));
+            let waiting = keeper.waiting();
+            waiting.intake.trouble.extend(news.intake.trouble);
+            (waiting.intake.frames, waiting.intake.span) = (news.intake.frames, news.intake.span);
+            if keeper.is_due(now) {
+                post(keeper, self.board.take_unstored(), &self.catalogue, &names);
+                keeper.waiting().coverage.merge(news.account.take_unstored());
+                keeper.write(now);
+            }
+        }
+        Ok(())
+    }
+
+    fn canaries(&mut self, news: &News<'_>, names: &RunNames<'_>) {
+        for c in &news.canaries {
+            let Some(sentence) = self.controls.heard(c, names) else { continue };
+            say(sentence);
+            if let Some(keeper) = &mut self.keeper {
+                keeper.waiting().canaries.push(store::Canary {
+                    source: names.source(c.source),
+                    name: c.name.clone(),
+                    ts: c.ts,
+                    segment: names.segment(c.host.segment),
+                    ip: c.host.ip,
+                    mac: c.host.mac,
+                    channel: c.channel,
+                });
+                keeper.hurry();
+            }
+        }
+    }
+
+    /// Days before `day` are over.
+    fn close(&mut self, day: i64, names: &RunNames<'_>) {
+        let closed = self.board.close(day);
+        self.print_last(&closed, names);
+        self.earlier.extend(closed.iter().filter(|p| !p.lonely).map(|p| p.draft.key.host));
+        if let Some(keeper) = &mut self.keeper {
+            keeper.forget(day);
+            post(keeper, closed, &self.catalogue, names);
+        }
+    }
+
+    /// The last word on each record.
+    fn print_last(&mut self, posted: &[Posted], names: &RunNames<'_>) {
+        let standing: Vec<&Posted> = posted.iter().filter(|p| !p.lonely).collect();
+        if standing.is_empty() {
+            return;
+        }
+        if self.format == Format::Table {
+            let mut hosts = HostTable::new();
+            let records = standing.iter().filter_map(|p| record(&self.catalogue, &p.draft, names));
+            records.for_each(|r| hosts.add(&r));
+            self.write(|out, _| {
+                writeln!(out)?;
+                hosts.write(out, None, table::width())?;
+                writeln!(out)
+            });
+        } else {
+            let unprinted: Vec<Draft> = standing.iter().filter(|p| p.unprinted).map(|p| p.draft.clone()).collect();
+            self.print_all(&unprinted, names);
+        }
+    }
+
+    fn print_all(&mut self, drafts: &[Draft], names: &RunNames<'_>) {
+        if drafts.is_empty() {
+            return;
+        }
+        let catalogue = Arc::clone(&self.catalogue);
+        self.write(|out, format| {
+            drafts.iter().filter_map(|d| record(&catalogue, d, names)).try_for_each(|r| print(out, format, &r))
+        });
+    }
+
+    /// Writes and flushes, unless writing failed before.
+    fn write(&mut self, write: impl FnOnce(&mut Output, Format) -> io::Result<()>) {
+        if self.broken.is_some() {
+            return;
+        }
+        let (out, format) = (&mut self.out, self.format);
+        if let Err(e) = write(out, format).and_then(|()| out.flush()) {
+            self.end(e);
+        }
+    }
+
+    /// Nobody can be told any more.
+    fn end(&mut self, e: io::Error) {
+        self.broken = Some(self.out.error(e));
+        self.stop.request_stop();
+    }
+
+    /// Prints and passes on what is left of the open days.
+    pub(super) fn finish(&mut self, encaps: &crate::packet::EncapTable) -> Last {
+        let names = RunNames::new(self.sensor, self.sources, encaps);
+        let posted = self.board.close(i64::MAX);
+        self.print_last(&posted, &names);
+        let mut last = Last { standing: Vec::new(), support: Vec::new() };
+        for p in &posted {
+            let Some(record) = record(&self.catalogue, &p.draft, &names) else { continue };
+            if p.lonely { last.support.push(record) } else { last.standing.push(record) }
+        }
+        if let Some(keeper) = &mut self.keeper {
+            post(keeper, posted, &self.catalogue, &names);
+        }
+        last
+    }
+
+    /// Ends the output. A reader that closed it early has what it wanted.
+    pub(super) fn close_output(self) -> Result<(), Stop> {
+        let result = match self.broken {
+            Some(e) => Err(e),
+            None => self.out.finish(),
+        };
+        match result {
+            Err(e) if !e.is_closed_pipe() => Err(Stop::failed(e)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn record(catalogue: &Catalogue, draft: &Draft, names: &dyn Names) -> Option<Record> {
+    catalogue.get(draft.key.indicator).map(|indicator| draft.record(indicator, names))
+}
+
+fn post(keeper: &mut Keeper, posted: Vec<Posted>, catalogue: &Catalogue, names: &dyn Names) {
+    for p in posted {
+        if let Some(r) = record(catalogue, &p.draft, names) {
+            keeper.waiting().records.insert(r.id.clone(), (r, p.lonely));
+        }
+    }
+}
+
+fn print(out: &mut Output, format: Format, r: &Record) -> io::Result<()> {
+    match format {
+        Format::Ndjson => ndjson::write(out, r),
+        Format::Csv => csv::write(out, r),
+        Format::Table => {
+            let name = r.names.first().map_or(r.indicator.id.as_str(), String::as_str);
+            let alarm = if r.indicator.category.is_alarm() { "ALARM " } else { "" };
+            let (ip, category, stage) = (r.host.ip, r.indicator.category, r.stage.as_str());
+            writeln!(out, "{} {alarm}{ip} {category} {stage} {name}", r.last_seen)
+        }
+    }
+}

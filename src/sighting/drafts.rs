@@ -1,0 +1,192 @@
+//! The drafts of one shard, and which of them a running sensor has not handed
+//! on yet.
+
+use super::draft::{Draft, DraftKey};
+use crate::base::Timestamp;
+use foldhash::fast::RandomState;
+
+/// Where a draft lies. Once its day is closed it leads nowhere, also when the
+/// place is used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DraftAt {
+    slot: u32,
+    generation: u32,
+}
+
+/// What was not handed on yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Unsaid {
+    #[default]
+    Nothing,
+    Change,
+    Rise,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    draft: Option<Draft>,
+    generation: u32,
+    unsaid: Unsaid,
+}
+
+/// The drafts by key and by place.
+#[derive(Debug)]
+pub(super) struct Drafts {
+    index: hashbrown::HashMap<DraftKey, DraftAt, RandomState>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// Whether changes are noted at all.
+    live: bool,
+    /// Places with changes; some may have been handed on since as risen.
+    changed: Vec<u32>,
+    risen: Vec<u32>,
+}
+
+impl Drafts {
+    pub(super) fn new(live: bool) -> Self {
+        Drafts {
+            index: hashbrown::HashMap::default(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            live,
+            changed: Vec::new(),
+            risen: Vec::new(),
+        }
+    }
+
+    /// The draft of that key, which begins at `ts` if there is none.
+    pub(super) fn open(&mut self, key: DraftKey, ts: Timestamp) -> DraftAt {
+        let Drafts { index, slots, free, .. } = self;
+        *index.entry(key).or_insert_with(|| {
+            let number = free.pop().unwrap_or_else(|| {
+                slots.push(Slot::default());
+                u32::try_from(slots.len().saturating_sub(1)).unwrap_or(u32::MAX)
+            });
+            let generation = slots.get_mut(number as usize).map_or(0, |slot| {
+                slot.draft = Some(Draft::new(key, ts));
+                slot.generation
+            });
+            DraftAt { slot: number, generation }
+        })
+    }
+
+    /// The draft, to be changed. `None` if its day is closed.
+    pub(super) fn get_mut(&mut self, at: DraftAt) -> Option<&mut Draft> {
+        let slot = self.slots.get_mut(at.slot as usize).filter(|s| s.generation == at.generation)?;
+        if self.live && slot.unsaid == Unsaid::Nothing {
+            slot.unsaid = Unsaid::Change;
+            self.changed.push(at.slot);
+        }
+        slot.draft.as_mut()
+    }
+
+    /// The draft is new, or its stage rose: it is to be handed on at once.
+    pub(super) fn rose(&mut self, at: DraftAt) {
+        if self.live
+            && let Some(slot) = self.slots.get_mut(at.slot as usize).filter(|s| s.generation == at.generation)
+            && slot.unsaid != Unsaid::Rise
+        {
+            slot.unsaid = Unsaid::Rise;
+            self.risen.push(at.slot);
+        }
+    }
+
+    /// Copies of those that are new or rose since the last call.
+    pub(super) fn take_risen(&mut self) -> Vec<Draft> {
+        let risen = std::mem::take(&mut self.risen);
+        risen.iter().filter_map(|n| self.hand_on(*n, Unsaid::Rise)).collect()
+    }
+
+    /// Copies of those that changed since they were last handed on.
+    pub(super) fn take_changed(&mut self) -> Vec<Draft> {
+        let mut all = self.take_risen();
+        let changed = std::mem::take(&mut self.changed);
+        all.extend(changed.iter().filter_map(|n| self.hand_on(*n, Unsaid::Change)));
+        all
+    }
+
+    fn hand_on(&mut self, number: u32, what: Unsaid) -> Option<Draft> {
+        let slot = self.slots.get_mut(number as usize).filter(|s| s.unsaid == what)?;
+        slot.unsaid = Unsaid::Nothing;
+        slot.draft.clone()
+    }
+
+    /// Hands out and forgets the drafts of days before `day`.
+    pub(super) fn close(&mut self, day: i64) -> Vec<Draft> {
+        let mut closed = Vec::new();
+        for (number, slot) in (0u32..).zip(&mut self.slots) {
+            if let Some(draft) = slot.draft.take_if(|d| d.key.day < day) {
+                slot.generation = slot.generation.wrapping_add(1);
+                slot.unsaid = Unsaid::Nothing;
+                self.index.remove(&draft.key);
+                self.free.push(number);
+                closed.push(draft);
+            }
+        }
+        if self.index.is_empty() {
+            self.index.shrink_to_fit();
+        }
+        closed
+    }
+
+    /// All, in the order they began (as long as no day was closed).
+    pub(super) fn into_list(self) -> Vec<Draft> {
+        self.slots.into_iter().filter_map(|s| s.draft).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Addr;
+    use crate::catalogue::IndicatorRef;
+    use crate::sighting::HostKey;
+
+    fn key(host: u8, day: i64) -> DraftKey {
+        let host = HostKey { segment: 0, ip: Addr::v4([10, 0, 0, host]), mac: None };
+        DraftKey { source: 0, host, indicator: IndicatorRef(0), day }
+    }
+
+    fn keys(drafts: &[Draft]) -> Vec<DraftKey> {
+        drafts.iter().map(|d| d.key).collect()
+    }
+
+    #[test]
+    fn each_change_is_handed_on_once() {
+        let mut d = Drafts::new(true);
+        let (a, b) = (d.open(key(1, 5), Timestamp(0)), d.open(key(2, 5), Timestamp(0)));
+        assert!(d.get_mut(a).is_some() && d.get_mut(b).is_some());
+        d.rose(a);
+        d.rose(a);
+        assert_eq!(keys(&d.take_risen()), [key(1, 5)]);
+        assert_eq!(keys(&d.take_risen()), []);
+        assert_eq!(keys(&d.take_changed()), [key(2, 5)]);
+        assert!(d.get_mut(a).is_some());
+        assert!(d.get_mut(a).is_some());
+        assert_eq!(keys(&d.take_changed()), [key(1, 5)]);
+        assert_eq!(keys(&d.take_changed()), []);
+    }
+
+    #[test]
+    fn a_closed_day_is_forgotten_and_its_places_lead_nowhere() {
+        let mut d = Drafts::new(true);
+        let (a, b) = (d.open(key(1, 5), Timestamp(0)), d.open(key(1, 6), Timestamp(0)));
+        assert_eq!(keys(&d.close(6)), [key(1, 5)]);
+        assert!(d.get_mut(a).is_none() && d.get_mut(b).is_some());
+        let again = d.open(key(2, 6), Timestamp(0));
+        assert_eq!((again.slot, d.slots.len()), (a.slot, 2), "the place is used again");
+        assert!(d.get_mut(a).is_none());
+        d.rose(a);
+        assert_eq!(keys(&d.take_changed()), [key(1, 6)]);
+        assert_eq!(d.into_list().len(), 2);
+    }
+
+    #[test]
+    fn a_replay_notes_no_changes() {
+        let mut d = Drafts::new(false);
+        let a = d.open(key(1, 5), Timestamp(0));
+        assert!(d.get_mut(a).is_some());
+        d.rose(a);
+        assert!(d.changed.is_empty() && d.risen.is_empty());
+    }
+}
