@@ -101,11 +101,6 @@ fn is_local_naming(at: &At<'_>) -> bool {
     [at.packet.sport, at.packet.dport].iter().any(|port| matches!(port, 5353 | 5355 | 137))
 }
 
-/// Payload bytes of a datagram, those cut off by the capture included.
-fn size(at: &At<'_>) -> u64 {
-    u64::from(at.packet.payload_len).saturating_add(u64::from(at.packet.payload_missing))
-}
-
 /// Whether a datagram has a long header of a known QUIC version, or could have
 /// one of another (RFC 8999 section 5.1): a look at five bytes.
 #[inline]
@@ -159,7 +154,9 @@ impl Udp {
             self.advance(&at, cx);
         } else if matches!(self.speech, Speech::Silent | Speech::Quic(_)) {
             let sum = if at.from_client { &mut self.before.0 } else { &mut self.before.1 };
-            *sum = sum.saturating_add(u32::try_from(size(&at)).unwrap_or(u32::MAX));
+            *sum = sum.saturating_add(p.payload_len).saturating_add(p.payload_missing);
+        } else {
+            self.before = (0, 0);
         }
         if at.from_client && p.payload_len > 0 {
             self.client_spoke = true;
@@ -313,9 +310,9 @@ impl Udp {
 
     fn advance<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
         let Some(f) = self.follow.as_mut() else { return };
-        let size = size(at);
-        let before = std::mem::take(&mut self.before);
-        let mut progress = Progress { to_server: before.0.into(), from_server: before.1.into(), ..Progress::default() };
+        let (up, down) = std::mem::take(&mut self.before);
+        let mut progress = Progress { to_server: up.into(), from_server: down.into(), ..Progress::default() };
+        let size = u64::from(at.packet.payload_len).saturating_add(u64::from(at.packet.payload_missing));
         if at.from_client {
             progress.to_server = progress.to_server.saturating_add(size);
         } else {
