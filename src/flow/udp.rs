@@ -16,9 +16,10 @@ const TRANSFER: u64 = 8 << 10;
 const DNS_TRIES: u8 = 16;
 /// Packets that may fail to open before the flow rests for a second.
 const MAX_FAILURES: u8 = 4;
-/// So long after a ClientHello another Initial packet may begin another
-/// connection on the same ports; before, it belongs to the handshake.
-const NEXT_CONNECTION: i64 = 2 * SECOND;
+/// The same name again within this time is the same connection, after a Retry.
+const SAME_CONNECTION: i64 = 2 * SECOND;
+/// A client's first datagram is at least so long (RFC 9000 section 14.1).
+const FIRST_DATAGRAM: usize = 1200;
 
 /// What the flow turned out to be.
 enum Speech {
@@ -26,9 +27,9 @@ enum Speech {
     Silent,
     /// QUIC whose Initial packets are being read.
     Quic(Box<Head>),
-    /// QUIC whose ClientHello was read, when, and the hash of the connection
-    /// id that its keys came from.
-    QuicDone { since: Timestamp, id: u64 },
+    /// QUIC whose ClientHello was read, and the hash of the connection id that
+    /// its keys came from. Another connection may follow on the same ports.
+    QuicDone { id: u64 },
     /// DNS.
     Dns,
     /// Something else, perhaps only so far.
@@ -61,6 +62,8 @@ pub(super) struct Udp {
     failures: u8,
     /// The second in which the failures were.
     failed_at: i64,
+    /// Hash of the last server name that was told, and when.
+    named: Option<(u64, Timestamp)>,
     held: u32,
     speech: Speech,
     /// Payload bytes of client and server before it was known whether the flow
@@ -123,6 +126,7 @@ impl Udp {
             dns_tries: DNS_TRIES,
             failures: 0,
             failed_at: i64::MIN,
+            named: None,
             held: 0,
             speech: Speech::Silent,
             before: (0, 0),
@@ -210,9 +214,9 @@ impl Udp {
             }
             Err(_) => return false,
         }
-        if let Speech::QuicDone { since, id } = self.speech
+        if let Speech::QuicDone { id } = self.speech
             && (!at.from_client
-                || ts.since(since).abs() <= NEXT_CONNECTION
+                || at.payload.len() < FIRST_DATAGRAM
                 || cx.scratch.hash_of_first_id(at.payload) == Some(id))
         {
             return true;
@@ -266,6 +270,9 @@ impl Udp {
                 };
             }
             Outcome::Refused => {
+                if !matches!(before, Some(Speech::QuicDone { .. })) {
+                    cx.ledger.count(Counter::QuicRefused); // else it goes on with keys that were forgotten
+                }
                 self.failures = self.failures.saturating_add(1);
                 self.failed_at = at.packet.ts.secs();
                 self.speech = match before {
@@ -281,7 +288,13 @@ impl Udp {
                 self.is_other(at, cx);
             }
             Outcome::Hello { named, ech } => {
-                self.speech = Speech::QuicDone { since: at.packet.ts, id: cx.scratch.hash_id(head.id()) };
+                self.speech = Speech::QuicDone { id: cx.scratch.hash_id(head.id()) };
+                let name = cx.scratch.hash_id(if named { cx.scratch.name.as_bytes() } else { b"" });
+                let before = self.named.replace((name, at.packet.ts));
+                if before.is_some_and(|(n, t)| n == name && at.packet.ts.since(t).abs() <= SAME_CONNECTION) {
+                    self.named = before;
+                    return self.report_held(cx.scratch);
+                }
                 cx.ledger.count(Counter::TlsHellos);
                 if !named {
                     cx.ledger.count(Counter::TlsNoName);

@@ -132,3 +132,31 @@ fn a_forged_first_segment_does_not_blind() {
     assert_eq!(lab.stage(0), Stage::Connected);
     assert!(lab.contact(0).up < 2000 && lab.contact(0).down < 2000, "{:?}", lab.contact(0));
 }
+
+/// The capture has neither the real SYN nor the server's packets.
+#[test]
+fn a_forged_syn_alone_does_not_blind() {
+    let hello = hello(NAME);
+    for isn in [2_500_000_000, 900_000_000] {
+        for size in [60, 1000] {
+            let (mut lab, mut c) = lab();
+            lab.syn(&c.isn(isn, 0));
+            for part in hello.chunks(size) {
+                lab.client(&mut c, part);
+            }
+            assert_eq!((lab.told(), lab.last().notes), (tls(), vec!["mid_stream"]), "{isn} {size}");
+        }
+    }
+}
+
+#[test]
+fn forged_data_counts_for_nothing() {
+    let mut lab = Lab::new(Policy::Names);
+    let mut c = Conn::new(50_000, 443);
+    lab.say(&mut c, &hello(NAME));
+    lab.client_at(&c, 100_000_000, ACK, b"forged");
+    lab.server_at(&c, 100_000_000, ACK, b"forged");
+    lab.server(&mut c, &server_hello(0x0303, false));
+    assert_eq!((lab.contact(0).up, lab.contact(0).down), (u64::from(c.sent.0), u64::from(c.sent.1)));
+    assert_eq!(lab.stage(0), Stage::Connected);
+}

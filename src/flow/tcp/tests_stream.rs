@@ -220,8 +220,8 @@ fn a_client_does_not_wait_for_the_consent_to_tls() {
 
 #[test]
 fn a_proxy_header_of_either_version() {
-    let mut v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x40".to_vec();
-    v2.extend([0; 64]);
+    let mut v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x02\0".to_vec();
+    v2.extend([0; 512]); // longer than what follows
     for header in [b"PROXY TCP4 192.0.2.1 198.51.100.1 50000 443\r\n".to_vec(), v2] {
         for size in [1, 20, 1000] {
             let (mut lab, mut c) = lab();
