@@ -73,10 +73,6 @@ pub(super) struct Udp {
 }
 
 impl Entry for Udp {
-    fn last(&self) -> Timestamp {
-        self.last
-    }
-
     fn patience(&self) -> i64 {
         if matches!(self.speech, Speech::QuicDone { .. }) { 120 * SECOND } else { 60 * SECOND }
     }

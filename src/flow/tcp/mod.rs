@@ -123,10 +123,6 @@ pub(super) struct Tcp {
 }
 
 impl Entry for Tcp {
-    fn last(&self) -> Timestamp {
-        self.last
-    }
-
     fn patience(&self) -> i64 {
         if self.has(bit::CLOSED) {
             10 * SECOND
