@@ -20,10 +20,9 @@ impl Addr {
     /// The IPv4 bytes, if this is an IPv4 address.
     #[inline]
     pub fn as_v4(&self) -> Option<[u8; 4]> {
-        match self.0 {
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => Some([a, b, c, d]),
-            _ => None,
-        }
+        let bits = self.bits();
+        // One comparison of numbers; byte by byte it shows in profiles.
+        (bits >> 32 == 0xffff).then_some((bits as u32).to_be_bytes())
     }
 
     /// As the standard library's type.

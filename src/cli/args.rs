@@ -21,6 +21,7 @@ pub enum Command {
     /// Decode capture files, folders of them, or - for standard input
     Replay(ReplayArgs),
     /// Decode live traffic of a SPAN port until stopped
+    #[command(after_help = WATCH_HELP)]
     Watch(WatchArgs),
     /// Print every name any decoder finds, as NDJSON, without a catalogue
     Names(NamesArgs),
@@ -53,7 +54,7 @@ pub struct InputArgs {
     /// Write coverage and timing to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
-    /// No summary, no warnings about single files
+    /// No summary and no warnings; what could not be read is still said
     #[arg(short, long)]
     pub quiet: bool,
 }
@@ -128,6 +129,14 @@ pub struct NamesArgs {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
+
+/// What `watch --help` ends with.
+const WATCH_HELP: &str = "\
+A record is printed when it begins or rises in stage, otherwise at most once a minute while it \
+changes, and at the end of its UTC day or of the run; of one id and source the highest revision \
+counts. --output adds to the end of the file as it goes; a link is not followed. --store is written \
+every half minute. SIGINT and SIGTERM end the run in order: what was captured until then is still \
+worked through; a second one ends it at once.";
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]

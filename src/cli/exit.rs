@@ -1,7 +1,9 @@
 //! Exit codes, and how trouble becomes one.
 
+use super::panics;
 use crate::packet::link_name;
-use crate::pipeline::{Failure, SourceReport};
+use crate::pipeline::{Failure, SourceReport, repeated};
+use crate::report::clean;
 use crate::store::StoreError;
 use std::fmt::Display;
 use std::process::ExitCode;
@@ -64,16 +66,74 @@ impl From<Failure> for Stop {
     fn from(f: Failure) -> Self {
         match f {
             Failure::Filter(e) => Stop::usage(e),
+            Failure::Worker => Stop::failed(panics::sentence()),
             other => Stop::failed(other),
         }
     }
 }
 
-/// Prints a sentence to standard error. A closed standard error is no reason
-/// to fail.
+/// Prints a sentence to standard error. What the network or a file's name put
+/// into it cannot act on a terminal. A closed standard error is no reason to
+/// fail.
 pub fn say(sentence: impl Display) {
     use std::io::Write;
-    drop(writeln!(std::io::stderr(), "spansight: {sentence}"));
+    drop(writeln!(std::io::stderr(), "spansight: {}", clean(&sentence.to_string())));
+}
+
+/// Prints why a command stops: a sentence, which may go on with a list, one
+/// entry a line.
+pub fn say_lines(message: &str) {
+    use std::io::Write;
+    let mut lines = message.lines();
+    say(lines.next().unwrap_or_default());
+    for line in lines {
+        drop(writeln!(std::io::stderr(), "{}", clean(line)));
+    }
+}
+
+/// Says what was wrong with the sources of a run, and what that means for the
+/// exit code. A capture without packets is a warning, left out if `quiet`; a
+/// run without any is a failure.
+pub fn judge_all(reports: &[SourceReport], quiet: bool) -> Exit {
+    let exit = reports.iter().map(judge).max().unwrap_or_default();
+    let empty = || reports.iter().filter(|r| r.frames == 0 && r.error.is_none());
+    if reports.iter().all(|r| r.frames == 0) {
+        match empty().next() {
+            Some(only) if reports.len() == 1 => {
+                say(format_args!(
+                    "{}: no packet was read, so nothing is known; check the capture",
+                    only.path.display()
+                ));
+            }
+            _ if exit < Exit::Failed => say("no packet was read, so nothing is known; check the captures"),
+            _ => {}
+        }
+        return Exit::Failed;
+    }
+    if !quiet {
+        for report in empty() {
+            say(format_args!("{}: warning: the capture holds no packets", report.path.display()));
+        }
+        for (report, first) in reports.iter().zip(repeated(reports)) {
+            if let Some(first) = first.and_then(|at| reports.get(at)) {
+                let (path, first) = (report.path.display(), first.path.display());
+                say(format_args!("{path}: warning: the same capture as {first}; its sightings count once"));
+            }
+        }
+    }
+    exit
+}
+
+/// Says every sentence but the last of what went wrong after the records were
+/// made, and stops with that one.
+pub fn all_of(steps: impl IntoIterator<Item = Result<(), Stop>>) -> Result<(), Stop> {
+    let mut trouble: Option<Stop> = None;
+    for stop in steps.into_iter().filter_map(Result::err) {
+        if let Some(before) = trouble.replace(stop) {
+            say_lines(&before.message);
+        }
+    }
+    trouble.map_or(Ok(()), Err)
 }
 
 /// Says what was wrong with a source, and what that means for the exit code.
@@ -85,8 +145,6 @@ pub fn judge(report: &SourceReport) -> Exit {
         say(format_args!("{path}: {e}"));
         let nothing = report.frames == 0;
         exit = if named && nothing { Exit::Failed } else { Exit::Partial };
-    } else if report.frames == 0 {
-        say(format_args!("{path}: the capture holds no packets"));
     }
     if !report.unsupported.is_empty() {
         let links: Vec<String> = report.unsupported.keys().map(|l| link_name(*l).into_owned()).collect();

@@ -6,6 +6,7 @@ mod exit;
 mod inputs;
 mod names;
 mod output;
+pub mod panics;
 mod replay;
 mod run_record;
 mod watch;
@@ -14,12 +15,20 @@ pub use exit::Exit;
 
 use args::{Cli, Command};
 use clap::Parser;
-use exit::{Stop, say};
+use exit::{Stop, say, say_lines};
 use std::process::ExitCode;
 
-/// Runs the command line and returns its exit code.
+/// Runs the command line and returns its exit code. A bug that ends it is said
+/// in one sentence.
 pub fn main() -> ExitCode {
-    quiet_panics();
+    panics::silence();
+    std::panic::catch_unwind(run).unwrap_or_else(|_| {
+        say(panics::sentence());
+        Exit::Failed.into()
+    })
+}
+
+fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => {
@@ -37,17 +46,9 @@ pub fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(Stop { exit, message }) => {
             if !message.is_empty() {
-                say(message);
+                say_lines(&message);
             }
             exit.into()
         }
-    }
-}
-
-/// A panic is a bug; its message is for developers. What the user gets is the
-/// sentence of the failed run.
-fn quiet_panics() {
-    if std::env::var_os("RUST_BACKTRACE").is_none_or(|v| v == "0") {
-        std::panic::set_hook(Box::new(|_| {}));
     }
 }

@@ -1,10 +1,11 @@
 //! `spansight names`: every name any decoder finds.
 
 use super::args::NamesArgs;
-use super::exit::{Exit, Stop, judge, say};
+use super::exit::{Exit, Stop, judge_all};
 use super::inputs;
 use super::output::write_stats;
 use crate::pipeline::{self, Failure};
+use crate::report::ndjson;
 use crate::report::output::Output;
 use crate::sighting::HomeNets;
 use std::io::Write;
@@ -17,7 +18,11 @@ pub(super) fn run(args: &NamesArgs) -> Result<Exit, Stop> {
     if plan.inputs.is_empty() {
         return Ok(exit.max(Exit::Failed));
     }
-    let quote = |p: &std::path::Path| serde_json::to_string(&p.to_string_lossy()).unwrap_or_else(|_| "\"\"".into());
+    let quote = |p: &std::path::Path| {
+        let mut quoted = Vec::new();
+        drop(ndjson::write_line(&mut quoted, &p.to_string_lossy()));
+        String::from_utf8_lossy(&quoted).trim_end().to_owned()
+    };
     let files: Arc<[String]> = plan.inputs.iter().map(|i| quote(&i.path)).collect();
     let mut out = Output::open(args.output.as_deref()).map_err(Stop::failed)?;
     let result = pipeline::names(plan, &files, |rows| {
@@ -37,13 +42,7 @@ pub(super) fn run(args: &NamesArgs) -> Result<Exit, Stop> {
     if let Err(e) = out.finish() {
         return if e.is_closed_pipe() { Ok(Exit::Done) } else { Err(Stop::failed(e)) };
     }
-    for report in &outcome.sources {
-        exit = exit.max(judge(report));
-    }
-    if outcome.sources.iter().all(|r| r.frames == 0) && exit < Exit::Failed {
-        say("no packet was read, so nothing is known; check the captures");
-        exit = Exit::Failed;
-    }
+    exit = exit.max(judge_all(&outcome.sources, args.input.quiet));
     if let Some(path) = &args.input.stats {
         write_stats(path, &mut outcome)?;
     }

@@ -5,14 +5,14 @@ use super::exit::Stop;
 use super::run_record;
 use crate::base::Timestamp;
 use crate::catalogue::Catalogue;
-use crate::pipeline::{Outcome, RunNames, Sighted};
+use crate::pipeline::{Outcome, RunNames, Sighted, repeated};
 use crate::report::output::Output;
 use crate::report::stats::{self, SourceName};
 use crate::report::summary::Summary;
 use crate::report::table::{self, HostTable};
 use crate::report::{csv, ndjson};
 use crate::sighting::select::{Records, Selected};
-use crate::sighting::{Names, Record};
+use crate::sighting::{Draft, Names, Record};
 use crate::store::{Canary, Interval, Run, Source, Store};
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -50,6 +50,11 @@ pub(super) struct Printing<'p> {
     pub(super) files_skipped: u64,
 }
 
+/// Whether what was seen in a source was seen in an earlier one before.
+fn is_repeated(repeated: &[Option<usize>], source: u32) -> bool {
+    repeated.get(source as usize).is_some_and(Option::is_some)
+}
+
 /// Hands each record in order to `take`, and whether it only supports.
 ///
 /// # Errors
@@ -62,7 +67,9 @@ fn each<E: From<Stop>>(
 ) -> Result<(), E> {
     let Sighted { outcome, drafts, local_askers } = found;
     let names = RunNames::new(sensor, &outcome.sources, &outcome.encaps);
-    let drafts = drafts.drafts().map_err(Stop::failed)?;
+    let repeated = repeated(&outcome.sources);
+    let counts = |d: &io::Result<Draft>| d.as_ref().map_or(true, |d| !is_repeated(&repeated, d.key.source));
+    let drafts = drafts.drafts().map_err(Stop::failed)?.filter(counts);
     for selected in Records::new(drafts, catalogue, &names, local_askers) {
         let Selected { record, lonely } = selected.map_err(Stop::failed)?;
         take(&record, lonely)?;
@@ -176,12 +183,17 @@ pub(super) fn write_stats(path: &Path, outcome: &mut Outcome) -> Result<(), Stop
 pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue: &Catalogue) -> Result<(), Stop> {
     let outcome = &mut found.outcome;
     let mut writer = store.begin()?;
-    let number = writer.put_run(run)?;
+    let run_number = writer.put_run(run)?;
+    let repeated = repeated(&outcome.sources);
     for (at, s) in outcome.sources.iter().enumerate() {
         let Some(id) = s.id else { continue };
+        let number = u32::try_from(at).unwrap_or(u32::MAX);
+        if is_repeated(&repeated, number) {
+            continue;
+        }
         let source = id.to_string();
         writer.put_source(
-            number,
+            run_number,
             &Source {
                 source: source.clone(),
                 path: (!Source::is_run(&source)).then(|| s.path.to_string_lossy().into_owned()),
@@ -193,12 +205,12 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
                 interfaces: s.interfaces.iter().map(|i| i.name.clone()).collect(),
             },
         )?;
-        writer.put_coverage(&source, u32::try_from(at).unwrap_or(u32::MAX), &mut outcome.ledger)?;
+        writer.put_coverage(&source, number, &mut outcome.ledger)?;
     }
     each(found, catalogue, &run.sensor, |r, lonely| writer.put_record(r, lonely).map_err(Stop::from))?;
     let outcome = &found.outcome;
     let names = RunNames::new(&run.sensor, &outcome.sources, &outcome.encaps);
-    for i in &outcome.intervals {
+    for i in outcome.intervals.iter().filter(|i| !is_repeated(&repeated, i.source)) {
         writer.put_interval(&Interval {
             source: names.source(i.source),
             kind: "traffic".into(),

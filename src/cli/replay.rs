@@ -1,10 +1,10 @@
 //! `spansight replay`: sightings from capture files.
 
 use super::args::{Format, HashBy, ReplayArgs};
-use super::exit::{Exit, Stop, judge, say};
+use super::exit::{Exit, Stop, all_of, judge_all};
 use super::output::{self, Printing};
 use super::{inputs, run_record};
-use crate::pipeline::{self, Room};
+use crate::pipeline;
 use crate::sighting::Settings;
 use std::sync::Arc;
 
@@ -29,17 +29,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, hash_word);
     let settings = Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false });
 
-    let mut found = pipeline::sightings(plan, &settings, Room::default())?;
+    let mut found = pipeline::sightings(plan, &settings)?;
 
-    for report in &found.outcome.sources {
-        exit = exit.max(judge(report));
-    }
-    if found.outcome.sources.iter().all(|r| r.frames == 0) {
-        if exit < Exit::Failed {
-            say("no packet was read, so nothing is known; check the captures");
-        }
-        exit = Exit::Failed;
-    }
+    exit = exit.max(judge_all(&found.outcome.sources, args.input.quiet));
     let printing = Printing { format: args.format, catalogue: &catalogue, sensor, files_skipped: expansion.skipped };
     // Print before storing: a store that fails takes nothing from the reader.
     let (summary, printed) = output::write_records(m.output.as_deref(), &printing, &mut found);
@@ -51,13 +43,12 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     if !args.input.quiet {
         output::write_summary(&summary);
     }
-    if let Some(path) = &args.input.stats {
-        output::write_stats(path, &mut found.outcome)?;
-    }
-    if let Some(store) = store.as_mut() {
-        run_record::end(&mut run, if printed.is_err() { Exit::Failed } else { exit });
-        output::store(store, &run, &mut found, &catalogue)?;
-    }
-    printed?;
+    // One of these that fails takes nothing from the others.
+    let stats = args.input.stats.as_ref().map(|path| output::write_stats(path, &mut found.outcome)).unwrap_or(Ok(()));
+    let stored = store.as_mut().map(|store| {
+        run_record::end(&mut run, if printed.is_err() || stats.is_err() { Exit::Failed } else { exit });
+        output::store(store, &run, &mut found, &catalogue)
+    });
+    all_of([printed, stats, stored.unwrap_or(Ok(()))])?;
     Ok(exit)
 }

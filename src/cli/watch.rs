@@ -8,7 +8,7 @@ use super::args::WatchArgs;
 use super::exit::{Exit, Stop, judge, say};
 use super::{inputs, output, run_record};
 use crate::base::Name;
-use crate::capture::{self, LiveControl, LiveOptions};
+use crate::capture::{self, FrameSource, LiveControl, LiveOptions};
 use crate::flow::Limits;
 use crate::pipeline::live::{self, DAY_QUARTERS, Ended, LivePlan};
 use crate::pipeline::{SourceId, SourceReport, Timing};
@@ -39,18 +39,20 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
     let source = capture::open_live(&args.interface, &options).map_err(|e| {
         if matches!(e, capture::CaptureError::BadFilter { .. }) { Stop::usage(e) } else { Stop::failed(e) }
     })?;
+    // One named twice is listened on once.
+    let interfaces: Vec<String> = source.interfaces().iter().map(|i| i.name.clone()).collect();
     let stop = source.control();
     stop_on_signals(&stop)?;
     let out = Output::append(m.output.as_deref()).map_err(Stop::failed)?;
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, "none");
-    let id = SourceId::of_run(sensor, &args.interface, run.started);
+    let id = SourceId::of_run(sensor, &interfaces, run.started);
     let store = output::open_store(m.store.as_deref())?;
-    let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), args.interface.clone())).transpose()?;
+    let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone())).transpose()?;
     let settings = Settings { catalogue: Arc::clone(&catalogue), home: home.clone(), canaries, live: true };
     let settings = Arc::new(settings);
     let plan = LivePlan {
         source,
-        interfaces: args.interface.clone(),
+        interfaces: interfaces.clone(),
         id,
         workers: inputs::workers(args.workers),
         ignore_vlan: args.ignore_vlan,
@@ -59,9 +61,9 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         remembered: if args.stats.is_some() { DAY_QUARTERS } else { RECENT_QUARTERS },
     };
     if !args.quiet {
-        say(format_args!("listening on {}; stop with Ctrl-C or SIGTERM", args.interface.join(", ")));
+        say(format_args!("listening on {}; stop with Ctrl-C or SIGTERM", interfaces.join(", ")));
     }
-    let sources = [SourceReport::live(&args.interface, id)];
+    let sources = [SourceReport::live(&interfaces, id)];
     let mut printer = Printer {
         out,
         format: args.format,
@@ -77,11 +79,21 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         round: Instant::now(),
     };
     printer.head();
-    let mut ended = live::watch(plan, &settings, |news| printer.news(news))?;
+    let mut ended = match live::watch(plan, &settings, |news| printer.news(news)) {
+        Ok(ended) => ended,
+        Err(failure) => {
+            // What was passed on so far is kept.
+            run_record::end(&mut run, Exit::Failed);
+            if let Some(Err(stop)) = printer.keeper.take().map(|k| k.finish(&run)) {
+                say(stop.message);
+            }
+            return Err(failure.into());
+        }
+    };
     let last = printer.finish(&ended.outcome.encaps);
     let exit = ended.outcome.sources.iter().map(|r| judge_live(r, args.bpf.is_some())).max().unwrap_or_default();
     if !args.quiet {
-        close(&mut ended, &last, &printer, &args.interface);
+        close(&mut ended, &last, &printer, &interfaces);
     }
     let mut results = Vec::new();
     if let Some(path) = &args.stats {

@@ -1,8 +1,8 @@
 //! Coverage of a run that does not end: what is still to be stored, and what
 //! may be forgotten.
 
-use super::ledger::{Entry, MAX_ADDRESSES};
-use super::{Counts, Key, Ledger};
+use super::ledger::MAX_ADDRESSES;
+use super::{Counts, Ledger};
 
 /// What a running sensor has counted.
 #[derive(Debug, Default)]
@@ -56,14 +56,13 @@ impl Account {
     /// Forgets quarter hours before `quarter`, except in the sum.
     pub fn forget(&mut self, quarter: i64) {
         let Account { recent, forgotten, .. } = self;
-        let old = |key: &Key, entry: &mut Entry| {
-            let old = key.quarter < quarter;
-            if old {
+        recent.entries_mut().retain(|key, entry| {
+            let keep = key.quarter >= quarter;
+            if !keep {
                 forgotten.merge(&entry.counts);
             }
-            old
-        };
-        recent.entries_mut().extract_if(.., old).for_each(drop);
+            keep
+        });
     }
 
     /// The quarter hours that were not forgotten, and the sum of the others.
@@ -76,7 +75,7 @@ impl Account {
 mod tests {
     use super::*;
     use crate::base::Addr;
-    use crate::coverage::Counter;
+    use crate::coverage::{Counter, Key};
 
     fn ledger(quarter: i64, hosts: &[u8]) -> Ledger {
         let mut ledger = Ledger::new();

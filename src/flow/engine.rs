@@ -7,7 +7,7 @@ use super::tcp::{self, Context, Tcp};
 use super::udp::{self, Udp};
 use crate::base::time::SECOND;
 use crate::base::{Addr, Name, Timestamp};
-use crate::coverage::{Counter, Ledger};
+use crate::coverage::{Counter, Key, Ledger};
 use crate::packet::tcp_flags::SYN;
 use crate::packet::{Packet, Transport};
 
@@ -75,6 +75,8 @@ pub struct Engine<S> {
     scratch: Scratch,
     budget: Budget,
     now: Timestamp,
+    /// Source, interface and time of the last packet.
+    last: Option<(u32, u16, Timestamp)>,
 }
 
 /// Whether a datagram goes to a group of multicast name resolution (RFC 6762,
@@ -100,6 +102,7 @@ impl<S: Sink> Engine<S> {
             scratch: Scratch { max_held: limits.held_bytes, ..Scratch::default() },
             budget: Budget { left: limits.quic_keys, full: limits.quic_keys, at: i64::MIN },
             now: Timestamp(i64::MIN),
+            last: None,
         }
     }
 
@@ -112,6 +115,7 @@ impl<S: Sink> Engine<S> {
     #[inline]
     pub fn segment(&mut self, packet: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
         self.tick(packet.ts);
+        self.last = Some((frame.source, frame.interface, packet.ts));
         match packet.transport {
             Transport::Tcp => {
                 ledger.count(Counter::TcpSegments);
@@ -216,13 +220,23 @@ impl<S: Sink> Engine<S> {
     /// when traffic pauses.
     pub fn expire(&mut self, now: Timestamp, ledger: &mut Ledger) {
         self.now = self.now.max(now);
+        self.turn_to_last(ledger);
         let Engine { sink, tcp, udp, scratch, .. } = self;
         tcp.expire(self.now, |flow| flow.close(sink, ledger, scratch));
         udp.expire(self.now, |flow| flow.close(sink, ledger));
     }
 
+    /// What flows count as they end without a packet belongs where the shard's
+    /// last packet did, whatever other shards share the ledger.
+    fn turn_to_last(&self, ledger: &mut Ledger) {
+        if let Some((source, interface, ts)) = self.last {
+            ledger.turn_to(Key { source, interface, quarter: ts.quarter() });
+        }
+    }
+
     /// Ends every flow, and hands back the sink.
     pub fn finish(mut self, ledger: &mut Ledger) -> S {
+        self.turn_to_last(ledger);
         let Engine { sink, tcp, udp, scratch, .. } = &mut self;
         tcp.drain(|flow| flow.close(sink, ledger, scratch));
         udp.drain(|flow| flow.close(sink, ledger));

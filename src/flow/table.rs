@@ -21,7 +21,7 @@ impl FlowKey {
     /// The key of a packet, and whether the sender is its lesser end.
     #[inline]
     pub(super) fn of(p: &Packet, segment: u32) -> (FlowKey, bool) {
-        let from_low = (p.src, p.sport) <= (p.dst, p.dport);
+        let from_low = (p.src.bits(), p.sport) <= (p.dst.bits(), p.dport);
         let (low, low_port, high, high_port) =
             if from_low { (p.src, p.sport, p.dst, p.dport) } else { (p.dst, p.dport, p.src, p.sport) };
         (FlowKey { low, high, low_port, high_port, segment, transport: p.transport }, from_low)

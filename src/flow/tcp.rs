@@ -871,7 +871,8 @@ impl Tcp {
         if p.flags & FIN != 0 {
             self.set(if at.from_client { bit::CLIENT_FIN } else { bit::SERVER_FIN }, true);
         }
-        if (at.from_client || p.flags & RST != 0) && self.ahead.is_some() {
+        let waits = self.ahead.as_ref().is_some_and(|a| a.held() > 0);
+        if (at.from_client || p.flags & RST != 0) && waits {
             self.give_up_hole(at, cx);
         }
         if p.flags & RST != 0 || self.bits & (bit::CLIENT_FIN | bit::SERVER_FIN) == bit::CLIENT_FIN | bit::SERVER_FIN {

@@ -41,6 +41,9 @@ pub(super) struct Udp {
     client_low: bool,
     client_spoke: bool,
     speech: Speech,
+    /// Payload bytes of client and server before it was known whether the flow
+    /// is to be followed: a ClientHello can take several datagrams.
+    before: (u32, u32),
     follow: Option<Box<Follow>>,
 }
 
@@ -67,6 +70,11 @@ fn is_local_naming(at: &At<'_>) -> bool {
     [at.packet.sport, at.packet.dport].iter().any(|port| matches!(port, 5353 | 5355 | 137))
 }
 
+/// Payload bytes of a datagram, those cut off by the capture included.
+fn size(at: &At<'_>) -> u64 {
+    u64::from(at.packet.payload_len).saturating_add(u64::from(at.packet.payload_missing))
+}
+
 impl Udp {
     pub(super) fn new(at: &At<'_>, sender_is_low: bool) -> Self {
         Udp {
@@ -75,6 +83,7 @@ impl Udp {
             client_low: sender_is_low == at.from_client,
             client_spoke: false,
             speech: Speech::Silent,
+            before: (0, 0),
             follow: None,
         }
     }
@@ -109,6 +118,9 @@ impl Udp {
         self.look(at, sink, ledger, dns, budget, scratch);
         if self.follow.is_some() {
             self.advance(at, sink, ledger);
+        } else if matches!(self.speech, Speech::Silent | Speech::Quic(_)) {
+            let sum = if at.from_client { &mut self.before.0 } else { &mut self.before.1 };
+            *sum = sum.saturating_add(u32::try_from(size(at)).unwrap_or(u32::MAX));
         }
         if at.from_client && !at.payload.is_empty() {
             self.client_spoke = true;
@@ -131,11 +143,13 @@ impl Udp {
                 return;
             }
             Speech::Silent => {
+                if !is_local_naming(at) && dns.guess(at.payload, at, sink, ledger) {
+                    self.speech = Speech::Dns;
+                    return;
+                }
                 // A long header (RFC 8999 section 5.1).
                 if !at.payload.first().is_some_and(|b| b & 0x80 != 0) {
-                    if !is_local_naming(at) && dns.guess(at.payload, at, sink, ledger) {
-                        self.speech = Speech::Dns;
-                    } else if at.from_client && !at.payload.is_empty() {
+                    if at.from_client && !at.payload.is_empty() {
                         self.speech = Speech::Other;
                         self.tell(at, &Seen::Unrecognised, Notes::NONE, sink, ledger);
                     }
@@ -195,12 +209,13 @@ impl Udp {
 
     fn advance<S: Sink>(&mut self, at: &At<'_>, sink: &mut S, ledger: &mut Ledger) {
         let Some(f) = self.follow.as_mut() else { return };
-        let mut progress = Progress::default();
-        let size = u64::from(at.packet.payload_len).saturating_add(u64::from(at.packet.payload_missing));
+        let size = size(at);
+        let before = std::mem::take(&mut self.before);
+        let mut progress = Progress { to_server: before.0.into(), from_server: before.1.into(), ..Progress::default() };
         if at.from_client {
-            progress.to_server = size;
+            progress.to_server = progress.to_server.saturating_add(size);
         } else {
-            progress.from_server = size;
+            progress.from_server = progress.from_server.saturating_add(size);
             let stage = match self.speech {
                 Speech::QuicDone | Speech::Quic(_) => match quic::long_packet(at.payload) {
                     Ok((long, _)) if matches!(long.kind, Kind::Initial | Kind::Handshake) => Stage::Connected,

@@ -13,24 +13,32 @@ use super::walk::{Next, Walk};
 use crate::base::Mac;
 use crate::coverage::Counter;
 
-/// Version 1: packet type 2, ARPHRD 2, address length 2, address 8,
-/// protocol 2 bytes.
-pub(super) fn v1<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
-    let h = view.take::<16>().ok_or(Counter::LinkMalformed)?;
-    if [h[4], h[5]] == [0, 6] {
-        walk.src_mac = Some(Mac([h[6], h[7], h[8], h[9], h[10], h[11]]));
-    }
-    protocol([h[14], h[15]], view)
+/// A header's protocol field and its sender's hardware address.
+type Head = ([u8; 2], Option<Mac>);
+
+/// Takes off a header of version 1: packet type 2, ARPHRD 2, address length 2,
+/// address 8, protocol 2 bytes.
+#[inline]
+pub(super) fn head_v1(view: &mut View<'_>) -> Option<Head> {
+    let h = view.take::<16>()?;
+    let mac = ([h[4], h[5]] == [0, 6]).then(|| Mac([h[6], h[7], h[8], h[9], h[10], h[11]]));
+    Some(([h[14], h[15]], mac))
 }
 
-/// Version 2: protocol 2, reserved 2, interface 4, ARPHRD 2, packet type 1,
-/// address length 1, address 8 bytes.
-pub(super) fn v2<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
-    let h = view.take::<20>().ok_or(Counter::LinkMalformed)?;
-    if h[11] == 6 {
-        walk.src_mac = Some(Mac([h[12], h[13], h[14], h[15], h[16], h[17]]));
-    }
-    protocol([h[0], h[1]], view)
+/// Takes off a header of version 2: protocol 2, reserved 2, interface 4,
+/// ARPHRD 2, packet type 1, address length 1, address 8 bytes.
+#[inline]
+pub(super) fn head_v2(view: &mut View<'_>) -> Option<Head> {
+    let h = view.take::<20>()?;
+    let mac = (h[11] == 6).then(|| Mac([h[12], h[13], h[14], h[15], h[16], h[17]]));
+    Some(([h[0], h[1]], mac))
+}
+
+/// The walk's step behind a header of either version.
+pub(super) fn step<'a>(head: Option<Head>, view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+    let (bytes, mac) = head.ok_or(Counter::LinkMalformed)?;
+    walk.src_mac = mac;
+    protocol(bytes, view)
 }
 
 /// An ethertype, or one of Linux's numbers for what has none.

@@ -10,10 +10,11 @@
 use super::encap::{self, EncapIndex, EncapTable};
 use super::ethernet::{self, ethertype};
 use super::fragment::FragmentTable;
+use super::transport::Segment;
 use super::view::View;
 use super::walk::{IpHeader, Next, Walk};
-use super::{Packet, ip, ipv4, ipv6, link, ppp, transport, udp_tunnel, wifi};
-use crate::base::{Mac, Timestamp};
+use super::{EncapId, Packet, ip, ipv4, ipv6, link, ppp, transport, udp_tunnel, wifi};
+use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::LinkType;
 use crate::coverage::Counter;
 
@@ -43,9 +44,44 @@ pub struct Decoder {
 
 /// Where a walk ended.
 enum End {
-    Segment(Packet),
+    Segment(IpHeader, Segment),
     /// A datagram was completed: its header, protocol and payload.
     Datagram(IpHeader, u8, Vec<u8>),
+}
+
+/// What a packet has beside its IP and transport headers.
+struct Place {
+    ts: Timestamp,
+    base: u32,
+    in_arena: bool,
+    encap: EncapId,
+    src_mac: Option<Mac>,
+    dst_mac: Option<Mac>,
+}
+
+/// Puts a packet together, all fields at once: a packet that is filled in piece
+/// by piece and then moved costs more than its decoding.
+#[inline]
+fn packet(ip: &IpHeader, segment: &Segment, place: Place) -> Packet {
+    Packet {
+        ts: place.ts,
+        src: Addr(ip.src.to_be_bytes()),
+        dst: Addr(ip.dst.to_be_bytes()),
+        sport: segment.sport,
+        dport: segment.dport,
+        transport: segment.transport,
+        flags: segment.flags,
+        ttl: ip.ttl,
+        seq: segment.seq,
+        ack: segment.ack,
+        payload_offset: segment.payload_offset.saturating_add(place.base),
+        payload_len: segment.payload_len,
+        payload_missing: segment.payload_missing,
+        encap: place.encap,
+        src_mac: place.src_mac,
+        dst_mac: place.dst_mac,
+        in_arena: place.in_arena,
+    }
 }
 
 impl Decoder {
@@ -82,11 +118,12 @@ impl Decoder {
         ts: Timestamp,
     ) -> Result<Packet, Counter> {
         let view = View::new(frame, usize::try_from(orig_len).unwrap_or(usize::MAX));
-        if link == link::ETHERNET
-            && let Some(mut packet) = self.straight(view)
-        {
-            packet.ts = ts;
-            packet.payload_offset = packet.payload_offset.saturating_add(base);
+        // Each way returns by itself, so that the packet is written only once.
+        if link == link::ETHERNET {
+            if let Some(packet) = self.straight(view, base, ts) {
+                return Ok(packet);
+            }
+        } else if let Some(packet) = self.straight_other(link, view, base, ts) {
             return Ok(packet);
         }
         self.walk(link, view, base, ts)
@@ -144,9 +181,36 @@ impl Decoder {
     /// headers, TCP or UDP without a tunnel's port. Everything else, and every
     /// error, is `None` and for the walk.
     #[inline]
-    pub(super) fn straight(&mut self, mut view: View<'_>) -> Option<Packet> {
+    pub(super) fn straight(&mut self, mut view: View<'_>, base: u32, ts: Timestamp) -> Option<Packet> {
         let h = view.take::<14>()?;
-        let mut kind = u16::from_be_bytes([h[12], h[13]]);
+        let dst_mac = Some(Mac([h[0], h[1], h[2], h[3], h[4], h[5]]));
+        let src_mac = Some(Mac([h[6], h[7], h[8], h[9], h[10], h[11]]));
+        self.behind_link(u16::from_be_bytes([h[12], h[13]]), view, (src_mac, dst_mac), base, ts)
+    }
+
+    /// The same behind the other links of plain form.
+    #[inline(never)]
+    pub(super) fn straight_other(
+        &mut self,
+        link: LinkType,
+        mut view: View<'_>,
+        base: u32,
+        ts: Timestamp,
+    ) -> Option<Packet> {
+        let (kind, src_mac) = link::plain(link, &mut view)?;
+        self.behind_link(kind, view, (src_mac, None), base, ts)
+    }
+
+    /// The straight line from an ethertype on. `macs` are sender and receiver.
+    #[inline(always)]
+    fn behind_link(
+        &mut self,
+        mut kind: u16,
+        mut view: View<'_>,
+        macs: (Option<Mac>, Option<Mac>),
+        base: u32,
+        ts: Timestamp,
+    ) -> Option<Packet> {
         let (mut outer, mut inner) = (0, 0);
         if ethernet::is_tag(kind) {
             let t = view.take::<4>()?;
@@ -166,15 +230,23 @@ impl Decoder {
             ethertype::IPV6 => ipv6::header(view).ok()?,
             _ => return None,
         };
-        let mut packet = match proto {
-            6 => transport::tcp(&ip, payload).ok()?,
-            17 => transport::udp(&ip, payload).ok().map(|(p, _)| p).filter(|p| !udp_tunnel::may_carry(p))?,
+        let segment = match proto {
+            6 => transport::tcp(payload).ok()?,
+            17 => transport::udp(payload).ok().map(|(s, _)| s).filter(|s| !udp_tunnel::may_carry(s))?,
             _ => return None,
         };
-        packet.dst_mac = Some(Mac([h[0], h[1], h[2], h[3], h[4], h[5]]));
-        packet.src_mac = Some(Mac([h[6], h[7], h[8], h[9], h[10], h[11]]));
-        packet.encap = self.encaps.tagged(outer, inner);
-        Some(packet)
+        Some(packet(
+            &ip,
+            &segment,
+            Place {
+                ts,
+                base,
+                in_arena: false,
+                encap: self.encaps.tagged(outer, inner),
+                src_mac: macs.0,
+                dst_mac: macs.1,
+            },
+        ))
     }
 
     /// Header by header, through tunnels and reassembled datagrams.
@@ -182,17 +254,25 @@ impl Decoder {
     pub(super) fn walk(&mut self, link: LinkType, view: View<'_>, base: u32, ts: Timestamp) -> Result<Packet, Counter> {
         let mut walk = Walk::default();
         let first = link::step(link, view, &mut walk)?;
-        let mut packet = match self.follow(first, &mut walk, ts)? {
-            End::Segment(mut packet) => {
-                packet.payload_offset = packet.payload_offset.saturating_add(base);
-                packet
+        let (ip, segment, in_arena) = match self.follow(first, &mut walk, ts)? {
+            End::Segment(ip, segment) => (ip, segment, false),
+            End::Datagram(ip, proto, payload) => {
+                let (ip, segment) = self.walk_datagram(ip, proto, payload, &mut walk, ts)?;
+                (ip, segment, true)
             }
-            End::Datagram(ip, proto, payload) => self.walk_datagram(ip, proto, payload, &mut walk, ts)?,
         };
-        packet.ts = ts;
-        packet.encap = self.encaps.id(&walk.path);
-        (packet.src_mac, packet.dst_mac) = (walk.src_mac, walk.dst_mac);
-        Ok(packet)
+        Ok(packet(
+            &ip,
+            &segment,
+            Place {
+                ts,
+                base: if in_arena { 0 } else { base },
+                in_arena,
+                encap: self.encaps.id(&walk.path),
+                src_mac: walk.src_mac,
+                dst_mac: walk.dst_mac,
+            },
+        ))
     }
 
     /// Goes on inside a reassembled datagram, which may hold a tunnel with
@@ -204,9 +284,10 @@ impl Decoder {
         mut payload: Vec<u8>,
         walk: &mut Walk,
         ts: Timestamp,
-    ) -> Result<Packet, Counter> {
+    ) -> Result<(IpHeader, Segment), Counter> {
         let before = self.arena.len();
-        // Each payload is shorter than the one that held its last fragment.
+        // The limits on tunnels and extension headers, which the walk carries
+        // along, bound this too.
         loop {
             let offset = self.arena.len();
             self.arena.extend_from_slice(&payload);
@@ -216,10 +297,7 @@ impl Decoder {
             let end = self.follow(Next::IpPayload(ip, proto, view), walk, ts);
             self.arena = arena;
             match end {
-                Ok(End::Segment(mut packet)) => {
-                    packet.in_arena = true;
-                    return Ok(packet);
-                }
+                Ok(End::Segment(ip, segment)) => return Ok((ip, segment)),
                 Ok(End::Datagram(i, p, d)) => (ip, proto, payload) = (i, p, d),
                 Err(cause) => {
                     self.arena.truncate(before);
@@ -237,7 +315,7 @@ impl Decoder {
                 Next::Ethernet(view) => ethernet::step(view, walk)?,
                 Next::EtherType(kind, view) => ethernet::payload(kind, view, walk)?,
                 Next::Llc(view) => ethernet::llc(view)?,
-                Next::Ip(view) => ip::step(view)?,
+                Next::Ip(view) => ip::step(view, walk)?,
                 Next::Ppp(view) => ppp::step(view, walk)?,
                 Next::Wifi(view) => wifi::step(view, walk)?,
                 Next::IpPayload(ip, proto, view) => ip::payload(ip, proto, view, walk)?,
@@ -247,9 +325,9 @@ impl Decoder {
                     let (proto, payload) = self.fragments.add(segment, &ip, &header, view, ts)?;
                     return Ok(End::Datagram(ip, proto, payload));
                 }
-                Next::Segment(packet) => {
+                Next::Segment(ip, segment) => {
                     self.undecoded = self.undecoded.saturating_add(walk.undecoded);
-                    return Ok(End::Segment(packet));
+                    return Ok(End::Segment(ip, segment));
                 }
             };
         }

@@ -20,8 +20,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// Most encapsulations told apart; the last place is for all others.
 pub const MAX_ENCAPS: usize = 65_536;
 
-/// Slots of the cache for VLAN tags; a power of two.
-const TAG_SLOTS: usize = 64;
+/// Slots of the cache for VLAN tags.
+const TAG_SLOTS: usize = 1 << TAG_BITS;
+const TAG_BITS: u32 = 8;
+const TAG_SHIFT: u32 = 32 - TAG_BITS;
 
 /// What surrounds a packet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -164,7 +166,8 @@ impl EncapIndex {
         if key == 0 {
             return EncapId(0);
         }
-        let slot = usize::from(outer ^ inner.rotate_left(3)) % TAG_SLOTS;
+        // The top bits of a multiplication by the golden ratio.
+        let slot = (key.wrapping_mul(0x9e37_79b1) >> TAG_SHIFT) as usize;
         match self.tags.get(slot) {
             Some((k, id)) if *k == key => *id,
             _ => self.tagged_slow(outer, inner, key, slot),

@@ -11,7 +11,7 @@
 use super::path::{Kind, Layer};
 use super::view::View;
 use super::walk::{Next, Walk};
-use super::{bridge, ip, ipv4, ipv6, mpls, ppp};
+use super::{bridge, ipv4, ipv6, mpls, ppp};
 use crate::base::Mac;
 use crate::coverage::Counter;
 
@@ -54,6 +54,22 @@ pub(super) fn is_tag(kind: u16) -> bool {
     matches!(kind, ethertype::VLAN | ethertype::QINQ | ethertype::QINQ_OLD | 0x9200)
 }
 
+/// Whether a common ethertype stands where an Ethernet header has it.
+pub(super) fn looks_like_ethernet(view: &View<'_>) -> bool {
+    view.peek::<14>().is_some_and(|h| {
+        matches!(
+            u16::from_be_bytes([h[12], h[13]]),
+            ethertype::IPV4
+                | ethertype::IPV6
+                | ethertype::ARP
+                | ethertype::VLAN
+                | ethertype::QINQ
+                | ethertype::PPPOE_SESSION
+                | ethertype::MPLS
+        )
+    })
+}
+
 /// The walk's step over an Ethernet header.
 pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     let h = view.take::<14>().ok_or(Counter::LinkMalformed)?;
@@ -66,8 +82,8 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
 /// (IEEE 802.3 section 3.2.6).
 pub(super) fn payload<'a>(kind: u16, mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     match kind {
-        ethertype::IPV4 => ipv4::step(view),
-        ethertype::IPV6 => ipv6::step(view),
+        ethertype::IPV4 => ipv4::step(view, walk),
+        ethertype::IPV6 => ipv6::step(view, walk),
         ethertype::ARP => Err(Counter::Arp),
         ethertype::MPLS | ethertype::MPLS_UPSTREAM => mpls::step(view, walk),
         ethertype::PPPOE_SESSION => ppp::pppoe(view, walk),
@@ -112,7 +128,7 @@ pub(super) fn llc(mut view: View<'_>) -> Result<Next<'_>, Counter> {
             },
             _ => Err(Counter::OtherEthertype),
         },
-        [6, 6, 3] => ip::step(view),
+        [6, 6, 3] => Ok(Next::Ip(view)),
         _ => Err(Counter::OtherEthertype),
     }
 }

@@ -11,8 +11,8 @@
 use super::datagram::{Added, Datagram, Piece};
 use super::view::View;
 use super::walk::{FragmentHeader, IpHeader};
+use crate::base::Timestamp;
 use crate::base::time::SECOND;
-use crate::base::{Addr, Timestamp};
 use crate::coverage::Counter;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -32,8 +32,8 @@ const OVERHEAD: usize = size_of::<Key>() + size_of::<Entry>() + 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
-    src: Addr,
-    dst: Addr,
+    src: u128,
+    dst: u128,
     segment: u32,
     id: u32,
     /// 44 for IPv6, where later fragments may carry any next header.
@@ -210,7 +210,7 @@ impl FragmentTable {
 mod tests {
     use super::*;
 
-    const IP: IpHeader = IpHeader { src: Addr([1; 16]), dst: Addr([2; 16]), ttl: 1, v6: false };
+    const IP: IpHeader = IpHeader { src: 1, dst: 2, ttl: 1, v6: false };
 
     fn add(t: &mut FragmentTable, id: u32, start: u32, data: &[u8], more: bool, secs: i64) -> Option<Vec<u8>> {
         let header = FragmentHeader { id, start, more, proto: 17 };

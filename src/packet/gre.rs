@@ -33,6 +33,14 @@ const ERSPAN: u16 = 0x88be;
 /// ERSPAN type III.
 const ERSPAN3: u16 = 0x22eb;
 
+/// 802.11 frames between Aruba's access points and controllers; the third hex
+/// digit numbers the tunnel.
+const ARUBA_FIRST: u16 = 0x8200;
+const ARUBA_LAST: u16 = 0x8370;
+
+/// MikroTik's Ethernet over IP.
+const EOIP: u16 = 0x6400;
+
 /// The virtual subnets below are reserved (RFC 7637 section 3.2): such a key
 /// is a plain one.
 const FIRST_SUBNET: u32 = 0x1000;
@@ -45,6 +53,7 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
     match flags & 7 {
         0 if flags & ROUTING != 0 => return Err(Counter::TunnelUnsupported),
         0 => {}
+        1 if flags == KEY | 1 && protocol == EOIP => return eoip(view, walk),
         1 if protocol == PPP => return pptp(flags, view, walk),
         _ => return Err(Counter::TunnelUnsupported),
     }
@@ -83,6 +92,10 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
             }
             Ok(Next::Ip(view))
         }
+        ARUBA_FIRST..=ARUBA_LAST if protocol & 15 == 0 => {
+            walk.enter(plain)?;
+            Ok(Next::Wifi(view))
+        }
         ethertype::MPLS | ethertype::MPLS_UPSTREAM => {
             walk.enter(plain)?;
             mpls::step(view, walk)
@@ -109,10 +122,19 @@ fn pptp<'a>(flags: u16, mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>,
     Ok(Next::Ppp(view))
 }
 
+/// MikroTik's use of version 1: length 2 bytes, tunnel id 2 bytes in little
+/// endian, then Ethernet (MikroTik manual, EoIP).
+fn eoip<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+    let h = view.take::<4>().ok_or(Counter::IpMalformed)?;
+    view.limit(usize::from(u16::from_be_bytes([h[0], h[1]])).min(view.announced()));
+    walk.enter(Layer::with_id(Kind::Eoip, u32::from(u16::from_le_bytes([h[2], h[3]]))))?;
+    Ok(Next::Ethernet(view))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
-    use super::super::testing::{DST_MAC, decode_layers, ethernet, ipv4, ipv6, udp};
+    use super::super::testing::{DST_MAC, decode_layers, ethernet, ipv4, ipv6, udp, wifi};
     use super::*;
 
     fn packet() -> Vec<u8> {
@@ -158,7 +180,16 @@ mod tests {
         assert_eq!(gre(&[0, 0, 0x88, 0x3e], &packet()).unwrap().0, "gre");
         assert_eq!(gre(&[0, 0, 0x88, 0x3e, 0, 0, 0, 0], &packet()).unwrap().0, "gre");
         assert_eq!(gre(&[0, 0, 0x88, 0x47, 0, 1, 0x01, 64], &packet()).unwrap().0, "gre/mpls:16");
+        assert_eq!(gre(&[0, 0, 0x82, 0x10], &wifi(1, true, &packet())), Ok(("gre".into(), Some(DST_MAC))));
         assert_eq!(gre(&[0, 0, 0x88, 0x0b, 0, 0x21], &packet()).unwrap().0, "gre");
+    }
+
+    #[test]
+    fn ethernet_over_ip_of_mikrotik() {
+        let frame = ethernet(0x0800, &packet());
+        let head = [0x20, 1, 0x64, 0, 0, frame.len() as u8, 9, 1];
+        assert_eq!(gre(&head, &frame), Ok(("eoip:265".into(), Some(DST_MAC))));
+        assert_eq!(gre(&[0x20, 0, 0x64, 0, 0, 9, 9, 1], &frame), Err(Counter::TunnelUnsupported));
     }
 
     #[test]

@@ -14,10 +14,10 @@ use super::{gre, ipv4, ipv6, mpls, transport, udp_tunnel};
 use crate::coverage::Counter;
 
 /// The walk's step over an IP header, of the version that its first bits say.
-pub(super) fn step(view: View<'_>) -> Result<Next<'_>, Counter> {
+pub(super) fn step<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     match view.data.first().map(|b| b >> 4) {
-        Some(4) => ipv4::step(view),
-        Some(6) => ipv6::step(view),
+        Some(4) => ipv4::step(view, walk),
+        Some(6) => ipv6::step(view, walk),
         _ => Err(Counter::IpMalformed),
     }
 }
@@ -26,16 +26,10 @@ pub(super) fn step(view: View<'_>) -> Result<Next<'_>, Counter> {
 /// Protocol Numbers).
 pub(super) fn payload<'a>(ip: IpHeader, proto: u8, view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     match proto {
-        6 => transport::tcp(&ip, view).map(Next::Segment),
-        17 => udp_tunnel::step(&ip, view, walk),
-        4 => {
-            walk.enter(Layer::bare(if ip.v6 { Kind::V4InV6 } else { Kind::V4InV4 }))?;
-            ipv4::step(view)
-        }
-        41 => {
-            walk.enter(Layer::bare(if ip.v6 { Kind::V6InV6 } else { Kind::V6InV4 }))?;
-            ipv6::step(view)
-        }
+        6 => transport::tcp(view).map(|segment| Next::Segment(ip, segment)),
+        17 => udp_tunnel::step(ip, view, walk),
+        4 => ip_in_ip(4, if ip.v6 { Kind::V4InV6 } else { Kind::V4InV4 }, view, walk),
+        41 => ip_in_ip(6, if ip.v6 { Kind::V6InV6 } else { Kind::V6InV4 }, view, walk),
         47 => gre::step(view, walk),
         50 => Err(Counter::IpOpaque),
         97 => ether_ip(view, walk),
@@ -46,6 +40,16 @@ pub(super) fn payload<'a>(ip: IpHeader, proto: u8, view: View<'a>, walk: &mut Wa
         _ if ipv6::is_extension(proto, ip.v6) => ipv6::extension(ip, proto, view, walk),
         _ => Err(Counter::OtherTransport),
     }
+}
+
+/// IP in IP (RFC 2003, RFC 4213, RFC 2473): the inner header must be of the
+/// version that the outer one announces.
+fn ip_in_ip<'a>(version: u8, kind: Kind, view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+    if view.data.first().is_none_or(|b| b >> 4 != version) {
+        return Err(Counter::IpMalformed);
+    }
+    walk.enter(Layer::bare(kind))?;
+    Ok(Next::Ip(view))
 }
 
 /// The walk's step over Ethernet in IP (RFC 3378 section 3): version 3 in 4

@@ -7,9 +7,9 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::ip::payload;
 use super::view::View;
-use super::walk::{FragmentHeader, IpHeader, Next};
-use crate::base::Addr;
+use super::walk::{FragmentHeader, IpHeader, Next, Walk, mapped};
 use crate::coverage::Counter;
 
 /// A header taken off: the addresses, the protocol, the fragment's place if it
@@ -32,8 +32,8 @@ pub(super) fn header<'a>(mut view: View<'a>) -> Result<(IpHeader, u8, Option<Fra
     }
     view.skip(header_len).ok_or(Counter::IpMalformed)?;
     let ip = IpHeader {
-        src: Addr::v4([h[12], h[13], h[14], h[15]]),
-        dst: Addr::v4([h[16], h[17], h[18], h[19]]),
+        src: mapped([h[12], h[13], h[14], h[15]]),
+        dst: mapped([h[16], h[17], h[18], h[19]]),
         ttl: h[8],
         v6: false,
     };
@@ -48,13 +48,14 @@ pub(super) fn header<'a>(mut view: View<'a>) -> Result<(IpHeader, u8, Option<Fra
     Ok((ip, h[9], fragment, view))
 }
 
-/// The walk's step over an IPv4 header.
-pub(super) fn step(view: View<'_>) -> Result<Next<'_>, Counter> {
-    let (ip, proto, fragment, payload) = header(view)?;
-    Ok(match fragment {
-        Some(fragment) => Next::Fragment(ip, fragment, payload),
-        None => Next::IpPayload(ip, proto, payload),
-    })
+/// The walk's step over an IPv4 header and, unless it is a fragment, its
+/// payload.
+pub(super) fn step<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+    let (ip, proto, fragment, view) = header(view)?;
+    match fragment {
+        Some(fragment) => Ok(Next::Fragment(ip, fragment, view)),
+        None => payload(ip, proto, view, walk),
+    }
 }
 
 #[cfg(test)]
@@ -67,7 +68,7 @@ mod tests {
     fn lengths_padding_and_offload() {
         let mut p = ipv4(17, [10, 0, 0, 1], [10, 0, 0, 2], &[7; 12]);
         let (ip, proto, fragment, v) = header(View::new(&p, p.len())).unwrap();
-        assert_eq!((ip.src.to_string(), ip.dst.to_string(), ip.ttl), ("10.0.0.1".into(), "10.0.0.2".into(), 64));
+        assert_eq!((ip.src, ip.dst, ip.ttl), (mapped([10, 0, 0, 1]), mapped([10, 0, 0, 2]), 64));
         assert_eq!((proto, fragment, v.offset, v.data.len(), v.missing), (17, None, 20, 12, 0));
         p.extend_from_slice(&[0; 14]);
         assert_eq!(header(View::new(&p, p.len())).unwrap().3.data, [7; 12], "padding");

@@ -7,9 +7,9 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::ip::payload;
 use super::view::View;
 use super::walk::{FragmentHeader, IpHeader, Next, Walk};
-use crate::base::Addr;
 use crate::coverage::Counter;
 use etherparse::{IpAuthHeaderSlice, IpNumber, Ipv6FragmentHeaderSlice, Ipv6RawExtHeaderSlice, ip_number};
 
@@ -33,13 +33,13 @@ pub(super) fn header<'a>(mut view: View<'a>) -> Result<(IpHeader, u8, View<'a>),
     let (_, rest) = h.split_at(8);
     let (src, dst) = rest.split_first_chunk::<16>().ok_or(Counter::IpMalformed)?;
     let dst = dst.first_chunk::<16>().ok_or(Counter::IpMalformed)?;
-    Ok((IpHeader { src: Addr(*src), dst: Addr(*dst), ttl: h[7], v6: true }, h[6], view))
+    Ok((IpHeader { src: u128::from_be_bytes(*src), dst: u128::from_be_bytes(*dst), ttl: h[7], v6: true }, h[6], view))
 }
 
-/// The walk's step over an IPv6 header.
-pub(super) fn step(view: View<'_>) -> Result<Next<'_>, Counter> {
-    let (ip, proto, payload) = header(view)?;
-    Ok(Next::IpPayload(ip, proto, payload))
+/// The walk's step over an IPv6 header and its payload.
+pub(super) fn step<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+    let (ip, proto, view) = header(view)?;
+    payload(ip, proto, view, walk)
 }
 
 /// Whether a protocol number is an extension header that [`extension`] reads.
@@ -90,6 +90,7 @@ pub(super) fn extension<'a>(ip: IpHeader, proto: u8, mut view: View<'a>, walk: &
 mod tests {
     use super::super::testing::{decode, ethernet, ipv6, udp};
     use super::*;
+    use crate::base::Addr;
 
     const A: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
     const B: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];

@@ -7,9 +7,11 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::ethernet::ethertype;
 use super::view::View;
 use super::walk::{Next, Walk};
 use super::{cooked, null, ppp, wifi, wrapped};
+use crate::base::Mac;
 use crate::capture::LinkType;
 use crate::coverage::Counter;
 use std::borrow::Cow;
@@ -19,6 +21,9 @@ pub(super) const ETHERNET: LinkType = LinkType(1);
 
 /// LINKTYPE_PKTAP.
 pub(super) const PKTAP: LinkType = LinkType(258);
+
+/// LINKTYPE_PPI.
+pub(super) const PPI: LinkType = LinkType(192);
 
 /// Numbers and names of the registry of tcpdump.org, without `LINKTYPE_`.
 const NAMES: &[(u16, &str)] = &[
@@ -116,11 +121,14 @@ pub fn link_name(link: LinkType) -> Cow<'static, str> {
 
 /// Whether frames of a link type are decoded.
 pub(super) fn supports(link: LinkType) -> bool {
-    matches!(link.0, 0 | 1 | 9 | 12 | 14 | 50 | 51 | 101 | 104 | 105 | 108 | 113 | 127 | 228 | 229 | 239 | 258 | 276)
+    matches!(
+        link.0,
+        0 | 1 | 9 | 12 | 14 | 50 | 51 | 101 | 104 | 105 | 108 | 113 | 127 | 192 | 228 | 229 | 239 | 258 | 276
+    )
 }
 
 /// The walk's first step.
-pub(super) fn step<'a>(link: LinkType, view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+pub(super) fn step<'a>(link: LinkType, mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     match link.0 {
         1 => Ok(Next::Ethernet(view)),
         0 | 108 => null::step(view),
@@ -130,13 +138,32 @@ pub(super) fn step<'a>(link: LinkType, view: View<'a>, walk: &mut Walk) -> Resul
         50 | 104 => ppp::hdlc(view, walk),
         51 => ppp::pppoe(view, walk),
         105 => Ok(Next::Wifi(view)),
-        113 => cooked::v1(view, walk),
+        113 => cooked::step(cooked::head_v1(&mut view), view, walk),
         127 => wifi::radiotap(view, walk),
+        192 => wrapped::ppi(view, walk),
         239 => wrapped::nflog(view, walk),
         258 => wrapped::pktap(view, walk),
-        276 => cooked::v2(view, walk),
+        276 => cooked::step(cooked::head_v2(&mut view), view, walk),
         _ => Err(Counter::LinkUnsupported),
     }
+}
+
+/// Takes off the header of a raw or cooked link: the ethertype of what follows
+/// and the sender's hardware address. `None` for other links and for what the
+/// walk must look at.
+#[inline]
+pub(super) fn plain(link: LinkType, view: &mut View<'_>) -> Option<(u16, Option<Mac>)> {
+    let (protocol, mac) = match link.0 {
+        12 | 14 | 101 | 228 | 229 => match view.data.first()? >> 4 {
+            4 => return Some((ethertype::IPV4, None)),
+            6 => return Some((ethertype::IPV6, None)),
+            _ => return None,
+        },
+        113 => cooked::head_v1(view)?,
+        276 => cooked::head_v2(view)?,
+        _ => return None,
+    };
+    Some((u16::from_be_bytes(protocol), mac))
 }
 
 #[cfg(test)]

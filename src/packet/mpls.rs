@@ -8,7 +8,7 @@
     clippy::arithmetic_side_effects
 )]
 
-use super::ethernet::ethertype;
+use super::ethernet::looks_like_ethernet;
 use super::path::{Kind, Layer};
 use super::view::View;
 use super::walk::{Next, Walk};
@@ -57,22 +57,6 @@ fn payload(mut view: View<'_>) -> Result<Next<'_>, Counter> {
         }
         _ => Ok(Next::Ethernet(view)),
     }
-}
-
-/// Whether a common ethertype stands where an Ethernet header has it.
-fn looks_like_ethernet(view: &View<'_>) -> bool {
-    view.peek::<14>().is_some_and(|h| {
-        matches!(
-            u16::from_be_bytes([h[12], h[13]]),
-            ethertype::IPV4
-                | ethertype::IPV6
-                | ethertype::ARP
-                | ethertype::VLAN
-                | ethertype::QINQ
-                | ethertype::PPPOE_SESSION
-                | ethertype::MPLS
-        )
-    })
 }
 
 #[cfg(test)]

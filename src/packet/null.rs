@@ -7,9 +7,9 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::ethernet::ethertype;
 use super::view::View;
 use super::walk::Next;
-use super::{ip, ipv4, ipv6};
 use crate::coverage::Counter;
 
 /// Four bytes of address family in the byte order of the capturing host, then
@@ -23,10 +23,10 @@ pub(super) fn step(mut view: View<'_>) -> Result<Next<'_>, Counter> {
         _ => u32::from_le_bytes(bytes),
     };
     match family {
-        2 => ipv4::step(view),
-        10 | 23 | 24 | 28 | 30 => ipv6::step(view),
+        2 => Ok(Next::EtherType(ethertype::IPV4, view)),
+        10 | 23 | 24 | 28 | 30 => Ok(Next::EtherType(ethertype::IPV6, view)),
         // Some writers put an ethertype there.
-        0x0800 | 0x86dd => ip::step(view),
+        0x0800 | 0x86dd => Ok(Next::Ip(view)),
         _ => Err(Counter::OtherEthertype),
     }
 }

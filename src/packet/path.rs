@@ -49,6 +49,8 @@ pub(super) enum Kind {
     V6InV6,
     /// Ethernet in IP.
     EtherIp,
+    /// MikroTik's Ethernet over IP, with its tunnel id.
+    Eoip,
     /// Teredo.
     Teredo,
     /// CAPWAP data channel.
@@ -75,6 +77,7 @@ impl Kind {
             Kind::V4InV6 => "4in6",
             Kind::V6InV6 => "6in6",
             Kind::EtherIp => "etherip",
+            Kind::Eoip => "eoip",
             Kind::Teredo => "teredo",
             Kind::Capwap => "capwap",
         }

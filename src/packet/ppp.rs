@@ -28,8 +28,8 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
         u16::from_be_bytes([first, second])
     };
     match protocol {
-        0x0021 => ipv4::step(view),
-        0x0057 => ipv6::step(view),
+        0x0021 => ipv4::step(view, walk),
+        0x0057 => ipv6::step(view, walk),
         0x0281 | 0x0283 => mpls::step(view, walk),
         // Compressed headers, multilink fragments, encryption, compression.
         0x002d | 0x002f | 0x003d | 0x0053 | 0x0055 | 0x00fb | 0x00fd => Err(Counter::TunnelUnsupported),

@@ -7,24 +7,34 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::Transport;
 use super::view::View;
-use super::walk::{IpHeader, blank};
-use super::{Packet, Transport};
 use crate::coverage::Counter;
 
-/// Fills in where the payload lies; lengths beyond 4 GiB do not occur.
+/// What the transport header says, and where the payload lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Segment {
+    pub transport: Transport,
+    pub sport: u16,
+    pub dport: u16,
+    pub flags: u8,
+    pub seq: u32,
+    pub ack: u32,
+    pub payload_offset: u32,
+    pub payload_len: u32,
+    pub payload_missing: u32,
+}
+
+/// A length or offset as packets hold them; beyond 4 GiB nothing occurs.
 #[inline]
-fn with_payload(mut packet: Packet, payload: View<'_>) -> Packet {
-    packet.payload_offset = payload.offset as u32;
-    packet.payload_len = payload.data.len() as u32;
-    packet.payload_missing = u32::try_from(payload.missing).unwrap_or(u32::MAX);
-    packet
+fn narrow(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// A TCP segment. The fixed header must be at hand; options that the capture
 /// cut off leave a segment without payload bytes.
 #[inline]
-pub(super) fn tcp(ip: &IpHeader, mut view: View<'_>) -> Result<Packet, Counter> {
+pub(super) fn tcp(mut view: View<'_>) -> Result<Segment, Counter> {
     let h = view.peek::<20>().ok_or(Counter::TransportMalformed)?;
     let header_len = usize::from(h[12] >> 4).wrapping_mul(4);
     if header_len < 20 || header_len > view.announced() {
@@ -36,19 +46,23 @@ pub(super) fn tcp(ip: &IpHeader, mut view: View<'_>) -> Result<Packet, Counter> 
         view.offset = view.offset.saturating_add(view.data.len());
         view.data = &[];
     }
-    let mut packet = blank(ip, Transport::Tcp);
-    packet.sport = u16::from_be_bytes([h[0], h[1]]);
-    packet.dport = u16::from_be_bytes([h[2], h[3]]);
-    packet.seq = u32::from_be_bytes([h[4], h[5], h[6], h[7]]);
-    packet.ack = u32::from_be_bytes([h[8], h[9], h[10], h[11]]);
-    packet.flags = h[13];
-    Ok(with_payload(packet, view))
+    Ok(Segment {
+        transport: Transport::Tcp,
+        sport: u16::from_be_bytes([h[0], h[1]]),
+        dport: u16::from_be_bytes([h[2], h[3]]),
+        flags: h[13],
+        seq: u32::from_be_bytes([h[4], h[5], h[6], h[7]]),
+        ack: u32::from_be_bytes([h[8], h[9], h[10], h[11]]),
+        payload_offset: narrow(view.offset),
+        payload_len: narrow(view.data.len()),
+        payload_missing: narrow(view.missing),
+    })
 }
 
 /// A UDP datagram and its payload. A length of 0 means the rest of the packet
 /// (RFC 2675 section 4); one beyond the IP payload is cut to that.
 #[inline]
-pub(super) fn udp<'a>(ip: &IpHeader, mut view: View<'a>) -> Result<(Packet, View<'a>), Counter> {
+pub(super) fn udp(mut view: View<'_>) -> Result<(Segment, View<'_>), Counter> {
     let h = view.take::<8>().ok_or(Counter::TransportMalformed)?;
     let len = usize::from(u16::from_be_bytes([h[4], h[5]]));
     match len.checked_sub(8) {
@@ -56,19 +70,24 @@ pub(super) fn udp<'a>(ip: &IpHeader, mut view: View<'a>) -> Result<(Packet, View
         None if len == 0 => {}
         None => return Err(Counter::TransportMalformed),
     }
-    let mut packet = blank(ip, Transport::Udp);
-    packet.sport = u16::from_be_bytes([h[0], h[1]]);
-    packet.dport = u16::from_be_bytes([h[2], h[3]]);
-    Ok((with_payload(packet, view), view))
+    let segment = Segment {
+        transport: Transport::Udp,
+        sport: u16::from_be_bytes([h[0], h[1]]),
+        dport: u16::from_be_bytes([h[2], h[3]]),
+        flags: 0,
+        seq: 0,
+        ack: 0,
+        payload_offset: narrow(view.offset),
+        payload_len: narrow(view.data.len()),
+        payload_missing: narrow(view.missing),
+    };
+    Ok((segment, view))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
-    use crate::base::Addr;
-
-    const IP: IpHeader = IpHeader { src: Addr([1; 16]), dst: Addr([2; 16]), ttl: 64, v6: true };
 
     fn tcp_header(words: u8) -> Vec<u8> {
         let mut h = vec![0x04, 0xd2, 0x01, 0xbb, 0, 0, 0, 7, 0, 0, 0, 9, words << 4, 0x12, 1, 1, 0, 0, 0, 0];
@@ -80,7 +99,7 @@ mod tests {
     fn tcp_with_options_and_payload() {
         let mut data = tcp_header(8);
         data.extend_from_slice(b"hello");
-        let p = tcp(&IP, View::new(&data, data.len() + 3)).unwrap();
+        let p = tcp(View::new(&data, data.len() + 3)).unwrap();
         assert_eq!((p.sport, p.dport, p.seq, p.ack, p.flags), (1234, 443, 7, 9, 0x12));
         assert_eq!((p.payload_offset, p.payload_len, p.payload_missing), (32, 5, 3));
     }
@@ -88,11 +107,11 @@ mod tests {
     #[test]
     fn tcp_headers_that_lie_or_are_cut() {
         let data = tcp_header(15);
-        assert_eq!(tcp(&IP, View::new(&tcp_header(4), 20)), Err(Counter::TransportMalformed));
-        assert_eq!(tcp(&IP, View::new(&data[..30], 30)), Err(Counter::TransportMalformed));
-        assert_eq!(tcp(&IP, View::new(&data[..19], 90)), Err(Counter::TransportMalformed));
+        assert_eq!(tcp(View::new(&tcp_header(4), 20)), Err(Counter::TransportMalformed));
+        assert_eq!(tcp(View::new(&data[..30], 30)), Err(Counter::TransportMalformed));
+        assert_eq!(tcp(View::new(&data[..19], 90)), Err(Counter::TransportMalformed));
         // Options cut off: of 100 bytes 40 were payload, none of them at hand.
-        let p = tcp(&IP, View::new(&data[..30], 100)).unwrap();
+        let p = tcp(View::new(&data[..30], 100)).unwrap();
         assert_eq!((p.payload_offset, p.payload_len, p.payload_missing), (30, 0, 40));
     }
 
@@ -104,7 +123,7 @@ mod tests {
             d
         };
         let len = |d: Vec<u8>, wire: usize| {
-            udp(&IP, View::new(&d, wire)).map(|(p, v)| {
+            udp(View::new(&d, wire)).map(|(p, v)| {
                 assert_eq!(p.payload_len as usize, v.data.len());
                 (p.payload_len, p.payload_missing)
             })

@@ -11,9 +11,10 @@
 )]
 
 use super::path::Layer;
+use super::transport::Segment;
 use super::view::View;
 use super::walk::{IpHeader, Next, Walk};
-use super::{Packet, capwap, geneve, gtpu, teredo, transport, vxlan};
+use super::{capwap, geneve, gtpu, teredo, transport, vxlan};
 use crate::coverage::Counter;
 
 /// What lies in a tunnel's datagram; `None` if it is no such tunnel.
@@ -21,26 +22,27 @@ pub(super) type Opened<'a> = Option<(Layer, Next<'a>)>;
 
 /// Whether a datagram may be a tunnel's, by its ports.
 #[inline]
-pub(super) fn may_carry(packet: &Packet) -> bool {
-    matches!(packet.dport, vxlan::PORT | vxlan::PORT_LINUX | geneve::PORT | gtpu::PORT)
-        || [packet.sport, packet.dport].iter().any(|p| matches!(*p, teredo::PORT | capwap::PORT))
+pub(super) fn may_carry(segment: &Segment) -> bool {
+    matches!(segment.dport, vxlan::PORT | vxlan::PORT_LINUX | vxlan::PORT_GPE | geneve::PORT | gtpu::PORT)
+        || matches!(segment.dport, teredo::PORT | capwap::PORT)
+        || matches!(segment.sport, teredo::PORT | capwap::PORT)
 }
 
 /// The walk's step over a UDP header.
-pub(super) fn step<'a>(ip: &IpHeader, view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
-    let (packet, payload) = transport::udp(ip, view)?;
-    if may_carry(&packet)
-        && let Some((layer, next)) = open(&packet, payload)?
+pub(super) fn step<'a>(ip: IpHeader, view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+    let (segment, payload) = transport::udp(view)?;
+    if may_carry(&segment)
+        && let Some((layer, next)) = open(&segment, payload)?
     {
         walk.enter(layer)?;
         return Ok(next);
     }
-    Ok(Next::Segment(packet))
+    Ok(Next::Segment(ip, segment))
 }
 
-fn open<'a>(packet: &Packet, payload: View<'a>) -> Result<Opened<'a>, Counter> {
-    let opened = match packet.dport {
-        vxlan::PORT | vxlan::PORT_LINUX => vxlan::open(payload),
+fn open<'a>(segment: &Segment, payload: View<'a>) -> Result<Opened<'a>, Counter> {
+    let opened = match segment.dport {
+        vxlan::PORT | vxlan::PORT_LINUX | vxlan::PORT_GPE => vxlan::open(payload),
         geneve::PORT => geneve::open(payload),
         gtpu::PORT => gtpu::open(payload),
         _ => None,
@@ -48,7 +50,7 @@ fn open<'a>(packet: &Packet, payload: View<'a>) -> Result<Opened<'a>, Counter> {
     if opened.is_some() {
         return Ok(opened);
     }
-    let either = |port| packet.sport == port || packet.dport == port;
+    let either = |port| segment.sport == port || segment.dport == port;
     if either(teredo::PORT) {
         Ok(teredo::open(payload))
     } else if either(capwap::PORT) {

@@ -1,5 +1,6 @@
 //! VXLAN (RFC 7348 section 5), with the group policy extension
-//! (draft-smith-vxlan-group-policy-05 section 2.1).
+//! (draft-smith-vxlan-group-policy-05 section 2.1) and the generic protocol
+//! extension (draft-ietf-nvo3-vxlan-gpe-13 section 3.1).
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,6 +9,7 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::ethernet::looks_like_ethernet;
 use super::path::{Kind, Layer};
 use super::udp_tunnel::Opened;
 use super::view::View;
@@ -18,17 +20,26 @@ pub(super) const PORT: u16 = 4789;
 /// Port that Linux used before, and still does by default.
 pub(super) const PORT_LINUX: u16 = 8472;
 
-/// Flags 1 byte, reserved 3, network id 3, reserved 1 byte; then Ethernet.
+/// Port of the generic extension.
+pub(super) const PORT_GPE: u16 = 4790;
+
+/// Flags 1 byte, reserved 3, network id 3, reserved 1 byte; then Ethernet, or
+/// what the fourth byte says if the flags announce it.
 pub(super) fn open(mut view: View<'_>) -> Opened<'_> {
     let h = view.take::<8>()?;
-    let valid = match h[0] {
-        0x08 => [h[1], h[2], h[3]] == [0, 0, 0],
+    let reserved = [h[1], h[2], h[3]];
+    let next = match (h[0], reserved) {
+        (0x08, [0, 0, 0]) => Next::Ethernet(view),
         // With a policy group in the two bytes before the network id.
-        0x88 => h[1] & !0x48 == 0,
-        _ => false,
+        (0x88, [flags, ..]) if flags & !0x48 == 0 => Next::Ethernet(view),
+        (0x0c, [0, 0, 1 | 2]) => Next::Ip(view),
+        (0x0c, [0, 0, 3]) => Next::Ethernet(view),
+        // Receivers ignore the reserved bytes, and some senders use them.
+        (0x08, _) if looks_like_ethernet(&view) => Next::Ethernet(view),
+        _ => return None,
     };
     let vni = u32::from_be_bytes([0, h[4], h[5], h[6]]);
-    (valid && h[7] == 0).then(|| (Layer::with_id(Kind::Vxlan, vni), Next::Ethernet(view)))
+    (h[7] == 0).then(|| (Layer::with_id(Kind::Vxlan, vni), next))
 }
 
 #[cfg(test)]
@@ -49,8 +60,13 @@ mod tests {
 
     #[test]
     fn networks_make_the_segment() {
-        for port in [PORT, PORT_LINUX] {
-            for head in [[8, 0, 0, 0, 0, 0, 77, 0], [0x88, 0x40, 1, 2, 0, 0, 77, 0]] {
+        for port in [PORT, PORT_LINUX, PORT_GPE] {
+            for head in [
+                [8, 0, 0, 0, 0, 0, 77, 0],
+                [0x88, 0x40, 1, 2, 0, 0, 77, 0],
+                [0x0c, 0, 0, 3, 0, 0, 77, 0],
+                [8, 8, 0x7f, 0x7f, 0, 0, 77, 0],
+            ] {
                 let frame = wrap(head, port, &inner());
                 let (decoder, p) = decode_with(1, &frame, frame.len());
                 let p = p.unwrap();
@@ -64,12 +80,15 @@ mod tests {
     fn wrong_flags_are_no_tunnel() {
         for head in [
             [0, 0, 0, 0, 0, 0, 77, 0],
-            [0x0c, 0, 0, 0, 0, 0, 77, 0],
-            [8, 0, 0, 1, 0, 0, 77, 0],
+            [0x0c, 0, 0, 4, 0, 0, 77, 0],
+            [0x0c, 0, 1, 3, 0, 0, 77, 0],
             [8, 0, 0, 0, 0, 0, 77, 1],
         ] {
             assert_eq!(decode_layers(&wrap(head, PORT, &inner())).unwrap().0.dport, PORT);
         }
+        assert_eq!(decode_layers(&wrap([8, 0, 0, 1, 0, 0, 77, 0], PORT, &[0; 60])).unwrap().0.dport, PORT);
+        let (p, _, layers) = decode_layers(&wrap([0x0c, 0, 0, 1, 0, 0, 77, 0], PORT_GPE, &inner()[14..])).unwrap();
+        assert_eq!((p.dport, layers.as_str()), (53, "vlan:10/vni:77"));
         assert_eq!(decode_layers(&wrap([8, 0, 0, 0, 0, 0, 1, 0], PORT, &[0; 5])), Err(Counter::LinkMalformed));
     }
 

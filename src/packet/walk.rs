@@ -8,9 +8,9 @@
 )]
 
 use super::path::{Layer, Path};
+use super::transport::Segment;
 use super::view::View;
-use super::{EncapId, Packet, Transport};
-use crate::base::{Addr, Mac, Timestamp};
+use crate::base::Mac;
 use crate::coverage::Counter;
 
 /// Most tunnels inside one another.
@@ -35,17 +35,25 @@ pub(super) enum Next<'a> {
     IpPayload(IpHeader, u8, View<'a>),
     /// A fragment of an IP payload.
     Fragment(IpHeader, FragmentHeader, View<'a>),
-    /// The end: a segment, its encapsulation and time not filled in.
-    Segment(Packet),
+    /// The end.
+    Segment(IpHeader, Segment),
 }
 
 /// What later headers need of an IP header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct IpHeader {
-    pub src: Addr,
-    pub dst: Addr,
+    /// Sender and receiver as big-endian numbers of an address's 16 bytes: kept
+    /// in registers, which byte arrays are not.
+    pub src: u128,
+    pub dst: u128,
     pub ttl: u8,
     pub v6: bool,
+}
+
+/// The number of an IPv4 address in its mapped form.
+#[inline]
+pub(super) fn mapped(bytes: [u8; 4]) -> u128 {
+    0xffff_0000_0000 | u128::from(u32::from_be_bytes(bytes))
 }
 
 /// A fragment's place in its datagram.
@@ -100,29 +108,5 @@ impl Walk {
         self.extensions = 0;
         (self.src_mac, self.dst_mac) = (None, None);
         Ok(())
-    }
-}
-
-/// A segment without ports, flags and payload.
-#[inline]
-pub(super) fn blank(ip: &IpHeader, transport: Transport) -> Packet {
-    Packet {
-        ts: Timestamp(0),
-        src: ip.src,
-        dst: ip.dst,
-        sport: 0,
-        dport: 0,
-        transport,
-        flags: 0,
-        ttl: ip.ttl,
-        seq: 0,
-        ack: 0,
-        payload_offset: 0,
-        payload_len: 0,
-        payload_missing: 0,
-        encap: EncapId(0),
-        src_mac: None,
-        dst_mac: None,
-        in_arena: false,
     }
 }

@@ -22,12 +22,12 @@ const ORDER: u8 = 0x80;
 /// The walk's step over an 802.11 header. Only data frames carry packets.
 pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     let begin = view.data.len();
-    let h = view.take::<24>().ok_or(Counter::LinkMalformed)?;
-    let (kind, flags) = (h[0], h[1]);
+    let [kind, flags] = *view.peek::<2>().ok_or(Counter::LinkMalformed)?;
     // Type data, and not one of the subtypes without data.
     if kind & 0x0f != 0x08 || kind & 0x40 != 0 {
         return Err(Counter::OtherEthertype);
     }
+    let h = view.take::<24>().ok_or(Counter::LinkMalformed)?;
     if flags & PROTECTED != 0 {
         return Err(Counter::LinkOpaque);
     }
@@ -156,6 +156,7 @@ mod tests {
         assert_eq!(with(1, MORE_FRAGMENTS), Err(Counter::TunnelUnsupported));
         assert_eq!(with(22, 1), Err(Counter::TunnelUnsupported));
         assert_eq!(decode_with(105, &[0x80; 60], 60).1, Err(Counter::OtherEthertype));
+        assert_eq!(decode_with(105, &[0xd4; 10], 10).1, Err(Counter::OtherEthertype), "an acknowledgement");
         assert_eq!(decode_with(105, &[0x08; 23], 23).1, Err(Counter::LinkMalformed));
     }
 

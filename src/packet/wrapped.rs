@@ -1,5 +1,5 @@
-//! Links that wrap others: NFLOG and PKTAP (LINKTYPE_NFLOG and
-//! LINKTYPE_PKTAP of tcpdump.org).
+//! Links that wrap others: NFLOG, PPI and PKTAP (LINKTYPE_NFLOG, LINKTYPE_PPI
+//! and LINKTYPE_PKTAP of tcpdump.org).
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -59,18 +59,37 @@ pub(super) fn nflog<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>,
 pub(super) fn pktap<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     let h = view.peek::<12>().ok_or(Counter::LinkMalformed)?;
     let len = usize::try_from(u32::from_le_bytes([h[0], h[1], h[2], h[3]])).unwrap_or(usize::MAX);
-    let inner = LinkType(u16::from_le_bytes([h[8], h[9]]));
-    if len < 12 || [h[4], h[5], h[6], h[7]] != [1, 0, 0, 0] || inner == link::PKTAP {
+    if len < 12 || [h[4], h[5], h[6], h[7]] != [1, 0, 0, 0] {
         return Err(Counter::LinkMalformed);
     }
     view.skip(len).ok_or(Counter::LinkMalformed)?;
-    link::step(inner, view, walk)
+    inner([h[8], h[9]], view, walk)
+}
+
+/// PPI: version 1 byte, flags 1, length of the header 2, link type of what
+/// follows 4 bytes, and fields; little endian.
+pub(super) fn ppi<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+    let h = view.peek::<8>().ok_or(Counter::LinkMalformed)?;
+    let len = usize::from(u16::from_le_bytes([h[2], h[3]]));
+    if h[0] != 0 || len < 8 {
+        return Err(Counter::LinkMalformed);
+    }
+    view.skip(len).ok_or(Counter::LinkMalformed)?;
+    inner([h[4], h[5]], view, walk)
+}
+
+/// The link inside, which must not be a wrapper again.
+fn inner<'a>(number: [u8; 2], view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+    match LinkType(u16::from_le_bytes(number)) {
+        link::PKTAP | link::PPI => Err(Counter::LinkMalformed),
+        inner => link::step(inner, view, walk),
+    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
-    use super::super::testing::{SRC_MAC, decode_with, ethernet, ipv4, udp};
+    use super::super::testing::{SRC_MAC, decode_with, ethernet, ipv4, udp, wifi};
     use super::*;
 
     fn ip() -> Vec<u8> {
@@ -97,12 +116,15 @@ mod tests {
     }
 
     #[test]
-    fn pktap_over_other_links() {
+    fn pktap_and_ppi_over_other_links() {
         let head = |link: u8, kind: u8| [&[108, 0, 0, 0, kind, 0, 0, 0, link, 0, 0, 0][..], &[0; 96]].concat();
         for (link, inner) in [(1, ethernet(0x0800, &ip())), (12, ip()), (0, [&[2, 0, 0, 0][..], &ip()].concat())] {
             let frame = [head(link, 1), inner].concat();
             assert_eq!(decode_with(258, &frame, frame.len()).1.unwrap().dport, 53);
         }
+        let ppi = [&[0, 0, 12, 0, 105, 0, 0, 0, 1, 2, 3, 4][..], &wifi(2, true, &ip())].concat();
+        assert_eq!(decode_with(192, &ppi, ppi.len()).1.unwrap().dport, 53);
+        assert_eq!(decode_with(192, &[0, 0, 7, 0, 1, 0, 0, 0], 8).1, Err(Counter::LinkMalformed));
         let go = |head: Vec<u8>| decode_with(258, &[head, ip()].concat(), 200).1.unwrap_err();
         assert_eq!(go(head(10, 1)), Counter::LinkUnsupported);
         assert_eq!(go(head(1, 0)), Counter::LinkMalformed);

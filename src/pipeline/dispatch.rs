@@ -39,6 +39,48 @@ pub(super) struct Tally {
     pub(super) unsupported: BTreeMap<LinkType, u64>,
 }
 
+/// Frames of one quarter hour that follow each other, counted together.
+#[derive(Default)]
+struct Run {
+    frames: u64,
+    wire_bytes: u64,
+    cut: u64,
+    first: Timestamp,
+    least: i64,
+    greatest: i64,
+}
+
+impl Run {
+    #[inline]
+    fn add(&mut self, meta: &FrameMeta) {
+        if self.frames == 0 {
+            self.first = meta.ts;
+            (self.least, self.greatest) = (meta.ts.0, meta.ts.0);
+        }
+        self.frames = self.frames.wrapping_add(1);
+        self.wire_bytes = self.wire_bytes.wrapping_add(u64::from(meta.orig_len));
+        self.cut = self.cut.wrapping_add(u64::from(meta.caplen < meta.orig_len));
+        self.least = self.least.min(meta.ts.0);
+        self.greatest = self.greatest.max(meta.ts.0);
+    }
+
+    fn book(&mut self, ledger: &mut Ledger, tally: &mut Tally) {
+        let run = std::mem::take(self);
+        if run.frames == 0 {
+            return;
+        }
+        ledger.add(Counter::Frames, run.frames);
+        ledger.add(Counter::WireBytes, run.wire_bytes);
+        ledger.add(Counter::FramesCut, run.cut);
+        tally.frames = tally.frames.saturating_add(run.frames);
+        tally.wire_bytes = tally.wire_bytes.saturating_add(run.wire_bytes);
+        tally.first = tally.first.or(Some(run.first));
+        let (least, greatest) = (Timestamp(run.least), Timestamp(run.greatest));
+        tally.least = Some(tally.least.map_or(least, |t| t.min(least)));
+        tally.greatest = Some(tally.greatest.map_or(greatest, |t| t.max(greatest)));
+    }
+}
+
 /// The packet stage: runs on the reader's thread.
 pub(super) struct Dispatcher {
     decoder: Decoder,
@@ -71,9 +113,7 @@ impl Dispatcher {
     /// A new source begins; returns what the one before came to.
     pub(super) fn next_source(&mut self) -> Tally {
         self.decoder.finish();
-        for (counter, n) in self.decoder.side_counts() {
-            self.ledger.add(counter, n);
-        }
+        self.side_counts();
         std::mem::take(&mut self.tally)
     }
 
@@ -82,9 +122,11 @@ impl Dispatcher {
         let mut key = Key { source: u32::MAX, ..Key::default() };
         let (mut from, mut until) = (i64::MAX, i64::MIN);
         let mut link = LinkType::default();
+        let mut run = Run::default();
         for (index, meta) in work.batch.frames.iter().enumerate() {
             let ts = meta.ts.0;
             if ts < from || ts >= until || meta.interface != key.interface || work.source != key.source {
+                run.book(&mut self.ledger, &mut self.tally);
                 let quarter = meta.ts.quarter();
                 key = Key { source: work.source, interface: meta.interface, quarter };
                 from = quarter.saturating_mul(QUARTER_SECS * SECOND);
@@ -92,7 +134,7 @@ impl Dispatcher {
                 self.ledger.turn_to(key);
                 link = work.batch.interfaces.get(usize::from(meta.interface)).map_or(LinkType(0), |i| i.link);
             }
-            self.tally(meta);
+            run.add(meta);
             let bytes = work.batch.bytes(meta);
             if !self.period.holds(meta.ts) || !self.passes(link, bytes)? {
                 self.ledger.count(Counter::FramesFiltered);
@@ -100,7 +142,13 @@ impl Dispatcher {
             }
             match self.decoder.decode(link, bytes, meta.orig_len, meta.offset, meta.ts) {
                 Ok(packet) => {
-                    let segment = if packet.encap.0 == 0 { 0 } else { self.encaps.get(packet.encap).segment_id };
+                    let mut segment = 0;
+                    if packet.encap.0 != 0 {
+                        segment = self.encaps.get(packet.encap).segment_id;
+                    }
+                    if packet.encap.0 != 0 || packet.in_arena {
+                        self.side_counts();
+                    }
                     let shard = shard(&packet, segment, &self.home);
                     if let Some(list) = work.lists.get_mut(shard % self.workers) {
                         let item = Item { packet, frame: index as u32, segment, shard: (shard % SHARDS) as u8 };
@@ -109,15 +157,14 @@ impl Dispatcher {
                 }
                 Err(cause) => {
                     self.ledger.count(cause);
+                    self.side_counts();
                     if cause == Counter::LinkUnsupported {
                         *self.tally.unsupported.entry(link).or_insert(0) += 1;
                     }
                 }
             }
-            for (counter, n) in self.decoder.side_counts() {
-                self.ledger.add(counter, n);
-            }
         }
+        run.book(&mut self.ledger, &mut self.tally);
         if !self.decoder.arena().is_empty() {
             work.arena.extend_from_slice(self.decoder.arena());
             self.decoder.clear_arena();
@@ -125,24 +172,12 @@ impl Dispatcher {
         Ok(())
     }
 
-    #[inline]
-    fn tally(&mut self, meta: &FrameMeta) {
-        let t = &mut self.tally;
-        t.frames += 1;
-        t.wire_bytes = t.wire_bytes.saturating_add(u64::from(meta.orig_len));
-        if t.first.is_none() {
-            t.first = Some(meta.ts);
-            t.least = Some(meta.ts);
-            t.greatest = Some(meta.ts);
-        } else if Some(meta.ts) > t.greatest {
-            t.greatest = Some(meta.ts);
-        } else if Some(meta.ts) < t.least {
-            t.least = Some(meta.ts);
-        }
-        self.ledger.count(Counter::Frames);
-        self.ledger.add(Counter::WireBytes, u64::from(meta.orig_len));
-        if meta.caplen < meta.orig_len {
-            self.ledger.count(Counter::FramesCut);
+    /// Books what the decoder did besides: fragments, refused encapsulations.
+    /// Only odd frames cause it.
+    #[cold]
+    fn side_counts(&mut self) {
+        for (counter, n) in self.decoder.side_counts() {
+            self.ledger.add(counter, n);
         }
     }
 

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 /// What the hasher is told.
 pub(super) enum Hash {
     /// More content of the source under way.
-    Content(Arc<Box<Work>>),
+    Content(Arc<Work>),
     /// The source ended.
     End,
 }

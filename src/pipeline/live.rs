@@ -332,3 +332,104 @@ fn book_losses(ledger: &mut Ledger, before: &[InterfaceStatistics], now: &[Inter
 
 /// Quarter hours of a day, in the unit of [`LivePlan::remembered`].
 pub const DAY_QUARTERS: u32 = (86_400 / QUARTER_SECS) as u32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Item;
+    use crate::catalogue::Catalogue;
+    use crate::pipeline::replay::{self, Plan};
+    use crate::pipeline::{RunNames, sightings};
+    use crate::sighting::{Board, Record};
+
+    fn settings(live: bool) -> Arc<Settings> {
+        let catalogue = Arc::new(Catalogue::load(None, &[]).unwrap());
+        Arc::new(Settings { catalogue, home: HomeNets::default(), canaries: Vec::new(), live })
+    }
+
+    fn plan(name: &str, workers: usize) -> Plan {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("capture-samples").join(name);
+        Plan {
+            inputs: vec![Item { path, relative: None }],
+            workers,
+            hash: true,
+            period: Period::default(),
+            filter: None,
+            ignore_vlan: false,
+            home: HomeNets::default(),
+            limits: Limits::default(),
+            opened: Box::new(|_, _| {}),
+        }
+    }
+
+    /// Records of drafts in order, all of revision 1.
+    fn records(drafts: Vec<Draft>, outcome: &Outcome, settings: &Settings) -> Vec<Record> {
+        let names = RunNames::new("s", &outcome.sources, &outcome.encaps);
+        let mut drafts = drafts;
+        drafts.sort_by_key(|d| d.key);
+        let record = |mut d: Draft| {
+            d.revision = 1;
+            d.record(settings.catalogue.get(d.key.indicator).unwrap(), &names)
+        };
+        drafts.into_iter().map(record).collect()
+    }
+
+    #[test]
+    fn what_is_told_as_it_happens_ends_as_what_a_replay_finds() {
+        for name in ["tls13.pcap", "update-http.pcap", "resolver.pcap", "vlan.pcap", "office-day.pcap.zst"] {
+            let mut found = sightings(plan(name, 1), &settings(false)).unwrap();
+            let mut drafts: Vec<Draft> = found.drafts.drafts().unwrap().map(Result::unwrap).collect();
+            drafts.iter_mut().for_each(|d| d.settle(&found.local_askers));
+            let replayed = records(drafts, &found.outcome, &settings(false));
+            assert!(!replayed.is_empty(), "{name}");
+            for workers in [1, 3] {
+                let settings = settings(true);
+                let mut board = Board::new(Arc::clone(&settings.catalogue));
+                let mut told = 0;
+                let make = || Observer::new(Arc::clone(&settings));
+                let (outcome, shards) = replay::run(plan(name, workers), make, |_, found: Found, _| {
+                    told += found.drafts.len();
+                    found.drafts.into_iter().for_each(|(shard, draft)| assert!(board.update(shard, draft)));
+                    Ok(())
+                })
+                .unwrap();
+                assert!(told > 0, "{name}");
+                for (shard, observed) in shards {
+                    observed.drafts.into_iter().for_each(|d| assert!(board.update(shard, d)));
+                }
+                let last = board.close(i64::MAX).into_iter().map(|p| p.draft).collect();
+                assert_eq!(records(last, &outcome, &settings), replayed, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_day_is_closed_when_every_worker_has_closed_it() {
+        let mut closing = Closing { open_from: vec![i64::MIN; 2], closed: i64::MIN };
+        assert_eq!(closing.heard(0, 5), None);
+        assert_eq!(closing.heard(1, 5), Some(5));
+        assert_eq!(closing.heard(0, 6), None);
+        assert_eq!(closing.heard(0, 6), None);
+        assert_eq!(closing.heard(1, 6), Some(6));
+        assert_eq!(closing.heard(1, 6), None);
+    }
+
+    #[test]
+    fn losses_are_booked_once_and_when_they_happen() {
+        let lost = |kernel, card| InterfaceStatistics { received: 9, dropped_kernel: kernel, dropped_interface: card };
+        let mut ledger = Ledger::new();
+        let at = |quarter: i64| Timestamp::from_parts(quarter * QUARTER_SECS, 0);
+        book_losses(&mut ledger, &[], &[lost(3, 0), lost(0, 0)], at(7));
+        book_losses(&mut ledger, &[lost(3, 0), lost(0, 0)], &[lost(3, 0), lost(0, 0)], at(8));
+        book_losses(&mut ledger, &[lost(3, 0), lost(0, 0)], &[lost(4, 0), lost(0, 2)], at(9));
+        let booked: Vec<_> = ledger
+            .entries()
+            .iter()
+            .map(|(k, e)| {
+                let [kernel, card] = [Counter::DroppedKernel, Counter::DroppedInterface].map(|c| e.counts.get(c));
+                (k.interface, k.quarter, kernel, card)
+            })
+            .collect();
+        assert_eq!(booked, [(0, 7, 3, 0), (0, 9, 1, 0), (1, 9, 0, 2)]);
+    }
+}

@@ -17,12 +17,14 @@ pub mod live;
 mod pool;
 pub mod replay;
 pub mod sources;
+#[cfg(test)]
+mod tests;
 pub mod timing;
 mod work;
 mod worker;
 
-pub use replay::{Failure, Outcome, Plan, Room, Sighted, names, sightings};
-pub use sources::{RunNames, SourceId, SourceReport};
+pub use replay::{Failure, Outcome, Plan, Room, Sighted, names, sightings, sightings_within};
+pub use sources::{RunNames, SourceId, SourceReport, repeated};
 pub use timing::Timing;
 
 /// Shards of the flow state. Fixed, so that what a full table forgets does not

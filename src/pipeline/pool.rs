@@ -11,14 +11,14 @@ pub(super) struct Pool {
     made: usize,
     most: usize,
     workers: usize,
-    back: Receiver<Box<Work>>,
+    back: Receiver<Work>,
     give: Recycler,
     failed: Arc<AtomicBool>,
 }
 
 /// Everybody else's side.
 #[derive(Clone)]
-pub(super) struct Recycler(Sender<Box<Work>>);
+pub(super) struct Recycler(Sender<Work>);
 
 impl Pool {
     pub(super) fn new(most: usize, workers: usize, failed: Arc<AtomicBool>) -> Self {
@@ -32,14 +32,14 @@ impl Pool {
 
     /// An empty batch, as soon as one is to be had; `None` when another thread
     /// has failed.
-    pub(super) fn take(&mut self) -> Option<Box<Work>> {
+    pub(super) fn take(&mut self) -> Option<Work> {
         if let Ok(mut work) = self.back.try_recv() {
             work.clear();
             return Some(work);
         }
         if self.made < self.most {
             self.made = self.made.saturating_add(1);
-            return Some(Box::new(Work::new(self.workers)));
+            return Some(Work::new(self.workers));
         }
         loop {
             match self.back.recv_timeout(Duration::from_millis(100)) {
@@ -54,20 +54,20 @@ impl Pool {
     }
 
     /// Takes an unused batch back.
-    pub(super) fn put(&self, work: Box<Work>) {
+    pub(super) fn put(&self, work: Work) {
         self.give.put(work);
     }
 }
 
 impl Recycler {
     /// Sends the batch back if nobody else holds it.
-    pub(super) fn release(&self, work: Arc<Box<Work>>) {
+    pub(super) fn release(&self, work: Arc<Work>) {
         if let Some(work) = Arc::into_inner(work) {
             self.put(work);
         }
     }
 
-    fn put(&self, work: Box<Work>) {
+    fn put(&self, work: Work) {
         // The channel has room for every batch there is; it is only closed
         // when the reader is gone.
         drop(self.0.try_send(work));

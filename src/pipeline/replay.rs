@@ -183,9 +183,20 @@ impl Segments {
     }
 }
 
-/// Folds what was seen into sightings. Drafts beyond `room` go to a temporary
-/// file; the outcome does not depend on it.
-pub fn sightings(plan: Plan, settings: &Arc<Settings>, room: Room) -> Result<Sighted, Failure> {
+/// Folds what was seen into sightings.
+///
+/// # Errors
+/// Any [`Failure`].
+pub fn sightings(plan: Plan, settings: &Arc<Settings>) -> Result<Sighted, Failure> {
+    sightings_within(Room::default(), plan, settings)
+}
+
+/// The same, with another [`Room`]. Drafts beyond it go to a temporary file;
+/// the outcome does not depend on it.
+///
+/// # Errors
+/// Any [`Failure`].
+pub fn sightings_within(room: Room, plan: Plan, settings: &Arc<Settings>) -> Result<Sighted, Failure> {
     let make = || Observer::new(Arc::clone(settings)).with_max_drafts(room.shard);
     let mut canaries = Vec::new();
     let mut drafts = Spool::new(&settings.catalogue, room.spool);
@@ -252,10 +263,14 @@ impl Drop for Alarm {
     }
 }
 
-type Shards<R> = BTreeMap<usize, R>;
+/// What a run of the crew leaves: the reader's end, each shard's rest, and
+/// what the workers counted and timed.
+pub(super) type Crop<R> = (ReaderEnd, Shards<R>, Ledger, Timing);
+
+pub(super) type Shards<R> = BTreeMap<usize, R>;
 
 /// Reads the plan's captures through workers with sinks made by `make`.
-fn run<H: Harvest>(
+pub(super) fn run<H: Harvest>(
     mut plan: Plan,
     make: impl Fn() -> H,
     mut write: impl FnMut(Option<u64>, H::Yield, &EncapTable) -> io::Result<()>,
@@ -294,7 +309,7 @@ pub(super) struct Hands {
 
 impl Hands {
     /// Hands a batch to every worker; false if one is gone.
-    pub(super) fn give(&self, work: &Arc<Box<Work>>) -> bool {
+    pub(super) fn give(&self, work: &Arc<Work>) -> bool {
         self.jobs.iter().all(|tx| tx.send(Job::Batch(Arc::clone(work))).is_ok())
     }
 }
@@ -314,7 +329,7 @@ impl<H: Harvest> Crew<H> {
         self,
         read: impl FnOnce(Hands) -> ReaderEnd + Send,
         mut write: impl FnMut(Option<u64>, H::Yield) -> io::Result<()>,
-    ) -> Result<(ReaderEnd, Shards<H::Rest>, Ledger, Timing), Failure> {
+    ) -> Result<Crop<H::Rest>, Failure> {
         let Crew { workers, failed } = self;
         let count = workers.len();
         std::thread::scope(|scope| {

@@ -6,12 +6,12 @@ use crate::capture::{CaptureError, Interface, InterfaceStatistics, LinkType};
 use crate::packet::{EncapId, EncapTable};
 use crate::sighting::Names;
 use crate::sighting::draft::hex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How a source is named in records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SourceId {
     /// By its decompressed content.
     Content([u8; 32]),
@@ -125,6 +125,18 @@ impl SourceReport {
     pub fn is_undecodable(&self) -> bool {
         self.frames > 0 && self.unsupported.values().sum::<u64>() == self.frames
     }
+}
+
+/// For each source the earlier one that is the same by its id, if there is one:
+/// a capture that was given twice, perhaps compressed otherwise.
+pub fn repeated(sources: &[SourceReport]) -> Vec<Option<usize>> {
+    let mut first: HashMap<SourceId, usize> = HashMap::new();
+    let mut place = |at: usize, id: SourceId| {
+        let first = *first.entry(id).or_insert(at);
+        (first != at).then_some(first)
+    };
+    // Captures without a frame are all alike.
+    sources.iter().enumerate().map(|(at, s)| s.id.filter(|_| s.frames > 0).and_then(|id| place(at, id))).collect()
 }
 
 /// Names of sensor, sources, interfaces and segments for records.

@@ -65,5 +65,22 @@ const LONGEST: u64 = 3_600_000_000_000;
 
 /// Records a duration; what is longer than an hour counts as an hour.
 pub(super) fn record(h: &mut Histogram<u64>, d: Duration) {
-    h.saturating_record(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX).clamp(1, LONGEST));
+    // Only this grows the histogram; `saturating_record` would not.
+    let fits = h.record(u64::try_from(d.as_nanos()).unwrap_or(u64::MAX).clamp(1, LONGEST));
+    debug_assert!(fits.is_ok(), "a histogram that grows takes any value");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_kept_to_two_digits() {
+        let mut t = Timing::default();
+        record(&mut t.read, Duration::from_millis(20));
+        record(&mut t.read, Duration::from_secs(1 << 40));
+        let (least, most) = (t.read.min(), t.read.max());
+        assert!((19_500_000..20_500_000).contains(&least), "{least}");
+        assert!((LONGEST..LONGEST / 50 * 51).contains(&most), "{most}");
+    }
 }

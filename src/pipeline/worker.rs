@@ -16,7 +16,7 @@ use std::time::Instant;
 /// What a worker is told.
 pub(super) enum Job {
     /// Segments to take.
-    Batch(Arc<Box<Work>>),
+    Batch(Arc<Work>),
     /// Live, about once a second.
     Tick(Tick),
 }

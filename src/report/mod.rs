@@ -16,3 +16,4 @@ mod text;
 pub use output::{Output, OutputError};
 pub use summary::Summary;
 pub use table::HostTable;
+pub use text::clean;

@@ -16,7 +16,7 @@ pub(super) fn is_hidden(c: char) -> bool {
 
 /// The text with hidden characters written out: `\x1b` below 256, `\u{202e}`
 /// above.
-pub(super) fn clean(text: &str) -> Cow<'_, str> {
+pub fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
     }

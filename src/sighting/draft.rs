@@ -244,6 +244,9 @@ impl Draft {
         let key = &self.key;
         let segment = run.segment(key.host.segment);
         let period = format_day(key.day);
+        // A question for one kind of address often finds none of it; that says
+        // something only where no other answer gave one either.
+        let notes = if self.stage > Stage::Queried { self.notes.without(Note::NoAddress) } else { self.notes };
         let mut evidence: Vec<Evidence> = self.shown.iter().flat_map(|s| s.evidence(run)).collect();
         let total = evidence.len();
         evidence.truncate(MAX_EVIDENCE);
@@ -283,7 +286,7 @@ impl Draft {
             slots_connected: self.slots_connected,
             bytes_to_server: self.to_server,
             bytes_from_server: self.from_server,
-            notes: self.notes.words().map(Into::into).collect(),
+            notes: notes.words().map(Into::into).collect(),
             community_ids: self.flows.iter().map(|id| id.to_string()).collect(),
             evidence_more: (total.saturating_sub(evidence.len())) as u64,
             evidence,

@@ -69,9 +69,10 @@ impl HomeNets {
     /// Whether an address is at home.
     #[inline]
     pub fn contains(&self, addr: &Addr) -> bool {
+        let [first, ..] = addr.0;
         let possible = match addr.as_v4() {
-            Some([a, ..]) => self.first_v4.get(usize::from(a)),
-            None => addr.0.first().and_then(|a| self.first_v6.get(usize::from(*a))),
+            Some([first, ..]) => self.first_v4.get(usize::from(first)),
+            None => self.first_v6.get(usize::from(first)),
         };
         possible == Some(&true) && (self.any || self.prefixes.iter().any(|p| p.contains(addr)))
     }

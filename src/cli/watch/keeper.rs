@@ -9,13 +9,16 @@ use crate::pipeline::live::Intake;
 use crate::sighting::Record;
 use crate::sighting::presence::Presence;
 use crate::store::{Canary, Interval, Run, Source, Store, StoreError};
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use std::collections::HashMap;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How often the store is written, so how much a sudden death may cost.
 const EVERY: Duration = Duration::from_secs(30);
+
+/// How long after a failed write it is tried again.
+const AGAIN: Duration = Duration::from_secs(5);
 
 /// What there is to write.
 #[derive(Default)]
@@ -145,9 +148,21 @@ impl Keeper {
 fn keep(mut store: Store, place: &Place, rx: &Receiver<Box<Parcel>>) -> Ended {
     let mut backlog = Parcel::default();
     let mut result = Ok(());
-    for parcel in rx {
-        backlog.add(*parcel);
+    loop {
         let failed = result.is_err();
+        let parcel = if failed {
+            match rx.recv_timeout(AGAIN) {
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => None,
+                Ok(parcel) => Some(parcel),
+            }
+        } else {
+            let Ok(parcel) = rx.recv() else { break };
+            Some(parcel)
+        };
+        if let Some(parcel) = parcel {
+            backlog.add(*parcel);
+        }
         result = write(&mut store, place, &mut backlog);
         match &result {
             Ok(()) => {

@@ -1,1 +1,90 @@
 use super::*;
+use crate::base::Timestamp;
+use crate::coverage::{Account, Counter, Key};
+use crate::sighting::testing;
+use crate::store::Filter;
+
+fn run() -> Run {
+    Run {
+        version: "1".into(),
+        command: vec!["spansight".into()],
+        catalogue_sha256: "00".into(),
+        catalogue: String::new(),
+        home_nets: Vec::new(),
+        sensor: "s".into(),
+        hash: "none".into(),
+        started: Timestamp(1),
+        ended: None,
+        exit_code: None,
+        exit_reason: None,
+    }
+}
+
+fn record(revision: u64, count: u64) -> (Record, bool) {
+    let mut r = testing::record();
+    (r.revision, r.count, r.source) = (revision, count, "run:1".into());
+    (r, false)
+}
+
+fn counted(host: u8) -> Ledger {
+    let mut ledger = Ledger::new();
+    ledger.turn_to(Key { source: 0, interface: 0, quarter: 7 });
+    ledger.count(Counter::Frames);
+    ledger.address(Addr::v4([10, 0, 0, host]));
+    ledger
+}
+
+#[test]
+fn what_is_written_in_pieces_adds_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store");
+    let open = || Store::open_read_only(&path).unwrap();
+    let run = run();
+    let mut keeper = Keeper::start(Store::open(&path).unwrap(), &run, "run:1".into(), vec!["span0".into()]).unwrap();
+    assert_eq!(open().runs().unwrap()[0].1.ended, None, "the run is there from the start");
+
+    let now = Instant::now();
+    assert!(!keeper.is_due(now) && keeper.is_due(now + EVERY));
+    keeper.hurry();
+    assert!(keeper.is_due(now));
+    let mut account = Account::new();
+    for (revision, count) in [(1, 5), (2, 9)] {
+        account.add(counted(u8::try_from(revision).unwrap()));
+        let (r, support) = record(revision, count);
+        keeper.waiting().records.insert(r.id.clone(), (r, support));
+        keeper.waiting().coverage.merge(account.take_unstored());
+        keeper.waiting().intake = Intake { frames: revision, ..Intake::default() };
+        while !keeper.waiting().records.is_empty() {
+            keeper.write(now);
+            std::thread::yield_now();
+        }
+    }
+    let mut ended = run.clone();
+    (ended.ended, ended.exit_code, ended.exit_reason) = (Some(Timestamp(9)), Some(0), Some("done".into()));
+    keeper.waiting().intake.frames = 2;
+    keeper.finish(&ended).unwrap();
+
+    let store = open();
+    let records: Vec<_> = store.records(Filter::default()).unwrap().map(|r| r.unwrap().record).collect();
+    assert_eq!(records, [record(2, 9).0]);
+    let coverage = store.coverage(0, 10).unwrap();
+    assert_eq!((coverage.len(), coverage[0].counts.get(Counter::Frames), coverage[0].addresses), (1, 2, 2));
+    let runs = store.runs().unwrap();
+    assert_eq!((runs.len(), runs[0].1.exit_code), (1, Some(0)));
+    assert_eq!(store.sources().unwrap()[0].frames, 2);
+}
+
+#[test]
+fn what_several_shards_saw_of_a_pair_is_one_interval() {
+    let mut pairs = Pairs::default();
+    let seen = |from, to| Presence {
+        source: 0,
+        segment: 0,
+        ip: Addr::v4([10, 0, 0, 1]),
+        mac: Mac([2, 0, 0, 0, 0, 1]),
+        from: Timestamp(from),
+        to: Timestamp(to),
+    };
+    assert_eq!(pairs.join(&seen(5, 6)), seen(5, 6));
+    assert_eq!(pairs.join(&seen(8, 9)), seen(5, 9));
+}

@@ -1,0 +1,125 @@
+//! What happens when a part of the pipeline fails, or has no room.
+
+use super::RunNames;
+use super::dispatch::Period;
+use super::replay::{Failure, Plan, Room, names, run, sightings_within};
+use super::worker::Harvest;
+use crate::capture::Item;
+use crate::catalogue::Catalogue;
+use crate::coverage::Ledger;
+use crate::flow::{At, Limits, Notes, Progress, Seen, Sink, Token};
+use crate::sighting::select::{Records, Selected};
+use crate::sighting::{HomeNets, Settings};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+fn plan(hash: bool, workers: usize) -> Plan {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("capture-samples/dns-udp.pcap");
+    Plan {
+        inputs: vec![Item { path, relative: None }],
+        workers,
+        hash,
+        period: Period::default(),
+        filter: None,
+        ignore_vlan: false,
+        home: HomeNets::default(),
+        limits: Limits::default(),
+        opened: Box::new(|_, _| {}),
+    }
+}
+
+/// Panics at the first message.
+struct Bomb;
+
+impl Sink for Bomb {
+    fn opened(&mut self, _: &At<'_>, _: &mut Ledger) -> Option<Token> {
+        None
+    }
+    fn present(&mut self, _: &At<'_>, _: &mut Ledger) {}
+    fn seen(&mut self, _: &At<'_>, _: &Seen<'_>, _: Notes, _: &mut Option<Token>, _: &mut Ledger) {
+        std::panic::resume_unwind(Box::new("a bug")); // without the hook's message
+    }
+    fn progress(&mut self, _: &At<'_>, _: Token, _: &Progress, _: &mut Ledger) {}
+    fn closed(&mut self, _: Token, _: &mut Ledger) {}
+}
+
+impl Harvest for Bomb {
+    type Yield = ();
+    type Rest = ();
+    fn harvest<'s>(_: impl Iterator<Item = (usize, &'s mut Self)>) {}
+    fn is_empty((): &()) -> bool {
+        true
+    }
+    fn rest(self) {}
+}
+
+#[test]
+fn a_dead_worker_is_a_failed_run() {
+    for (hash, workers) in [(false, 1), (true, 1), (false, 4), (true, 8)] {
+        let result = run(plan(hash, workers), || Bomb, |_, (), _| Ok(()));
+        assert!(matches!(result, Err(Failure::Worker)), "{hash} {workers}");
+    }
+}
+
+#[test]
+fn a_failing_writer_ends_the_run_and_says_why() {
+    let files: Arc<[String]> = Arc::new(["\"x\"".into()]);
+    for workers in [1, 3] {
+        let result = names(plan(true, workers), &files, |_| Err(io::Error::from(io::ErrorKind::StorageFull)));
+        match result {
+            Err(Failure::Writer(e)) => assert_eq!(e.kind(), io::ErrorKind::StorageFull),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn rows_come_in_order_of_frames_for_any_number_of_workers() {
+    let files: Arc<[String]> = Arc::new(["\"x\"".into()]);
+    let list = |workers| {
+        let mut all = Vec::new();
+        names(plan(false, workers), &files, |rows| {
+            all.extend_from_slice(rows);
+            Ok(())
+        })
+        .unwrap();
+        all
+    };
+    let one = list(1);
+    assert!(one.len() > 10 && one.is_sorted());
+    for workers in [2, 3, 64] {
+        assert_eq!(list(workers), one);
+    }
+}
+
+/// Everything that a replay prints, and whether it spilled.
+fn printed(room: Room, workers: usize) -> (Vec<Selected>, bool) {
+    let catalogue = Arc::new(Catalogue::builtin());
+    let settings =
+        Settings { catalogue: Arc::clone(&catalogue), home: HomeNets::default(), canaries: Vec::new(), live: false };
+    let mut plan = plan(true, workers);
+    for name in ["office-day.pcap.zst", "vlan.pcap", "update-http.pcap"] {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("capture-samples").join(name);
+        plan.inputs.push(Item { path, relative: None });
+    }
+    let mut found = sightings_within(room, plan, &Arc::new(settings)).unwrap();
+    let names = RunNames::new("s", &found.outcome.sources, &found.outcome.encaps);
+    let drafts = found.drafts.drafts().unwrap();
+    let all = Records::new(drafts, &catalogue, &names, &found.local_askers).collect::<Result<_, _>>().unwrap();
+    (all, found.drafts.spilled())
+}
+
+#[test]
+fn neither_workers_nor_spilling_change_a_record() {
+    let (whole, spilled) = printed(Room { shard: usize::MAX, spool: usize::MAX }, 1);
+    assert!(!spilled && whole.len() > 20, "{}", whole.len());
+    for (shard, spool, workers) in [(0, 4000, 1), (3000, 20_000, 3), (0, 0, 64)] {
+        let (parts, spilled) = printed(Room { shard, spool }, workers);
+        assert!(spilled, "{shard} {spool}");
+        for (a, b) in whole.iter().zip(&parts) {
+            assert_eq!(a, b);
+        }
+        assert_eq!(whole.len(), parts.len());
+    }
+}

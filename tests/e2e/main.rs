@@ -1,0 +1,14 @@
+//! End to end: the program as its users run it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod cli;
+mod contacts;
+mod determinism;
+mod goldens;
+mod hostile_text;
+mod names;
+mod panics;
+mod store;

@@ -1,0 +1,362 @@
+//! `watch` on the SPAN port of a network in namespaces. Needs root; scripts/test
+//! runs these as root.
+#![cfg(target_os = "linux")]
+
+#[path = "support/lab.rs"]
+mod lab;
+
+use lab::{Lab, PROGRAM, wait_until};
+use serde_json::Value;
+use spansight::base::Timestamp;
+use spansight::store::Store;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The records of NDJSON by id, of each the highest revision.
+fn records(ndjson: &str) -> BTreeMap<String, Value> {
+    let mut all: BTreeMap<String, Value> = BTreeMap::new();
+    for line in ndjson.lines() {
+        let record: Value = serde_json::from_str(line).expect("one JSON object a line");
+        let revision = |r: &Value| r["revision"].as_u64().expect("a revision");
+        let id = record["id"].as_str().expect("an id").to_owned();
+        match all.get(&id) {
+            Some(known) => {
+                assert!(revision(known) < revision(&record), "a revision is printed once: {line}");
+                all.insert(id, record);
+            }
+            None => drop(all.insert(id, record)),
+        }
+    }
+    all
+}
+
+/// Without what must differ between a live run and a replay: where the frames
+/// came from, and how often the record was printed.
+fn comparable(mut records: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    for record in records.values_mut() {
+        let record = record.as_object_mut().expect("an object");
+        assert!(record.remove("source").is_some() && record.remove("revision").is_some());
+        for evidence in record["evidence"].as_array_mut().expect("evidence") {
+            let evidence = evidence.as_object_mut().expect("an object");
+            for place in ["path", "interface", "offset", "frame"] {
+                evidence.remove(place);
+            }
+        }
+    }
+    records
+}
+
+/// Requires that two values are equal, times up to a few milliseconds: the
+/// kernel stamps each listener's copy of a frame on its own.
+fn require_alike(a: &Value, b: &Value, place: &str) {
+    match (a, b) {
+        (Value::Object(x), Value::Object(y)) => {
+            assert_eq!(x.keys().collect::<Vec<_>>(), y.keys().collect::<Vec<_>>(), "in {place}");
+            x.iter().zip(y).for_each(|((key, x), (_, y))| require_alike(x, y, &format!("{place}/{key}")));
+        }
+        (Value::Array(x), Value::Array(y)) => {
+            assert_eq!(x.len(), y.len(), "in {place}: {a} and {b}");
+            x.iter().zip(y).for_each(|(x, y)| require_alike(x, y, place));
+        }
+        (Value::String(x), Value::String(y)) => match (Timestamp::parse(x), Timestamp::parse(y)) {
+            (Some(t), Some(u)) if x.contains('T') => assert!(t.since(u).abs() < 5_000_000, "in {place}: {x} and {y}"),
+            _ => assert_eq!(x, y, "in {place}"),
+        },
+        _ => assert_eq!(a, b, "in {place}"),
+    }
+}
+
+fn replay(file: &Path) -> BTreeMap<String, Value> {
+    let run = Command::new(PROGRAM)
+        .args(["replay", "--sensor", "lab", "--format", "ndjson", "--quiet"])
+        .arg(file)
+        .output()
+        .expect("replay runs");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    records(&String::from_utf8(run.stdout).expect("text"))
+}
+
+fn indicators(records: &BTreeMap<String, Value>) -> Vec<&str> {
+    records.values().filter_map(|r| r["indicator"]["id"].as_str()).collect()
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn sightings_equal_those_of_a_replay_of_the_same_traffic() {
+    let lab = Lab::up("eq");
+    let (file, store) = (lab.path("beside.pcap"), lab.path("store"));
+    let tcpdump = lab.tcpdump(&file);
+    let mut sensor = lab.watch(&["--store", store.to_str().unwrap()]);
+    for scene in ["dns", "dns-tcp", "http", "tls", "tls12", "tls-ipv6", "web", "reputation", "lookalike", "refused"] {
+        lab.traffic(scene);
+    }
+    lab.traffic("tls");
+    assert_eq!(sensor.stop(), Some(0), "{}", sensor.err());
+    tcpdump.stop();
+    let seen = records(&sensor.out());
+    let replayed = replay(&file);
+    for wanted in ["update-s-hosts", "update-p-hosts", "web-www", "reputation-ds"] {
+        assert!(indicators(&seen).contains(&wanted), "{wanted} in {:?}", indicators(&seen));
+    }
+    let value = |records| serde_json::to_value(comparable(records)).expect("JSON");
+    require_alike(&value(seen.clone()), &value(replayed), "records");
+
+    // The store holds what was printed last.
+    let store = Store::open_read_only(&store).expect("the store opens");
+    let mut stored = BTreeMap::new();
+    for found in store.contributions(spansight::store::Filter::default()).expect("records") {
+        let record = found.expect("a record").record;
+        stored.insert(record.id.clone(), serde_json::to_value(&record).expect("JSON"));
+    }
+    assert_eq!(stored, seen);
+    let (_, run) = store.runs().expect("runs").pop().expect("one run");
+    assert_eq!((run.exit_code, run.sensor.as_str()), (Some(0), "lab"));
+    let source = store.sources().expect("sources").pop().expect("one source");
+    let covered = store.coverage(0, i64::MAX).expect("coverage");
+    let frames = |word| covered.iter().map(|row| row.counts.get(word)).sum::<u64>();
+    assert!(source.frames > 100, "{source:?}");
+    assert_eq!(frames(spansight::coverage::Counter::Frames), source.frames, "each frame is counted once");
+    let most = covered.iter().map(|row| row.addresses).max();
+    assert_eq!(most, Some(2), "10.20.0.11 and fd20::11");
+    assert!(store.intervals().expect("intervals").iter().any(|i| i.ip.to_string() == "10.20.0.11"));
+    assert_eq!(store.check().expect("a check"), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn nothing_captured_before_the_stop_is_lost() {
+    const QUERIES: u64 = 5000;
+    // One query of dnl-01.geo.kaspersky.com in DNS wire format, many times.
+    const BURST: &str = "
+import socket, sys
+query = b'\\x00\\x01\\x01\\x00\\x00\\x01' + bytes(6)
+query += b''.join(bytes([len(l)]) + l for l in b'dnl-01.geo.kaspersky.com'.split(b'.')) + bytes([0, 0, 1, 0, 1])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(int(sys.argv[1])):
+    s.sendto(query, ('192.0.2.10', 53))
+";
+    let lab = Lab::up("dr");
+    let file = lab.path("beside.pcap");
+    // Whoever sends first must not wait for ARP, and nobody needs to answer.
+    lab.dig("www.example.com");
+    let tcpdump = lab.tcpdump(&file);
+    let mut sensor = lab.watch(&[]);
+    let start = Instant::now();
+    lab.run("client", "python3", &["-c", BURST, &QUERIES.to_string()]);
+    let code = sensor.stop();
+    println!("{QUERIES} queries sent and the sensor stopped after {:?}", start.elapsed());
+    tcpdump.stop();
+    assert_eq!(code, Some(0), "{}", sensor.err());
+    let count = |all: BTreeMap<String, Value>| all.values().map(|r| r["count"].as_u64().unwrap_or(0)).sum::<u64>();
+    let captured = count(replay(&file));
+    assert!(captured >= QUERIES, "tcpdump saw {captured}");
+    assert_eq!(count(records(&sensor.out())), captured);
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn a_canary_is_said_within_a_second_and_stored() {
+    let lab = Lab::up("ca");
+    let store = lab.path("store");
+    let args = ["--canary", "www.example.com", "--canary", "never.example.com", "--store", store.to_str().unwrap()];
+    let mut sensor = lab.watch(&args);
+    lab.dig("WWW.Example.com");
+    let sentence = "control seen: www.example.com by dns_query from 10.20.0.11 (00:00:5e:00:53:0b)";
+    let took = wait_until(sentence, || sensor.err().contains(sentence));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(sensor.stop(), Some(0));
+    let err = sensor.err();
+    assert!(err.contains("Last control seen: www.example.com at "), "{err}");
+    assert!(err.contains("by 10.20.0.11 (00:00:5e:00:53:0b) (in all: dns_query 1, dns_answer 1)"), "{err}");
+    assert!(err.contains("No control was seen: nobody looked never.example.com up"), "{err}");
+    let stored = Store::open_read_only(&store).expect("the store opens").canaries().expect("canaries");
+    let channels: Vec<&str> = stored.iter().map(|c| c.channel.as_str()).collect();
+    assert_eq!(channels, ["dns_query", "dns_answer"]);
+    assert!(stored.iter().all(|c| c.name == "www.example.com" && c.ip.to_string() == "10.20.0.11"));
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn what_was_stored_survives_a_sudden_death() {
+    let lab = Lab::up("ki");
+    let (store, output) = (lab.path("store"), lab.path("out.ndjson"));
+    let args = ["--canary", "www.example.com", "--store", store.to_str().unwrap()];
+    let mut sensor = lab.watch(&[&args[..], &["--output", output.to_str().unwrap()]].concat());
+    lab.traffic("dns");
+    // A canary is stored at once, and what was seen before goes along.
+    lab.dig("www.example.com");
+    let open = || Store::open_read_only(&store).expect("the store opens");
+    wait_until("the canary in the store", || !open().canaries().expect("canaries").is_empty());
+    sensor.signal("KILL");
+    sensor.wait();
+    let store = open();
+    let stored = store.records(spansight::store::Filter::default()).expect("records").count();
+    assert_eq!(stored, 1);
+    let (_, run) = store.runs().expect("runs").pop().expect("one run");
+    assert_eq!((run.ended, run.exit_code), (None, None));
+    let printed = records(&fs::read_to_string(&output).expect("the output is there"));
+    assert_eq!(indicators(&printed), ["update-dnl-geo"]);
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn a_full_disk_does_not_stop_the_sensor() {
+    struct Mounted<'p>(&'p Path);
+    impl Drop for Mounted<'_> {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg(self.0).status();
+        }
+    }
+    let lab = Lab::up("fu");
+    let disk = lab.path("disk");
+    fs::create_dir(&disk).expect("a folder");
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&disk).status();
+    assert!(mount.expect("mount runs").success());
+    let _mounted = Mounted(&disk);
+    let (store, filler) = (disk.join("store"), disk.join("filler"));
+    let mut sensor = lab.watch(&["--canary", "www.example.com", "--store", store.to_str().unwrap()]);
+    let fill = || drop(fs::write(&filler, vec![1; 4 << 20]));
+    fill();
+    lab.dig("www.example.com");
+    sensor.wait_for("the sensor goes on, keeps what is new and tries again");
+    assert!(sensor.err().contains("no space left"), "{}", sensor.err());
+    lab.traffic("http");
+    wait_until("records although the disk is full", || sensor.out().contains("update-p-hosts"));
+    fs::remove_file(&filler).expect("the filler is there");
+    sensor.wait_for("the store can be written again; nothing is missing in it");
+    fill();
+    lab.dig("www.example.com");
+    assert_eq!(sensor.stop(), Some(3));
+    let err = sensor.err();
+    assert!(err.contains("not everything could be stored"), "{err}");
+    assert_eq!(records(&sensor.out()).len(), 2);
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn what_cannot_be_captured_is_said_in_one_sentence() {
+    let lab = Lab::up("no");
+    let refused = |program: &str, args: &[&str]| {
+        let run = lab.command("sensor", program).args(args).output().expect("ip netns exec runs");
+        assert_eq!(run.status.code(), Some(3), "{run:?}");
+        assert!(run.stdout.is_empty());
+        let err = String::from_utf8(run.stderr).expect("text");
+        assert_eq!(err.lines().count(), 1, "{err}");
+        err
+    };
+    let err = refused(PROGRAM, &["watch", "-i", "span9"]);
+    assert!(err.contains("span9") && err.contains("span0"), "{err}");
+
+    // Where the program lies others may have no access.
+    let open_to_all = tempfile::Builder::new().prefix("spansight-live").tempdir().expect("a folder");
+    let copy = open_to_all.path().join("spansight");
+    fs::copy(PROGRAM, &copy).expect("the program can be copied");
+    let all = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o755);
+    fs::set_permissions(open_to_all.path(), all).expect("permissions");
+    let copy = copy.to_str().expect("text");
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", copy, "watch", "-i", "span0"];
+    let err = refused("setpriv", &nobody);
+    assert!(err.contains("span0") && err.contains("no permission"), "{err}");
+
+    let wrong = lab.command("sensor", PROGRAM).args(["watch", "-i", "span0", "--bpf", "tcp prot 80"]).output();
+    let wrong = wrong.expect("ip netns exec runs");
+    assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn a_filter_leaves_out_the_rest() {
+    let lab = Lab::up("fi");
+    let mut sensor = lab.watch(&["--bpf", "tcp port 80"]);
+    lab.traffic("dns");
+    lab.traffic("http");
+    assert_eq!(sensor.stop(), Some(0), "{}", sensor.err());
+    let seen = records(&sensor.out());
+    assert!(indicators(&seen).contains(&"update-p-hosts"), "{:?}", indicators(&seen));
+    for record in seen.values() {
+        let channels = record["channels"].as_array().expect("channels");
+        assert!(channels.iter().all(|c| c.as_str().is_some_and(|c| c.starts_with("http_"))), "{channels:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn an_interface_that_vanishes_ends_the_run_and_what_was_seen_stays() {
+    let lab = Lab::up("va");
+    let store = lab.path("store");
+    let mut sensor = lab.watch(&["--store", store.to_str().unwrap()]);
+    lab.traffic("dns");
+    wait_until("a record", || sensor.out().contains("update-dnl-geo"));
+    lab.run("sensor", "ip", &["link", "del", "span0"]);
+    assert_eq!(sensor.wait(), Some(3), "{}", sensor.err());
+    assert!(sensor.err().contains("span0"), "{}", sensor.err());
+    let store = Store::open_read_only(&store).expect("the store opens");
+    assert_eq!(store.records(spansight::store::Filter::default()).expect("records").count(), 1);
+    let (_, run) = store.runs().expect("runs").pop().expect("one run");
+    assert_eq!(run.exit_code, Some(3));
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn a_closed_standard_output_ends_the_run_with_success() {
+    let lab = Lab::up("he");
+    let store = lab.path("store");
+    let mut sensor = lab.watch_to(&["--store", store.to_str().unwrap()], "span0", Some(Stdio::piped()));
+    lab.traffic("dns");
+    let mut first = String::new();
+    let mut out = BufReader::new(sensor.child.stdout.take().expect("piped"));
+    out.read_line(&mut first).expect("a line");
+    assert!(first.contains("update-dnl-geo"), "{first}");
+    drop(out);
+    let closed = Instant::now();
+    // Nothing more happens on the network, and the sensor notices all the same.
+    assert_eq!(sensor.wait(), Some(0), "{}", sensor.err());
+    assert!(closed.elapsed() < Duration::from_secs(3), "{:?}", closed.elapsed());
+    let store = Store::open_read_only(&store).expect("the store opens");
+    assert_eq!(store.records(spansight::store::Filter::default()).expect("records").count(), 1);
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn a_second_signal_ends_the_run_at_once() {
+    let lab = Lab::up("si");
+    let mut sensor = lab.watch(&[]);
+    // Both wait until the sensor goes on.
+    for name in ["STOP", "INT", "TERM", "CONT"] {
+        sensor.signal(name);
+    }
+    assert_eq!(sensor.wait(), Some(3));
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn a_port_that_shows_nothing_is_no_success() {
+    let lab = Lab::up("qu");
+    lab.run("sensor", "ip", &["link", "add", "quiet0", "type", "veth", "peer", "name", "quiet1"]);
+    for end in ["quiet0", "quiet1"] {
+        lab.run("sensor", "ip", &["link", "set", end, "up"]);
+    }
+    let mut sensor = lab.watch_to(&[], "quiet0", None);
+    assert_eq!(sensor.stop(), Some(3));
+    assert!(sensor.err().contains("no frame came"), "{}", sensor.err());
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn output_grows_while_the_sensor_runs() {
+    let lab = Lab::up("gr");
+    let output = lab.path("sightings.ndjson");
+    fs::write(&output, "").expect("a file");
+    for run in 1..=2 {
+        let mut sensor = lab.watch(&["--output", output.to_str().unwrap()]);
+        lab.traffic("dns");
+        let lines = || fs::read_to_string(&output).expect("the output is there").lines().count();
+        wait_until("the record in the file", || lines() >= run);
+        assert_eq!(sensor.stop(), Some(0));
+        assert_eq!(lines(), run, "unchanged records are not printed again, earlier runs stay");
+    }
+}
