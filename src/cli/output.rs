@@ -12,7 +12,7 @@ use crate::report::summary::Summary;
 use crate::report::table::{self, HostTable};
 use crate::report::{csv, ndjson};
 use crate::sighting::select::{Records, Selected};
-use crate::sighting::{Draft, Names, Record};
+use crate::sighting::{Names, Record};
 use crate::store::{Canary, Interval, Run, Source, Store};
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -50,11 +50,6 @@ pub(super) struct Printing<'p> {
     pub(super) files_skipped: u64,
 }
 
-/// Whether what was seen in a source was seen in an earlier one before.
-fn is_repeated(repeated: &[Option<usize>], source: u32) -> bool {
-    repeated.get(source as usize).is_some_and(Option::is_some)
-}
-
 /// Hands each record in order to `take`, and whether it only supports.
 ///
 /// # Errors
@@ -68,13 +63,18 @@ fn each<E: From<Stop>>(
     let Sighted { outcome, drafts, local_askers } = found;
     let names = RunNames::new(sensor, &outcome.sources, &outcome.encaps);
     let repeated = repeated(&outcome.sources);
-    let counts = |d: &io::Result<Draft>| d.as_ref().map_or(true, |d| !is_repeated(&repeated, d.key.source));
-    let drafts = drafts.drafts().map_err(Stop::failed)?.filter(counts);
+    let drafts = drafts.drafts().map_err(Stop::failed)?;
+    let drafts = drafts.filter(|d| d.as_ref().map_or(true, |d| !is_repeated(&repeated, d.key.source)));
     for selected in Records::new(drafts, catalogue, &names, local_askers) {
         let Selected { record, lonely } = selected.map_err(Stop::failed)?;
         take(&record, lonely)?;
     }
     Ok(())
+}
+
+/// Whether what was seen in a source was seen in an earlier one before.
+fn is_repeated(repeated: &[Option<usize>], source: u32) -> bool {
+    repeated.get(source as usize).is_some_and(Option::is_some)
 }
 
 /// Why a record could not be printed.

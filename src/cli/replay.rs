@@ -4,7 +4,7 @@ use super::args::{Format, HashBy, ReplayArgs};
 use super::exit::{Exit, Stop, all_of, judge_all};
 use super::output::{self, Printing};
 use super::{inputs, run_record};
-use crate::pipeline;
+use crate::pipeline::{self, Room};
 use crate::sighting::Settings;
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, hash_word);
     let settings = Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false });
 
-    let mut found = pipeline::sightings(plan, &settings)?;
+    let mut found = pipeline::sightings(plan, &settings, Room::default())?;
 
     exit = exit.max(judge_all(&found.outcome.sources, args.input.quiet));
     let printing = Printing { format: args.format, catalogue: &catalogue, sensor, files_skipped: expansion.skipped };
@@ -44,11 +44,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         output::write_summary(&summary);
     }
     // One of these that fails takes nothing from the others.
-    let stats = args.input.stats.as_ref().map(|path| output::write_stats(path, &mut found.outcome)).unwrap_or(Ok(()));
-    let stored = store.as_mut().map(|store| {
+    let stats = args.input.stats.as_ref().map_or(Ok(()), |path| output::write_stats(path, &mut found.outcome));
+    let stored = store.as_mut().map_or(Ok(()), |store| {
         run_record::end(&mut run, if printed.is_err() || stats.is_err() { Exit::Failed } else { exit });
         output::store(store, &run, &mut found, &catalogue)
     });
-    all_of([printed, stats, stored.unwrap_or(Ok(()))])?;
+    all_of([printed, stats, stored])?;
     Ok(exit)
 }

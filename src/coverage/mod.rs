@@ -4,9 +4,11 @@
 //! kept per source, interface and quarter hour.
 
 pub mod account;
+pub mod addresses;
 pub mod ledger;
 
 pub use account::Account;
+pub use addresses::Addresses;
 pub use ledger::{Key, Ledger};
 
 macro_rules! counters {
@@ -116,6 +118,8 @@ counters! {
     DnsMalformed => "dns_malformed",
     /// DNS answers whose question was not seen.
     DnsUnsolicited => "dns_unsolicited",
+    /// DNS questions forgotten within their time before an answer came, because too many were open.
+    DnsQuestionsEvicted => "dns_questions_evicted",
     /// DNS messages on port 53 that are no DNS.
     DnsNot => "dns_not",
     // TLS.

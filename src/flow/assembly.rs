@@ -4,11 +4,13 @@ use crate::base::Timestamp;
 
 /// Most bytes that one direction may hold back: an unfinished message and
 /// pieces behind a hole.
-pub(super) const MAX_BYTES: usize = 64 << 10;
+pub(super) const MAX_BYTES: usize = 68 << 10;
 /// Most pieces behind a hole.
-const MAX_PIECES: usize = 64;
-/// A segment this far ahead of the stream belongs to another one.
+const MAX_PIECES: usize = 128;
+/// A segment further ahead of the stream is not kept.
 const MAX_AHEAD: u32 = 1 << 20;
+/// What a piece costs beside its bytes.
+const PIECE: usize = 64;
 
 /// What a reader made of the bytes that are in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +28,6 @@ pub(super) struct Outcome {
     pub(super) enough: bool,
     /// A repeated byte differed from its first copy.
     pub(super) conflict: bool,
-    /// Bytes are missing and will not come.
-    pub(super) gap: bool,
     /// The reader wanted more than may be held.
     pub(super) overflow: bool,
 }
@@ -45,11 +45,13 @@ pub(super) struct Assembly {
     next: u32,
     /// Bytes in order that the reader has not finished with.
     buf: Vec<u8>,
-    /// Segments behind a hole, in sequence order, not overlapping.
+    /// Segments behind a hole, in sequence order, not overlapping or touching.
     pieces: Vec<Piece>,
-    held: usize,
-    /// When the hole came up.
-    hole_since: Timestamp,
+    /// Bytes in `pieces`.
+    aside: usize,
+    /// When the hole came up. It is there also where nothing behind it could
+    /// be kept.
+    hole: Option<Timestamp>,
 }
 
 impl Assembly {
@@ -58,48 +60,72 @@ impl Assembly {
         Assembly { next, ..Assembly::default() }
     }
 
-    /// Bytes held back.
+    /// Sequence number of the first byte not yet in order.
+    pub(super) fn next(&self) -> u32 {
+        self.next
+    }
+
+    /// Bytes held back, the cost of keeping pieces included.
     pub(super) fn held(&self) -> usize {
-        self.buf.len().saturating_add(self.held)
+        self.buf.len().saturating_add(self.aside).saturating_add(self.pieces.len().saturating_mul(PIECE))
     }
 
-    /// Whether bytes wait behind a hole.
-    pub(super) fn has_hole(&self) -> bool {
-        !self.pieces.is_empty()
+    /// Whether no message is unfinished.
+    pub(super) fn is_empty(&self) -> bool {
+        self.buf.is_empty()
     }
 
-    /// When the hole came up.
-    pub(super) fn hole_since(&self) -> Timestamp {
-        self.hole_since
+    /// When the hole came up, if there is one.
+    pub(super) fn hole(&self) -> Option<Timestamp> {
+        self.hole
+    }
+
+    /// Bytes are known to be missing.
+    pub(super) fn note_hole(&mut self, ts: Timestamp) {
+        self.hole.get_or_insert(ts);
+    }
+
+    /// Size of the hole, if anything behind it is kept.
+    pub(super) fn missing(&self) -> Option<u64> {
+        self.pieces.first().map(|p| u64::from(p.seq.wrapping_sub(self.next)))
     }
 
     /// Takes a segment's payload. `read` is given the bytes in order, each
-    /// time from where it left off.
+    /// time from where it left off, and whether this segment contradicts what
+    /// came before.
     pub(super) fn push(
         &mut self,
         seq: u32,
         payload: &[u8],
         ts: Timestamp,
-        mut read: impl FnMut(&[u8]) -> Took,
+        mut read: impl FnMut(&[u8], bool) -> Took,
     ) -> Outcome {
         let mut out = Outcome::default();
         let ahead = seq.wrapping_sub(self.next);
-        if ahead == 0 {
-            self.accept(payload, &mut out, &mut read);
-        } else if ahead >= 1 << 31 {
-            let behind = self.next.wrapping_sub(seq) as usize;
-            self.compare(behind, payload, &mut out);
-            match payload.get(behind..) {
-                Some(fresh) if !fresh.is_empty() => self.accept(fresh, &mut out, &mut read),
-                _ => return out,
+        if ahead != 0 && ahead < 1 << 31 {
+            self.hole.get_or_insert(ts);
+            if ahead <= MAX_AHEAD {
+                self.hold(seq, payload, &mut out);
             }
-        } else if ahead > MAX_AHEAD {
-            out.gap = true;
-            return out;
-        } else {
-            self.hold(seq, payload, ts, &mut out);
             return out;
         }
+        let behind = self.next.wrapping_sub(seq) as usize;
+        self.compare(behind, payload, &mut out);
+        let Some(mut fresh) = payload.get(behind..).filter(|f| !f.is_empty()) else { return out };
+        // What waits behind the hole came first.
+        if let Some(first) = self.pieces.first()
+            && let Some((now, later)) = fresh.split_at_checked(first.seq.wrapping_sub(self.next) as usize)
+        {
+            self.hold(first.seq, later, &mut out);
+            fresh = now;
+        }
+        self.accept(fresh, &mut out, &mut read);
+        self.take_pieces(ts, &mut out, &mut read);
+        out
+    }
+
+    /// Reads on with the pieces that are in order now.
+    fn take_pieces(&mut self, ts: Timestamp, out: &mut Outcome, read: &mut impl FnMut(&[u8], bool) -> Took) {
         while !out.enough && !out.overflow {
             let Some(first) = self.pieces.first() else { break };
             let ahead = first.seq.wrapping_sub(self.next);
@@ -107,16 +133,23 @@ impl Assembly {
                 break;
             }
             let piece = self.pieces.remove(0);
-            self.held = self.held.saturating_sub(piece.bytes.len());
+            self.aside = self.aside.saturating_sub(piece.bytes.len());
             let behind = self.next.wrapping_sub(piece.seq) as usize;
-            self.compare(behind, &piece.bytes, &mut out);
+            self.compare(behind, &piece.bytes, out);
             if let Some(fresh) = piece.bytes.get(behind..)
                 && !fresh.is_empty()
             {
-                self.accept(fresh, &mut out, &mut read);
+                self.accept(fresh, out, read);
             }
         }
-        out
+        self.hole = (!self.pieces.is_empty()).then_some(ts);
+    }
+
+    /// Shows the unfinished message.
+    pub(super) fn look(&mut self, mut read: impl FnMut(&[u8])) {
+        if !self.buf.is_empty() {
+            read(&self.buf);
+        }
     }
 
     /// Hands over the unfinished message, which nothing will complete.
@@ -127,30 +160,22 @@ impl Assembly {
         }
     }
 
-    /// Gives up the hole: forgets the unfinished message and hands on what
-    /// lies behind it, so that `read` may find a new beginning there.
-    pub(super) fn skip_hole(&mut self, mut read: impl FnMut(&[u8]) -> Took) -> Outcome {
-        let mut out = Outcome { gap: true, ..Outcome::default() };
-        self.buf.clear();
-        let Some(first) = self.pieces.first() else { return out };
-        self.next = first.seq;
-        while !out.enough && !out.overflow {
-            match self.pieces.first() {
-                Some(p) if p.seq == self.next => {
-                    let piece = self.pieces.remove(0);
-                    self.held = self.held.saturating_sub(piece.bytes.len());
-                    self.accept(&piece.bytes, &mut out, &mut read);
-                }
-                _ => break,
-            }
+    /// Gives up the hole: hands on what lies behind it, so that `read` may
+    /// find a new beginning there.
+    pub(super) fn skip_hole(&mut self, ts: Timestamp, mut read: impl FnMut(&[u8], bool) -> Took) -> Outcome {
+        let mut out = Outcome::default();
+        self.hole = None;
+        if let Some(first) = self.pieces.first() {
+            self.next = first.seq;
+            self.take_pieces(ts, &mut out, &mut read);
         }
         out
     }
 
-    fn accept(&mut self, fresh: &[u8], out: &mut Outcome, read: &mut impl FnMut(&[u8]) -> Took) {
+    fn accept(&mut self, fresh: &[u8], out: &mut Outcome, read: &mut impl FnMut(&[u8], bool) -> Took) {
         self.next = self.next.wrapping_add(fresh.len() as u32);
         let took = if self.buf.is_empty() {
-            let took = read(fresh);
+            let took = read(fresh, out.conflict);
             if let Took::Bytes(n) = took
                 && let Some(rest) = fresh.get(n..)
             {
@@ -159,14 +184,14 @@ impl Assembly {
             took
         } else {
             self.buf.extend_from_slice(fresh);
-            let took = read(&self.buf);
+            let took = read(&self.buf, out.conflict);
             if let Took::Bytes(n) = took {
                 self.buf.drain(..n.min(self.buf.len()));
             }
             took
         };
         out.enough = took == Took::Enough;
-        out.overflow = !out.enough && self.held() > MAX_BYTES;
+        out.overflow = !out.enough && self.buf.len() > MAX_BYTES;
         if out.enough {
             self.buf = Vec::new();
         }
@@ -175,8 +200,9 @@ impl Assembly {
     /// Compares repeated bytes with those still held.
     fn compare(&self, behind: usize, payload: &[u8], out: &mut Outcome) {
         let old = payload.get(..behind).unwrap_or(payload);
-        // `old` ends `behind - old.len()` bytes before `next`, where `buf` ends.
-        let end = self.buf.len().saturating_sub(behind.saturating_sub(old.len()));
+        // `old` ends this far before `next`, where `buf` ends.
+        let later = behind.saturating_sub(old.len());
+        let Some(end) = self.buf.len().checked_sub(later) else { return };
         let start = end.saturating_sub(old.len());
         let known = self.buf.get(start..end).unwrap_or(&[]);
         let same = old.get(old.len().saturating_sub(known.len())..).unwrap_or(&[]);
@@ -184,61 +210,73 @@ impl Assembly {
     }
 
     /// Keeps a segment behind a hole, without the bytes already there.
-    fn hold(&mut self, seq: u32, payload: &[u8], ts: Timestamp, out: &mut Outcome) {
-        if self.pieces.is_empty() {
-            self.hole_since = ts;
-        }
+    fn hold(&mut self, seq: u32, payload: &[u8], out: &mut Outcome) {
         let mut start = seq.wrapping_sub(self.next);
         let mut rest = payload;
         let mut at = 0;
         while !rest.is_empty() {
             let Some(p) = self.pieces.get(at) else { break };
-            let p_start = p.seq.wrapping_sub(self.next);
-            let p_end = p_start.saturating_add(p.bytes.len() as u32);
-            if start >= p_end {
-                at += 1;
-                continue;
-            }
-            if start < p_start {
-                let room = p_start.saturating_sub(start) as usize;
+            let from = p.seq.wrapping_sub(self.next);
+            let end = from.saturating_add(p.bytes.len() as u32);
+            if start >= end {
+                at = at.saturating_add(1);
+            } else if start < from {
+                let room = from.saturating_sub(start) as usize;
                 let (fresh, tail) = rest.split_at(room.min(rest.len()));
-                let whole = tail.is_empty();
-                if !self.keep(at, start, fresh, out) {
-                    return;
+                let start_here = start;
+                (rest, start) = (tail, from);
+                match self.keep(at, start_here, fresh) {
+                    // It stands before the piece, or has grown together with
+                    // one or both of its neighbours: look again.
+                    Some(place) => at = place,
+                    None => return,
                 }
-                if whole {
-                    return;
-                }
-                rest = tail;
-                start = p_start;
-                at += 1;
-                continue;
+            } else {
+                let skip = start.saturating_sub(from) as usize;
+                let n = p.bytes.len().saturating_sub(skip).min(rest.len());
+                let (again, tail) = rest.split_at(n);
+                out.conflict |= p.bytes.get(skip..skip.saturating_add(n)) != Some(again);
+                (rest, start) = (tail, end);
+                at = at.saturating_add(1);
             }
-            let from = start.saturating_sub(p_start) as usize;
-            let n = p.bytes.len().saturating_sub(from).min(rest.len());
-            let (again, tail) = rest.split_at(n);
-            out.conflict |= p.bytes.get(from..from.saturating_add(n)) != Some(again);
-            rest = tail;
-            start = p_end;
-            at += 1;
         }
         if !rest.is_empty() {
-            self.keep(at, start, rest, out);
+            self.keep(at, start, rest);
         }
     }
 
-    fn keep(&mut self, at: usize, start: u32, fresh: &[u8], out: &mut Outcome) -> bool {
-        if self.pieces.len() >= MAX_PIECES || self.held().saturating_add(fresh.len()) > MAX_BYTES {
-            out.gap = true;
-            return false;
+    /// Keeps bytes that lie between the pieces `at - 1` and `at`, together
+    /// with those that they touch. Returns where; `None` if there is no room.
+    fn keep(&mut self, at: usize, start: u32, fresh: &[u8]) -> Option<usize> {
+        if self.held().saturating_add(fresh.len()) > MAX_BYTES {
+            return None;
         }
-        self.held = self.held.saturating_add(fresh.len());
-        self.pieces.insert(at, Piece { seq: self.next.wrapping_add(start), bytes: fresh.to_vec() });
-        true
+        let seq = self.next.wrapping_add(start);
+        let end = seq.wrapping_add(fresh.len() as u32);
+        let before = at
+            .checked_sub(1)
+            .filter(|i| self.pieces.get(*i).is_some_and(|p| p.seq.wrapping_add(p.bytes.len() as u32) == seq));
+        let touches_next = self.pieces.get(at).is_some_and(|p| p.seq == end);
+        if before.is_none() && !touches_next && self.pieces.len() >= MAX_PIECES {
+            return None;
+        }
+        self.aside = self.aside.saturating_add(fresh.len());
+        let after = if touches_next { self.pieces.remove(at).bytes } else { Vec::new() };
+        if let Some(place) = before {
+            let p = self.pieces.get_mut(place)?;
+            p.bytes.extend_from_slice(fresh);
+            p.bytes.extend_from_slice(&after);
+            return Some(place);
+        }
+        let mut bytes = fresh.to_vec();
+        bytes.extend_from_slice(&after);
+        self.pieces.insert(at, Piece { seq, bytes });
+        Some(at)
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -248,12 +286,11 @@ mod tests {
         let mut got = Vec::new();
         let mut all = Outcome::default();
         for (offset, bytes) in segments {
-            let o = a.push(base.wrapping_add(*offset as u32), bytes, Timestamp(0), |b| {
+            let o = a.push(base.wrapping_add(*offset as u32), bytes, Timestamp(0), |b, _| {
                 got.extend_from_slice(b);
                 Took::Bytes(b.len())
             });
             all.conflict |= o.conflict;
-            all.gap |= o.gap;
             all.overflow |= o.overflow;
         }
         (got, all)
@@ -289,7 +326,7 @@ mod tests {
             prop_assume!(segments.len() <= 60);
             let (got, out) = run(base, &segments);
             prop_assert_eq!(got, data);
-            prop_assert!(!out.conflict && !out.gap && !out.overflow);
+            prop_assert!(!out.conflict && !out.overflow);
         }
 
         #[test]
@@ -298,8 +335,8 @@ mod tests {
         ) {
             let mut a = Assembly::new(7);
             for (offset, len) in segments {
-                a.push(7u32.wrapping_add(offset as u32), &vec![1; len], Timestamp(0), |_| Took::Bytes(0));
-                prop_assert!(a.held() <= MAX_BYTES + 9000);
+                a.push(7u32.wrapping_add(offset as u32), &vec![1; len], Timestamp(0), |_, _| Took::Bytes(0));
+                prop_assert!(a.held() <= 2 * MAX_BYTES + 9000);
             }
         }
     }
@@ -309,8 +346,11 @@ mod tests {
         let (got, out) = run(u32::MAX - 2, &[(4, b"efgh".to_vec()), (4, b"eXgh".to_vec()), (0, b"abcd".to_vec())]);
         assert_eq!(got, b"abcdefgh");
         assert!(out.conflict);
+        // What waits behind a hole came before what fills it.
+        let (got, out) = run(0, &[(4, b"efgh".to_vec()), (0, b"abcdEFGHij".to_vec())]);
+        assert_eq!((&got[..], out.conflict), (&b"abcdefghij"[..], true));
         let mut a = Assembly::new(0);
-        let keep = |_: &[u8]| Took::Bytes(0);
+        let keep = |_: &[u8], _: bool| Took::Bytes(0);
         assert!(!a.push(0, b"abcd", Timestamp(0), keep).conflict);
         assert!(!a.push(1, b"bc", Timestamp(0), keep).conflict);
         assert!(a.push(1, b"bX", Timestamp(0), keep).conflict);
@@ -321,17 +361,41 @@ mod tests {
     fn a_hole_can_be_skipped() {
         let mut a = Assembly::new(100);
         let mut got = Vec::new();
-        let mut read = |b: &[u8]| {
+        let mut read = |b: &[u8], _: bool| {
             got.extend_from_slice(b);
             Took::Bytes(b.len())
         };
         a.push(110, b"later", Timestamp(5), &mut read);
-        assert!(a.has_hole());
-        assert_eq!(a.hole_since(), Timestamp(5));
-        let out = a.skip_hole(&mut read);
-        assert!(out.gap && !a.has_hole());
+        assert_eq!((a.hole(), a.missing()), (Some(Timestamp(5)), Some(10)));
+        a.skip_hole(Timestamp(6), &mut read);
+        assert_eq!((a.hole(), a.missing()), (None, None));
         a.push(115, b"!", Timestamp(6), &mut read);
         assert_eq!(got, b"later!");
+    }
+
+    #[test]
+    fn single_bytes_from_the_end_backwards_grow_together() {
+        let data: Vec<u8> = (0..600u32).map(|i| i as u8).collect();
+        let backwards: Vec<(usize, Vec<u8>)> = (0..600).rev().map(|i| (i, vec![data[i]])).collect();
+        assert_eq!(run(u32::MAX - 5, &backwards).0, data);
+    }
+
+    #[test]
+    fn what_cannot_be_kept_leaves_a_hole_and_does_no_harm() {
+        let mut a = Assembly::new(0);
+        let mut got = Vec::new();
+        let mut read = |b: &[u8], _: bool| {
+            got.extend_from_slice(b);
+            Took::Bytes(b.len())
+        };
+        for i in 0..1000u32 {
+            a.push(10 + 2 * i, b"x", Timestamp(1), &mut read);
+        }
+        a.push(5_000_000, b"far", Timestamp(2), &mut read);
+        assert!(a.held() <= MAX_PIECES * (PIECE + 1));
+        assert_eq!(a.hole(), Some(Timestamp(1)));
+        a.push(0, b"0123456789", Timestamp(3), &mut read);
+        assert_eq!(got, b"0123456789x");
     }
 
     #[test]
@@ -339,7 +403,7 @@ mod tests {
         let mut a = Assembly::new(0);
         let mut calls = Vec::new();
         for (seq, b) in [(0u32, b"ab".as_slice()), (2, b"c"), (3, b"def")] {
-            a.push(seq, b, Timestamp(0), |b| {
+            a.push(seq, b, Timestamp(0), |b, _| {
                 calls.push(b.to_vec());
                 Took::Bytes(if b.len() >= 3 { 3 } else { 0 })
             });

@@ -13,14 +13,21 @@ const PATIENCE: i64 = 30 * SECOND;
 /// Questions remembered in each of two generations.
 const GENERATION: usize = 4096;
 
+/// A question that was asked.
+#[derive(Clone, Copy)]
+struct Asked {
+    at: Timestamp,
+    answered: bool,
+}
+
 /// Remembers questions by a hash of ends, id and names. When a generation is
 /// full the one before it is forgotten; so at least the last 4,096 questions
 /// are known.
 pub(super) struct Dns {
     message: Message,
     state: RandomState,
-    young: hashbrown::HashMap<u64, Timestamp, RandomState>,
-    old: hashbrown::HashMap<u64, Timestamp, RandomState>,
+    young: hashbrown::HashMap<u64, Asked, RandomState>,
+    old: hashbrown::HashMap<u64, Asked, RandomState>,
 }
 
 impl Dns {
@@ -56,7 +63,7 @@ impl Dns {
             if message.malformed && at.packet.payload_missing == 0 {
                 ledger.count(Counter::DnsMalformed);
             }
-            let kind = self.kind(&message, at);
+            let kind = self.kind(&message, at, ledger);
             if kind == DnsKind::Unsolicited {
                 ledger.count(Counter::DnsUnsolicited);
             }
@@ -69,7 +76,7 @@ impl Dns {
         is_dns
     }
 
-    fn kind(&mut self, message: &Message, at: &At<'_>) -> DnsKind {
+    fn kind(&mut self, message: &Message, at: &At<'_>, ledger: &mut Ledger) -> DnsKind {
         let (p, ts) = (at.packet, at.packet.ts);
         if message.questions.is_empty() {
             return if message.response { DnsKind::Unsolicited } else { DnsKind::Query };
@@ -87,14 +94,22 @@ impl Dns {
         let key = h.finish();
         if !message.response {
             if self.young.len() >= GENERATION {
+                let open = |a: &&Asked| !a.answered && ts.since(a.at).abs() <= PATIENCE;
+                ledger.add(Counter::DnsQuestionsEvicted, self.old.values().filter(open).count() as u64);
                 self.old = std::mem::take(&mut self.young);
             }
-            self.young.insert(key, ts);
+            self.young.insert(key, Asked { at: ts, answered: false });
             return DnsKind::Query;
         }
-        let asked = self.young.get(&key).or_else(|| self.old.get(&key));
+        let asked = match self.young.get_mut(&key) {
+            Some(asked) => Some(asked),
+            None => self.old.get_mut(&key),
+        };
         match asked {
-            Some(t) if ts.since(*t).abs() <= PATIENCE => DnsKind::Answer,
+            Some(asked) if ts.since(asked.at).abs() <= PATIENCE => {
+                asked.answered = true;
+                DnsKind::Answer
+            }
             _ => DnsKind::Unsolicited,
         }
     }

@@ -2,14 +2,18 @@
 
 use super::dns::Dns;
 use super::events::{At, FrameRef, Sink};
+use super::holders::Holders;
 use super::table::{FlowKey, Gone, Table};
-use super::tcp::{self, Context, Tcp};
+use super::tcp::{self, Tcp};
 use super::udp::{self, Udp};
 use crate::base::time::SECOND;
 use crate::base::{Addr, Name, Timestamp};
 use crate::coverage::{Counter, Key, Ledger};
-use crate::packet::tcp_flags::SYN;
+use crate::packet::tcp_flags::RST;
 use crate::packet::{Packet, Transport};
+use crate::protocol::quic;
+use foldhash::fast::RandomState;
+use std::hash::BuildHasher;
 
 /// Caps of one shard's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +41,23 @@ pub(super) struct Scratch {
     pub(super) opened: Vec<u8>,
     pub(super) name: Name,
     pub(super) hosts: Vec<Name>,
+    /// Bytes that all flows hold.
     pub(super) held: usize,
-    pub(super) max_held: usize,
+    /// The flow at work began to hold bytes.
+    pub(super) begins_to_hold: bool,
+    state: RandomState,
+}
+
+impl Scratch {
+    /// Hash of a connection id.
+    pub(super) fn hash_id(&self, id: &[u8]) -> u64 {
+        self.state.hash_one(id)
+    }
+
+    /// Hash of the destination connection id of a datagram's first packet.
+    pub(super) fn hash_of_first_id(&self, datagram: &[u8]) -> Option<u64> {
+        quic::long_packet(datagram).ok().map(|(packet, _)| self.hash_id(packet.dcid))
+    }
 }
 
 /// What QUIC key derivation may cost: so many a second of packet time, and so
@@ -74,6 +93,8 @@ pub struct Engine<S> {
     dns: Dns,
     scratch: Scratch,
     budget: Budget,
+    holders: Holders,
+    max_held: usize,
     now: Timestamp,
     /// Source, interface and time of the last packet.
     last: Option<(u32, u16, Timestamp)>,
@@ -99,8 +120,10 @@ impl<S: Sink> Engine<S> {
             tcp: Table::new(limits.tcp_flows),
             udp: Table::new(limits.udp_flows),
             dns: Dns::new(),
-            scratch: Scratch { max_held: limits.held_bytes, ..Scratch::default() },
+            scratch: Scratch::default(),
             budget: Budget { left: limits.quic_keys, full: limits.quic_keys, at: i64::MIN },
+            holders: Holders::new(limits.tcp_flows.saturating_add(limits.udp_flows)),
+            max_held: limits.held_bytes,
             now: Timestamp(i64::MIN),
             last: None,
         }
@@ -109,6 +132,12 @@ impl<S: Sink> Engine<S> {
     /// The sink.
     pub fn sink(&mut self) -> &mut S {
         &mut self.sink
+    }
+
+    /// Bytes that all flows hold.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.scratch.held
     }
 
     /// Takes the next segment of the shard.
@@ -139,48 +168,36 @@ impl<S: Sink> Engine<S> {
         }
     }
 
+    #[inline]
     fn tcp_segment(&mut self, p: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
         let (key, from_low) = FlowKey::of(p, segment);
         let Engine { sink, tcp, dns, scratch, .. } = self;
-        let mut at = At { packet: p, payload, frame, segment, from_client: true };
-        if let Some(flow) = tcp.find(&key) {
-            at.from_client = flow.is_client(from_low);
-            if flow.is_reuse(&at) {
-                at.from_client = true;
-                let old = std::mem::replace(flow, Tcp::new(&at, from_low));
-                old.close(sink, ledger, scratch);
+        let at = At { packet: p, payload, frame, segment, from_client: true };
+        match tcp.find(&key) {
+            Some(flow) => flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns }),
+            // Acknowledgements and ends of flows that are not known tell nothing.
+            None if !tcp::is_syn(&at) && (payload.is_empty() || p.flags & RST != 0) => return,
+            None => {
                 ledger.count(Counter::Flows);
-                sink.present(&at, ledger);
-                if let Some(token) = sink.opened(&at, ledger) {
-                    flow.follow_from_start(token);
+                if !tcp::is_syn(&at) {
+                    ledger.count(Counter::FlowsMidStream);
                 }
+                let mut flow = Tcp::new(&at, from_low);
+                flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
+                tcp.insert(key, flow, self.now, |old, why| {
+                    if why == Gone::Full {
+                        ledger.count(Counter::FlowsEvicted);
+                    }
+                    old.close(sink, ledger, scratch);
+                });
             }
-            flow.segment(&at, &mut Context { sink, ledger, scratch, dns });
-            return;
         }
-        // Acknowledgements and ends of flows that are not known tell nothing.
-        if p.flags & SYN == 0 && payload.is_empty() {
-            return;
+        if self.scratch.begins_to_hold || self.scratch.held > self.max_held {
+            self.relieve(key, ledger);
         }
-        at.from_client = tcp::sender_is_client(&at);
-        ledger.count(Counter::Flows);
-        if p.flags & SYN == 0 {
-            ledger.count(Counter::FlowsMidStream);
-        }
-        let mut flow = Tcp::new(&at, from_low);
-        sink.present(&at, ledger);
-        if let Some(token) = sink.opened(&at, ledger) {
-            flow.follow_from_start(token);
-        }
-        flow.segment(&at, &mut Context { sink, ledger, scratch, dns });
-        tcp.insert(key, flow, self.now, |old, why| {
-            if why == Gone::Full {
-                ledger.count(Counter::FlowsEvicted);
-            }
-            old.close(sink, ledger, scratch);
-        });
     }
 
+    #[inline]
     fn udp_datagram(&mut self, p: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
         let Engine { sink, udp, dns, scratch, budget, .. } = self;
         let mut at = At { packet: p, payload, frame, segment, from_client: true };
@@ -189,31 +206,65 @@ impl<S: Sink> Engine<S> {
         }
         if p.sport == 53 || p.dport == 53 {
             at.from_client = p.dport == 53;
-            sink.present(&at, ledger);
-            dns.message(payload, &at, sink, ledger);
-            return;
+            if dns.message(payload, &at, sink, ledger) {
+                sink.present(&at, ledger);
+                return;
+            }
         }
         budget.refill(p.ts);
         let (key, from_low) = FlowKey::of(p, segment);
-        if let Some(flow) = udp.find(&key) {
-            at.from_client = flow.is_client(from_low);
-            flow.datagram(&at, sink, ledger, dns, budget, scratch);
-            return;
-        }
-        at.from_client = udp::sender_is_client(&at);
-        ledger.count(Counter::Flows);
-        let mut flow = Udp::new(&at, from_low);
-        sink.present(&at, ledger);
-        if let Some(token) = sink.opened(&at, ledger) {
-            flow.follow_from_start(token);
-        }
-        flow.datagram(&at, sink, ledger, dns, budget, scratch);
-        udp.insert(key, flow, self.now, |old, why| {
-            if why == Gone::Full {
-                ledger.count(Counter::FlowsEvicted);
+        match udp.find(&key) {
+            Some(flow) => flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget }),
+            None => {
+                ledger.count(Counter::Flows);
+                let mut flow = Udp::new(&at, from_low);
+                flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
+                udp.insert(key, flow, self.now, |old, why| {
+                    if why == Gone::Full {
+                        ledger.count(Counter::FlowsEvicted);
+                    }
+                    old.close(sink, ledger, scratch);
+                });
             }
-            old.close(sink, ledger);
-        });
+        }
+        if self.scratch.begins_to_hold || self.scratch.held > self.max_held {
+            self.relieve(key, ledger);
+        }
+    }
+
+    /// Keeps what flows hold below the cap: those that have held the longest
+    /// give up first, so that half messages do not keep out whole ones.
+    #[cold]
+    fn relieve(&mut self, key: FlowKey, ledger: &mut Ledger) {
+        let Engine { tcp, udp, scratch, holders, .. } = self;
+        let mut crowded = false;
+        if std::mem::take(&mut scratch.begins_to_hold) {
+            holders.tidy(|key| match key.transport() {
+                Transport::Tcp => tcp.find(key).is_some_and(Tcp::still_holds),
+                Transport::Udp => udp.find(key).is_some_and(Udp::still_holds),
+            });
+            crowded = holders.add(key);
+        }
+        while crowded || scratch.held > self.max_held {
+            crowded = false;
+            let Some(key) = holders.pop() else { return };
+            let held = scratch.held;
+            match key.transport() {
+                Transport::Tcp => {
+                    if let Some(flow) = tcp.find(&key) {
+                        flow.let_go(scratch);
+                    }
+                }
+                Transport::Udp => {
+                    if let Some(flow) = udp.find(&key) {
+                        flow.let_go(ledger, scratch);
+                    }
+                }
+            }
+            if scratch.held < held {
+                ledger.count(Counter::StreamsEvicted);
+            }
+        }
     }
 
     /// Forgets what has been idle too long at `now`; a live sensor calls it
@@ -223,7 +274,7 @@ impl<S: Sink> Engine<S> {
         self.turn_to_last(ledger);
         let Engine { sink, tcp, udp, scratch, .. } = self;
         tcp.expire(self.now, |flow| flow.close(sink, ledger, scratch));
-        udp.expire(self.now, |flow| flow.close(sink, ledger));
+        udp.expire(self.now, |flow| flow.close(sink, ledger, scratch));
     }
 
     /// What flows count as they end without a packet belongs where the shard's
@@ -239,7 +290,8 @@ impl<S: Sink> Engine<S> {
         self.turn_to_last(ledger);
         let Engine { sink, tcp, udp, scratch, .. } = &mut self;
         tcp.drain(|flow| flow.close(sink, ledger, scratch));
-        udp.drain(|flow| flow.close(sink, ledger));
+        udp.drain(|flow| flow.close(sink, ledger, scratch));
+        debug_assert_eq!(scratch.held, 0, "flows that are gone hold nothing");
         self.sink
     }
 }

@@ -1,4 +1,4 @@
-//! How far a followed contact got.
+//! How far a followed TCP contact got.
 
 use super::assembly::Took;
 use super::events::{Note, Notes, Progress, Token};
@@ -9,12 +9,14 @@ use crate::protocol::tls::{self, ServerFirst};
 
 /// Payload bytes from the server after the request that make a transfer.
 const TRANSFER: u32 = 2048;
-/// Server bytes that must be acknowledged, where only the client's direction
-/// was seen, before a TLS server counts as connected: a ServerHello with its
-/// record header has at least these, an alert has 7.
+/// Server bytes that must be acknowledged, where the server's first message
+/// was not seen, before a TLS server counts as connected: a ServerHello with
+/// its record header has at least these, an alert has 7.
 const ACKED_HELLO: u32 = 40;
 /// Most bytes of a server's first message that are held.
 const MAX_HEAD: usize = 32 << 10;
+/// TLS 1.3.
+const TLS13: u16 = 0x0304;
 
 /// What the client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,18 +39,33 @@ pub(super) struct Follow {
     stage: Stage,
     /// The server's answer was understood; its bytes need no more reading.
     answered: bool,
+    /// The server's answer cannot be read: bytes of it are missing.
+    lost: bool,
+    /// A proxy would not connect.
+    refused: bool,
     /// Where the server's stream stood when this exchange began.
     exchange_at: u32,
     /// Where it stood at the client's first request.
     request_at: Option<u32>,
     /// TLS version that the server chose.
     tls_version: Option<u16>,
-    /// Encrypted records that the client sent.
+    /// Encrypted records that the client sent after the server's answer.
     app_records: u8,
     /// The last status line allows a transfer.
     ok_status: bool,
+    /// Up to where the streams' bytes were counted.
     pub(super) counted_client: u32,
     pub(super) counted_server: u32,
+}
+
+/// Bytes from `counted` to `now`, which is counted from then on.
+fn count(counted: &mut u32, now: u32) -> u64 {
+    let fresh = now.wrapping_sub(*counted);
+    if fresh >= 1 << 30 {
+        return 0;
+    }
+    *counted = now;
+    u64::from(fresh)
 }
 
 impl Follow {
@@ -58,6 +75,8 @@ impl Follow {
             kind: Kind::Plain,
             stage: Stage::Attempted,
             answered: false,
+            lost: false,
+            refused: false,
             exchange_at: server_at,
             request_at: None,
             tls_version: None,
@@ -68,106 +87,130 @@ impl Follow {
         }
     }
 
-    /// The client began an exchange of this kind.
-    pub(super) fn begin(&mut self, kind: Kind, server_at: u32) {
+    /// The client began an exchange of this kind. Whether the server's bytes
+    /// are to be read from there on.
+    pub(super) fn begin(&mut self, kind: Kind, server_at: u32) -> bool {
         if self.kind == Kind::Http && kind == Kind::Http {
-            return; // a further request of the same connection
+            return false; // a further request of the same connection
         }
         self.kind = kind;
-        self.answered = false;
+        (self.answered, self.lost, self.refused) = (false, false, false);
         self.exchange_at = server_at;
         self.request_at = (kind == Kind::Http).then_some(server_at);
+        (self.tls_version, self.app_records, self.ok_status) = (None, 0, false);
+        true
+    }
+
+    /// The client says something that is not known, through a tunnel if a
+    /// proxy agreed to one.
+    pub(super) fn begin_plain(&mut self, server_at: u32) {
+        match self.kind {
+            Kind::Connect if self.answered && !self.refused => {
+                self.begin(Kind::Plain, server_at);
+            }
+            _ => self.rebase(server_at),
+        }
     }
 
     /// Where the server's stream stands was learned, or the client spoke
     /// first only now.
     pub(super) fn rebase(&mut self, server_at: u32) {
-        if self.kind == Kind::Plain && self.stage < Stage::Connected {
+        if self.stage < Stage::Connected && (self.kind == Kind::Plain || !self.answered && self.request_at.is_none()) {
             self.exchange_at = server_at;
         }
     }
 
+    /// Payload of the client up to `now` that was not counted.
+    pub(super) fn count_client(&mut self, now: u32) -> u64 {
+        count(&mut self.counted_client, now)
+    }
+
+    /// Payload of the server up to `now` that was not counted.
+    pub(super) fn count_server(&mut self, now: u32) -> u64 {
+        count(&mut self.counted_server, now)
+    }
+
     /// Whether the server's bytes still have to be read.
     pub(super) fn wants_server(&self) -> bool {
-        !self.answered && self.kind != Kind::Plain
+        !self.answered && !self.lost && self.kind != Kind::Plain
+    }
+
+    /// Whether the headers of the client's records still matter.
+    pub(super) fn wants_records(&self) -> bool {
+        self.kind == Kind::Tls && self.request_at.is_none()
+    }
+
+    /// Bytes of the server's answer are missing: what it acknowledges and is
+    /// acknowledged must do.
+    pub(super) fn lose_server(&mut self) {
+        self.lost = true;
     }
 
     /// Reads the server's stream in order.
     pub(super) fn server_bytes(&mut self, bytes: &[u8], out: &mut Progress) -> Took {
         match self.kind {
-            Kind::Plain => Took::Enough,
+            Kind::Plain => return Took::Enough,
             Kind::Tls => match tls::server_first(bytes) {
-                Probe::More(_) if bytes.len() < MAX_HEAD => Took::Bytes(0),
-                Probe::Found(ServerFirst::Hello { version, retry }) => {
-                    self.answered = true;
-                    if !retry || self.tls_version.is_none() {
-                        self.tls_version = Some(version);
-                    }
+                Probe::More(_) if bytes.len() < MAX_HEAD => return Took::Bytes(0),
+                Probe::Found(ServerFirst::Hello { version, .. }) => {
+                    self.tls_version = Some(version);
                     self.raise(Stage::Connected, out);
-                    Took::Enough
                 }
-                Probe::Found(ServerFirst::Alert { .. }) => {
-                    self.answered = true;
-                    out.notes = out.notes.with(Note::TlsAlert);
-                    Took::Enough
-                }
-                _ => {
-                    self.answered = true;
-                    Took::Enough
-                }
+                Probe::Found(ServerFirst::Alert { .. }) => out.notes = out.notes.with(Note::TlsAlert),
+                _ => {}
             },
-            Kind::Http => match http::status(bytes) {
-                Probe::More(_) if bytes.len() < MAX_HEAD => Took::Bytes(0),
-                Probe::Found(status) => {
-                    self.answered = true;
-                    self.status(status.code, out);
-                    Took::Enough
-                }
-                _ => {
-                    self.answered = true;
-                    Took::Enough
-                }
-            },
-            Kind::Connect => match http::status(bytes) {
-                Probe::More(_) if bytes.len() < MAX_HEAD => Took::Bytes(0),
-                Probe::Found(status) => {
-                    self.answered = true;
-                    if !(200..300).contains(&status.code) {
-                        out.notes = out.notes.with(Note::ProxyRefused);
+            Kind::Http | Kind::Connect => {
+                let (code, used) = match final_status(bytes) {
+                    Probe::More(_) if bytes.len() < MAX_HEAD => return Took::Bytes(0),
+                    Probe::Found(found) => found,
+                    _ => {
+                        self.answered = true;
+                        return Took::Enough;
                     }
-                    Took::Enough
+                };
+                if self.kind == Kind::Http {
+                    let at = self.exchange_at.wrapping_add(u32::try_from(used).unwrap_or(0));
+                    self.status(code, at, out);
+                } else if !(200..300).contains(&code) {
+                    self.refused = true;
+                    out.notes = out.notes.with(Note::ProxyRefused);
                 }
-                _ => {
-                    self.answered = true;
-                    Took::Enough
-                }
-            },
+            }
         }
+        self.answered = true;
+        Took::Enough
     }
 
-    /// A status line, first or later.
-    pub(super) fn status(&mut self, code: u16, out: &mut Progress) {
-        if self.kind != Kind::Http || (100..200).contains(&code) {
+    /// A status line, first or later, that begins at `at` of the server's
+    /// stream. From the first that allows a transfer on its bytes count.
+    pub(super) fn status(&mut self, code: u16, at: u32, out: &mut Progress) {
+        if self.kind != Kind::Http || is_interim(code) {
             return;
         }
-        self.ok_status = matches!(code, 200 | 206 | 304);
+        let ok = matches!(code, 200 | 206 | 304);
+        if ok && !self.ok_status {
+            self.request_at = Some(at);
+        }
+        self.ok_status = ok;
         self.raise(Stage::Connected, out);
     }
 
-    /// Whether a later segment of the server may hold a status line.
+    /// Whether a later segment of the server may hold a status line that
+    /// matters.
     pub(super) fn is_http(&self) -> bool {
-        self.kind == Kind::Http
+        self.kind == Kind::Http && self.stage < Stage::Transferred
     }
 
     /// The header of a record that the client sent after its ClientHello.
     pub(super) fn client_record(&mut self, content_type: u8, server_at: u32) {
-        if content_type != 23 || self.request_at.is_some() {
+        // Encrypted records before the server's answer are early data.
+        if content_type != 23 || self.request_at.is_some() || self.stage < Stage::Connected {
             return;
         }
         self.app_records = self.app_records.saturating_add(1);
         // In TLS 1.3 the first encrypted record holds the Finished. Where the
         // version was not seen the stricter rule holds.
-        let first_request = if self.tls_version.is_some_and(|v| v < 0x0304) { 1 } else { 2 };
+        let first_request = if self.tls_version.is_some_and(|v| v < TLS13) { 1 } else { 2 };
         if self.app_records >= first_request {
             self.request_at = Some(server_at);
         }
@@ -178,38 +221,37 @@ impl Follow {
         if self.stage >= Stage::Transferred {
             return;
         }
-        let since = server_at.wrapping_sub(self.exchange_at);
-        let since = if since < 1 << 31 { since } else { 0 };
-        match self.kind {
-            Kind::Plain if client_spoke && since > u32::from(!server_seen) && self.stage < Stage::Connected => {
-                out.notes = out.notes.with_if(!server_seen, Note::OneSided);
+        if self.stage < Stage::Connected {
+            let since = server_at.wrapping_sub(self.exchange_at);
+            let since = if since < 1 << 30 { since } else { 0 };
+            let unread = !server_seen || self.lost;
+            let proved = match self.kind {
+                Kind::Plain => client_spoke && since > u32::from(!server_seen),
+                Kind::Tls => unread && since >= ACKED_HELLO,
+                // Its FIN takes a number too.
+                Kind::Http => unread && since > 1,
+                Kind::Connect => false,
+            };
+            if proved {
+                out.notes = out.notes.with_if(!server_seen, Note::OneSided).with_if(self.lost, Note::Gap);
                 self.raise(Stage::Connected, out);
             }
-            Kind::Tls if !server_seen && since >= ACKED_HELLO && self.stage < Stage::Connected => {
-                out.notes = out.notes.with(Note::OneSided);
-                self.raise(Stage::Connected, out);
-            }
-            Kind::Http if !server_seen && since > 1 && self.stage < Stage::Connected => {
-                out.notes = out.notes.with(Note::OneSided);
-                self.raise(Stage::Connected, out);
-            }
-            _ => {}
         }
         if let Some(at) = self.request_at {
-            let body = server_at.wrapping_sub(at);
             let allowed = match self.kind {
                 Kind::Tls => true,
                 Kind::Http => self.ok_status,
                 Kind::Plain | Kind::Connect => false,
             };
-            if allowed && self.stage >= Stage::Connected && (TRANSFER..1 << 31).contains(&body) {
+            let body = server_at.wrapping_sub(at);
+            if allowed && self.stage >= Stage::Connected && (TRANSFER..1 << 30).contains(&body) {
                 self.raise(Stage::Transferred, out);
             }
         }
     }
 
-    /// The server reset the connection.
-    pub(super) fn reset(&mut self, client_spoke: bool) -> Notes {
+    /// What a reset by the server says.
+    pub(super) fn reset(&self, client_spoke: bool) -> Notes {
         if self.stage >= Stage::Connected {
             Notes::NONE
         } else if client_spoke {
@@ -227,37 +269,62 @@ impl Follow {
     }
 }
 
+/// Interim responses come before the final one (RFC 9110 section 15.2); 101 is
+/// final.
+fn is_interim(code: u16) -> bool {
+    (100..200).contains(&code) && code != 101
+}
+
+/// The first status that is not interim, and where its line begins.
+fn final_status(stream: &[u8]) -> Probe<(u16, usize)> {
+    let mut at = 0_usize;
+    loop {
+        let rest = stream.get(at..).unwrap_or(&[]);
+        match http::status(rest) {
+            Probe::Found(s) if is_interim(s.code) => match memchr::memmem::find(rest, b"\r\n\r\n") {
+                Some(end) => at = at.saturating_add(end).saturating_add(4),
+                None => return Probe::More(stream.len().saturating_add(1)),
+            },
+            Probe::Found(s) => return Probe::Found((s.code, at)),
+            Probe::More(n) => return Probe::More(at.saturating_add(n)),
+            Probe::Not => return Probe::Not,
+        }
+    }
+}
+
 /// Follows TLS record boundaries through a stream after its ClientHello.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RecordWalker {
-    left: usize,
+    left: u64,
 }
 
 impl RecordWalker {
     /// A walker that starts with so many bytes left of a record.
     pub(super) fn inside(left: usize) -> Self {
-        RecordWalker { left }
+        RecordWalker { left: left as u64 }
+    }
+
+    /// Passes over bytes that were not captured. Where they held more than
+    /// the rest of a record, the next byte is taken to begin one.
+    pub(super) fn skip(&mut self, missing: u64) {
+        self.left = self.left.saturating_sub(missing);
     }
 
     /// Takes bytes in order; hands each record's content type to `record`.
     /// `None` if what follows is no record.
     pub(super) fn take(&mut self, bytes: &[u8], mut record: impl FnMut(u8)) -> Option<usize> {
-        let mut used = 0;
+        let mut rest = bytes;
         loop {
-            let rest = bytes.get(used..)?;
-            let skip = self.left.min(rest.len());
-            self.left = self.left.saturating_sub(skip);
-            used = used.saturating_add(skip);
-            let Some(header) = bytes.get(used..).and_then(<[u8]>::first_chunk::<5>) else {
-                return Some(used);
+            let skip = usize::try_from(self.left).unwrap_or(usize::MAX).min(rest.len());
+            self.left = self.left.saturating_sub(skip as u64);
+            rest = rest.get(skip..)?;
+            let Some((header, after)) = rest.split_first_chunk::<5>() else {
+                return Some(bytes.len().saturating_sub(rest.len()));
             };
-            if self.left > 0 {
-                return Some(used);
-            }
             let h = tls::record_header(header)?;
             record(h.content_type);
-            self.left = h.len;
-            used = used.saturating_add(5);
+            self.left = h.len as u64;
+            rest = after;
         }
     }
 }

@@ -6,15 +6,36 @@
 //! a followed contact got, that a flow ended. Its tables have caps and rules
 //! for what goes first; what they give up is counted.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
 mod assembly;
 mod dns;
 mod engine;
 mod events;
 mod follow;
+mod holders;
 mod lister;
 mod quic;
 mod table;
 mod tcp;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod testing;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_dns;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_properties;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_udp;
 mod udp;
 
 pub use engine::{Engine, Limits};

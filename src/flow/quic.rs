@@ -3,11 +3,11 @@
 use super::engine::{Budget, Scratch};
 use crate::coverage::{Counter, Ledger};
 use crate::protocol::Probe;
-use crate::protocol::quic::{self, ClientKeys, CryptoStream, Kind, Stop};
+use crate::protocol::quic::{self, ClientKeys, CryptoStream, Kind, LongPacket};
 use crate::protocol::tls;
 
-/// Packets of a flow that may fail to open before it is left alone.
-const MAX_FAILURES: u8 = 4;
+/// What a head costs beside the bytes of its stream: keys and buffers.
+const HEAD: usize = 1024;
 
 /// What a datagram brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +22,10 @@ pub(super) enum Outcome {
         /// It offers Encrypted Client Hello.
         ech: bool,
     },
-    /// No use in trying further.
-    Never,
+    /// An Initial packet did not open.
+    Refused,
+    /// What opened begins with no ClientHello.
+    NoHello,
 }
 
 /// State until the ClientHello is complete.
@@ -32,14 +34,27 @@ pub(super) struct Head {
     keys: Option<ClientKeys>,
     dcid: Vec<u8>,
     stream: CryptoStream,
-    failures: u8,
-    opened: bool,
 }
 
 impl Head {
     /// Whether a packet of this flow was opened, so that its sender is the client.
     pub(super) fn opened(&self) -> bool {
-        self.opened
+        self.keys.is_some()
+    }
+
+    /// The connection id that the keys came from.
+    pub(super) fn id(&self) -> &[u8] {
+        &self.dcid
+    }
+
+    /// Whether CRYPTO frames contradicted each other.
+    pub(super) fn conflict(&self) -> bool {
+        self.stream.conflict()
+    }
+
+    /// Bytes held.
+    pub(super) fn held(&self) -> usize {
+        if self.opened() { self.stream.held().saturating_add(HEAD) } else { 0 }
     }
 
     /// Takes a datagram of the supposed client.
@@ -51,87 +66,75 @@ impl Head {
         ledger: &mut Ledger,
     ) -> Outcome {
         let mut rest = datagram;
-        loop {
-            let (packet, after) = match quic::long_packet(rest) {
-                Ok(found) => found,
-                Err(Stop::UnknownVersion(_)) => {
-                    ledger.count(Counter::QuicVersionUnknown);
-                    return Outcome::Nothing;
-                }
-                Err(Stop::Not | Stop::End) if rest.len() == datagram.len() && !self.opened => return Outcome::Never,
-                Err(_) => return Outcome::Nothing,
-            };
+        let mut outcome = Outcome::Nothing;
+        while let Ok((packet, after)) = quic::long_packet(rest) {
             rest = after;
-            if packet.kind != Kind::Initial {
+            if packet.kind != Kind::Initial || !packet.complete {
                 continue;
-            }
-            if !packet.complete {
-                return Outcome::Nothing;
             }
             ledger.count(Counter::QuicInitials);
-            if !self.open(&packet, budget, scratch, ledger) {
-                if self.failures >= MAX_FAILURES {
-                    return Outcome::Never;
+            match self.open(&packet, budget, scratch, ledger) {
+                Some(true) => ledger.count(Counter::QuicOpened),
+                Some(false) => {
+                    ledger.count(Counter::QuicRefused);
+                    // One failure a datagram is enough: what else is in it
+                    // comes from the same hand.
+                    return Outcome::Refused;
                 }
-                continue;
+                None => {
+                    ledger.count(Counter::QuicBudget);
+                    return outcome;
+                }
             }
-            ledger.count(Counter::QuicOpened);
-            match tls::client_hello_message(self.stream.contiguous()) {
+            outcome = match tls::client_hello_message(self.stream.contiguous()) {
                 Probe::Found(hello) => {
                     scratch.name.set_text(hello.server_name.unwrap_or(&[]));
                     return Outcome::Hello { named: !scratch.name.is_empty(), ech: hello.ech };
                 }
-                Probe::Not if !self.stream.contiguous().is_empty() => return Outcome::Never,
-                _ => {}
+                Probe::Not if !self.stream.contiguous().is_empty() => return Outcome::NoHello,
+                _ => Outcome::Nothing,
             }
         }
+        outcome
     }
 
     /// Opens a packet with the keys at hand, else with those of its own
     /// destination connection id: a client changes that id after the server's
-    /// first packet and keeps the keys, after a Retry it changes both.
+    /// first packet and keeps the keys, after a Retry it changes both. `None`
+    /// if the budget is spent.
     fn open(
         &mut self,
-        packet: &quic::LongPacket<'_>,
+        packet: &LongPacket<'_>,
         budget: &mut Budget,
         scratch: &mut Scratch,
         ledger: &mut Ledger,
-    ) -> bool {
+    ) -> Option<bool> {
         if let Some(frames) = self.keys.as_ref().and_then(|k| k.open(packet, &mut scratch.opened)) {
-            for (offset, data) in quic::crypto_frames(frames) {
-                if self.stream.insert(offset, data).is_err() {
-                    ledger.count(Counter::StreamOverflow);
-                }
-            }
-            return true;
+            read(frames, &mut self.stream, ledger);
+            return Some(true);
         }
-        if self.keys.is_some() && self.dcid == packet.dcid {
-            self.failures = self.failures.saturating_add(1);
-            ledger.count(Counter::QuicRefused);
-            return false;
+        if self.opened() && self.dcid == packet.dcid {
+            return Some(false);
         }
         if !budget.spend() {
-            ledger.count(Counter::QuicBudget);
-            return false;
+            return None;
         }
         let keys = ClientKeys::new(packet.version, packet.dcid);
-        let Some(frames) = keys.open(packet, &mut scratch.opened) else {
-            self.failures = self.failures.saturating_add(1);
-            ledger.count(Counter::QuicRefused);
-            return false;
-        };
-        if self.opened {
-            self.stream = CryptoStream::default();
-        }
-        for (offset, data) in quic::crypto_frames(frames) {
-            if self.stream.insert(offset, data).is_err() {
-                ledger.count(Counter::StreamOverflow);
-            }
-        }
-        self.opened = true;
+        let Some(frames) = keys.open(packet, &mut scratch.opened) else { return Some(false) };
+        self.stream.clear();
+        read(frames, &mut self.stream, ledger);
         self.dcid.clear();
         self.dcid.extend_from_slice(packet.dcid);
         self.keys = Some(keys);
-        true
+        Some(true)
+    }
+}
+
+/// Adds the CRYPTO frames of a packet to the stream.
+fn read(frames: &[u8], stream: &mut CryptoStream, ledger: &mut Ledger) {
+    for (offset, data) in quic::crypto_frames(frames) {
+        if stream.insert(offset, data).is_err() {
+            ledger.count(Counter::StreamOverflow);
+        }
     }
 }

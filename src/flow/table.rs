@@ -27,6 +27,11 @@ impl FlowKey {
         (FlowKey { low, high, low_port, high_port, segment, transport: p.transport }, from_low)
     }
 
+    /// TCP or UDP.
+    pub(super) fn transport(&self) -> Transport {
+        self.transport
+    }
+
     #[inline]
     fn hash(&self, state: &RandomState) -> u64 {
         let ports = u64::from(self.low_port) << 16 | u64::from(self.high_port);
@@ -135,14 +140,14 @@ impl<T: Entry> Table<T> {
         let mut at = self.hand;
         // Free slots are rare when the table is full; look at them all rather
         // than give up.
-        let mut seen = 0;
+        let mut seen = 0_usize;
         for _ in 0..n {
             at = if at.saturating_add(1) < n { at.saturating_add(1) } else { 0 };
             if let Some(s) = self.slots.get(at).and_then(Option::as_ref) {
                 if oldest.is_none_or(|(t, _)| s.entry.last() < t) {
                     oldest = Some((s.entry.last(), at));
                 }
-                seen += 1;
+                seen = seen.saturating_add(1);
                 if seen >= Self::SCAN {
                     break;
                 }
@@ -197,6 +202,7 @@ pub(super) enum Gone {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
     use crate::packet::EncapId;

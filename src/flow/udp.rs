@@ -8,10 +8,17 @@ use super::table::Entry;
 use crate::base::time::SECOND;
 use crate::base::{Stage, Timestamp};
 use crate::coverage::{Counter, Ledger};
-use crate::protocol::quic::{self, Kind};
+use crate::protocol::quic::{self, Kind, Stop};
 
 /// Short-header bytes from a QUIC server that make a transfer.
 const TRANSFER: u64 = 8 << 10;
+/// Datagrams of a flow that are searched for DNS.
+const DNS_TRIES: u8 = 16;
+/// Packets that may fail to open before the flow rests for a second.
+const MAX_FAILURES: u8 = 4;
+/// So long after a ClientHello another Initial packet may begin another
+/// connection on the same ports; before, it belongs to the handshake.
+const NEXT_CONNECTION: i64 = 2 * SECOND;
 
 /// What the flow turned out to be.
 enum Speech {
@@ -19,11 +26,12 @@ enum Speech {
     Silent,
     /// QUIC whose Initial packets are being read.
     Quic(Box<Head>),
-    /// QUIC whose ClientHello was read.
-    QuicDone,
+    /// QUIC whose ClientHello was read, when, and the hash of the connection
+    /// id that its keys came from.
+    QuicDone { since: Timestamp, id: u64 },
     /// DNS.
     Dns,
-    /// Something else.
+    /// Something else, perhaps only so far.
     Other,
 }
 
@@ -34,12 +42,26 @@ struct Follow {
     short_bytes: u64,
 }
 
+impl Follow {
+    fn new(token: Token) -> Box<Self> {
+        Box::new(Follow { token, stage: Stage::Attempted, short_bytes: 0 })
+    }
+}
+
 /// The state of a flow.
 pub(super) struct Udp {
     last: Timestamp,
     quarter: i64,
     client_low: bool,
+    opened: bool,
     client_spoke: bool,
+    told: bool,
+    listed: bool,
+    dns_tries: u8,
+    failures: u8,
+    /// The second in which the failures were.
+    failed_at: i64,
+    held: u32,
     speech: Speech,
     /// Payload bytes of client and server before it was known whether the flow
     /// is to be followed: a ClientHello can take several datagrams.
@@ -53,13 +75,22 @@ impl Entry for Udp {
     }
 
     fn patience(&self) -> i64 {
-        if self.client_spoke && matches!(self.speech, Speech::QuicDone) { 120 * SECOND } else { 60 * SECOND }
+        if matches!(self.speech, Speech::QuicDone { .. }) { 120 * SECOND } else { 60 * SECOND }
     }
+}
+
+/// What a flow needs of its engine while it takes a datagram.
+pub(super) struct Context<'e, S> {
+    pub(super) sink: &'e mut S,
+    pub(super) ledger: &'e mut Ledger,
+    pub(super) scratch: &'e mut Scratch,
+    pub(super) dns: &'e mut Dns,
+    pub(super) budget: &'e mut Budget,
 }
 
 /// Whether the sender of a flow's first datagram is the client: unless it
 /// sends from a well-known port to one that is not.
-pub(super) fn sender_is_client(at: &At<'_>) -> bool {
+fn sender_is_client(at: &At<'_>) -> bool {
     let p = at.packet;
     !(p.sport < 1024 && p.dport >= 1024)
 }
@@ -75,139 +106,212 @@ fn size(at: &At<'_>) -> u64 {
     u64::from(at.packet.payload_len).saturating_add(u64::from(at.packet.payload_missing))
 }
 
+/// Whether a datagram has a long header of a known QUIC version, or could have
+/// one of another (RFC 8999 section 5.1): a look at five bytes.
+#[inline]
+fn may_be_quic(payload: &[u8]) -> bool {
+    matches!(payload, [first, a, b, c, d, ..] if first & 0x80 != 0
+        && (quic::Version::from_number(u32::from_be_bytes([*a, *b, *c, *d])).is_some() || first & 0x40 != 0))
+}
+
 impl Udp {
+    /// A flow that begins with this datagram.
     pub(super) fn new(at: &At<'_>, sender_is_low: bool) -> Self {
         Udp {
             last: at.packet.ts,
-            quarter: at.packet.ts.quarter(),
-            client_low: sender_is_low == at.from_client,
+            quarter: i64::MIN,
+            client_low: sender_is_low == sender_is_client(at),
+            opened: false,
             client_spoke: false,
+            told: false,
+            listed: false,
+            dns_tries: DNS_TRIES,
+            failures: 0,
+            failed_at: i64::MIN,
+            held: 0,
             speech: Speech::Silent,
             before: (0, 0),
             follow: None,
         }
     }
 
+    /// Takes a datagram, whose direction is found here.
     #[inline]
-    pub(super) fn is_client(&self, sender_is_low: bool) -> bool {
-        self.client_low == sender_is_low
-    }
-
-    pub(super) fn follow_from_start(&mut self, token: Token) {
-        self.follow = Some(Box::new(Follow { token, stage: Stage::Attempted, short_bytes: 0 }));
-    }
-
-    /// Takes a datagram.
-    pub(super) fn datagram<S: Sink>(
-        &mut self,
-        at: &At<'_>,
-        sink: &mut S,
-        ledger: &mut Ledger,
-        dns: &mut Dns,
-        budget: &mut Budget,
-        scratch: &mut Scratch,
-    ) {
+    pub(super) fn datagram<S: Sink>(&mut self, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
         let p = at.packet;
+        at.from_client = self.client_low == from_low;
         if p.ts > self.last {
             self.last = p.ts;
         }
         if p.ts.quarter() != self.quarter {
             self.quarter = p.ts.quarter();
-            sink.present(at, ledger);
+            cx.sink.present(&at, cx.ledger);
         }
-        self.look(at, sink, ledger, dns, budget, scratch);
+        // What only a server sent shows no contact: nobody may have asked.
+        if at.from_client && !self.opened {
+            self.opened = true;
+            self.follow = cx.sink.opened(&at, cx.ledger).map(Follow::new);
+        }
+        if !at.payload.is_empty() {
+            self.look(&mut at, from_low, cx);
+        }
         if self.follow.is_some() {
-            self.advance(at, sink, ledger);
+            self.advance(&at, cx);
         } else if matches!(self.speech, Speech::Silent | Speech::Quic(_)) {
             let sum = if at.from_client { &mut self.before.0 } else { &mut self.before.1 };
-            *sum = sum.saturating_add(u32::try_from(size(at)).unwrap_or(u32::MAX));
+            *sum = sum.saturating_add(u32::try_from(size(&at)).unwrap_or(u32::MAX));
         }
-        if at.from_client && !at.payload.is_empty() {
+        if at.from_client && p.payload_len > 0 {
             self.client_spoke = true;
         }
     }
 
-    fn look<S: Sink>(
-        &mut self,
-        at: &At<'_>,
-        sink: &mut S,
-        ledger: &mut Ledger,
-        dns: &mut Dns,
-        budget: &mut Budget,
-        scratch: &mut Scratch,
-    ) {
-        let outcome = match &mut self.speech {
-            Speech::QuicDone | Speech::Other => return,
+    #[inline]
+    fn look<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
+        if may_be_quic(at.payload) && self.look_for_quic(at, from_low, cx) {
+            return;
+        }
+        match self.speech {
+            Speech::QuicDone { .. } | Speech::Quic(_) => {}
             Speech::Dns => {
-                dns.guess(at.payload, at, sink, ledger);
-                return;
+                cx.dns.guess(at.payload, at, cx.sink, cx.ledger);
             }
-            Speech::Silent => {
-                if !is_local_naming(at) && dns.guess(at.payload, at, sink, ledger) {
-                    self.speech = Speech::Dns;
-                    return;
-                }
-                // A long header (RFC 8999 section 5.1).
-                if !at.payload.first().is_some_and(|b| b & 0x80 != 0) {
-                    if at.from_client && !at.payload.is_empty() {
-                        self.speech = Speech::Other;
-                        self.tell(at, &Seen::Unrecognised, Notes::NONE, sink, ledger);
+            Speech::Silent | Speech::Other => {
+                if self.dns_tries > 0 {
+                    self.dns_tries = self.dns_tries.saturating_sub(1);
+                    if !is_local_naming(at) && cx.dns.guess(at.payload, at, cx.sink, cx.ledger) {
+                        self.speech = Speech::Dns;
+                        return;
                     }
-                    return;
                 }
-                let mut head = Box::new(Head::default());
-                let outcome = head.datagram(at.payload, budget, scratch, ledger);
-                if head.opened() && !at.from_client {
-                    self.client_low = !self.client_low; // only a client's Initial opens
-                }
-                self.speech = Speech::Quic(head);
-                outcome
+                self.is_other(at, cx);
             }
-            Speech::Quic(head) => {
-                if head.opened() && !at.from_client {
-                    return;
+        }
+    }
+
+    fn is_other<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
+        if at.from_client {
+            self.speech = Speech::Other;
+            if !self.told {
+                self.told = true;
+                self.tell(at, &Seen::Unrecognised, Notes::NONE, cx);
+            }
+        }
+    }
+
+    /// Reads the Initial packets of a datagram; false if it is no QUIC.
+    fn look_for_quic<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
+        let ts = at.packet.ts;
+        match quic::long_packet(at.payload) {
+            Ok(_) => {}
+            Err(Stop::UnknownVersion(_)) if !matches!(self.speech, Speech::Dns) => {
+                cx.ledger.count(Counter::QuicVersionUnknown);
+                if matches!(self.speech, Speech::Silent) && at.from_client {
+                    self.speech = Speech::Other;
                 }
-                let outcome = head.datagram(at.payload, budget, scratch, ledger);
-                if head.opened() && !at.from_client {
-                    self.client_low = !self.client_low;
-                }
-                outcome
+                return true;
+            }
+            Err(_) => return false,
+        }
+        if let Speech::QuicDone { since, id } = self.speech
+            && (!at.from_client
+                || ts.since(since).abs() <= NEXT_CONNECTION
+                || cx.scratch.hash_of_first_id(at.payload) == Some(id))
+        {
+            return true;
+        }
+        if self.failures >= MAX_FAILURES {
+            if self.failed_at == ts.secs() {
+                return true;
+            }
+            // One more try a second: garbage must not hide what follows it.
+            self.failures = MAX_FAILURES.saturating_sub(1);
+        }
+        let mut head = match std::mem::replace(&mut self.speech, Speech::Other) {
+            Speech::Quic(head) => head,
+            before => {
+                let mut head = Box::new(Head::default());
+                let outcome = head.datagram(at.payload, cx.budget, cx.scratch, cx.ledger);
+                self.after(outcome, head, Some(before), at, from_low, cx);
+                return true;
             }
         };
+        if head.opened() && !at.from_client {
+            self.speech = Speech::Quic(head);
+            return true;
+        }
+        let outcome = head.datagram(at.payload, cx.budget, cx.scratch, cx.ledger);
+        self.after(outcome, head, None, at, from_low, cx);
+        true
+    }
+
+    /// Files what a datagram brought. `before` is what the flow was if the
+    /// head is new.
+    fn after<S: Sink>(
+        &mut self,
+        outcome: Outcome,
+        head: Box<Head>,
+        before: Option<Speech>,
+        at: &mut At<'_>,
+        from_low: bool,
+        cx: &mut Context<'_, S>,
+    ) {
+        if head.opened() && !at.from_client {
+            // Only a client's Initial opens.
+            self.client_low = from_low;
+            at.from_client = true;
+        }
         match outcome {
-            Outcome::Nothing => {}
-            Outcome::Never => {
+            Outcome::Nothing => {
+                self.speech = match before {
+                    Some(before @ (Speech::QuicDone { .. } | Speech::Dns)) if !head.opened() => before,
+                    _ => Speech::Quic(head),
+                };
+            }
+            Outcome::Refused => {
+                self.failures = self.failures.saturating_add(1);
+                self.failed_at = at.packet.ts.secs();
+                self.speech = match before {
+                    Some(before @ (Speech::QuicDone { .. } | Speech::Dns | Speech::Other)) => before,
+                    _ => Speech::Quic(head),
+                };
+                if self.failures >= MAX_FAILURES && matches!(&self.speech, Speech::Quic(h) if !h.opened()) {
+                    self.is_other(at, cx);
+                }
+            }
+            Outcome::NoHello => {
                 self.speech = Speech::Other;
-                self.tell(at, &Seen::Unrecognised, Notes::NONE, sink, ledger);
+                self.is_other(at, cx);
             }
             Outcome::Hello { named, ech } => {
-                self.speech = Speech::QuicDone;
-                ledger.count(Counter::TlsHellos);
+                self.speech = Speech::QuicDone { since: at.packet.ts, id: cx.scratch.hash_id(head.id()) };
+                cx.ledger.count(Counter::TlsHellos);
                 if !named {
-                    ledger.count(Counter::TlsNoName);
+                    cx.ledger.count(Counter::TlsNoName);
                 }
                 if ech {
-                    ledger.count(Counter::EchOffered);
+                    cx.ledger.count(Counter::EchOffered);
                 }
-                let at = At { from_client: true, ..*at };
-                let name = std::mem::take(&mut scratch.name);
-                self.tell(&at, &Seen::Quic { name: named.then_some(&name), ech }, Notes::NONE, sink, ledger);
-                scratch.name = name;
+                self.told = true;
+                let notes = Notes::NONE.with_if(head.conflict(), Note::Conflict);
+                let name = std::mem::take(&mut cx.scratch.name);
+                self.tell(at, &Seen::Quic { name: named.then_some(&name), ech }, notes, cx);
+                cx.scratch.name = name;
             }
         }
+        self.report_held(cx.scratch);
     }
 
-    fn tell<S: Sink>(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, sink: &mut S, ledger: &mut Ledger) {
-        let mut token = self.follow.as_ref().map(|f| f.token);
-        sink.seen(at, seen, notes, &mut token, ledger);
-        match (token, &mut self.follow) {
-            (Some(t), Some(f)) => f.token = t,
-            (Some(t), None) => self.follow_from_start(t),
-            (None, f) => *f = None,
+    fn tell<S: Sink>(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, cx: &mut Context<'_, S>) {
+        let before = self.follow.as_ref().map(|f| f.token);
+        let mut token = before;
+        cx.sink.seen(at, seen, notes, &mut token, cx.ledger);
+        if token != before {
+            self.follow = token.map(Follow::new);
         }
     }
 
-    fn advance<S: Sink>(&mut self, at: &At<'_>, sink: &mut S, ledger: &mut Ledger) {
+    fn advance<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
         let Some(f) = self.follow.as_mut() else { return };
         let size = size(at);
         let before = std::mem::take(&mut self.before);
@@ -216,39 +320,76 @@ impl Udp {
             progress.to_server = progress.to_server.saturating_add(size);
         } else {
             progress.from_server = progress.from_server.saturating_add(size);
-            let stage = match self.speech {
-                Speech::QuicDone | Speech::Quic(_) => match quic::long_packet(at.payload) {
-                    Ok((long, _)) if matches!(long.kind, Kind::Initial | Kind::Handshake) => Stage::Connected,
-                    Err(quic::Stop::End) if at.payload.first().is_some_and(|b| b & 0x80 == 0) => {
-                        f.short_bytes = f.short_bytes.saturating_add(size);
-                        if f.short_bytes > TRANSFER { Stage::Transferred } else { f.stage }
-                    }
-                    _ => f.stage,
-                },
-                Speech::Other | Speech::Silent | Speech::Dns if self.client_spoke && size > 0 => Stage::Connected,
-                Speech::Other | Speech::Silent | Speech::Dns => f.stage,
-            };
+            let is_quic = matches!(self.speech, Speech::QuicDone { .. } | Speech::Quic(_));
+            let stage = if is_quic { f.quic_stage(at.payload, size) } else { f.plain_stage(self.client_spoke, size) };
             if stage > f.stage {
-                progress.notes =
-                    progress.notes.with_if(stage == Stage::Transferred && f.stage < Stage::Connected, Note::MidStream);
+                let short = stage == Stage::Transferred && f.stage < Stage::Connected;
+                progress.notes = progress.notes.with_if(short, Note::MidStream);
                 f.stage = stage;
                 progress.stage = Some(stage);
             }
         }
         if !progress.is_empty() {
-            sink.progress(at, f.token, &progress, ledger);
+            cx.sink.progress(at, f.token, &progress, cx.ledger);
+        }
+    }
+
+    /// Tells the engine how many bytes the flow holds now.
+    fn report_held(&mut self, scratch: &mut Scratch) {
+        let held = if let Speech::Quic(head) = &self.speech { head.held() } else { 0 };
+        scratch.held = scratch.held.saturating_sub(self.held as usize).saturating_add(held);
+        self.held = u32::try_from(held).unwrap_or(u32::MAX);
+        if held > 0 && !self.listed {
+            self.listed = true;
+            scratch.begins_to_hold = true;
+        }
+    }
+
+    /// Whether bytes are held. If not, the flow is taken off the list.
+    pub(super) fn still_holds(&mut self) -> bool {
+        self.listed = self.held > 0;
+        self.listed
+    }
+
+    /// Gives up what is held, and waits for another beginning.
+    pub(super) fn let_go(&mut self, ledger: &mut Ledger, scratch: &mut Scratch) {
+        self.drop_head(ledger, scratch);
+        self.listed = false;
+    }
+
+    fn drop_head(&mut self, ledger: &mut Ledger, scratch: &mut Scratch) {
+        if let Speech::Quic(head) = &self.speech {
+            if head.opened() {
+                ledger.count(Counter::QuicHellosIncomplete);
+            }
+            self.speech = Speech::Other;
+            self.report_held(scratch);
         }
     }
 
     /// The flow ended or is forgotten.
-    pub(super) fn close<S: Sink>(self, sink: &mut S, ledger: &mut Ledger) {
-        if let Speech::Quic(head) = &self.speech
-            && head.opened()
-        {
-            ledger.count(Counter::QuicHellosIncomplete);
-        }
+    pub(super) fn close<S: Sink>(mut self, sink: &mut S, ledger: &mut Ledger, scratch: &mut Scratch) {
+        self.drop_head(ledger, scratch);
         if let Some(f) = self.follow {
             sink.closed(f.token, ledger);
         }
+    }
+}
+
+impl Follow {
+    /// What a datagram of a QUIC server proves.
+    fn quic_stage(&mut self, payload: &[u8], size: u64) -> Stage {
+        match quic::long_packet(payload) {
+            Ok((long, _)) if matches!(long.kind, Kind::Initial | Kind::Handshake) => Stage::Connected,
+            Err(Stop::End) if payload.first().is_some_and(|b| b & 0x80 == 0) => {
+                self.short_bytes = self.short_bytes.saturating_add(size);
+                if self.short_bytes > TRANSFER { Stage::Transferred } else { self.stage }
+            }
+            _ => self.stage,
+        }
+    }
+
+    fn plain_stage(&self, client_spoke: bool, size: u64) -> Stage {
+        if client_spoke && size > 0 { Stage::Connected } else { self.stage }
     }
 }

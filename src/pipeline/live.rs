@@ -339,7 +339,7 @@ mod tests {
     use crate::capture::Item;
     use crate::catalogue::Catalogue;
     use crate::pipeline::replay::{self, Plan};
-    use crate::pipeline::{RunNames, sightings};
+    use crate::pipeline::{Room, RunNames, sightings};
     use crate::sighting::{Board, Record};
 
     fn settings(live: bool) -> Arc<Settings> {
@@ -377,7 +377,7 @@ mod tests {
     #[test]
     fn what_is_told_as_it_happens_ends_as_what_a_replay_finds() {
         for name in ["tls13.pcap", "update-http.pcap", "resolver.pcap", "vlan.pcap", "office-day.pcap.zst"] {
-            let mut found = sightings(plan(name, 1), &settings(false)).unwrap();
+            let mut found = sightings(plan(name, 1), &settings(false), Room::default()).unwrap();
             let mut drafts: Vec<Draft> = found.drafts.drafts().unwrap().map(Result::unwrap).collect();
             drafts.iter_mut().for_each(|d| d.settle(&found.local_askers));
             let replayed = records(drafts, &found.outcome, &settings(false));

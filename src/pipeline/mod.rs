@@ -23,7 +23,7 @@ pub mod timing;
 mod work;
 mod worker;
 
-pub use replay::{Failure, Outcome, Plan, Room, Sighted, names, sightings, sightings_within};
+pub use replay::{Failure, Outcome, Plan, Room, Sighted, names, sightings};
 pub use sources::{RunNames, SourceId, SourceReport, repeated};
 pub use timing::Timing;
 

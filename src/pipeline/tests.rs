@@ -2,7 +2,7 @@
 
 use super::RunNames;
 use super::dispatch::Period;
-use super::replay::{Failure, Plan, Room, names, run, sightings_within};
+use super::replay::{Failure, Plan, Room, names, run, sightings};
 use super::worker::Harvest;
 use crate::capture::Item;
 use crate::catalogue::Catalogue;
@@ -103,7 +103,7 @@ fn printed(room: Room, workers: usize) -> (Vec<Selected>, bool) {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("capture-samples").join(name);
         plan.inputs.push(Item { path, relative: None });
     }
-    let mut found = sightings_within(room, plan, &Arc::new(settings)).unwrap();
+    let mut found = sightings(plan, &Arc::new(settings), room).unwrap();
     let names = RunNames::new("s", &found.outcome.sources, &found.outcome.encaps);
     let drafts = found.drafts.drafts().unwrap();
     let all = Records::new(drafts, &catalogue, &names, &found.local_askers).collect::<Result<_, _>>().unwrap();

@@ -68,6 +68,24 @@ impl BodyCursor {
         let taken = bytes.len().saturating_sub(rest.len());
         (self.state != State::Broken).then_some((taken, self.state == State::End))
     }
+
+    /// Passes over bytes of the stream that were not captured: whether the
+    /// body ended with them. `None` where they held more than data, so that
+    /// nothing tells what follows.
+    pub fn skip(&mut self, missing: u64) -> Option<bool> {
+        self.state = match self.state {
+            State::Length(left) => match left.checked_sub(missing)? {
+                0 => State::End,
+                left => State::Length(left),
+            },
+            State::Data(left) => match left.checked_sub(missing)? {
+                0 => State::DataCr,
+                left => State::Data(left),
+            },
+            _ => return None,
+        };
+        Some(self.state == State::End)
+    }
 }
 
 impl State {
@@ -179,6 +197,18 @@ mod tests {
         assert_eq!(cursor.advance(b"deGET /"), Some((2, true)));
         assert_eq!(cursor.advance(b"GET /"), Some((0, true)));
         assert_eq!(feed(Body::Length(u64::MAX), b"abc", &[]), Some((3, false)));
+    }
+
+    #[test]
+    fn data_can_be_passed_over_and_framing_cannot() {
+        let mut cursor = BodyCursor::new(Body::Length(10)).unwrap();
+        assert_eq!((cursor.skip(4), cursor.advance(b"abc"), cursor.skip(4)), (Some(false), Some((3, false)), None));
+        assert_eq!(cursor.skip(3), Some(true));
+        let mut cursor = BodyCursor::new(Body::Chunked).unwrap();
+        assert_eq!(cursor.skip(1), None);
+        assert_eq!(cursor.advance(b"5\r\nab"), Some((5, false)));
+        assert_eq!((cursor.skip(4), cursor.skip(3)), (None, Some(false)));
+        assert_eq!(cursor.advance(b"\r\n0\r\n\r\nGET"), Some((7, true)));
     }
 
     #[test]

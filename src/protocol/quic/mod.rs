@@ -19,7 +19,7 @@ mod frames;
 mod keys;
 mod packet;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod varint;
 mod version;
 

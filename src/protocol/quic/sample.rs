@@ -6,30 +6,30 @@ use rustls::Side;
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::quic;
 
-pub(super) use crate::protocol::tls::sample::hex;
+pub(crate) use crate::protocol::tls::sample::hex;
 
 /// Destination connection id of the client in the RFCs' samples.
-pub(super) const DCID: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
+pub(crate) const DCID: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
 
 /// What a client's long header says.
 #[derive(Clone, Copy)]
-pub(super) struct Header<'a> {
-    pub(super) version: Version,
-    pub(super) dcid: &'a [u8],
-    pub(super) scid: &'a [u8],
-    pub(super) token: &'a [u8],
-    pub(super) number: u8,
+pub(crate) struct Header<'a> {
+    pub(crate) version: Version,
+    pub(crate) dcid: &'a [u8],
+    pub(crate) scid: &'a [u8],
+    pub(crate) token: &'a [u8],
+    pub(crate) number: u8,
 }
 
 impl<'a> Header<'a> {
-    pub(super) fn new(version: Version, dcid: &'a [u8]) -> Self {
+    pub(crate) fn new(version: Version, dcid: &'a [u8]) -> Self {
         Header { version, dcid, scid: &[1, 2, 3], token: &[], number: 0 }
     }
 }
 
 /// The number of a version, and the flags of a type: 0 Initial, 1 0-RTT,
 /// 2 Handshake, 3 Retry.
-pub(super) fn start(version: Version, kind: u8) -> Vec<u8> {
+pub(crate) fn start(version: Version, kind: u8) -> Vec<u8> {
     let (number, first) = match version {
         Version::V1 => (1_u32, 0),
         Version::V2 => (0x6b33_43cf, 1),
@@ -39,14 +39,14 @@ pub(super) fn start(version: Version, kind: u8) -> Vec<u8> {
 }
 
 /// A CRYPTO frame.
-pub(super) fn crypto(offset: u16, data: &[u8]) -> Vec<u8> {
+pub(crate) fn crypto(offset: u16, data: &[u8]) -> Vec<u8> {
     let wide = |n: u16| (0x4000 | n).to_be_bytes();
     [&[6][..], &wide(offset), &wide(u16::try_from(data.len()).unwrap()), data].concat()
 }
 
 /// A client's Initial under the keys of `key_dcid`, its packet number in one
 /// byte.
-pub(super) fn seal(header: Header<'_>, key_dcid: &[u8], frames: &[u8]) -> Vec<u8> {
+pub(crate) fn seal(header: Header<'_>, key_dcid: &[u8], frames: &[u8]) -> Vec<u8> {
     let version = match header.version {
         Version::V1 => quic::Version::V1,
         Version::V2 => quic::Version::V2,
@@ -74,7 +74,7 @@ pub(super) fn seal(header: Header<'_>, key_dcid: &[u8], frames: &[u8]) -> Vec<u8
 }
 
 /// A client's Initial (RFC 9001 appendix A.2).
-pub(super) const V1_CLIENT: &str = "
+pub(crate) const V1_CLIENT: &str = "
     c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11d242b123dc9bd8bab936b47d92ec356c0bab7df5976d
     27cd449f63300099f3991c260ec4c60d17b31f8429157bb35a1282a643a8d2262cad67500cadb8e7378c8eb7539ec4d4905fed1bee1f
     c8aafba17c750e2c7ace01e6005f80fcb7df621230c83711b39343fa028cea7f7fb5ff89eac2308249a02252155e2347b63d58c5457a
@@ -100,16 +100,16 @@ pub(super) const V1_CLIENT: &str = "
     860018ab0856972e194cd934";
 
 /// The server's Initial (RFC 9001 appendix A.3).
-pub(super) const V1_SERVER: &str = "
+pub(crate) const V1_SERVER: &str = "
     cf000000010008f067a5502a4262b5004075c0d95a482cd0991cd25b0aac406a5816b6394100f37a1c69797554780bb38cc5a99f5ede
     4cf73c3ec2493a1839b3dbcba3f6ea46c5b7684df3548e7ddeb9c3bf9c73cc3f3bded74b562bfb19fb84022f8ef4cdd93795d77d06ed
     bb7aaf2f58891850abbdca3d20398c276456cbc42158407dd074ee";
 
 /// A Retry (RFC 9001 appendix A.4).
-pub(super) const V1_RETRY: &str = "ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba";
+pub(crate) const V1_RETRY: &str = "ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba";
 
 /// A client's Initial (RFC 9369 appendix A.2).
-pub(super) const V2_CLIENT: &str = "
+pub(crate) const V2_CLIENT: &str = "
     d76b3343cf088394c8f03e5157080000449ea0c95e82ffe67b6abcdb4298b485dd04de806071bf03dceebfa162e75d6c96058bdbfb12
     7cdfcbf903388e99ad049f9a3dd4425ae4d0992cfff18ecf0fdb5a842d09747052f17ac2053d21f57c5d250f2c4f0e0202b70785b794
     6e992e58a59ac52dea6774d4f03b55545243cf1a12834e3f249a78d395e0d18f4d766004f1a2674802a747eaa901c3f10cda5500cb91
@@ -135,4 +135,4 @@ pub(super) const V2_CLIENT: &str = "
     745b6fe189cf772a9f84cbfc";
 
 /// A Retry (RFC 9369 appendix A.4).
-pub(super) const V2_RETRY: &str = "cf6b3343cf0008f067a5502a4262b5746f6b656ec8646ce8bfe33952d955543665dcc7b6";
+pub(crate) const V2_RETRY: &str = "cf6b3343cf0008f067a5502a4262b5746f6b656ec8646ce8bfe33952d955543665dcc7b6";

@@ -15,7 +15,7 @@ mod client;
 mod cursor;
 mod record;
 #[cfg(test)]
-pub(in crate::protocol) mod sample;
+pub(crate) mod sample;
 mod server;
 mod sslv2;
 

@@ -118,7 +118,7 @@ fn what_the_address_says_goes_on_with_the_next_host() {
     let mut s = Scene::new();
     let mut t = s.connect(NETBLOCK[0], 80);
     let (a, b) = (get("/", Some(UPDATE)), get("/", Some("example.test")));
-    t.up(&mut s, &a).down(&mut s, OK).up(&mut s, &b).down(&mut s, &[0; 4000]).down(&mut s, OK);
+    t.up(&mut s, &a).down(&mut s, OK).up(&mut s, &b).down(&mut s, OK).down(&mut s, &[0; 4000]);
     let seen = s.end();
     let block = seen.of("netblock-77-74-176-0-21");
     assert_eq!((block.stage, block.count), (Stage::Transferred, 1));

@@ -1,0 +1,41 @@
+//! Which flows hold bytes of unfinished messages, the longest first.
+
+use super::table::FlowKey;
+use std::collections::VecDeque;
+
+/// Keys of flows that began to hold bytes. A flow is on the list once; it may
+/// have let go, or be gone, by the time its turn comes.
+pub(super) struct Holders {
+    list: VecDeque<FlowKey>,
+    cap: usize,
+}
+
+impl Holders {
+    /// An empty list for at most `cap` flows.
+    pub(super) fn new(cap: usize) -> Self {
+        Holders { list: VecDeque::new(), cap: cap.max(2) }
+    }
+
+    /// Adds a flow. True if the list is longer than it should be, so that the
+    /// oldest must go.
+    pub(super) fn add(&mut self, key: FlowKey) -> bool {
+        self.list.push_back(key);
+        self.list.len() > self.cap
+    }
+
+    /// Takes the oldest off.
+    pub(super) fn pop(&mut self) -> Option<FlowKey> {
+        self.list.pop_front()
+    }
+
+    /// Takes up to two of the oldest off if they no longer hold anything, so
+    /// that the list shrinks faster than it grows.
+    pub(super) fn tidy(&mut self, mut still_holds: impl FnMut(&FlowKey) -> bool) {
+        for _ in 0..2 {
+            match self.list.front() {
+                Some(key) if !still_holds(key) => self.list.pop_front(),
+                _ => return,
+            };
+        }
+    }
+}

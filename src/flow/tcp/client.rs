@@ -1,0 +1,501 @@
+//! What the client's stream says, message by message.
+
+use super::handshake::looks_like_start;
+use super::{Context, Mode, Tcp, WINDOW, ahead, bit};
+use crate::base::time::SECOND;
+use crate::coverage::{Counter, Ledger};
+use crate::flow::assembly::{Assembly, Outcome, Took};
+use crate::flow::events::{At, Note, Seen, Sink};
+use crate::flow::follow::{Kind, RecordWalker};
+use crate::protocol::{Probe, dns, http, proxy_header, tls};
+
+/// A hole is given up after this long.
+const HOLE_PATIENCE: i64 = 5 * SECOND;
+/// The same where the server has acknowledged what is missing, so that nobody
+/// will send it again: time for segments that the capture reordered.
+const CAPTURE_PATIENCE: i64 = SECOND / 2;
+/// Segments of an unrecognised flow that are searched for a late beginning.
+const LATE_STARTS: u8 = 16;
+/// Longest text before a ClientHello in the same segment.
+const MAX_PREFACE: usize = 1024;
+
+/// Where a ClientHello begins behind lines of text in the same segment, as
+/// when a client does not wait for the answer to its STARTTLS.
+fn behind_text(payload: &[u8]) -> Option<usize> {
+    let at = memchr::memchr(22, payload.get(..MAX_PREFACE).unwrap_or(payload))?;
+    let (text, rest) = payload.split_at_checked(at)?;
+    let is_text = |b: &u8| matches!(b, b'\r' | b'\n' | b'\t' | b' '..=b'~');
+    (text.ends_with(b"\n") && text.iter().all(is_text) && tls::looks_like_client_hello(rest)).then_some(at)
+}
+
+/// Whether a segment begins a DNS message with its length prefix, as far as
+/// its header tells.
+pub(super) fn begins_dns(payload: &[u8]) -> bool {
+    payload.get(2..).is_some_and(dns::may_be_message) && !matches!(dns::stream_message(payload), Probe::Not)
+}
+
+impl Tcp {
+    /// Where the client's stream stands: what is read next, or where nothing
+    /// is read any more, the furthest byte.
+    pub(super) fn client_at(&self) -> u32 {
+        match (&self.mode, &self.ahead) {
+            (Mode::Done | Mode::Unknown { .. }, _) => self.client.high,
+            (_, Some(a)) => a.next(),
+            (_, None) => self.next,
+        }
+    }
+
+    /// Reads the stream from this segment on.
+    pub(super) fn begin_anew(&mut self, seq: u32) {
+        self.begin_client(seq);
+        self.mode = Mode::Probe { need: 1 };
+        self.ahead = None;
+    }
+
+    pub(super) fn client_payload<S: Sink>(&mut self, mut seq: u32, at: &At<'_>, cx: &mut Context<'_, S>) {
+        let mut payload = at.payload;
+        match self.mode {
+            Mode::Done => return,
+            Mode::Unknown { .. } => {
+                let Some(skip) = self.late_start(at) else { return };
+                seq = seq.wrapping_add(skip as u32);
+                payload = payload.get(skip..).unwrap_or(&[]);
+                self.set(bit::MID_STREAM, true);
+                self.mode = Mode::Probe { need: 1 };
+                (self.next, self.acked) = (seq, seq);
+            }
+            Mode::Probe { .. }
+                if self.bits & (bit::MID_STREAM | bit::SPOKE | bit::SYN) == bit::MID_STREAM
+                    && self.ahead.is_none()
+                    && !self.begins_something(at) =>
+            {
+                self.unrecognised(at, cx);
+                return;
+            }
+            _ => {}
+        }
+        if self.ahead.is_none() {
+            if seq == self.next {
+                self.read_in_place(seq, payload, at, cx);
+                return;
+            }
+            let behind = ahead(self.next, seq);
+            if behind < 1 << 31 && behind as usize >= payload.len() {
+                self.repeated(at, cx);
+                return;
+            }
+            self.ahead = Some(Box::new(Assembly::new(self.next)));
+        }
+        self.assemble(seq, payload, at, cx);
+    }
+
+    fn begins_something(&self, at: &At<'_>) -> bool {
+        looks_like_start(at.payload) || at.endpoints().sport == 53 && begins_dns(at.payload)
+    }
+
+    /// Where a message begins in a segment of a stream that was not
+    /// understood: behind a preface, or where a capture started late.
+    fn late_start(&mut self, at: &At<'_>) -> Option<usize> {
+        let Mode::Unknown { tries } = &mut self.mode else { return None };
+        if let Some(n) = tries {
+            *n = n.checked_sub(1)?;
+        }
+        if self.begins_something(at) { Some(0) } else { behind_text(at.payload) }
+    }
+
+    /// Bytes that were read come again. A ClientHello where a request was read
+    /// is no repetition.
+    fn repeated<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
+        if matches!(self.mode, Mode::Http { .. }) && tls::looks_like_client_hello(at.payload) {
+            self.conflict(cx.ledger);
+            self.read_aside(at, cx);
+        }
+    }
+
+    fn conflict(&mut self, ledger: &mut Ledger) {
+        if !self.has(bit::CONFLICT) {
+            self.set(bit::CONFLICT, true);
+            ledger.count(Counter::StreamConflict);
+        }
+    }
+
+    /// Reads a segment by itself, while the stream it may belong to waits.
+    /// Whether its message goes on behind it.
+    pub(super) fn read_aside<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) -> bool {
+        let mode = std::mem::replace(&mut self.mode, Mode::Probe { need: 1 });
+        let bits = self.bits;
+        self.set(bit::MID_STREAM, true);
+        let took = self.read_client(at.payload, at, cx);
+        self.mode = mode;
+        self.set(bit::MID_STREAM, bits & bit::MID_STREAM != 0);
+        matches!(took, Took::Bytes(n) if n < at.payload.len())
+    }
+
+    /// Reads payload that continues the stream, nothing being held.
+    fn read_in_place<S: Sink>(&mut self, seq: u32, payload: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) {
+        self.next = seq.wrapping_add(payload.len() as u32);
+        if let Took::Bytes(n) = self.read_client(payload, at, cx)
+            && let Some(rest) = payload.get(n..)
+            && !rest.is_empty()
+        {
+            let from = seq.wrapping_add(n as u32);
+            let mut a = Box::new(Assembly::new(from));
+            a.push(from, rest, at.packet.ts, |_, _| Took::Bytes(0));
+            self.acked = from;
+            self.ahead = Some(a);
+        }
+        self.cut(seq, payload, at, cx);
+    }
+
+    fn assemble<S: Sink>(&mut self, seq: u32, payload: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) {
+        let Some(mut a) = self.ahead.take() else { return };
+        let out = a.push(seq, payload, at.packet.ts, |bytes, conflict| {
+            if conflict {
+                self.conflict(cx.ledger);
+            }
+            self.read_client(bytes, at, cx)
+        });
+        self.settle(a, out, at, cx);
+        self.cut(seq, payload, at, cx);
+        self.check_hole(at, cx);
+    }
+
+    /// Files the assembly again, or drops it where nothing is left to wait for.
+    fn settle<S: Sink>(&mut self, a: Box<Assembly>, out: Outcome, at: &At<'_>, cx: &mut Context<'_, S>) {
+        if out.conflict {
+            self.conflict(cx.ledger);
+        }
+        if out.overflow {
+            cx.ledger.count(Counter::StreamOverflow);
+            self.unrecognised(at, cx);
+        } else if !out.enough && !matches!(self.mode, Mode::Done | Mode::Unknown { .. }) {
+            self.next = a.next();
+            self.ahead = (a.held() > 0 || a.hole().is_some()).then_some(a);
+        }
+    }
+
+    /// The capture holds only the start of the segment: nothing will bring
+    /// the rest.
+    fn cut<S: Sink>(&mut self, seq: u32, payload: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) {
+        let missing = at.packet.payload_missing;
+        if missing == 0 || self.client_at() != seq.wrapping_add(payload.len() as u32) {
+            return;
+        }
+        self.next = self.client_at().wrapping_add(missing);
+        if self.ahead.is_none() && self.pass_over(u64::from(missing)) {
+            return;
+        }
+        if self.ahead.as_ref().is_none_or(|a| a.hole().is_none()) {
+            self.give_up(at, cx);
+        }
+    }
+
+    /// Passes over missing bytes that hold no message of interest.
+    fn pass_over(&mut self, missing: u64) -> bool {
+        match &mut self.mode {
+            Mode::Done | Mode::Unknown { .. } => true,
+            Mode::Records(walker) => {
+                walker.skip(missing);
+                true
+            }
+            Mode::Http { body, .. } => match body.as_mut().and_then(|b| b.skip(missing)) {
+                Some(ended) => {
+                    if ended {
+                        *body = None;
+                    }
+                    true
+                }
+                None => false,
+            },
+            Mode::Probe { .. } | Mode::Dns => false,
+        }
+    }
+
+    /// Ends the wait for missing bytes if it was long enough.
+    pub(super) fn check_hole<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
+        let ts = at.packet.ts;
+        let Some(a) = self.ahead.as_mut() else { return };
+        let lost = ahead(self.acked, a.next()).wrapping_sub(1) < WINDOW;
+        if lost {
+            a.note_hole(ts);
+        }
+        let Some(since) = a.hole() else { return };
+        if ts.since(since) <= if lost { CAPTURE_PATIENCE } else { HOLE_PATIENCE } {
+            return;
+        }
+        let Some(mut a) = self.ahead.take() else { return };
+        cx.ledger.count(Counter::StreamGaps);
+        self.set(bit::GAP, true);
+        let missing = a.missing();
+        if !(a.is_empty() && missing.is_some_and(|n| self.pass_over(n))) {
+            a.flush(|bytes| self.read_partial(bytes, at, cx));
+            match self.mode {
+                // Inside a body nobody knows where the next head begins.
+                Mode::Http { body: Some(_), .. } | Mode::Done => self.mode = Mode::Done,
+                Mode::Records(_) => self.mode = Mode::Records(RecordWalker::default()),
+                _ => self.mode = Mode::Probe { need: 1 },
+            }
+        }
+        if missing.is_none() {
+            self.next = self.client.high;
+            if !matches!(self.mode, Mode::Records(_) | Mode::Done) {
+                self.mode = Mode::Unknown { tries: None };
+            }
+            return;
+        }
+        let out = a.skip_hole(ts, |bytes, _| {
+            let dns = at.endpoints().sport == 53 && begins_dns(bytes);
+            if matches!(self.mode, Mode::Probe { .. }) && !looks_like_start(bytes) && !dns {
+                self.mode = Mode::Unknown { tries: None };
+                return Took::Enough;
+            }
+            self.read_client(bytes, at, cx)
+        });
+        self.settle(a, out, at, cx);
+    }
+
+    /// Gives up an unfinished message: reads what is complete of it.
+    fn give_up<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
+        cx.ledger.count(Counter::StreamGaps);
+        self.set(bit::GAP, true);
+        if let Some(mut a) = self.ahead.take() {
+            a.flush(|bytes| self.read_partial(bytes, at, cx));
+        }
+        match self.mode {
+            Mode::Http { body: Some(_), .. } => self.mode = Mode::Done,
+            Mode::Done | Mode::Records(_) => {}
+            _ => {
+                // What follows the missing bytes is a continuation.
+                if !self.has(bit::SPOKE) {
+                    self.unrecognised(at, cx);
+                }
+                self.mode = Mode::Unknown { tries: None };
+            }
+        }
+    }
+
+    /// The end of the stream was announced: if what is at hand of a message
+    /// names a host, that will do; otherwise more may still come.
+    pub(super) fn read_unfinished<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
+        let Some(mut a) = self.ahead.take() else { return };
+        let before = self.bits & bit::KNOWN;
+        let waiting = matches!(self.mode, Mode::Probe { .. } | Mode::Http { body: None, .. });
+        self.set(bit::KNOWN, false);
+        if waiting {
+            a.look(|bytes| self.read_partial(bytes, at, cx));
+        }
+        if !self.has(bit::KNOWN) {
+            self.ahead = Some(a);
+        }
+        self.set(before, true);
+    }
+
+    /// Nothing that is known; the flow may still be followed as a contact.
+    pub(super) fn unrecognised<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
+        let server_at = self.server_at(at);
+        if !self.has(bit::SPOKE) {
+            self.set(bit::SPOKE, true);
+            self.tell(at, &Seen::Unrecognised, cx);
+        }
+        if let Some(f) = self.follow.as_mut() {
+            f.begin_plain(server_at);
+        }
+        let whole = self.has(bit::SYN) && !self.has(bit::GAP);
+        self.mode = Mode::Unknown { tries: whole.then_some(LATE_STARTS) };
+        self.ahead = None;
+    }
+
+    /// Reads the client's bytes in order, message by message.
+    fn read_client<S: Sink>(&mut self, data: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) -> Took {
+        let mut used = 0;
+        while let Some(rest) = data.get(used..).filter(|r| !r.is_empty()) {
+            let n = match &mut self.mode {
+                Mode::Done | Mode::Unknown { .. } => return Took::Enough,
+                Mode::Probe { need } if rest.len() < *need => return Took::Bytes(used),
+                Mode::Probe { .. } => self.probe(rest, at, cx),
+                Mode::Http { .. } => self.read_http(rest, at, cx),
+                Mode::Dns => return self.client_dns(rest, used, at, cx),
+                Mode::Records(_) => self.walk_records(rest, at),
+            };
+            match n {
+                Some(0) => return Took::Bytes(used),
+                Some(n) => used = used.saturating_add(n),
+                None => return Took::Enough,
+            }
+        }
+        Took::Bytes(used)
+    }
+
+    fn walk_records(&mut self, rest: &[u8], at: &At<'_>) -> Option<usize> {
+        let server_at = self.server_at(at);
+        let Mode::Records(walker) = &mut self.mode else { return None };
+        let Some(f) = self.follow.as_mut().filter(|f| f.wants_records()) else {
+            self.mode = Mode::Done;
+            return None;
+        };
+        match walker.take(rest, |kind| f.client_record(kind, server_at)) {
+            Some(n) => Some(n),
+            None => {
+                // Out of step: the next segment may begin a record.
+                *walker = RecordWalker::default();
+                Some(rest.len())
+            }
+        }
+    }
+
+    fn client_dns<S: Sink>(&mut self, rest: &[u8], used: usize, at: &At<'_>, cx: &mut Context<'_, S>) -> Took {
+        let took = cx.dns_stream(rest, used, at);
+        if took == Took::Enough {
+            self.mode = Mode::Unknown { tries: None };
+        }
+        took
+    }
+
+    /// The first message of a stream: bytes used, 0 to wait for more, `None`
+    /// for enough.
+    pub(super) fn probe<S: Sink>(&mut self, rest: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) -> Option<usize> {
+        let mut may_be_dns = at.endpoints().sport == 53;
+        if may_be_dns {
+            match dns::stream_message(rest) {
+                Probe::Found(_) => {
+                    self.set(bit::SPOKE | bit::KNOWN, true);
+                    self.mode = Mode::Dns;
+                    return match self.client_dns(rest, 0, at, cx) {
+                        Took::Bytes(n) => Some(n),
+                        Took::Enough => None,
+                    };
+                }
+                Probe::More(_) => {}
+                Probe::Not => may_be_dns = false,
+            }
+        }
+        let found = self.probe_header(rest, at, cx);
+        let open = matches!(self.mode, Mode::Probe { .. } | Mode::Http { .. });
+        if may_be_dns && open && matches!(found, None | Some(0)) {
+            // Either may still be.
+            self.mode = Mode::Probe { need: rest.len().saturating_add(1) };
+            return Some(0);
+        }
+        if found.is_none() && matches!(self.mode, Mode::Probe { .. }) {
+            if tls::is_sslv2_hello(rest) {
+                cx.ledger.count(Counter::SslV2Hellos);
+            }
+            self.unrecognised(at, cx);
+            let late = behind_text(rest)?;
+            self.mode = Mode::Probe { need: 1 };
+            self.set(bit::MID_STREAM, true);
+            return Some(late);
+        }
+        found
+    }
+
+    /// PROXY header, TLS or HTTP; the mode stays `Probe` if it is none.
+    fn probe_header<S: Sink>(&mut self, rest: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) -> Option<usize> {
+        match proxy_header(rest) {
+            Probe::Not => {}
+            // The stream proper begins behind it.
+            Probe::Found(n) if n <= rest.len() => {
+                self.mode = Mode::Probe { need: 1 };
+                return Some(n);
+            }
+            Probe::Found(n) | Probe::More(n) => {
+                self.mode = Mode::Probe { need: n };
+                return Some(0);
+            }
+        }
+        let mut hello = std::mem::take(&mut cx.scratch.hello);
+        let found = tls::client_hello(rest, &mut hello);
+        let result = match found {
+            Probe::Found(h) => {
+                self.count_hello(cx.ledger);
+                self.set(bit::HELLO_OPEN, false);
+                if h.extent == tls::Extent::Oversized {
+                    cx.ledger.count(Counter::StreamOverflow);
+                }
+                self.client_hello(&h, at, cx)
+            }
+            Probe::More(n) => {
+                self.count_hello(cx.ledger);
+                self.mode = Mode::Probe { need: n };
+                Some(0)
+            }
+            Probe::Not => self.probe_http(rest, at, cx),
+        };
+        cx.scratch.hello = hello;
+        result
+    }
+
+    fn count_hello(&mut self, ledger: &mut Ledger) {
+        if !self.has(bit::HELLO_OPEN) {
+            self.set(bit::HELLO_OPEN, true);
+            ledger.count(Counter::TlsHellos);
+        }
+    }
+
+    /// Tells a ClientHello; returns the bytes it took, or `None` if what
+    /// follows is of no interest.
+    fn client_hello<S: Sink>(
+        &mut self,
+        h: &tls::ClientHello<'_>,
+        at: &At<'_>,
+        cx: &mut Context<'_, S>,
+    ) -> Option<usize> {
+        let mut name = std::mem::take(&mut cx.scratch.name);
+        name.set_text(h.server_name.unwrap_or(&[]));
+        let named = !name.is_empty();
+        if !named {
+            cx.ledger.count(Counter::TlsNoName);
+        }
+        if h.ech {
+            cx.ledger.count(Counter::EchOffered);
+        }
+        self.set(bit::SPOKE | bit::KNOWN, true);
+        let notes = self.notes().with_if(h.malformed || h.extent != tls::Extent::Whole, Note::PartialMessage);
+        self.tell_with(at, &Seen::Tls { name: named.then_some(&name), ech: h.ech }, notes, cx);
+        cx.scratch.name = name;
+        let server_at = self.server_at(at);
+        self.begin_exchange(Kind::Tls, server_at);
+        if self.follow.is_none() {
+            self.mode = Mode::Done;
+            return None;
+        }
+        self.mode = Mode::Records(RecordWalker::inside(h.record_end.saturating_sub(h.len)));
+        Some(h.len)
+    }
+
+    /// The client began an exchange: the server's next bytes answer it.
+    pub(super) fn begin_exchange(&mut self, kind: Kind, server_at: u32) {
+        let Some(f) = self.follow.as_mut() else { return };
+        if f.begin(kind, server_at) {
+            self.back = Some(Box::new(Assembly::new(server_at)));
+        }
+    }
+
+    /// Reads the complete fields of a message that will not be completed, or
+    /// not yet. `KNOWN` is set if they name a host.
+    fn read_partial<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) {
+        match self.mode {
+            Mode::Probe { .. } => {
+                let mut hello = std::mem::take(&mut cx.scratch.hello);
+                if let Some(h) = tls::partial_client_hello(bytes, &mut hello)
+                    && h.server_name.is_some()
+                {
+                    self.set(bit::HELLO_OPEN, false);
+                    cx.ledger.count(Counter::TlsHellosIncomplete);
+                    // Where its last record ends is not known.
+                    self.client_hello(&tls::ClientHello { extent: tls::Extent::Cut, record_end: h.len, ..h }, at, cx);
+                }
+                cx.scratch.hello = hello;
+            }
+            Mode::Http { body: None, .. } => {
+                if let Some(request) = http::partial_request(bytes)
+                    && (request.authority.is_some() || !request.hosts.is_empty())
+                {
+                    self.http_request(&request, true, at, cx);
+                    self.mode = Mode::Done;
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Which connection a segment belongs to, and which end is its client.
+
+use super::{Context, Mode, Rival, Tcp, ahead, bit, is_far};
+use crate::base::time::SECOND;
+use crate::coverage::Counter;
+use crate::flow::events::{At, Sink};
+use crate::packet::tcp_flags::{ACK, RST, SYN};
+use crate::protocol::{http, tls};
+
+/// A flow idle for this long gives way to any SYN.
+const STALE: i64 = 60 * SECOND;
+/// Data that a SYN may carry (RFC 7413), and more.
+const FAST_OPEN: u32 = 1 << 16;
+
+/// Whether the segment opens a connection, or consents to one.
+pub(in crate::flow) fn is_syn(at: &At<'_>) -> bool {
+    at.packet.flags & (SYN | RST) == SYN
+}
+
+/// Whether the sender of a first segment is the client.
+pub(super) fn sender_is_client(at: &At<'_>) -> bool {
+    let p = at.packet;
+    if is_syn(at) {
+        return p.flags & ACK == 0;
+    }
+    if looks_like_start(at.payload) {
+        return true;
+    }
+    if at.payload.starts_with(b"HTTP/1.") || matches!(at.payload, [22, 3, _, _, _, 2, ..]) {
+        return false;
+    }
+    p.dport < p.sport
+}
+
+/// Whether a segment of a stream that is not understood begins a ClientHello
+/// or a request.
+pub(super) fn looks_like_start(payload: &[u8]) -> bool {
+    tls::looks_like_client_hello(payload) || http::looks_like_request(payload)
+}
+
+impl Tcp {
+    /// Takes a SYN. False where the segment is not to be looked at further.
+    pub(super) fn handshake<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
+        let p = at.packet;
+        if p.flags & RST != 0 {
+            return false;
+        }
+        if p.flags & ACK != 0 {
+            return self.consent(at, from_low, cx);
+        }
+        let base = p.seq.wrapping_add(1);
+        if at.from_client && !self.has(bit::CLIENT_BASE) {
+            self.begin_client(base);
+        } else if !(at.from_client && self.client.base == base) {
+            let gone = self.has(bit::CLOSED) || !self.has(bit::OPENED) || p.ts.since(self.last) > STALE;
+            if !gone {
+                self.rival = Some(Rival { base, low: from_low });
+                return false;
+            }
+            self.restart(Rival { base, low: from_low }, at, from_low, cx);
+        }
+        // Also where the capture brought the client's data first.
+        self.set(bit::MID_STREAM, false);
+        self.set(bit::SYN, true);
+        true
+    }
+
+    /// Takes a SYN-ACK.
+    fn consent<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
+        let p = at.packet;
+        if let Some(rival) = self.rival
+            && rival.low != from_low
+            && ahead(p.ack, rival.base) < FAST_OPEN
+        {
+            self.restart(rival, at, from_low, cx);
+        }
+        if at.from_client {
+            if self.has(bit::SYN | bit::KNOWN) {
+                return false;
+            }
+            self.set(bit::CLIENT_LOW, !from_low);
+            at.from_client = false;
+            self.set(bit::CLIENT_BASE | bit::SERVER_BASE, false);
+        }
+        if !self.has(bit::CLIENT_BASE) {
+            self.begin_client(p.ack);
+        } else if ahead(p.ack, self.client.base) > FAST_OPEN {
+            return false; // it answers another SYN
+        }
+        if !self.has(bit::AGREED | bit::SERVER_DATA) {
+            self.begin_server(p.seq.wrapping_add(1));
+        }
+        self.set(bit::MID_STREAM, false);
+        self.set(bit::SYN | bit::AGREED, true);
+        true
+    }
+
+    /// Another connection begins on the same ports.
+    fn restart<S: Sink>(&mut self, new: Rival, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
+        let old = std::mem::replace(self, Tcp::new(at, from_low));
+        old.close(cx.sink, cx.ledger, cx.scratch);
+        cx.ledger.count(Counter::Flows);
+        self.set(bit::CLIENT_LOW, new.low);
+        self.set(bit::MID_STREAM, false);
+        self.set(bit::SYN, true);
+        at.from_client = self.is_client(from_low);
+        self.begin_client(new.base);
+        self.open(at, cx);
+    }
+
+    /// Whether payload belongs to the stream that is being read; finds the
+    /// direction where it was only guessed, and begins anew where it must.
+    #[inline]
+    pub(super) fn is_of_this_stream<S: Sink>(
+        &mut self,
+        seq: u32,
+        at: &mut At<'_>,
+        from_low: bool,
+        cx: &mut Context<'_, S>,
+    ) -> bool {
+        if let Some(rival) = self.rival
+            && rival.low == from_low
+            && rival.base == seq
+            && !self.has(bit::AGREED | bit::SERVER_DATA)
+        {
+            self.restart(rival, at, from_low, cx);
+        }
+        if at.from_client {
+            if !self.has(bit::CLIENT_BASE) {
+                self.begin_client(seq);
+            }
+            return !is_far(seq, self.client_at()) || self.foreign(seq, at, cx);
+        }
+        // The client was guessed, or a SYN that nobody consented to said so.
+        if !self.has(bit::KNOWN | bit::AGREED) && looks_like_start(at.payload) {
+            self.set(bit::CLIENT_LOW, from_low);
+            self.set(bit::SERVER_BASE | bit::SERVER_DATA | bit::SYN, false);
+            self.set(bit::MID_STREAM, true);
+            at.from_client = true;
+            self.begin_anew(seq);
+            return true;
+        }
+        if !self.has(bit::SERVER_BASE) {
+            self.begin_server(seq);
+        } else if is_far(seq, self.server.high) {
+            if self.has(bit::AGREED) {
+                return false;
+            }
+            self.begin_server(seq);
+        }
+        true
+    }
+
+    /// Client payload far from where the stream stands. Whether it is to be
+    /// read as the stream from now on.
+    fn foreign<S: Sink>(&mut self, seq: u32, at: &mut At<'_>, cx: &mut Context<'_, S>) -> bool {
+        if !looks_like_start(at.payload) {
+            let open = matches!(self.mode, Mode::Probe { .. } | Mode::Unknown { .. } | Mode::Done);
+            // Nothing says that what came first was the real stream.
+            let unproven = !self.has(bit::SYN) && open && self.ahead.is_none();
+            if unproven {
+                self.begin_client(seq);
+            }
+            return unproven;
+        }
+        if self.has(bit::AGREED) && !matches!(self.mode, Mode::Unknown { .. } | Mode::Done) {
+            return false; // both ends know better
+        }
+        // Where two streams claim to be the one, a whole message of either is
+        // told; otherwise the newer is waited for, since what is forged ahead
+        // of time is easier to place than what must fall between two segments.
+        if self.ahead.is_some() && !self.read_aside(at, cx) {
+            return false;
+        }
+        self.set(bit::MID_STREAM, true);
+        self.begin_anew(seq);
+        true
+    }
+
+    /// Whether a reset comes from somebody who knows where the streams stand.
+    pub(super) fn is_likely_reset(&self, at: &At<'_>) -> bool {
+        let p = at.packet;
+        let (mine, based) =
+            if at.from_client { (self.client, bit::CLIENT_BASE) } else { (self.server, bit::SERVER_BASE) };
+        if self.has(based) && !is_far(p.seq, mine.high) {
+            return true;
+        }
+        // The answer to a SYN that is refused has sequence number 0.
+        let acknowledges = !at.from_client && p.flags & ACK != 0 && self.has(bit::CLIENT_BASE);
+        acknowledges && !is_far(p.ack, self.client.high) || !self.has(bit::CLIENT_BASE | bit::SERVER_BASE)
+    }
+}

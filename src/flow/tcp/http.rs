@@ -1,0 +1,163 @@
+//! Requests in the client's stream.
+
+use super::{Context, Mode, Tcp, bit};
+use crate::base::Name;
+use crate::coverage::Counter;
+use crate::flow::events::{At, HttpSeen, Note, Seen, Sink};
+use crate::flow::follow::Kind;
+use crate::protocol::http::{self, BodyCursor};
+use crate::protocol::{Probe, tls};
+
+/// Longest head of a request.
+const MAX_HEAD: usize = http::MAX_HEAD;
+/// Up to here what is at hand of a head is looked at whenever more comes.
+const EARLY: usize = 256;
+/// Most hosts of one request.
+const MAX_HOSTS: usize = 8;
+
+/// Whether an empty line ends in `head`, given that none ended in its first
+/// `scanned` bytes.
+fn head_ends(head: &[u8], scanned: usize) -> bool {
+    let from = scanned.saturating_sub(3);
+    let tail = head.get(from..).unwrap_or(&[]);
+    memchr::memchr_iter(b'\n', tail).any(|at| {
+        let after = tail.get(at.saturating_add(1)..).unwrap_or(&[]);
+        after.first() == Some(&b'\n') || after.starts_with(b"\r\n")
+    })
+}
+
+impl Tcp {
+    /// A request at the start of the stream: as `read_http`; the mode stays
+    /// `Probe` if it is none.
+    pub(super) fn probe_http<S: Sink>(&mut self, rest: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) -> Option<usize> {
+        if matches!(http::request(rest), Probe::Not) && http::partial_request(rest).is_none() {
+            return None;
+        }
+        self.mode = Mode::Http { body: None, scanned: 0 };
+        self.read_http(rest, at, cx)
+    }
+
+    /// Reads a head or passes over a body: bytes used, 0 to wait for more,
+    /// `None` for enough.
+    pub(super) fn read_http<S: Sink>(&mut self, rest: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) -> Option<usize> {
+        let Mode::Http { body, scanned } = &mut self.mode else { return None };
+        if let Some(cursor) = body {
+            let Some((n, ended)) = cursor.advance(rest) else {
+                cx.ledger.count(Counter::HttpMalformed);
+                self.mode = Mode::Done;
+                return None;
+            };
+            if ended {
+                *body = None;
+            }
+            return Some(n);
+        }
+        if !head_ends(rest, *scanned) {
+            if *scanned < EARLY && matches!(http::request(rest), Probe::Not) {
+                return self.http_is_over(rest, at, cx);
+            }
+            *scanned = rest.len();
+            return if rest.len() < MAX_HEAD { Some(0) } else { self.http_is_over(rest, at, cx) };
+        }
+        let looked_at = rest.len();
+        *scanned = 0;
+        match http::request(rest) {
+            Probe::Found(request) => {
+                let len = request.len;
+                self.http_request(&request, false, at, cx);
+                matches!(self.mode, Mode::Http { .. } | Mode::Probe { .. }).then_some(len)
+            }
+            // An empty line before the request line, perhaps.
+            Probe::More(_) if looked_at < MAX_HEAD => {
+                *scanned = looked_at;
+                Some(0)
+            }
+            Probe::More(_) | Probe::Not => self.http_is_over(rest, at, cx),
+        }
+    }
+
+    /// What should be the next request is none, or too long for one.
+    fn http_is_over<S: Sink>(&mut self, rest: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) -> Option<usize> {
+        if let Some(request) = http::partial_request(rest) {
+            cx.ledger.count(Counter::StreamOverflow);
+            self.http_request(&request, true, at, cx);
+            self.mode = Mode::Done;
+            return None;
+        }
+        // Behind a request that asked for TLS (RFC 2817), or a proxy's own
+        // kind of consent.
+        if self.has(bit::KNOWN) && !matches!(tls::client_hello(rest, &mut Vec::new()), Probe::Not) {
+            self.mode = Mode::Probe { need: 1 };
+            return self.probe(rest, at, cx);
+        }
+        if self.has(bit::KNOWN) {
+            self.mode = Mode::Done;
+        } else {
+            cx.ledger.count(Counter::HttpMalformed);
+            self.unrecognised(at, cx);
+        }
+        None
+    }
+
+    pub(super) fn http_request<S: Sink>(
+        &mut self,
+        request: &http::Request<'_>,
+        partial: bool,
+        at: &At<'_>,
+        cx: &mut Context<'_, S>,
+    ) {
+        cx.ledger.count(Counter::HttpRequests);
+        self.set(bit::SPOKE | bit::KNOWN, true);
+        let is_connect = request.method == b"CONNECT";
+        let mut names = std::mem::take(&mut cx.scratch.hosts);
+        let mut target = std::mem::take(&mut cx.scratch.name);
+        let absolute = request.authority.filter(|_| !is_connect);
+        let fields = request.hosts.iter().map(|h| &**h).filter(|_| absolute.is_none());
+        let used = list_hosts(absolute.into_iter().chain(fields), &mut names);
+        target.set_text(http::host_of(request.authority.unwrap_or(&[])));
+        if used == 0 && !is_connect {
+            cx.ledger.count(Counter::HttpNoHost);
+        }
+        let notes = self
+            .notes()
+            .with_if(used > 1, Note::Ambiguous)
+            .with_if(partial, Note::PartialMessage)
+            .with_if(absolute.is_some() || is_connect, Note::ViaProxy);
+        let seen = Seen::Http(HttpSeen {
+            hosts: names.get(..used).unwrap_or(&[]),
+            connect: (is_connect && !target.is_empty()).then_some(&target),
+            absolute: absolute.is_some(),
+            path: request.path,
+            user_agent: request.user_agent.as_deref(),
+        });
+        self.tell_with(at, &seen, notes, cx);
+        cx.scratch.hosts = names;
+        cx.scratch.name = target;
+        let server_at = self.server_at(at);
+        self.begin_exchange(if is_connect { Kind::Connect } else { Kind::Http }, server_at);
+        self.mode = if is_connect {
+            // The tunnel's stream begins after the proxy's consent.
+            Mode::Probe { need: 1 }
+        } else if request.body == http::Body::Unknown {
+            Mode::Done
+        } else {
+            Mode::Http { body: BodyCursor::new(request.body), scanned: 0 }
+        };
+    }
+}
+
+/// Canonical names of the hosts that `values` give, in the buffers of `names`;
+/// how many.
+fn list_hosts<'v>(values: impl Iterator<Item = &'v [u8]>, names: &mut Vec<Name>) -> usize {
+    let mut used = 0;
+    for host in values.map(http::host_of).filter(|h| !h.is_empty()).take(MAX_HOSTS) {
+        if names.len() <= used {
+            names.push(Name::new());
+        }
+        if let Some(n) = names.get_mut(used) {
+            n.set_text(host);
+            used = used.saturating_add(1);
+        }
+    }
+    used
+}

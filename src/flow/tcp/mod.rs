@@ -1,0 +1,507 @@
+//! One TCP flow: which end is the client, what its stream says, how far it got.
+//!
+//! Nothing that a single stray segment says is believed where it would hide
+//! the connection: another SYN needs the server's consent, data of a foreign
+//! sequence range is read only where it begins a message, and what a FIN or RST
+//! ends is still read when it goes on.
+
+mod client;
+mod handshake;
+mod http;
+mod server;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_http;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_stage;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_stream;
+
+pub(super) use handshake::is_syn;
+
+use super::assembly::Assembly;
+use super::dns::Dns;
+use super::engine::Scratch;
+use super::events::{At, Note, Notes, Progress, Seen, Sink};
+use super::follow::{Follow, RecordWalker};
+use super::table::Entry;
+use crate::base::Timestamp;
+use crate::base::time::SECOND;
+use crate::coverage::{Counter, Ledger};
+use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
+use crate::protocol::http::BodyCursor;
+
+/// Bytes either way of where a stream stands beyond which a segment is not of
+/// that stream: the largest receive windows in use are as large.
+const WINDOW: u32 = 1 << 24;
+
+/// What the client's next byte begins or continues.
+#[derive(Debug)]
+enum Mode {
+    /// The first message, of a kind yet unknown. Not worth a look before this
+    /// many bytes are there.
+    Probe { need: usize },
+    /// HTTP/1: the body that is being skipped, and how many bytes of the next
+    /// head were searched for its end.
+    Http { body: Option<BodyCursor>, scanned: usize },
+    /// DNS with length prefixes, both directions.
+    Dns,
+    /// TLS records of a followed flow.
+    Records(RecordWalker),
+    /// Nothing known. So many segments may still show a beginning; `None` for
+    /// a flow whose start was not seen, which may show one at any time.
+    Unknown { tries: Option<u8> },
+    /// The question is answered.
+    Done,
+}
+
+/// One-bit facts of a flow.
+mod bit {
+    /// The client is the lesser end of the key.
+    pub(super) const CLIENT_LOW: u32 = 1;
+    /// A SYN of either end was seen.
+    pub(super) const SYN: u32 = 1 << 1;
+    /// Where the client's stream begins is known.
+    pub(super) const CLIENT_BASE: u32 = 1 << 2;
+    /// Where the server's stream begins is known.
+    pub(super) const SERVER_BASE: u32 = 1 << 3;
+    /// The client's payload was seen.
+    pub(super) const CLIENT_DATA: u32 = 1 << 4;
+    /// The server's payload was seen.
+    pub(super) const SERVER_DATA: u32 = 1 << 5;
+    /// Reset, or ended by both.
+    pub(super) const CLOSED: u32 = 1 << 6;
+    /// The stream is read from elsewhere than its start.
+    pub(super) const MID_STREAM: u32 = 1 << 7;
+    pub(super) const CLIENT_FIN: u32 = 1 << 8;
+    pub(super) const SERVER_FIN: u32 = 1 << 9;
+    /// The client's first message was told, or found to be nothing known.
+    pub(super) const SPOKE: u32 = 1 << 10;
+    /// Client bytes are missing.
+    pub(super) const GAP: u32 = 1 << 11;
+    /// Client bytes came twice and differed.
+    pub(super) const CONFLICT: u32 = 1 << 12;
+    /// A ClientHello began and did not end.
+    pub(super) const HELLO_OPEN: u32 = 1 << 13;
+    /// The sink was told of a message.
+    pub(super) const TOLD: u32 = 1 << 14;
+    /// DNS: the server's half is not read until a message begins a segment.
+    pub(super) const SERVER_LOST: u32 = 1 << 15;
+    /// The sink was told of the flow.
+    pub(super) const OPENED: u32 = 1 << 16;
+    /// The server agreed to the connection: its SYN-ACK fits.
+    pub(super) const AGREED: u32 = 1 << 17;
+    /// A message of a known protocol was read.
+    pub(super) const KNOWN: u32 = 1 << 18;
+    /// The flow stands in the engine's list of those that hold bytes.
+    pub(super) const LISTED: u32 = 1 << 19;
+}
+
+/// Sequence numbers of one direction: the first payload byte, and behind the
+/// last one seen or acknowledged.
+#[derive(Clone, Copy, Debug, Default)]
+struct Half {
+    base: u32,
+    high: u32,
+}
+
+impl Half {
+    fn begin(&mut self, base: u32) {
+        self.base = base;
+        self.high = base;
+    }
+
+    fn reach(&mut self, end: u32) {
+        if ahead(end, self.high) < 1 << 30 {
+            self.high = end;
+        }
+    }
+}
+
+/// How far `seq` lies ahead of `from`; above 2^31 it lies behind.
+fn ahead(seq: u32, from: u32) -> u32 {
+    seq.wrapping_sub(from)
+}
+
+/// Whether `seq` is far from `from`, ahead or behind.
+fn is_far(seq: u32, from: u32) -> bool {
+    ahead(seq, from).min(ahead(from, seq)) > WINDOW
+}
+
+/// A SYN that does not fit the connection: perhaps the next one on the same
+/// ports, perhaps forged.
+#[derive(Clone, Copy, Debug)]
+struct Rival {
+    base: u32,
+    low: bool,
+}
+
+/// The state of a flow.
+#[derive(Debug)]
+pub(super) struct Tcp {
+    last: Timestamp,
+    quarter: i64,
+    bits: u32,
+    client: Half,
+    server: Half,
+    /// First client byte not yet read, while there is no assembly.
+    next: u32,
+    /// What the server last acknowledged, while client bytes are held.
+    acked: u32,
+    /// Bytes held, as last reported to the engine.
+    held: u32,
+    rival: Option<Rival>,
+    mode: Mode,
+    ahead: Option<Box<Assembly>>,
+    back: Option<Box<Assembly>>,
+    follow: Option<Box<Follow>>,
+}
+
+impl Entry for Tcp {
+    fn last(&self) -> Timestamp {
+        self.last
+    }
+
+    fn patience(&self) -> i64 {
+        if self.has(bit::CLOSED) {
+            10 * SECOND
+        } else if self.has(bit::CLIENT_DATA | bit::SERVER_DATA) {
+            300 * SECOND
+        } else {
+            60 * SECOND
+        }
+    }
+}
+
+/// What a flow needs of its engine while it takes a segment.
+pub(super) struct Context<'e, S> {
+    pub(super) sink: &'e mut S,
+    pub(super) ledger: &'e mut Ledger,
+    pub(super) scratch: &'e mut Scratch,
+    pub(super) dns: &'e mut Dns,
+}
+
+impl Tcp {
+    /// A flow that begins with this segment.
+    pub(super) fn new(at: &At<'_>, sender_is_low: bool) -> Self {
+        let mut flow = Tcp {
+            last: at.packet.ts,
+            quarter: i64::MIN,
+            bits: 0,
+            client: Half::default(),
+            server: Half::default(),
+            next: 0,
+            acked: 0,
+            held: 0,
+            rival: None,
+            mode: Mode::Probe { need: 1 },
+            ahead: None,
+            back: None,
+            follow: None,
+        };
+        flow.set(bit::CLIENT_LOW, sender_is_low == handshake::sender_is_client(at));
+        flow.set(bit::MID_STREAM, !handshake::is_syn(at));
+        flow
+    }
+
+    #[inline]
+    fn has(&self, bits: u32) -> bool {
+        self.bits & bits != 0
+    }
+
+    fn set(&mut self, bits: u32, on: bool) {
+        if on {
+            self.bits |= bits;
+        } else {
+            self.bits &= !bits;
+        }
+    }
+
+    /// Whether a segment from the lesser or the greater end comes from the client.
+    #[inline]
+    fn is_client(&self, sender_is_low: bool) -> bool {
+        self.has(bit::CLIENT_LOW) == sender_is_low
+    }
+
+    /// Takes a segment, whose direction is found here.
+    #[inline]
+    pub(super) fn segment<S: Sink>(&mut self, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
+        at.from_client = self.is_client(from_low);
+        let p = at.packet;
+        let mut seq = p.seq;
+        if p.flags & SYN != 0 {
+            if !self.handshake(&mut at, from_low, cx) {
+                return;
+            }
+            seq = seq.wrapping_add(1);
+        }
+        if p.ts > self.last {
+            self.last = p.ts;
+        }
+        if p.ts.quarter() != self.quarter {
+            self.quarter = p.ts.quarter();
+            cx.sink.present(&at, cx.ledger);
+        }
+        if p.flags & RST != 0 {
+            self.reset(&at, cx);
+        } else {
+            self.stream(seq, at, from_low, cx);
+            if p.flags & FIN != 0 {
+                self.fin(&at, cx);
+            }
+        }
+        if self.held > 0 || self.ahead.is_some() || self.back.is_some() {
+            self.report_held(cx.scratch);
+        }
+    }
+
+    /// Takes what a segment says of the two streams.
+    fn stream<S: Sink>(&mut self, seq: u32, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
+        let p = at.packet;
+        let payload = p.payload_len.saturating_add(p.payload_missing);
+        if payload > 0 && !self.is_of_this_stream(seq, &mut at, from_low, cx) {
+            return;
+        }
+        if !self.has(bit::OPENED) && (at.from_client || payload > 0) {
+            self.open(&at, cx);
+        }
+        let mut progress = Progress::default();
+        if p.flags & ACK != 0 {
+            self.acknowledge(&at, &mut progress);
+        }
+        if payload > 0 {
+            let end = seq.wrapping_add(payload);
+            if at.from_client {
+                self.client.reach(end);
+                self.set(bit::CLIENT_DATA, true);
+                self.set(bit::CLOSED, false);
+                self.client_payload(seq, &at, cx);
+            } else {
+                self.server.reach(end);
+                self.set(bit::SERVER_DATA, true);
+                self.server_payload(seq, &at, cx, &mut progress);
+            }
+        } else if at.from_client && self.ahead.is_some() {
+            self.check_hole(&at, cx);
+        }
+        if self.follow.is_some() {
+            self.advance(&at, cx, progress);
+        }
+    }
+
+    /// The sink hears of the flow, now that one end of it has shown itself as
+    /// the client or got payload as such. A SYN-ACK alone, or the reset that
+    /// answers it, shows only that somebody used the client's address.
+    fn open<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
+        self.set(bit::OPENED, true);
+        if let Some(token) = cx.sink.opened(at, cx.ledger) {
+            self.follow = Some(Box::new(Follow::new(token, self.client.base, self.server.base)));
+        }
+    }
+
+    fn begin_client(&mut self, base: u32) {
+        self.client.begin(base);
+        self.next = base;
+        self.acked = base;
+        self.set(bit::CLIENT_BASE, true);
+        if let Some(f) = self.follow.as_mut() {
+            f.counted_client = base;
+        }
+    }
+
+    fn begin_server(&mut self, base: u32) {
+        self.server.begin(base);
+        self.set(bit::SERVER_BASE, true);
+        if let Some(f) = self.follow.as_mut() {
+            f.counted_server = base;
+            f.rebase(base);
+        }
+    }
+
+    /// Notes what the sender has received of the other end's stream.
+    fn acknowledge(&mut self, at: &At<'_>, progress: &mut Progress) {
+        let ack = at.packet.ack;
+        if !at.from_client {
+            if self.ahead.is_some() {
+                self.acked = ack;
+            }
+            if let Some(f) = self.follow.as_mut()
+                && self.bits & (bit::CLIENT_BASE | bit::CLIENT_FIN) == bit::CLIENT_BASE
+            {
+                let before = self.client.high;
+                self.client.reach(ack);
+                if before == self.client.base && self.client.high != before {
+                    // Until now the client had said nothing that was seen.
+                    f.rebase(self.server.high);
+                }
+            }
+            return;
+        }
+        if self.follow.is_some() {
+            self.server_at(at);
+            self.judge(progress);
+        }
+    }
+
+    /// Where the server's stream stands, by what was seen and acknowledged.
+    fn server_at(&mut self, at: &At<'_>) -> u32 {
+        if at.from_client && at.packet.flags & ACK != 0 {
+            let ack = at.packet.ack;
+            if !self.has(bit::SERVER_BASE) {
+                self.begin_server(ack);
+            } else if !self.has(bit::SERVER_FIN) {
+                // The FIN takes a number of its own, which is no payload.
+                self.server.reach(ack);
+            }
+        }
+        self.server.high
+    }
+
+    fn judge(&mut self, progress: &mut Progress) {
+        // A FIN of the client takes one number as well.
+        let client_spoke = self.has(bit::CLIENT_DATA)
+            || self.has(bit::CLIENT_BASE) && ahead(self.client.high, self.client.base).wrapping_sub(2) < 1 << 30;
+        if let Some(f) = self.follow.as_mut()
+            && self.bits & bit::SERVER_BASE != 0
+        {
+            f.judge(self.server.high, client_spoke, self.bits & bit::SERVER_DATA != 0, progress);
+        }
+    }
+
+    fn advance<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>, mut progress: Progress) {
+        let server_at = self.server_at(at);
+        self.judge(&mut progress);
+        let (client_at, bits) = (self.client.high, self.bits);
+        let Some(f) = self.follow.as_mut() else { return };
+        if bits & bit::CLIENT_BASE != 0 {
+            progress.to_server = f.count_client(client_at);
+        }
+        if bits & bit::SERVER_BASE != 0 {
+            progress.from_server = f.count_server(server_at);
+        }
+        let token = f.token;
+        if !progress.is_empty() {
+            cx.sink.progress(at, token, &progress, cx.ledger);
+        }
+    }
+
+    fn fin<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
+        self.set(if at.from_client { bit::CLIENT_FIN } else { bit::SERVER_FIN }, true);
+        const BOTH: u32 = bit::CLIENT_FIN | bit::SERVER_FIN;
+        if self.bits & BOTH == BOTH {
+            self.set(bit::CLOSED, true);
+        }
+        if at.from_client {
+            self.read_unfinished(at, cx);
+        }
+    }
+
+    fn reset<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
+        if !self.is_likely_reset(at) {
+            return;
+        }
+        self.set(bit::CLOSED, true);
+        let client_spoke = self.has(bit::CLIENT_DATA);
+        if !at.from_client
+            && let Some(f) = self.follow.as_ref()
+        {
+            let progress = Progress { notes: f.reset(client_spoke), ..Progress::default() };
+            if !progress.is_empty() {
+                cx.sink.progress(at, f.token, &progress, cx.ledger);
+            }
+        }
+        self.read_unfinished(at, cx);
+    }
+
+    fn notes(&self) -> Notes {
+        Notes::NONE
+            .with_if(self.has(bit::MID_STREAM), Note::MidStream)
+            .with_if(self.has(bit::GAP), Note::Gap)
+            .with_if(self.has(bit::CONFLICT), Note::Conflict)
+    }
+
+    fn tell<S: Sink>(&mut self, at: &At<'_>, seen: &Seen<'_>, cx: &mut Context<'_, S>) {
+        self.tell_with(at, seen, self.notes(), cx);
+    }
+
+    /// Tells the sink, and begins, changes or ends following as it wants.
+    fn tell_with<S: Sink>(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, cx: &mut Context<'_, S>) {
+        // A reset of the server may end the wait for the rest of a message.
+        let at = At { from_client: true, ..*at };
+        let mut token = self.follow.as_ref().map(|f| f.token);
+        let before = token;
+        cx.sink.seen(&at, seen, notes, &mut token, cx.ledger);
+        if token != before {
+            self.back = None;
+            self.follow = token.map(|token| {
+                // Of a flow's first message all bytes count, whatever began
+                // the flow; of a later one those from there on.
+                let first = !self.has(bit::GAP | bit::TOLD);
+                let (client, server) = if first {
+                    (self.client.base, self.server.base)
+                } else {
+                    (
+                        if is_far(at.packet.seq, self.client.high) { self.client.high } else { at.packet.seq },
+                        self.server.high,
+                    )
+                };
+                Box::new(Follow::new(token, client, server))
+            });
+        }
+        self.set(bit::TOLD, true);
+    }
+
+    /// Tells the engine how many bytes the flow holds now.
+    fn report_held(&mut self, scratch: &mut Scratch) {
+        let held = [&self.ahead, &self.back].into_iter().flatten().map(|a| a.held()).fold(0, usize::saturating_add);
+        scratch.held = scratch.held.saturating_sub(self.held as usize).saturating_add(held);
+        self.held = u32::try_from(held).unwrap_or(u32::MAX);
+        if held > 0 && !self.has(bit::LISTED) {
+            self.set(bit::LISTED, true);
+            scratch.begins_to_hold = true;
+        }
+    }
+
+    /// Whether bytes are held. If not, the flow is taken off the list.
+    pub(super) fn still_holds(&mut self) -> bool {
+        self.set(bit::LISTED, self.held > 0);
+        self.held > 0
+    }
+
+    /// Gives up what is held, and waits for another beginning.
+    pub(super) fn let_go(&mut self, scratch: &mut Scratch) {
+        if self.ahead.take().is_some() {
+            self.set(bit::GAP, true);
+            self.mode = Mode::Unknown { tries: None };
+        }
+        if self.back.take().is_some() {
+            self.set(bit::SERVER_LOST, true);
+            if let Some(f) = self.follow.as_mut() {
+                f.lose_server();
+            }
+        }
+        self.report_held(scratch);
+        self.set(bit::LISTED, false);
+    }
+
+    /// The flow ended or is forgotten.
+    pub(super) fn close<S: Sink>(mut self, sink: &mut S, ledger: &mut Ledger, scratch: &mut Scratch) {
+        if self.ahead.take().is_some_and(|a| a.hole().is_some()) {
+            ledger.count(Counter::StreamGaps);
+        }
+        self.back = None;
+        self.report_held(scratch);
+        if self.has(bit::HELLO_OPEN) {
+            ledger.count(Counter::TlsHellosIncomplete);
+        }
+        let data = self.bits & (bit::CLIENT_DATA | bit::SERVER_DATA);
+        if data == bit::CLIENT_DATA || data == bit::SERVER_DATA {
+            ledger.count(Counter::FlowsOneSided);
+        }
+        if let Some(f) = self.follow {
+            sink.closed(f.token, ledger);
+        }
+    }
+}

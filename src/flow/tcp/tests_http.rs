@@ -1,0 +1,196 @@
+//! Requests in streams.
+
+use crate::coverage::Counter;
+use crate::flow::testing::*;
+use crate::packet::tcp_flags::{ACK, FIN};
+
+fn request(n: u32) -> Vec<u8> {
+    format!("GET /{n} HTTP/1.1\r\nHost: h{n}.test\r\n\r\n").into_bytes()
+}
+
+/// What is told of a stream in segments of a size.
+fn told(stream: &[u8], size: usize) -> Vec<String> {
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(50_000, 80);
+    lab.open(&c);
+    for part in stream.chunks(size) {
+        lab.client(&mut c, part);
+    }
+    lab.told()
+}
+
+#[test]
+fn pipelining_in_segments_of_any_size() {
+    let stream: Vec<u8> = (0..5).flat_map(request).collect();
+    let want: Vec<String> = (0..5).map(|n| format!("http h{n}.test /{n}")).collect();
+    for size in [1, 2, 3, 17, 40, 1000] {
+        assert_eq!(told(&stream, size), want, "{size}");
+    }
+}
+
+#[test]
+fn keep_alive_with_responses_between() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(50_000, 80);
+    lab.open(&c);
+    for n in 0..3 {
+        lab.client(&mut c, &request(n));
+        lab.server(&mut c, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        lab.wait(20_000);
+    }
+    assert_eq!(lab.told(), ["http h0.test /0", "http h1.test /1", "http h2.test /2"]);
+    assert!(lab.last().notes.is_empty());
+}
+
+#[test]
+fn a_request_inside_a_body_is_none() {
+    let inner = "GET /x HTTP/1.1\r\nHost: forged.test\r\n\r\n";
+    let length = format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: {}\r\n\r\n{inner}", inner.len());
+    let chunked = format!(
+        "POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{inner}\r\n0\r\n\r\n",
+        inner.len()
+    );
+    for body in [length, chunked] {
+        let stream = [body.as_bytes(), &request(1)].concat();
+        let head = body.find(inner).unwrap();
+        for size in [1, head, 1000] {
+            assert_eq!(told(&stream, size), ["http a.test /", "http h1.test /1"], "{size}");
+        }
+    }
+    let unknown = format!("POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n{inner}");
+    assert_eq!(told(unknown.as_bytes(), unknown.find(inner).unwrap()), ["http a.test /"]);
+}
+
+#[test]
+fn missing_bytes_of_a_body_are_passed_over() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(50_000, 80);
+    lab.open(&c);
+    lab.client(&mut c, b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3000\r\n\r\n");
+    lab.client(&mut c, &[b'x'; 1000]);
+    c.sent.0 += 1000; // lost by the capture
+    lab.client(&mut c, &[b'x'; 1000]);
+    lab.wait(6000);
+    lab.client(&mut c, &request(1));
+    assert_eq!(lab.told(), ["http a.test /", "http h1.test /1"]);
+    assert_eq!(lab.last().notes, ["gap"]);
+    // A snap length takes the most of every segment.
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(50_000, 80);
+    lab.open(&c);
+    lab.snap = 96;
+    lab.client(&mut c, b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2000\r\n\r\n");
+    lab.client(&mut c, &[b'x'; 1000]);
+    lab.client(&mut c, &[b'x'; 1000]);
+    lab.client(&mut c, &request(1));
+    assert_eq!(lab.told(), ["http a.test /", "http h1.test /1"]);
+    assert!(lab.last().notes.is_empty());
+}
+
+#[test]
+fn a_cut_head_gives_its_host_if_that_was_whole() {
+    let long = format!("GET /a HTTP/1.1\r\nHost: a.test\r\nCookie: {}\r\n\r\n", "x".repeat(500));
+    for (snap, want) in [(96, vec!["http a.test /a"]), (24, vec!["?"])] {
+        let mut lab = Lab::new(Policy::Nothing);
+        let mut c = Conn::new(50_000, 80);
+        lab.open(&c);
+        lab.snap = snap;
+        lab.client(&mut c, long.as_bytes());
+        assert_eq!(lab.told(), want, "{snap}");
+        assert_eq!(lab.last().notes.contains(&"partial_message"), snap == 96);
+    }
+}
+
+#[test]
+fn absolute_form_several_hosts_and_none() {
+    let via = b"GET http://up.test:80/p HTTP/1.1\r\nHost: other.test\r\n\r\n";
+    let several = b"GET /p HTTP/1.1\r\nHost: a.test\r\nHost: b.test\r\n\r\n";
+    let none = b"GET /p HTTP/1.0\r\n\r\n";
+    for (head, what, notes) in [
+        (&via[..], "http up.test /p", vec!["via_proxy"]),
+        (&several[..], "http a.test+b.test /p", vec!["ambiguous"]),
+        (&none[..], "http  /p", vec![]),
+    ] {
+        let mut lab = Lab::new(Policy::Nothing);
+        lab.say(&mut Conn::new(50_000, 80), head);
+        assert_eq!((lab.last().what.as_str(), lab.last().notes), (what, notes));
+        assert_eq!(lab.count(Counter::HttpNoHost), u64::from(head.starts_with(b"GET /p HTTP/1.0")));
+    }
+}
+
+#[test]
+fn a_head_longer_than_is_read_gives_what_came_first() {
+    let many: String = (0..600).map(|i| format!("X-{i}: y\r\n")).collect();
+    let long = format!("X: {}\r\n", "y".repeat(70_000));
+    for more in [many, long] {
+        let stream = format!("GET / HTTP/1.1\r\nHost: a.test\r\n{more}\r\n");
+        for size in [1000, 65_000] {
+            let mut lab = Lab::new(Policy::Nothing);
+            let mut c = Conn::new(50_000, 80);
+            lab.open(&c);
+            for part in stream.as_bytes().chunks(size) {
+                lab.client(&mut c, part);
+            }
+            assert_eq!(lab.told(), ["http a.test /"], "{size}");
+            assert_eq!((lab.last().notes, lab.count(Counter::StreamOverflow)), (vec!["partial_message"], 1));
+            lab.finish();
+        }
+    }
+}
+
+#[test]
+fn tls_inside_a_tunnel() {
+    for size in [30, 1000] {
+        let mut lab = Lab::new(Policy::Nothing);
+        let mut c = Conn::new(50_000, 3128);
+        lab.say(&mut c, b"CONNECT up.test:443 HTTP/1.1\r\nHost: up.test:443\r\n\r\n");
+        lab.server(&mut c, b"HTTP/1.1 200 Connection established\r\n\r\n");
+        for part in hello("up.test").chunks(size) {
+            lab.client(&mut c, part);
+        }
+        assert_eq!(lab.told(), ["connect up.test", "tls up.test"]);
+        assert_eq!(lab.engine.sink().told[0].notes, ["via_proxy"]);
+    }
+}
+
+#[test]
+fn a_tunnel_is_asked_for_twice() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(50_000, 3128);
+    lab.say(&mut c, b"CONNECT up.test:443 HTTP/1.1\r\n\r\n");
+    lab.server(&mut c, b"HTTP/1.1 407 Authenticate\r\nContent-Length: 0\r\n\r\n");
+    lab.client(&mut c, b"CONNECT up.test:443 HTTP/1.1\r\nProxy-Authorization: x\r\n\r\n");
+    lab.client(&mut c, &hello("up.test"));
+    assert_eq!(lab.told(), ["connect up.test", "connect up.test", "tls up.test"]);
+}
+
+#[test]
+fn tls_behind_a_request() {
+    let upgrade = b"OPTIONS * HTTP/1.1\r\nHost: a.test\r\nUpgrade: TLS/1.2\r\nConnection: Upgrade\r\n\r\n";
+    for size in [1, 40, 1000] {
+        let got = told(&[&upgrade[..], &hello("up.test")].concat(), size);
+        assert_eq!(got, ["http a.test ", "tls up.test"], "{size}");
+    }
+}
+
+#[test]
+fn an_end_before_the_last_segment_does_not_hide_it() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let c = Conn::new(50_000, 80);
+    lab.open(&c);
+    lab.client_at(&c, 0, ACK, b"GET / HTTP/1.1\r\n");
+    lab.client_at(&c, 32, FIN | ACK, b"");
+    lab.client_at(&c, 16, ACK, b"Host: a.test\r\n\r\n");
+    assert_eq!(lab.told(), ["http a.test /"]);
+}
+
+#[test]
+fn garbage_that_begins_like_a_request_is_let_go_early() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(50_000, 80);
+    lab.say(&mut c, b"GE");
+    lab.client(&mut c, &[0xff; 100]);
+    assert_eq!(lab.told(), ["?"]);
+    assert_eq!(lab.count(Counter::HttpMalformed), 1);
+    lab.finish();
+}

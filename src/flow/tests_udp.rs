@@ -1,0 +1,228 @@
+//! QUIC and other datagrams.
+
+use super::Limits;
+use super::testing::*;
+use crate::base::Addr;
+use crate::base::Stage::{Attempted, Connected, Transferred};
+use crate::coverage::Counter;
+use crate::protocol::quic::Version;
+use crate::protocol::quic::sample::{
+    DCID, Header, V1_CLIENT, V1_RETRY, V1_SERVER, V2_CLIENT, crypto, hex, seal, start,
+};
+use crate::protocol::tls::sample;
+
+const C: (Addr, u16) = (CLIENT, 40_000);
+const S: (Addr, u16) = (SERVER, 443);
+const QUIC: &str = "quic up.test";
+
+/// A client's datagram of 1,200 bytes with a part of its ClientHello.
+fn initial(dcid: &[u8], number: u8, offset: usize, len: usize) -> Vec<u8> {
+    let hello = sample::hello(Some(&sample::server_name(b"up.test")));
+    let end = hello.len().min(offset + len);
+    let mut frames = crypto(u16::try_from(offset).unwrap(), &hello[offset..end]);
+    frames.resize(1150, 0);
+    seal(Header { number, ..Header::new(Version::V1, dcid) }, dcid, &frames)
+}
+
+fn whole(dcid: &[u8]) -> Vec<u8> {
+    initial(dcid, 0, 0, 2000)
+}
+
+/// An Initial that does not open.
+fn garbage(n: u8) -> Vec<u8> {
+    let mut packet = whole(&[n, 2, 3, 4, 5, 6, 7, 8]);
+    let last = packet.len() - 1;
+    packet[last] ^= 1;
+    packet
+}
+
+/// A server's Handshake packet.
+fn handshake() -> Vec<u8> {
+    [&start(Version::V1, 2)[..], &[3, 1, 2, 3, 4, 9, 9, 9, 9, 0x40, 100], &[0; 100]].concat()
+}
+
+#[test]
+fn samples_of_the_rfcs() {
+    for client in [V1_CLIENT, V2_CLIENT] {
+        let mut lab = Lab::new(Policy::Nothing);
+        lab.udp(C, S, &hex(client));
+        lab.udp(C, S, &hex(client));
+        assert_eq!(lab.told(), ["quic example.com"]);
+    }
+}
+
+#[test]
+fn a_hello_in_two_datagrams_in_any_order_and_repeated() {
+    let parts = [initial(&DCID, 0, 0, 70), initial(&DCID, 1, 70, 2000)];
+    for order in [&[0, 1][..], &[1, 0], &[0, 0, 1, 1, 0], &[1, 1, 0, 0]] {
+        let mut lab = Lab::new(Policy::Nothing);
+        for i in order {
+            lab.udp(C, S, &parts[*i]);
+        }
+        assert_eq!((lab.told(), lab.last().notes.len()), (vec![QUIC.to_owned()], 0), "{order:?}");
+        lab.finish();
+    }
+    let mut lab = Lab::new(Policy::Nothing);
+    lab.udp(C, S, &parts[0]);
+    let mut ledger = std::mem::take(&mut lab.ledger);
+    lab.engine.finish(&mut ledger);
+    assert_eq!(ledger.total().get(Counter::QuicHellosIncomplete), 1);
+}
+
+#[test]
+fn a_retry_changes_the_keys() {
+    let server_id = [0xf0, 0x67, 0xa5, 0x50, 0x2a, 0x42, 0x62, 0xb5];
+    for first in [70, 2000] {
+        let mut lab = Lab::new(Policy::Nothing);
+        lab.udp(C, S, &initial(&DCID, 0, 0, first));
+        lab.udp(S, C, &hex(V1_RETRY));
+        lab.udp(C, S, &initial(&server_id, 0, 0, 2000));
+        assert_eq!(lab.told(), [QUIC], "{first}");
+    }
+}
+
+#[test]
+fn a_client_takes_the_servers_connection_id_and_keeps_its_keys() {
+    let hello = sample::hello(Some(&sample::server_name(b"up.test")));
+    let mut frames = crypto(70, &hello[70..]);
+    frames.resize(1150, 0);
+    let second = seal(Header { number: 1, ..Header::new(Version::V1, &[5; 8]) }, &DCID, &frames);
+    let mut lab = Lab::new(Policy::Nothing);
+    lab.udp(C, S, &initial(&DCID, 0, 0, 70));
+    lab.udp(S, C, &hex(V1_SERVER));
+    lab.udp(C, S, &second);
+    assert_eq!(lab.told(), [QUIC]);
+}
+
+#[test]
+fn the_server_may_be_seen_first() {
+    let mut lab = Lab::new(Policy::Nothing);
+    lab.udp(S, C, &hex(V1_SERVER));
+    assert!(lab.engine.sink().opened.is_empty(), "nobody may have asked");
+    lab.udp(C, S, &whole(&DCID));
+    assert_eq!((lab.told(), lab.last().client), (vec![QUIC.to_owned()], C));
+    // With ports that say nothing.
+    let (c, s) = ((CLIENT, 40_000), (SERVER, 8443));
+    let mut lab = Lab::new(Policy::Nothing);
+    lab.udp(s, c, &hex(V1_SERVER));
+    lab.udp(c, s, &whole(&DCID));
+    assert_eq!((lab.told(), lab.last().client), (vec![QUIC.to_owned()], c));
+}
+
+#[test]
+fn garbage_costs_little_and_does_not_blind() {
+    let mut lab = Lab::new(Policy::Nothing);
+    for n in 0..200 {
+        lab.udp(C, S, &garbage(n));
+    }
+    assert_eq!(lab.count(Counter::QuicRefused), 4);
+    assert_eq!(lab.told(), ["?"]);
+    lab.wait(1000);
+    lab.udp(C, S, &whole(&DCID));
+    assert_eq!(lab.told(), ["?", QUIC]);
+    // A hello that has begun is not given up.
+    let mut lab = Lab::new(Policy::Nothing);
+    lab.udp(C, S, &initial(&DCID, 0, 0, 70));
+    for n in 0..3 {
+        lab.udp(C, S, &garbage(n));
+    }
+    lab.udp(C, S, &initial(&DCID, 1, 70, 2000));
+    assert_eq!(lab.told(), [QUIC]);
+}
+
+#[test]
+fn derivations_have_a_budget() {
+    let mut lab = Lab::with_limits(Policy::Nothing, Limits { quic_keys: 10, ..Limits::default() });
+    for port in 0..50 {
+        lab.now = crate::base::Timestamp(1_700_000_000 * crate::base::time::SECOND);
+        lab.udp((CLIENT, 1000 + port), S, &garbage(1));
+    }
+    assert_eq!((lab.count(Counter::QuicRefused), lab.count(Counter::QuicBudget)), (10, 40));
+    lab.udp((CLIENT, 1049), S, &whole(&DCID));
+    assert!(!lab.told().contains(&QUIC.to_owned()));
+    lab.wait(1000);
+    lab.udp((CLIENT, 1049), S, &whole(&DCID));
+    assert!(lab.told().contains(&QUIC.to_owned()));
+}
+
+/// A probe, STUN, DNS or media before it must not hide the handshake.
+#[test]
+fn what_comes_before_quic_does_not_hide_it() {
+    let stun = [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], &[1; 12]].concat();
+    let rtp = [&[0x80, 0x60][..], &[3; 100]].concat();
+    for before in [stun, rtp, dns(1, "a.test", false), vec![0xff; 30], vec![0xc0], handshake()] {
+        let mut lab = Lab::new(Policy::Nothing);
+        for _ in 0..20 {
+            lab.udp(C, S, &before);
+        }
+        lab.udp(C, S, &whole(&DCID));
+        assert_eq!(lab.last().what, QUIC, "{before:02x?}");
+        lab.finish();
+    }
+    let mut lab = Lab::new(Policy::Nothing);
+    lab.udp(C, (SERVER, 53), &whole(&DCID));
+    assert_eq!(lab.told(), [QUIC]);
+}
+
+/// Some clients have one socket for all their connections.
+#[test]
+fn another_connection_on_the_same_ports() {
+    let mut lab = Lab::new(Policy::Nothing);
+    lab.udp(C, S, &whole(&DCID));
+    lab.wait(5000);
+    lab.udp(C, S, &whole(&DCID));
+    assert_eq!(lab.told(), [QUIC], "repeated");
+    lab.udp(C, S, &initial(&[7; 8], 0, 0, 70));
+    lab.udp(C, S, &initial(&[7; 8], 1, 70, 2000));
+    assert_eq!(lab.told(), [QUIC, QUIC]);
+}
+
+#[test]
+fn stages_of_quic() {
+    let mut lab = Lab::new(Policy::Names);
+    lab.udp(C, S, &whole(&DCID));
+    lab.udp(C, S, &[0x40; 1200]);
+    assert_eq!(lab.stage(0), Attempted);
+    lab.udp(S, C, &hex(V1_RETRY));
+    assert_eq!(lab.stage(0), Attempted, "a Retry comes before the server looks");
+    lab.udp(S, C, &hex(V1_SERVER));
+    assert_eq!(lab.stage(0), Connected);
+    for _ in 0..5 {
+        lab.udp(S, C, &handshake());
+    }
+    for _ in 0..8 {
+        lab.udp(S, C, &[0x40; 1024]);
+    }
+    assert_eq!(lab.stage(0), Connected);
+    lab.udp(S, C, &[0x40; 1]);
+    assert_eq!(lab.stage(0), Transferred);
+}
+
+#[test]
+fn other_datagrams() {
+    let mut lab = Lab::new(Policy::Flows);
+    lab.udp(C, (SERVER, 9999), b"a question");
+    lab.udp(C, (SERVER, 9999), b"once more");
+    assert_eq!((lab.told(), lab.stage(0)), (vec!["?".to_owned()], Attempted));
+    lab.udp((SERVER, 9999), C, b"");
+    assert_eq!(lab.stage(0), Attempted);
+    lab.udp((SERVER, 9999), C, b"an answer");
+    assert_eq!((lab.stage(0), lab.contact(0).up, lab.contact(0).down), (Connected, 19, 9));
+    lab.finish();
+}
+
+/// Opened heads are held like stream heads.
+#[test]
+fn half_hellos_do_not_fill_the_memory() {
+    let mut lab = Lab::with_limits(Policy::Nothing, Limits { held_bytes: 64 << 10, ..Limits::default() });
+    let half = initial(&DCID, 0, 0, 70);
+    for port in 1024..2024 {
+        lab.udp((CLIENT, port), S, &half);
+        assert!(lab.engine.held() <= 64 << 10);
+    }
+    assert!(lab.count(Counter::StreamsEvicted) > 900);
+    lab.udp(C, S, &half);
+    lab.udp(C, S, &initial(&DCID, 1, 70, 2000));
+    assert_eq!(lab.told().last().unwrap(), QUIC);
+    lab.finish();
+}
