@@ -123,3 +123,61 @@ fn neither_workers_nor_spilling_change_a_record() {
         assert_eq!(whole.len(), parts.len());
     }
 }
+
+/// A capture of `n` clients that each ask once for an update server.
+fn flood(n: u32) -> tempfile::NamedTempFile {
+    use std::io::Write;
+    let mut query = vec![0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in ["dnl-01", "geo", "kaspersky", "com"] {
+        query.push(label.len() as u8);
+        query.extend(label.as_bytes());
+    }
+    query.extend([0, 0, 1, 0, 1]);
+    let udp = [&[0x9c, 0x40, 0, 53][..], &(8 + query.len() as u16).to_be_bytes(), &[0, 0], &query].concat();
+    let mut out = Vec::new();
+    for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
+        out.extend(word.to_le_bytes());
+    }
+    for i in 0..n {
+        let [_, b, c, d] = i.wrapping_mul(2_654_435_761).to_be_bytes();
+        let length = (20 + udp.len() as u16).to_be_bytes();
+        let ip = [0x45, 0, length[0], length[1], 0, 0, 0x40, 0, 64, 17, 0, 0, 10, b, c, d, 10, 0, 0, 53];
+        let frame = [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 5, 8, 0][..], &ip, &udp].concat();
+        for word in [1_772_359_200 + i / 100, i % 100, frame.len() as u32, frame.len() as u32] {
+            out.extend(word.to_le_bytes());
+        }
+        out.extend(frame);
+    }
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&out).unwrap();
+    file
+}
+
+#[test]
+fn a_flood_of_clients_spills_and_prints_the_same() {
+    let file = flood(20_000);
+    let bytes = |room: Room, workers: usize| {
+        let catalogue = Arc::new(Catalogue::builtin());
+        let home = HomeNets::default();
+        let settings = Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false };
+        let mut plan = plan(true, workers);
+        plan.inputs = vec![Item { path: file.path().to_owned(), relative: None }];
+        let mut found = sightings(plan, &Arc::new(settings), room).unwrap();
+        let names = RunNames::new("s", &found.outcome.sources, &found.outcome.encaps);
+        let drafts = found.drafts.drafts().unwrap();
+        let mut out = Vec::new();
+        for selected in Records::new(drafts, &catalogue, &names, &found.local_askers) {
+            crate::report::ndjson::write(&mut out, &selected.unwrap().record).unwrap();
+        }
+        let coverage = found.outcome.ledger.entries().clone();
+        (out, coverage, found.drafts.spilled())
+    };
+    let (whole, coverage, spilled) = bytes(Room { shard: usize::MAX, spool: usize::MAX }, 1);
+    assert!(!spilled);
+    assert_eq!(whole.iter().filter(|b| **b == b'\n').count(), 20_000);
+    for workers in [1, 4] {
+        let (parts, other, spilled) = bytes(Room { shard: 20_000, spool: 500_000 }, workers);
+        assert!(spilled && parts == whole, "{workers}");
+        assert_eq!(other, coverage, "{workers}");
+    }
+}

@@ -216,7 +216,7 @@ mod tests {
         d.observe(Channel::HttpPath, &named, &names, Notes::NONE.with(Note::Ambiguous));
         d.observe(Channel::HttpPath, &frame(12, Stage::Connected), &[], Notes::NONE);
         (0..20).for_each(|i| d.add_server((Addr::v4([192, 0, 2, i]), 443), Transport::Udp));
-        d.add_flow(&"1:abc".into());
+        d.add_flow("1:abc");
         d.add_bytes(1, u64::MAX);
         for d in [d, Draft::part(DraftKey { host: HostKey { mac: None, ..host }, ..key })] {
             let mut bytes = Vec::new();

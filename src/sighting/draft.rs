@@ -177,8 +177,8 @@ impl Draft {
         self.servers.insert(&(server.0, server.1, transport as u8), MAX_SERVERS);
     }
 
-    pub(super) fn add_flow(&mut self, community_id: &Box<str>) {
-        self.flows.insert(community_id, MAX_COMMUNITY_IDS);
+    pub(super) fn add_flow(&mut self, community_id: &str) {
+        self.flows.insert(&community_id.into(), MAX_COMMUNITY_IDS);
     }
 
     pub(super) fn add_notes(&mut self, notes: Notes) {

@@ -1,7 +1,7 @@
 //! Lists with a cap that do not depend on the order in which things were seen.
 
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 
 /// Distinct entries counted beyond those listed.
 pub(super) const MAX_COUNTED: usize = 4096;
@@ -65,9 +65,7 @@ impl<T: Ord + Hash + Clone> Listed<T> {
             && self.others.len() < MAX_COUNTED
         {
             // A fixed hash: the count must not differ from run to run.
-            let mut h = foldhash::quality::FixedState::with_seed(0).build_hasher();
-            left_out.hash(&mut h);
-            self.others.insert(h.finish());
+            self.others.insert(foldhash::quality::FixedState::with_seed(0).hash_one(left_out));
         }
     }
 
