@@ -1,7 +1,7 @@
 //! Coverage of a run that does not end: what is still to be stored, and what
 //! may be forgotten.
 
-use super::ledger::MAX_ADDRESSES;
+use super::ledger::MAX_CELLS;
 use super::{Counts, Ledger};
 
 /// What a running sensor has counted.
@@ -28,14 +28,7 @@ impl Account {
             counts.merge(&entry.counts);
             let mine = self.recent.entries_mut().entry(key).or_default();
             mine.counts.merge(&entry.counts);
-            mine.addresses_more = mine.addresses_more.saturating_add(entry.addresses_more);
-            for address in entry.addresses {
-                if mine.addresses.len() < MAX_ADDRESSES {
-                    mine.addresses.insert(address);
-                } else if !mine.addresses.contains(&address) {
-                    mine.addresses_more = mine.addresses_more.saturating_add(1);
-                }
-            }
+            mine.addresses.merge(&entry.addresses, MAX_CELLS);
         }
     }
 
@@ -47,7 +40,6 @@ impl Account {
         for (key, entry) in taken.entries_mut() {
             if let Some(whole) = recent.get(key) {
                 entry.addresses.clone_from(&whole.addresses);
-                entry.addresses_more = whole.addresses_more;
             }
         }
         taken
@@ -85,9 +77,9 @@ mod tests {
         ledger
     }
 
-    fn seen(ledger: &mut Ledger) -> Vec<(i64, u64, usize)> {
+    fn seen(ledger: &mut Ledger) -> Vec<(i64, u64, u64)> {
         let entries = ledger.entries().iter();
-        entries.map(|(k, e)| (k.quarter, e.counts.get(Counter::Frames), e.addresses.len())).collect()
+        entries.map(|(k, e)| (k.quarter, e.counts.get(Counter::Frames), e.addresses.distinct())).collect()
     }
 
     #[test]

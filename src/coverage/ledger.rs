@@ -1,8 +1,8 @@
 //! Counts per source, interface and quarter hour, and the home addresses seen.
 
-use super::{Counter, Counts};
+use super::{Addresses, Counter, Counts};
 use crate::base::Addr;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// What counts are kept by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,34 +20,54 @@ pub struct Key {
 pub struct Entry {
     /// What was counted.
     pub counts: Counts,
-    /// Distinct home addresses seen at all.
-    pub addresses: HashSet<Addr>,
-    /// Home addresses not added because the set was full.
-    pub addresses_more: u64,
+    /// Home addresses seen at all.
+    pub addresses: Addresses,
 }
 
 impl Entry {
-    fn merge(&mut self, other: Entry) {
+    fn merge(&mut self, other: Entry, cap: usize) {
         self.counts.merge(&other.counts);
         if self.addresses.is_empty() {
             self.addresses = other.addresses;
+            self.addresses.limit(cap);
         } else {
-            self.addresses.extend(other.addresses);
+            self.addresses.merge(&other.addresses, cap);
         }
-        self.addresses_more = self.addresses_more.saturating_add(other.addresses_more);
     }
 }
 
-/// Most home addresses kept for one quarter hour of one interface by one ledger.
-pub const MAX_ADDRESSES: usize = 65_536;
+/// Most cells of addresses of one entry: a cell holds an IPv4 /24 or an IPv6
+/// address.
+pub const MAX_CELLS: usize = 16_384;
+/// Cells of all entries together; beyond it each entry gets fewer.
+const MAX_ALL_CELLS: usize = 262_144;
+/// Quarter hours told apart: those of 340 days on one interface. Of more the
+/// last ones are one entry, [`BEYOND`].
+pub const MAX_ENTRIES: usize = 32_768;
+
+/// Where the counts of all quarter hours beyond [`MAX_ENTRIES`] are kept. They
+/// are in the totals, and belong to no source.
+pub const BEYOND: Key = Key { source: u32::MAX, interface: u16::MAX, quarter: i64::MAX };
 
 /// Counts of one thread, merged when it ends.
-#[derive(Clone, Debug, Default)]
+///
+/// What it holds depends on what was counted alone, not on the order, nor on
+/// how it was divided between threads.
+#[derive(Clone, Debug)]
 pub struct Ledger {
     entries: BTreeMap<Key, Entry>,
+    /// What their addresses cost, see [`Addresses::cost`].
+    cost: usize,
+    /// Most cells of one entry.
+    cells: usize,
     key: Key,
     current: Entry,
-    dirty: bool,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Ledger { entries: BTreeMap::new(), cost: 0, cells: MAX_CELLS, key: Key::default(), current: Entry::default() }
+    }
 }
 
 impl Ledger {
@@ -69,13 +89,37 @@ impl Ledger {
     fn switch(&mut self, key: Key) {
         self.file_current();
         self.current = self.entries.remove(&key).unwrap_or_default();
+        self.cost = self.cost.saturating_sub(self.current.addresses.cost(self.cells));
         self.key = key;
     }
 
     fn file_current(&mut self) {
         let entry = std::mem::take(&mut self.current);
-        if std::mem::take(&mut self.dirty) || entry != Entry::default() {
-            self.entries.entry(self.key).or_default().merge(entry);
+        if entry != Entry::default() {
+            self.file(self.key, entry);
+        }
+    }
+
+    fn file(&mut self, key: Key, entry: Entry) {
+        let mine = self.entries.entry(key).or_default();
+        self.cost = self.cost.saturating_sub(mine.addresses.cost(self.cells));
+        mine.merge(entry, self.cells);
+        self.cost = self.cost.saturating_add(mine.addresses.cost(self.cells));
+        while self.entries.len() > MAX_ENTRIES {
+            let last = self.entries.range(..BEYOND).next_back().map(|(key, _)| *key);
+            let Some((last, folded)) = last.and_then(|key| self.entries.remove_entry(&key)) else { break };
+            self.cost = self.cost.saturating_sub(folded.addresses.cost(self.cells));
+            debug_assert!(last < BEYOND, "only what is before it is folded");
+            let counts = &mut self.entries.entry(BEYOND).or_default().counts;
+            counts.merge(&folded.counts);
+        }
+        while self.cost > MAX_ALL_CELLS && self.cells > 1 {
+            self.cells /= 2;
+            self.cost = 0;
+            for entry in self.entries.values_mut() {
+                entry.addresses.limit(self.cells);
+                self.cost = self.cost.saturating_add(entry.addresses.cost(self.cells));
+            }
         }
     }
 
@@ -93,12 +137,7 @@ impl Ledger {
 
     /// Notes that a home address was seen in this quarter hour.
     pub fn address(&mut self, addr: Addr) {
-        let e = &mut self.current;
-        if e.addresses.len() < MAX_ADDRESSES {
-            e.addresses.insert(addr);
-        } else if !e.addresses.contains(&addr) {
-            e.addresses_more = e.addresses_more.saturating_add(1);
-        }
+        self.current.addresses.insert(addr, self.cells);
     }
 
     /// Adds another ledger's entries.
@@ -106,7 +145,7 @@ impl Ledger {
         self.file_current();
         other.file_current();
         for (key, entry) in other.entries {
-            self.entries.entry(key).or_default().merge(entry);
+            self.file(key, entry);
         }
     }
 
@@ -125,8 +164,8 @@ impl Ledger {
     /// Takes what was counted so far and starts anew.
     pub fn take(&mut self) -> Ledger {
         self.file_current();
-        let entries = std::mem::take(&mut self.entries);
-        Ledger { entries, ..Ledger::default() }
+        let key = self.key;
+        Ledger { key, ..std::mem::replace(self, Ledger { key, ..Ledger::default() }) }
     }
 
     /// The sum over all entries.
@@ -136,5 +175,79 @@ impl Ledger {
             sum.merge(&entry.counts);
         }
         sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(n: u32) -> Addr {
+        let [_, b, c, d] = n.to_be_bytes();
+        Addr([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b, c, d])
+    }
+
+    /// Counts in one ledger, or divided between several.
+    fn divided(parts: usize, count: impl Fn(&mut Ledger, u32), n: u32) -> Ledger {
+        let mut ledgers = vec![Ledger::new(); parts];
+        for i in 0..n {
+            let at = i.wrapping_mul(2_654_435_761) as usize >> 16;
+            count(&mut ledgers[at % parts], i);
+        }
+        let mut all = Ledger::new();
+        ledgers.into_iter().rev().for_each(|l| all.merge(l));
+        all
+    }
+
+    #[test]
+    fn many_addresses_in_many_quarters_are_sampled_alike_by_any_number_of_threads() {
+        let count = |l: &mut Ledger, i: u32| {
+            l.turn_to(Key { source: 0, interface: 0, quarter: i64::from(i % 100) });
+            // A few quarter hours are busier than the others.
+            let many = if i % 100 < 10 { 400_000 } else { 5_000 };
+            l.address(address(i / 100 % many));
+            l.count(Counter::Frames);
+        };
+        let mut one = divided(1, count, 300_000);
+        assert!(one.cells < MAX_CELLS, "the cap of all is reached");
+        let cells: usize = one.entries().values().map(|e| e.addresses.cells()).sum();
+        assert!(cells <= MAX_ALL_CELLS);
+        for parts in [2, 8] {
+            let mut many = divided(parts, count, 300_000);
+            assert_eq!(many.entries(), one.entries(), "{parts}");
+        }
+        let distinct = one.entries()[&Key { source: 0, interface: 0, quarter: 3 }].addresses.distinct();
+        assert!((2_400..3_600).contains(&distinct), "{distinct}");
+    }
+
+    #[test]
+    fn quarters_beyond_the_cap_are_one_and_stay_in_the_sum() {
+        let more = 1000;
+        let n = MAX_ENTRIES as u32 + more;
+        let count = |l: &mut Ledger, i: u32| {
+            l.turn_to(Key { source: 0, interface: 0, quarter: i64::from(i.wrapping_mul(7919) % n) });
+            l.count(Counter::Frames);
+            l.address(address(i));
+        };
+        let mut one = divided(1, count, n);
+        assert_eq!(one.total().get(Counter::Frames), u64::from(n));
+        assert_eq!(one.entries().len(), MAX_ENTRIES);
+        assert!(one.entries()[&BEYOND].counts.get(Counter::Frames) > u64::from(more));
+        let mut many = divided(3, count, n);
+        assert_eq!(many.entries(), one.entries());
+    }
+
+    #[test]
+    fn what_is_taken_is_counted_once() {
+        let mut l = Ledger::new();
+        l.turn_to(Key { source: 0, interface: 0, quarter: 5 });
+        l.count(Counter::Frames);
+        let mut taken = l.take();
+        l.count(Counter::Frames);
+        l.count(Counter::Frames);
+        assert_eq!((taken.total().get(Counter::Frames), l.total().get(Counter::Frames)), (1, 2));
+        assert_eq!(l.entries().keys().next().map(|k| k.quarter), Some(5));
+        taken.merge(l);
+        assert_eq!(taken.total().get(Counter::Frames), 3);
     }
 }

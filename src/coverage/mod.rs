@@ -4,9 +4,11 @@
 //! kept per source, interface and quarter hour.
 
 pub mod account;
+pub mod addresses;
 pub mod ledger;
 
 pub use account::Account;
+pub use addresses::Addresses;
 pub use ledger::{Key, Ledger};
 
 macro_rules! counters {

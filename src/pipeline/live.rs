@@ -378,7 +378,8 @@ mod tests {
     fn what_is_told_as_it_happens_ends_as_what_a_replay_finds() {
         for name in ["tls13.pcap", "update-http.pcap", "resolver.pcap", "vlan.pcap", "office-day.pcap.zst"] {
             let mut found = sightings(plan(name, 1), &settings(false), Room::default()).unwrap();
-            let drafts = found.drafts.drafts().unwrap().map(Result::unwrap).collect();
+            let mut drafts: Vec<Draft> = found.drafts.drafts().unwrap().map(Result::unwrap).collect();
+            drafts.iter_mut().for_each(|d| d.settle(&found.local_askers));
             let replayed = records(drafts, &found.outcome, &settings(false));
             assert!(!replayed.is_empty(), "{name}");
             for workers in [1, 3] {

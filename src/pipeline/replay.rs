@@ -36,7 +36,7 @@ const QUEUE: usize = 4;
 
 /// Findings of batches that may wait for the writer: those of a flood are
 /// large.
-const REPORTS: usize = 8;
+const REPORTS: usize = 4;
 
 /// What to read, and how.
 pub struct Plan {
@@ -190,6 +190,9 @@ impl Segments {
 
 /// Folds what was seen into sightings. Drafts beyond `room` go to a temporary
 /// file; the outcome does not depend on it.
+///
+/// # Errors
+/// Any [`Failure`].
 pub fn sightings(plan: Plan, settings: &Arc<Settings>, room: Room) -> Result<Sighted, Failure> {
     let make = || Observer::new(Arc::clone(settings)).with_max_drafts(room.shard);
     let mut canaries = Vec::new();

@@ -1,12 +1,15 @@
-//! What happens when a part of the pipeline fails.
+//! What happens when a part of the pipeline fails, or has no room.
 
+use super::RunNames;
 use super::dispatch::Period;
-use super::replay::{Failure, Plan, names, run};
+use super::replay::{Failure, Plan, Room, names, run, sightings};
 use super::worker::Harvest;
 use crate::capture::Item;
+use crate::catalogue::Catalogue;
 use crate::coverage::Ledger;
 use crate::flow::{At, Limits, Notes, Progress, Seen, Sink, Token};
-use crate::sighting::HomeNets;
+use crate::sighting::select::{Records, Selected};
+use crate::sighting::{HomeNets, Settings};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -106,4 +109,93 @@ fn a_capture_that_is_read_again_shows_every_name_again() {
     })
     .unwrap();
     assert!(of[0] > 5 && of[0] == of[1], "{of:?}");
+}
+
+/// Everything that a replay prints, and whether it spilled.
+fn printed(room: Room, workers: usize) -> (Vec<Selected>, bool) {
+    let catalogue = Arc::new(Catalogue::builtin());
+    let settings =
+        Settings { catalogue: Arc::clone(&catalogue), home: HomeNets::default(), canaries: Vec::new(), live: false };
+    let mut plan = plan(true, workers);
+    for name in ["office-day.pcap.zst", "vlan.pcap", "update-http.pcap"] {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("capture-samples").join(name);
+        plan.inputs.push(Item { path, relative: None });
+    }
+    let mut found = sightings(plan, &Arc::new(settings), room).unwrap();
+    let names = RunNames::new("s", &found.outcome.sources, &found.outcome.encaps);
+    let drafts = found.drafts.drafts().unwrap();
+    let all = Records::new(drafts, &catalogue, &names, &found.local_askers).collect::<Result<_, _>>().unwrap();
+    (all, found.drafts.spilled())
+}
+
+#[test]
+fn neither_workers_nor_spilling_change_a_record() {
+    let (whole, spilled) = printed(Room { shard: usize::MAX, spool: usize::MAX }, 1);
+    assert!(!spilled && whole.len() > 20, "{}", whole.len());
+    for (shard, spool, workers) in [(0, 4000, 1), (3000, 20_000, 3), (0, 0, 64)] {
+        let (parts, spilled) = printed(Room { shard, spool }, workers);
+        assert!(spilled, "{shard} {spool}");
+        for (a, b) in whole.iter().zip(&parts) {
+            assert_eq!(a, b);
+        }
+        assert_eq!(whole.len(), parts.len());
+    }
+}
+
+/// A capture of `n` clients that each ask once for an update server.
+fn flood(n: u32) -> tempfile::NamedTempFile {
+    use std::io::Write;
+    let mut query = vec![0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    for label in ["dnl-01", "geo", "kaspersky", "com"] {
+        query.push(label.len() as u8);
+        query.extend(label.as_bytes());
+    }
+    query.extend([0, 0, 1, 0, 1]);
+    let udp = [&[0x9c, 0x40, 0, 53][..], &(8 + query.len() as u16).to_be_bytes(), &[0, 0], &query].concat();
+    let mut out = Vec::new();
+    for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
+        out.extend(word.to_le_bytes());
+    }
+    for i in 0..n {
+        let [_, b, c, d] = i.wrapping_mul(2_654_435_761).to_be_bytes();
+        let length = (20 + udp.len() as u16).to_be_bytes();
+        let ip = [0x45, 0, length[0], length[1], 0, 0, 0x40, 0, 64, 17, 0, 0, 10, b, c, d, 10, 0, 0, 53];
+        let frame = [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 5, 8, 0][..], &ip, &udp].concat();
+        for word in [1_772_359_200 + i / 100, i % 100, frame.len() as u32, frame.len() as u32] {
+            out.extend(word.to_le_bytes());
+        }
+        out.extend(frame);
+    }
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&out).unwrap();
+    file
+}
+
+#[test]
+fn a_flood_of_clients_spills_and_prints_the_same() {
+    let file = flood(20_000);
+    let bytes = |room: Room, workers: usize| {
+        let catalogue = Arc::new(Catalogue::builtin());
+        let home = HomeNets::default();
+        let settings = Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false };
+        let mut plan = plan(true, workers);
+        plan.inputs = vec![Item { path: file.path().to_owned(), relative: None }];
+        let mut found = sightings(plan, &Arc::new(settings), room).unwrap();
+        let names = RunNames::new("s", &found.outcome.sources, &found.outcome.encaps);
+        let drafts = found.drafts.drafts().unwrap();
+        let mut out = Vec::new();
+        for selected in Records::new(drafts, &catalogue, &names, &found.local_askers) {
+            crate::report::ndjson::write(&mut out, &selected.unwrap().record).unwrap();
+        }
+        let coverage = found.outcome.ledger.entries().clone();
+        (out, coverage, found.drafts.spilled())
+    };
+    let (whole, coverage, spilled) = bytes(Room { shard: usize::MAX, spool: usize::MAX }, 1);
+    assert!(!spilled);
+    assert_eq!(whole.iter().filter(|b| **b == b'\n').count(), 20_000);
+    for workers in [1, 4] {
+        let (parts, other, spilled) = bytes(Room { shard: 20_000, spool: 500_000 }, workers);
+        assert!(spilled && parts == whole, "{workers}");
+        assert_eq!(other, coverage, "{workers}");
+    }
 }

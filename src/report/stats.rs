@@ -1,14 +1,13 @@
 //! Coverage and timing of a run as one JSON document.
 
+use crate::base::Timestamp;
 use crate::base::time::QUARTER_SECS;
-use crate::base::{Addr, Timestamp};
 use crate::coverage::ledger::{Entry, Key};
-use crate::coverage::{Counter, Counts, Ledger};
-use crate::store::networks;
+use crate::coverage::{Addresses, Counter, Counts, Ledger};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io;
 
 /// Value of `schema` in the document.
@@ -93,10 +92,10 @@ struct Quarter<'a> {
 /// Distinct addresses: numbers only.
 #[derive(Serialize)]
 struct Seen {
-    distinct: usize,
-    /// Sightings of addresses beyond the cap.
+    distinct: u64,
+    /// How many of them are only estimated, because there were too many to keep.
     #[serde(skip_serializing_if = "is_zero")]
-    beyond_cap: u64,
+    estimated: u64,
     networks: BTreeMap<String, u64>,
 }
 
@@ -105,10 +104,9 @@ fn is_zero(n: &u64) -> bool {
 }
 
 impl Seen {
-    fn of<'a>(addresses: impl IntoIterator<Item = &'a Addr> + Clone, beyond_cap: u64) -> Seen {
-        let networks: BTreeMap<String, u64> =
-            networks(addresses.clone()).into_iter().map(|(prefix, n)| (prefix.to_string(), n)).collect();
-        Seen { distinct: addresses.into_iter().count(), beyond_cap, networks }
+    fn of(addresses: &Addresses) -> Seen {
+        let networks = addresses.networks().into_iter().map(|(prefix, n)| (prefix.to_string(), n)).collect();
+        Seen { distinct: addresses.distinct(), estimated: addresses.estimated(), networks }
     }
 }
 
@@ -156,15 +154,13 @@ impl Durations {
 }
 
 fn coverage<'a>(sources: &'a [SourceName], total: &'a Counts, entries: &'a BTreeMap<Key, Entry>) -> Coverage<'a> {
-    let mut all = HashSet::new();
-    let mut beyond_cap = 0u64;
+    let mut all = Addresses::default();
     let mut rows: Vec<SourceRows<'a>> = Vec::with_capacity(sources.len());
     for (number, name) in (0u32..).zip(sources) {
         let mut interfaces: Vec<InterfaceRows<'a>> = Vec::new();
         let first = Key { source: number, interface: 0, quarter: i64::MIN };
         for (key, entry) in entries.range(first..).take_while(|(key, _)| key.source == number) {
-            all.extend(&entry.addresses);
-            beyond_cap = beyond_cap.saturating_add(entry.addresses_more);
+            all.add_all(&entry.addresses);
             if interfaces.last().is_none_or(|last| last.interface != key.interface) {
                 let name = name.interfaces.get(usize::from(key.interface)).map_or("", String::as_str);
                 interfaces.push(InterfaceRows { interface: key.interface, name, quarters: Vec::new() });
@@ -173,7 +169,7 @@ fn coverage<'a>(sources: &'a [SourceName], total: &'a Counts, entries: &'a BTree
                 last.quarters.push(Quarter {
                     from: Timestamp::from_parts(key.quarter.saturating_mul(QUARTER_SECS), 0),
                     counts: Words(&entry.counts),
-                    addresses: Seen::of(&entry.addresses, entry.addresses_more),
+                    addresses: Seen::of(&entry.addresses),
                 });
             }
         }
@@ -183,7 +179,7 @@ fn coverage<'a>(sources: &'a [SourceName], total: &'a Counts, entries: &'a BTree
     Coverage {
         meanings: Named(counted.map(|c| (c.as_str(), c.meaning())).collect()),
         totals: Words(total),
-        addresses: Seen::of(&all, beyond_cap),
+        addresses: Seen::of(&all),
         sources: rows,
     }
 }

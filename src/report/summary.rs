@@ -249,6 +249,13 @@ const CAUSES: &[Cause] = {
         ),
         cause(&[C::DnsMalformed], &[C::DnsMessages], ("DNS message", "DNS messages"), "malformed or cut"),
         cause(
+            &[C::ContactsUnfollowed],
+            &[C::Observations],
+            ("contact", "contacts"),
+            "not followed further because too many were under way",
+        ),
+        cause(&[C::EncapsRefused], &[], PACKETS, "of VLANs and tunnels too many to be told apart"),
+        cause(
             &[C::StreamsEvicted, C::StreamOverflow, C::FlowsEvicted, C::TableEvicted],
             &[],
             ("entry", "entries"),

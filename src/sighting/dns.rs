@@ -12,11 +12,6 @@ use crate::protocol::dns::Message;
 /// and dynamic updates name zones, which nobody looks up by that.
 const QUERY: u8 = 0;
 
-/// Whether a question of that type asks for addresses: A, AAAA or anything.
-fn asks_for_addresses(qtype: u16) -> bool {
-    matches!(qtype, 1 | 28 | 255)
-}
-
 impl Observer {
     pub(super) fn dns(&mut self, at: &At<'_>, message: &Message, kind: DnsKind, notes: Notes, ledger: &mut Ledger) {
         if message.opcode != QUERY {
@@ -61,7 +56,7 @@ impl Observer {
             let resolution = message.resolve(at_question);
             // Nobody uses the addresses of an answer that says it failed.
             let gave = message.rcode == 0 && resolution.addresses().next().is_some();
-            let none = message.rcode == 0 && !gave && !message.truncated && asks_for_addresses(q.qtype);
+            let none = message.rcode == 0 && !gave && !message.truncated;
             let notes = notes.union(failure).with_if(none, Note::NoAddress);
             let stage = if gave { Stage::Answered } else { Stage::Queried };
             let mut tied: Option<(IndicatorRef, &str)> = None;

@@ -5,6 +5,10 @@ use super::draft::{Draft, DraftKey};
 use crate::base::Timestamp;
 use foldhash::fast::RandomState;
 
+/// Bytes that a place takes besides its draft: the index and the vector have
+/// room for twice as many.
+const OVERHEAD: usize = 2 * size_of::<(DraftKey, DraftAt)>() + size_of::<Slot>();
+
 /// Where a draft lies. Once its day is closed it leads nowhere, also when the
 /// place is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +99,7 @@ impl Drafts {
         if let Some(slot) = slot
             && let Some(draft) = &slot.draft
         {
-            let now = draft.weight().saturating_add(size_of::<(DraftKey, DraftAt)>());
+            let now = draft.weight().saturating_add(OVERHEAD);
             self.weight = self.weight.saturating_add(now).saturating_sub(std::mem::replace(&mut slot.weight, now));
         }
     }

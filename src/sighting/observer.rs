@@ -25,7 +25,7 @@ const MAX_OUTSIDE: usize = 4096;
 /// longer is none, and is neither matched nor kept.
 const MAX_NAME: usize = 253;
 /// Bytes that the drafts of one shard may take before a replay spills them.
-pub const MAX_DRAFTS: usize = 512 << 10;
+pub const MAX_DRAFTS: usize = 256 << 10;
 
 /// Where resolvers listen.
 const DNS_PORT: u16 = 53;

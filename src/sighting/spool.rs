@@ -14,7 +14,7 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 /// Bytes of drafts kept in memory.
-pub const MAX_HELD: usize = 16 << 20;
+pub const MAX_HELD: usize = 8 << 20;
 /// Least and most bytes read at a time from one run.
 const BUFFER: (usize, usize) = (4 << 10, 64 << 10);
 /// Bytes for the buffers of all runs together.

@@ -2,26 +2,9 @@
 
 use super::write::{int, source_number};
 use super::{Result, Source, Store, Writer};
-use crate::base::{Addr, Prefix};
 use crate::coverage::ledger::Entry;
 use crate::coverage::{Counter, Counts, Key, Ledger};
 use rusqlite::{Connection, params};
-use std::collections::BTreeMap;
-
-/// Number of distinct addresses per IPv4 /24 and IPv6 /64.
-pub fn networks<'a>(addresses: impl IntoIterator<Item = &'a Addr>) -> BTreeMap<Prefix, u64> {
-    let mut found = BTreeMap::new();
-    for addr in addresses {
-        let mut base = *addr;
-        let (keep, len) = if addr.as_v4().is_some() { (15, 120) } else { (8, 64) };
-        base.0.iter_mut().skip(keep).for_each(|b| *b = 0);
-        if let Some(prefix) = Prefix::new(base, len) {
-            let n: &mut u64 = found.entry(prefix).or_default();
-            *n = n.saturating_add(1);
-        }
-    }
-    found
-}
 
 /// Counts of one quarter hour of one interface, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +19,7 @@ pub struct CoverageRow {
     pub counts: Counts,
     /// Distinct home addresses seen at all.
     pub addresses: u64,
-    /// Sightings of home addresses beyond the cap.
+    /// How many of them are only estimated, because there were too many to keep.
     pub addresses_more: u64,
 }
 
@@ -92,17 +75,17 @@ fn put_entry(c: &Connection, source: i64, interface: u16, quarter: i64, entry: &
     for (counter, value) in entry.counts.iter() {
         put.execute(params![source, interface, quarter, counter.as_str(), int(value)])?;
     }
-    let seen = u64::try_from(entry.addresses.len()).unwrap_or(u64::MAX);
+    let (seen, estimated) = (entry.addresses.distinct(), entry.addresses.estimated());
     c.prepare_cached(
         "INSERT INTO coverage_addresses (source_no, interface, quarter, addresses, more) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO UPDATE SET addresses = max(addresses, ?4), more = max(more, ?5)",
     )?
-    .execute(params![source, interface, quarter, int(seen), int(entry.addresses_more)])?;
+    .execute(params![source, interface, quarter, int(seen), int(estimated)])?;
     let mut put = c.prepare_cached(
         "INSERT INTO coverage_networks (source_no, interface, quarter, prefix, addresses) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT DO UPDATE SET addresses = max(addresses, ?5)",
     )?;
-    for (prefix, addresses) in networks(&entry.addresses) {
+    for (prefix, addresses) in entry.addresses.networks() {
         put.execute(params![source, interface, quarter, prefix.to_string(), int(addresses)])?;
     }
     Ok(())
@@ -174,19 +157,4 @@ impl Store {
 /// A number that was stored by [`int`].
 pub(super) fn unsigned(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_counted_per_network() {
-        let addrs: Vec<Addr> = ["10.0.0.1", "10.0.0.200", "10.0.1.1", "fd00::1", "fd00::2:1", "fd00:0:0:1::1"]
-            .iter()
-            .map(|a| a.parse().unwrap())
-            .collect();
-        let found: Vec<String> = networks(&addrs).iter().map(|(p, n)| format!("{p} {n}")).collect();
-        assert_eq!(found, ["10.0.0.0/24 2", "10.0.1.0/24 1", "fd00::/64 2", "fd00:0:0:1::/64 1"]);
-    }
 }
