@@ -173,7 +173,7 @@ impl<S: Sink> Engine<S> {
         let (key, from_low) = FlowKey::of(p, segment);
         let Engine { sink, tcp, dns, scratch, .. } = self;
         let at = At { packet: p, payload, frame, segment, from_client: true };
-        match tcp.find(&key) {
+        match tcp.touch(&key, self.now) {
             Some(flow) => flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns }),
             // Acknowledgements and ends of flows that are not known tell nothing.
             None if !tcp::is_syn(&at) && (payload.is_empty() || p.flags & RST != 0) => return,
@@ -213,7 +213,7 @@ impl<S: Sink> Engine<S> {
         }
         budget.refill(p.ts);
         let (key, from_low) = FlowKey::of(p, segment);
-        match udp.find(&key) {
+        match udp.touch(&key, self.now) {
             Some(flow) => flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget }),
             None => {
                 ledger.count(Counter::Flows);
@@ -285,13 +285,21 @@ impl<S: Sink> Engine<S> {
         }
     }
 
-    /// Ends every flow, and hands back the sink.
-    pub fn finish(mut self, ledger: &mut Ledger) -> S {
+    /// Ends every flow and forgets every question: what follows is another
+    /// capture, in which the same ports and numbers mean something else.
+    pub fn start_anew(&mut self, ledger: &mut Ledger) {
         self.turn_to_last(ledger);
-        let Engine { sink, tcp, udp, scratch, .. } = &mut self;
+        let Engine { sink, tcp, udp, scratch, .. } = self;
         tcp.drain(|flow| flow.close(sink, ledger, scratch));
         udp.drain(|flow| flow.close(sink, ledger, scratch));
         debug_assert_eq!(scratch.held, 0, "flows that are gone hold nothing");
+        self.dns = Dns::new();
+        self.now = Timestamp(i64::MIN);
+    }
+
+    /// Ends every flow, and hands back the sink.
+    pub fn finish(mut self, ledger: &mut Ledger) -> S {
+        self.start_anew(ledger);
         self.sink
     }
 }

@@ -43,39 +43,38 @@ impl Clock {
         }
         let nanos = ts.subsec_nanos();
         let micros = nanos / 1000;
-        if nanos == 0 || nanos % 1000 != 0 || micros % 1000 == 0 {
+        if nanos == 0 || !nanos.is_multiple_of(1000) || micros.is_multiple_of(1000) {
             let _ = write!(line, "{ts}");
             return;
         }
         line.push_str(self.text.trim_end_matches('Z'));
         line.push('.');
-        let mut place = 100_000;
-        while place > 0 {
-            line.push(digit(micros / place % 10));
-            place /= 10;
+        for place in [100_000, 10_000, 1000, 100, 10, 1] {
+            line.push(digit(micros.checked_div(place).unwrap_or(0)));
         }
         line.push('Z');
     }
 }
 
+/// The last digit of a number.
 fn digit(n: u32) -> char {
-    char::from_digit(n, 10).unwrap_or('0')
+    char::from_digit(n % 10, 10).unwrap_or('0')
 }
 
 /// Appends a number. A line has eight; the general formatter shows in profiles.
 fn decimal(line: &mut String, n: u64) {
     let mut digits = [0u8; 20];
     let mut left = n;
-    let mut used = 0;
-    for d in digits.iter_mut().rev() {
+    let mut start = digits.len();
+    for (at, d) in digits.iter_mut().enumerate().rev() {
         *d = b'0'.wrapping_add((left % 10) as u8);
         left /= 10;
-        used += 1;
+        start = at;
         if left == 0 {
             break;
         }
     }
-    let text = digits.get(digits.len().saturating_sub(used)..).unwrap_or(&[]);
+    let text = digits.get(start..).unwrap_or(&[]);
     line.push_str(std::str::from_utf8(text).unwrap_or("0"));
 }
 
@@ -197,6 +196,7 @@ impl Sink for NameLister {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -28,33 +28,43 @@ pub(super) enum Outcome {
     NoHello,
 }
 
+/// First packets with keys of their own that are kept side by side: those of
+/// a client before and after a Retry, and one that somebody forged.
+const MAX_STREAMS: usize = 3;
+
+/// The crypto stream that some keys open.
+struct Keyed {
+    keys: ClientKeys,
+    dcid: Vec<u8>,
+    stream: CryptoStream,
+}
+
 /// State until the ClientHello is complete.
 #[derive(Default)]
 pub(super) struct Head {
-    keys: Option<ClientKeys>,
-    dcid: Vec<u8>,
-    stream: CryptoStream,
+    /// The one that was opened last is the last.
+    streams: Vec<Keyed>,
 }
 
 impl Head {
     /// Whether a packet of this flow was opened, so that its sender is the client.
     pub(super) fn opened(&self) -> bool {
-        self.keys.is_some()
+        !self.streams.is_empty()
     }
 
-    /// The connection id that the keys came from.
+    /// The connection id that the last keys came from.
     pub(super) fn id(&self) -> &[u8] {
-        &self.dcid
+        self.streams.last().map_or(&[], |k| &k.dcid)
     }
 
     /// Whether CRYPTO frames contradicted each other.
     pub(super) fn conflict(&self) -> bool {
-        self.stream.conflict()
+        self.streams.last().is_some_and(|k| k.stream.conflict())
     }
 
     /// Bytes held.
     pub(super) fn held(&self) -> usize {
-        if self.opened() { self.stream.held().saturating_add(HEAD) } else { 0 }
+        self.streams.iter().map(|k| k.stream.held().saturating_add(HEAD)).fold(0, usize::saturating_add)
     }
 
     /// Takes a datagram of the supposed client.
@@ -76,7 +86,6 @@ impl Head {
             match self.open(&packet, budget, scratch, ledger) {
                 Some(true) => ledger.count(Counter::QuicOpened),
                 Some(false) => {
-                    ledger.count(Counter::QuicRefused);
                     // One failure a datagram is enough: what else is in it
                     // comes from the same hand.
                     return Outcome::Refused;
@@ -86,12 +95,13 @@ impl Head {
                     return outcome;
                 }
             }
-            outcome = match tls::client_hello_message(self.stream.contiguous()) {
+            let stream = self.streams.last().map_or(&[][..], |k| k.stream.contiguous());
+            outcome = match tls::client_hello_message(stream) {
                 Probe::Found(hello) => {
                     scratch.name.set_text(hello.server_name.unwrap_or(&[]));
                     return Outcome::Hello { named: !scratch.name.is_empty(), ech: hello.ech };
                 }
-                Probe::Not if !self.stream.contiguous().is_empty() => return Outcome::NoHello,
+                Probe::Not if !stream.is_empty() => return Outcome::NoHello,
                 _ => Outcome::Nothing,
             }
         }
@@ -109,23 +119,29 @@ impl Head {
         scratch: &mut Scratch,
         ledger: &mut Ledger,
     ) -> Option<bool> {
-        if let Some(frames) = self.keys.as_ref().and_then(|k| k.open(packet, &mut scratch.opened)) {
-            read(frames, &mut self.stream, ledger);
-            return Some(true);
-        }
-        if self.opened() && self.dcid == packet.dcid {
-            return Some(false);
+        for (i, known) in self.streams.iter_mut().enumerate().rev() {
+            if let Some(frames) = known.keys.open(packet, &mut scratch.opened) {
+                read(frames, &mut known.stream, ledger);
+                if let Some(behind) = self.streams.get_mut(i..) {
+                    behind.rotate_left(1);
+                }
+                return Some(true);
+            }
+            if known.dcid == packet.dcid {
+                return Some(false);
+            }
         }
         if !budget.spend() {
             return None;
         }
         let keys = ClientKeys::new(packet.version, packet.dcid);
         let Some(frames) = keys.open(packet, &mut scratch.opened) else { return Some(false) };
-        self.stream.clear();
-        read(frames, &mut self.stream, ledger);
-        self.dcid.clear();
-        self.dcid.extend_from_slice(packet.dcid);
-        self.keys = Some(keys);
+        if self.streams.len() >= MAX_STREAMS {
+            self.streams.remove(0);
+        }
+        let mut stream = CryptoStream::default();
+        read(frames, &mut stream, ledger);
+        self.streams.push(Keyed { keys, dcid: packet.dcid.to_vec(), stream });
         Some(true)
     }
 }

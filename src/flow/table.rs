@@ -42,8 +42,6 @@ impl FlowKey {
 
 /// What the table needs to know of an entry.
 pub(super) trait Entry {
-    /// When its last segment came.
-    fn last(&self) -> Timestamp;
     /// How long it may stay idle, in nanoseconds.
     fn patience(&self) -> i64;
 }
@@ -51,7 +49,16 @@ pub(super) trait Entry {
 struct Slot<T> {
     key: FlowKey,
     hash: u64,
+    /// When it was last looked for, by the engine's clock: timestamps that go
+    /// back or jump must not make a busy flow look idle.
+    touched: Timestamp,
     entry: T,
+}
+
+impl<T: Entry> Slot<T> {
+    fn is_idle(&self, now: Timestamp) -> bool {
+        now.since(self.touched) > self.entry.patience()
+    }
 }
 
 /// Entries by [`FlowKey`]. When an entry comes, a hand moves over two old ones
@@ -85,15 +92,28 @@ impl<T: Entry> Table<T> {
         self.index.len()
     }
 
-    /// The entry of a key.
+    /// The entry of a key that a segment came for.
     #[inline]
+    pub(super) fn touch(&mut self, key: &FlowKey, now: Timestamp) -> Option<&mut T> {
+        self.slot(key).map(|s| {
+            s.touched = now;
+            &mut s.entry
+        })
+    }
+
+    /// The entry of a key.
     pub(super) fn find(&mut self, key: &FlowKey) -> Option<&mut T> {
+        self.slot(key).map(|s| &mut s.entry)
+    }
+
+    #[inline]
+    fn slot(&mut self, key: &FlowKey) -> Option<&mut Slot<T>> {
         let hash = key.hash(&self.state);
         let slots = &self.slots;
         let at = *self
             .index
             .find(hash, |&i| slots.get(i as usize).and_then(Option::as_ref).is_some_and(|s| s.key == *key))?;
-        self.slots.get_mut(at as usize)?.as_mut().map(|s| &mut s.entry)
+        self.slots.get_mut(at as usize)?.as_mut()
     }
 
     /// Adds an entry that is not there yet. What has to go for it is handed to
@@ -110,7 +130,7 @@ impl<T: Entry> Table<T> {
             gone(old, Gone::Full);
         }
         let hash = key.hash(&self.state);
-        let slot = Some(Slot { key, hash, entry });
+        let slot = Some(Slot { key, hash, touched: now, entry });
         let at = match self.free.pop() {
             Some(at) => {
                 if let Some(place) = self.slots.get_mut(at as usize) {
@@ -130,8 +150,8 @@ impl<T: Entry> Table<T> {
     /// Moves the hand by one; returns what it found idle too long.
     fn step(&mut self, now: Timestamp) -> Option<T> {
         self.hand = if self.hand.saturating_add(1) < self.slots.len() { self.hand.saturating_add(1) } else { 0 };
-        let e = &self.slots.get(self.hand)?.as_ref()?.entry;
-        if now.since(e.last()) > e.patience() { self.take(self.hand) } else { None }
+        let slot = self.slots.get(self.hand)?.as_ref()?;
+        if slot.is_idle(now) { self.take(self.hand) } else { None }
     }
 
     fn evict(&mut self) -> Option<T> {
@@ -144,8 +164,8 @@ impl<T: Entry> Table<T> {
         for _ in 0..n {
             at = if at.saturating_add(1) < n { at.saturating_add(1) } else { 0 };
             if let Some(s) = self.slots.get(at).and_then(Option::as_ref) {
-                if oldest.is_none_or(|(t, _)| s.entry.last() < t) {
-                    oldest = Some((s.entry.last(), at));
+                if oldest.is_none_or(|(t, _)| s.touched < t) {
+                    oldest = Some((s.touched, at));
                 }
                 seen = seen.saturating_add(1);
                 if seen >= Self::SCAN {
@@ -170,11 +190,7 @@ impl<T: Entry> Table<T> {
     /// Forgets every entry that was idle too long.
     pub(super) fn expire(&mut self, now: Timestamp, mut gone: impl FnMut(T)) {
         for at in 0..self.slots.len() {
-            let idle = self
-                .slots
-                .get(at)
-                .and_then(Option::as_ref)
-                .is_some_and(|s| now.since(s.entry.last()) > s.entry.patience());
+            let idle = self.slots.get(at).and_then(Option::as_ref).is_some_and(|s| s.is_idle(now));
             if idle && let Some(old) = self.take(at) {
                 gone(old);
             }
@@ -207,11 +223,8 @@ mod tests {
     use super::*;
     use crate::packet::EncapId;
 
-    struct E(i64, u16);
+    struct E(u16);
     impl Entry for E {
-        fn last(&self) -> Timestamp {
-            Timestamp(self.0)
-        }
         fn patience(&self) -> i64 {
             100
         }
@@ -258,14 +271,14 @@ mod tests {
         let mut t = Table::new(10);
         let mut gone = Vec::new();
         for i in 0..30u16 {
-            t.insert(key(i), E(i64::from(i), i), Timestamp(i64::from(i)), |e, why| gone.push((e.1, why)));
+            t.insert(key(i), E(i), Timestamp(i64::from(i)), |e, why| gone.push((e.0, why)));
         }
         assert_eq!(t.len(), 10);
         assert_eq!(gone.len(), 20);
         assert!(gone.iter().all(|(_, w)| *w == Gone::Full));
         assert_eq!(gone.iter().map(|(i, _)| *i).collect::<Vec<_>>(), (0..20).collect::<Vec<_>>());
         for i in 20..30 {
-            assert!(t.find(&key(i)).is_some_and(|e| e.1 == i));
+            assert!(t.find(&key(i)).is_some_and(|e| e.0 == i));
         }
         assert!(t.find(&key(3)).is_none());
     }
@@ -275,13 +288,27 @@ mod tests {
         let mut t = Table::new(1000);
         let mut idle = 0;
         for i in 0..100u16 {
-            t.insert(key(i), E(0, i), Timestamp(0), |_, _| {});
+            t.insert(key(i), E(i), Timestamp(0), |_, _| {});
         }
         for i in 100..200u16 {
-            t.insert(key(i), E(1000, i), Timestamp(1000), |_, why| idle += i32::from(why == Gone::Idle));
+            t.insert(key(i), E(i), Timestamp(1000), |_, why| idle += i32::from(why == Gone::Idle));
         }
         assert!(idle >= 99, "{idle}");
         t.expire(Timestamp(5000), |_| idle += 1);
         assert_eq!((t.len(), idle), (0, 200));
+    }
+
+    #[test]
+    fn what_is_looked_for_is_not_idle() {
+        let mut t = Table::new(1000);
+        t.insert(key(1), E(1), Timestamp(1000), |_, _| {});
+        t.insert(key(2), E(2), Timestamp(1000), |_, _| {});
+        assert!(t.touch(&key(1), Timestamp(1080)).is_some());
+        let mut gone = Vec::new();
+        for i in 10..20 {
+            t.insert(key(i), E(i), Timestamp(1150), |e, _| gone.push(e.0));
+        }
+        assert_eq!(gone, [2]);
+        assert!(t.find(&key(1)).is_some());
     }
 }

@@ -20,7 +20,7 @@ fn initial(dcid: &[u8], number: u8, offset: usize, len: usize) -> Vec<u8> {
     let hello = sample::hello(Some(&sample::server_name(b"up.test")));
     let end = hello.len().min(offset + len);
     let mut frames = crypto(u16::try_from(offset).unwrap(), &hello[offset..end]);
-    frames.resize(1150, 0);
+    frames.resize(1170, 0);
     seal(Header { number, ..Header::new(Version::V1, dcid) }, dcid, &frames)
 }
 
@@ -85,7 +85,7 @@ fn a_retry_changes_the_keys() {
 fn a_client_takes_the_servers_connection_id_and_keeps_its_keys() {
     let hello = sample::hello(Some(&sample::server_name(b"up.test")));
     let mut frames = crypto(70, &hello[70..]);
-    frames.resize(1150, 0);
+    frames.resize(1170, 0);
     let second = seal(Header { number: 1, ..Header::new(Version::V1, &[5; 8]) }, &DCID, &frames);
     let mut lab = Lab::new(Policy::Nothing);
     lab.udp(C, S, &initial(&DCID, 0, 0, 70));
@@ -164,6 +164,35 @@ fn what_comes_before_quic_does_not_hide_it() {
     assert_eq!(lab.told(), [QUIC]);
 }
 
+fn named(name: &str, dcid: &[u8]) -> Vec<u8> {
+    let mut frames = crypto(0, &sample::hello(Some(&sample::server_name(name.as_bytes()))));
+    frames.resize(1170, 0);
+    seal(Header::new(Version::V1, dcid), dcid, &frames)
+}
+
+/// Anybody can seal an Initial.
+#[test]
+fn a_forged_hello_does_not_hide_the_real_one() {
+    let parts = [initial(&DCID, 0, 0, 70), initial(&DCID, 1, 70, 2000)];
+    let half = initial(&[6; 8], 0, 20, 50);
+    let whole = named("forged.test", &[9; 8]);
+    for forged in [[&half, &half], [&whole, &whole], [&half, &whole]] {
+        let mut lab = Lab::new(Policy::Nothing);
+        lab.udp(C, S, forged[0]);
+        lab.udp(C, S, &parts[0]);
+        lab.udp(C, S, forged[1]);
+        lab.udp(C, S, &parts[1]);
+        if forged[1] == &whole {
+            // What is told is over: the first part must come once more.
+            lab.udp(C, S, &parts[0]);
+        }
+        let told = lab.told();
+        assert_eq!(told.iter().filter(|t| *t == QUIC).count(), 1, "{told:?}");
+        assert!(lab.last().notes.is_empty());
+        lab.finish();
+    }
+}
+
 /// Some clients have one socket for all their connections.
 #[test]
 fn another_connection_on_the_same_ports() {
@@ -175,6 +204,8 @@ fn another_connection_on_the_same_ports() {
     lab.udp(C, S, &initial(&[7; 8], 0, 0, 70));
     lab.udp(C, S, &initial(&[7; 8], 1, 70, 2000));
     assert_eq!(lab.told(), [QUIC, QUIC]);
+    lab.udp(C, S, &named("other.test", &[8; 8]));
+    assert_eq!(lab.last().what, "quic other.test");
 }
 
 #[test]

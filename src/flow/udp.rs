@@ -16,9 +16,10 @@ const TRANSFER: u64 = 8 << 10;
 const DNS_TRIES: u8 = 16;
 /// Packets that may fail to open before the flow rests for a second.
 const MAX_FAILURES: u8 = 4;
-/// So long after a ClientHello another Initial packet may begin another
-/// connection on the same ports; before, it belongs to the handshake.
-const NEXT_CONNECTION: i64 = 2 * SECOND;
+/// The same name again within this time is the same connection, after a Retry.
+const SAME_CONNECTION: i64 = 2 * SECOND;
+/// A client's first datagram is at least so long (RFC 9000 section 14.1).
+const FIRST_DATAGRAM: usize = 1200;
 
 /// What the flow turned out to be.
 enum Speech {
@@ -26,9 +27,9 @@ enum Speech {
     Silent,
     /// QUIC whose Initial packets are being read.
     Quic(Box<Head>),
-    /// QUIC whose ClientHello was read, when, and the hash of the connection
-    /// id that its keys came from.
-    QuicDone { since: Timestamp, id: u64 },
+    /// QUIC whose ClientHello was read, and the hash of the connection id that
+    /// its keys came from. Another connection may follow on the same ports.
+    QuicDone { id: u64 },
     /// DNS.
     Dns,
     /// Something else, perhaps only so far.
@@ -61,6 +62,8 @@ pub(super) struct Udp {
     failures: u8,
     /// The second in which the failures were.
     failed_at: i64,
+    /// Hash of the last server name that was told, and when.
+    named: Option<(u64, Timestamp)>,
     held: u32,
     speech: Speech,
     /// Payload bytes of client and server before it was known whether the flow
@@ -70,10 +73,6 @@ pub(super) struct Udp {
 }
 
 impl Entry for Udp {
-    fn last(&self) -> Timestamp {
-        self.last
-    }
-
     fn patience(&self) -> i64 {
         if matches!(self.speech, Speech::QuicDone { .. }) { 120 * SECOND } else { 60 * SECOND }
     }
@@ -101,11 +100,6 @@ fn is_local_naming(at: &At<'_>) -> bool {
     [at.packet.sport, at.packet.dport].iter().any(|port| matches!(port, 5353 | 5355 | 137))
 }
 
-/// Payload bytes of a datagram, those cut off by the capture included.
-fn size(at: &At<'_>) -> u64 {
-    u64::from(at.packet.payload_len).saturating_add(u64::from(at.packet.payload_missing))
-}
-
 /// Whether a datagram has a long header of a known QUIC version, or could have
 /// one of another (RFC 8999 section 5.1): a look at five bytes.
 #[inline]
@@ -128,6 +122,7 @@ impl Udp {
             dns_tries: DNS_TRIES,
             failures: 0,
             failed_at: i64::MIN,
+            named: None,
             held: 0,
             speech: Speech::Silent,
             before: (0, 0),
@@ -159,7 +154,9 @@ impl Udp {
             self.advance(&at, cx);
         } else if matches!(self.speech, Speech::Silent | Speech::Quic(_)) {
             let sum = if at.from_client { &mut self.before.0 } else { &mut self.before.1 };
-            *sum = sum.saturating_add(u32::try_from(size(&at)).unwrap_or(u32::MAX));
+            *sum = sum.saturating_add(p.payload_len).saturating_add(p.payload_missing);
+        } else {
+            self.before = (0, 0);
         }
         if at.from_client && p.payload_len > 0 {
             self.client_spoke = true;
@@ -213,9 +210,9 @@ impl Udp {
             }
             Err(_) => return false,
         }
-        if let Speech::QuicDone { since, id } = self.speech
+        if let Speech::QuicDone { id } = self.speech
             && (!at.from_client
-                || ts.since(since).abs() <= NEXT_CONNECTION
+                || at.payload.len() < FIRST_DATAGRAM
                 || cx.scratch.hash_of_first_id(at.payload) == Some(id))
         {
             return true;
@@ -269,6 +266,9 @@ impl Udp {
                 };
             }
             Outcome::Refused => {
+                if !matches!(before, Some(Speech::QuicDone { .. })) {
+                    cx.ledger.count(Counter::QuicRefused); // else it goes on with keys that were forgotten
+                }
                 self.failures = self.failures.saturating_add(1);
                 self.failed_at = at.packet.ts.secs();
                 self.speech = match before {
@@ -284,7 +284,13 @@ impl Udp {
                 self.is_other(at, cx);
             }
             Outcome::Hello { named, ech } => {
-                self.speech = Speech::QuicDone { since: at.packet.ts, id: cx.scratch.hash_id(head.id()) };
+                self.speech = Speech::QuicDone { id: cx.scratch.hash_id(head.id()) };
+                let name = cx.scratch.hash_id(if named { cx.scratch.name.as_bytes() } else { b"" });
+                let before = self.named.replace((name, at.packet.ts));
+                if before.is_some_and(|(n, t)| n == name && at.packet.ts.since(t).abs() <= SAME_CONNECTION) {
+                    self.named = before;
+                    return self.report_held(cx.scratch);
+                }
                 cx.ledger.count(Counter::TlsHellos);
                 if !named {
                     cx.ledger.count(Counter::TlsNoName);
@@ -313,9 +319,9 @@ impl Udp {
 
     fn advance<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
         let Some(f) = self.follow.as_mut() else { return };
-        let size = size(at);
-        let before = std::mem::take(&mut self.before);
-        let mut progress = Progress { to_server: before.0.into(), from_server: before.1.into(), ..Progress::default() };
+        let (up, down) = std::mem::take(&mut self.before);
+        let mut progress = Progress { to_server: up.into(), from_server: down.into(), ..Progress::default() };
+        let size = u64::from(at.packet.payload_len).saturating_add(u64::from(at.packet.payload_missing));
         if at.from_client {
             progress.to_server = progress.to_server.saturating_add(size);
         } else {

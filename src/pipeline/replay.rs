@@ -8,6 +8,7 @@ use super::timing::{Timing, record};
 use super::work::Work;
 use super::worker::{Finished, Found, Harvest, Job, Report, Worker};
 use crate::base::Timestamp;
+use crate::base::time::SECOND;
 use crate::capture::{self, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
 use crate::coverage::{Counter, Key, Ledger};
 use crate::flow::{Limits, NameLister, NameRow};
@@ -26,6 +27,10 @@ use std::time::Instant;
 
 /// Batches in flight: a mebibyte each.
 const BATCHES: usize = 8;
+/// A capture that begins so much before the last frame of the one before is
+/// another view of the network, not the next file of the same capture: its
+/// flows are read from their beginning.
+const ROTATION_OVERLAP: i64 = SECOND;
 /// Batches that may wait for one worker.
 const QUEUE: usize = 4;
 
@@ -275,7 +280,8 @@ pub(super) fn run<H: Harvest>(
     let encaps = dispatcher.encaps();
     let (reader, shards, ledger, timing) = crew.work(
         move |hands| {
-            let mut reader = Reader { plan: &plan, dispatcher, hands, timing: Timing::default(), number: 0, failed };
+            let timing = Timing::default();
+            let mut reader = Reader { plan: &plan, dispatcher, hands, timing, number: 0, reached: None, failed };
             reader.read_all()
         },
         |number, found| write(number, found, &encaps),
@@ -387,6 +393,8 @@ struct Reader<'p> {
     hands: Hands,
     timing: Timing,
     number: u64,
+    /// The greatest timestamp of the source before.
+    reached: Option<Timestamp>,
     failed: Arc<AtomicBool>,
 }
 
@@ -451,6 +459,7 @@ impl Reader<'_> {
         let result = self.read_frames(number, source.as_mut(), report, hasher);
         let tally = self.dispatcher.next_source();
         let first = tally.first;
+        self.reached = tally.greatest.or(self.reached);
         report.tallied(tally);
         report.interfaces = source.interfaces();
         report.statistics = source.statistics();
@@ -469,6 +478,7 @@ impl Reader<'_> {
         report: &mut SourceReport,
         hasher: Option<&Hasher>,
     ) -> Result<(), Halt> {
+        let mut began_frames = false;
         loop {
             if self.failed.load(Ordering::Relaxed) {
                 return Err(Halt::Elsewhere);
@@ -494,6 +504,10 @@ impl Reader<'_> {
             work.read_at = Instant::now();
             record(&mut self.timing.read, work.read_at.duration_since(began));
             work.source = number;
+            if let Some(first) = work.batch.frames.first().filter(|_| !began_frames) {
+                began_frames = true;
+                work.begins_anew = self.reached.is_some_and(|t| first.ts.since(t) < -ROTATION_OVERLAP);
+            }
             work.number = self.number;
             self.number = self.number.saturating_add(1);
             self.dispatcher.batch(&mut work).map_err(|e| Halt::Here(Failure::Filter(e)))?;

@@ -23,6 +23,8 @@ pub(super) struct Work {
     /// Counts the batches of a run.
     pub(super) number: u64,
     pub(super) source: u32,
+    /// The source begins, and does not go on from the one before.
+    pub(super) begins_anew: bool,
     pub(super) batch: Batch,
     /// Payloads of reassembled datagrams.
     pub(super) arena: Vec<u8>,
@@ -37,6 +39,7 @@ impl Work {
         Work {
             number: 0,
             source: 0,
+            begins_anew: false,
             batch: Batch::default(),
             arena: Vec::new(),
             lists: vec![Vec::new(); workers],
@@ -45,6 +48,7 @@ impl Work {
     }
 
     pub(super) fn clear(&mut self) {
+        self.begins_anew = false;
         self.arena.clear();
         for list in &mut self.lists {
             list.clear();

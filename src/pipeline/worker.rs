@@ -227,6 +227,11 @@ impl<H: Harvest> Worker<H> {
     fn batch(&mut self, work: &Work) {
         let began = Instant::now();
         record(&mut self.timing.wait, began.duration_since(work.read_at));
+        if work.begins_anew {
+            for engine in &mut self.engines {
+                engine.start_anew(&mut self.ledger);
+            }
+        }
         let Some(list) = work.lists.get(self.number) else { return };
         let mut key = Key { source: u32::MAX, ..Key::default() };
         let (mut quarter_from, mut quarter_until) = (i64::MAX, i64::MIN);
