@@ -93,6 +93,24 @@ fn rows_come_in_order_of_frames_for_any_number_of_workers() {
     }
 }
 
+#[test]
+fn a_capture_that_is_read_again_shows_every_name_again() {
+    // The flows of the first reading must not answer for the second.
+    let files: Arc<[String]> = Arc::new(["\"x\"".into(), "\"y\"".into()]);
+    let mut plan = plan(false, 2);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("capture-samples/tls13.pcap");
+    plan.inputs = vec![Item { path, relative: None }; 2];
+    let mut of = [0, 0];
+    names(plan, &files, |rows| {
+        for row in rows {
+            of[usize::from(row.line.contains("\"file\":\"y\""))] += 1;
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert!(of[0] > 5 && of[0] == of[1], "{of:?}");
+}
+
 /// Everything that a replay prints, and whether it spilled.
 fn printed(room: Room, workers: usize) -> (Vec<Selected>, bool) {
     let catalogue = Arc::new(Catalogue::builtin());
@@ -180,22 +198,4 @@ fn a_flood_of_clients_spills_and_prints_the_same() {
         assert!(spilled && parts == whole, "{workers}");
         assert_eq!(other, coverage, "{workers}");
     }
-}
-
-#[test]
-fn a_capture_that_is_read_again_shows_every_name_again() {
-    // The flows of the first reading must not answer for the second.
-    let files: Arc<[String]> = Arc::new(["\"x\"".into(), "\"y\"".into()]);
-    let mut plan = plan(false, 2);
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("capture-samples/tls13.pcap");
-    plan.inputs = vec![Item { path, relative: None }; 2];
-    let mut of = [0, 0];
-    names(plan, &files, |rows| {
-        for row in rows {
-            of[usize::from(row.line.contains("\"file\":\"y\""))] += 1;
-        }
-        Ok(())
-    })
-    .unwrap();
-    assert!(of[0] > 5 && of[0] == of[1], "{of:?}");
 }
