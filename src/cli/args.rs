@@ -68,7 +68,7 @@ pub struct MatchArgs {
     /// Add the indicators of this file
     #[arg(long, value_name = "FILE")]
     pub add_catalogue: Vec<PathBuf>,
-    /// Networks whose clients are hosts, or `any` [default: private and link-local addresses]
+    /// Networks whose clients are hosts, or `any` [default: private, 100.64.0.0/10 and link-local addresses; for `watch` also the interfaces' own networks]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub home_net: Vec<String>,
     /// Name of this sensor in records

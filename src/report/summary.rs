@@ -31,7 +31,7 @@ pub struct Summary {
     pub outside_clients: u64,
     /// Whether there were more of them than could be told apart.
     pub outside_clients_capped: bool,
-    /// Names of the vendor that no indicator but the residual one knows, with
+    /// Names like the vendor's that no indicator but the residual one knows, with
     /// how often each was seen; any order.
     pub residual: Vec<(String, u64)>,
     /// Such names beyond those in `residual`.
@@ -151,7 +151,7 @@ impl Summary {
             0 => String::new(),
             n => format!(" and {} more", grouped(n)),
         };
-        Some(format!("Names of the vendor with unknown purpose: {}{more}.", shown.join(", ")))
+        Some(format!("Names like the vendor's, of unknown purpose: {}{more}.", shown.join(", ")))
     }
 
     /// What could not be seen, most important first. Causes that did not occur
@@ -363,7 +363,7 @@ mod tests {
              1 frame was left out by --since, --until or --bpf.\n\
              Skipped 1 file that by content is no capture.\n\
              Outside the home networks: 9 contacts by 4 clients, counted but not listed; --home-net any lists them.\n\
-             Names of the vendor with unknown purpose: c\\x1b[1m (2,000), a.kaspersky.com (1), b.kaspersky.com (1) and 3 more.\n\
+             Names like the vendor's, of unknown purpose: c\\x1b[1m (2,000), a.kaspersky.com (1), b.kaspersky.com (1) and 3 more.\n\
              Not seen:\n  \
              - 2 files or folders that could not be read in full\n  \
              - 7 frames dropped before they could be captured\n  \

@@ -7,11 +7,19 @@ use super::text::{clean, grouped};
 use crate::base::{Addr, Channel, Mac, Timestamp};
 use crate::catalogue::Category;
 use crate::sighting::{Record, Stage};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::BuildHasher;
 use std::io;
 
 /// Names shown of a host; the others are counted.
 const NAMES: usize = 3;
+/// Rows of hosts, and of alarms. A flood of made-up clients could be many more
+/// than anybody reads, or memory holds.
+const MAX_ROWS: usize = 20_000;
+/// Hosts beyond them that are told apart.
+const MAX_MORE: usize = 1 << 20;
+/// Resolvers and servers remembered; beyond them a mark may be missing.
+const MAX_ANSWERING: usize = 1 << 16;
 /// Width without a terminal and without `COLUMNS`.
 const DEFAULT_WIDTH: u16 = 100;
 /// Least width; a narrower terminal wraps by itself.
@@ -30,6 +38,8 @@ pub fn width() -> u16 {
 pub struct HostTable {
     alarms: BTreeMap<HostKey, HostRow>,
     hosts: BTreeMap<HostKey, HostRow>,
+    /// Hashes of hosts that have no row.
+    more: HashSet<u64>,
     /// Address and segment of what answered a listed host.
     answering: BTreeSet<(Addr, String)>,
 }
@@ -56,11 +66,19 @@ impl HostTable {
 
     /// Adds a record to its host's row. Alarms have rows of their own.
     pub fn add(&mut self, r: &Record) {
-        self.answering.extend(answering(r).map(|ip| (ip, r.host.segment.clone())));
+        let room = MAX_ANSWERING.saturating_sub(self.answering.len());
+        self.answering.extend(answering(r).take(room).map(|ip| (ip, r.host.segment.clone())));
         let category = r.indicator.category;
         let rank = activity::rank(category);
         let rows = if category.is_alarm() { &mut self.alarms } else { &mut self.hosts };
-        let row = rows.entry((r.host.ip, r.host.segment.clone(), r.host.mac)).or_insert_with(|| HostRow {
+        let key = (r.host.ip, r.host.segment.clone(), r.host.mac);
+        if rows.len() >= MAX_ROWS && !rows.contains_key(&key) {
+            if self.more.len() < MAX_MORE {
+                self.more.insert(foldhash::quality::FixedState::with_seed(0).hash_one(key));
+            }
+            return;
+        }
+        let row = rows.entry(key).or_insert_with(|| HostRow {
             name: None,
             stages: BTreeMap::new(),
             names: BTreeMap::new(),
@@ -84,10 +102,11 @@ impl HostTable {
         row.count = row.count.saturating_add(r.count);
     }
 
-    /// Number of hosts listed, those with alarms only included.
+    /// Number of hosts, those with alarms only included.
     pub fn hosts(&self) -> u64 {
         let alarms_only = self.alarms.keys().filter(|key| !self.hosts.contains_key(key)).count();
-        u64::try_from(self.hosts.len().saturating_add(alarms_only)).unwrap_or(u64::MAX)
+        let listed = self.hosts.len().saturating_add(alarms_only);
+        u64::try_from(listed.saturating_add(self.more.len())).unwrap_or(u64::MAX)
     }
 
     /// Writes the alarms, if any, and the hosts, for a terminal of `width`
@@ -107,6 +126,11 @@ impl HostTable {
         }
         if !self.hosts.is_empty() {
             write_rows(out, &self.hosts, &self.answering, width)?;
+        }
+        if !self.more.is_empty() {
+            let least = if self.more.len() < MAX_MORE { "" } else { "At least " };
+            let n = grouped(u64::try_from(self.more.len()).unwrap_or(u64::MAX));
+            writeln!(out, "\n{least}{n} more hosts have no row here; --format ndjson or csv lists all.")?;
         }
         let empty = self.alarms.is_empty() && self.hosts.is_empty();
         match summary {
@@ -257,6 +281,30 @@ mod tests {
             sighting("fd00::9", Category::OemUpdate, Stage::Connected, &["oem.example.com"]),
             sighting("10.0.0.30", Category::Lookalike, Stage::Connected, &["kaspersky.com.evil.test"]),
         ]
+    }
+
+    #[test]
+    fn a_flood_of_hosts_has_no_more_rows_than_the_cap() {
+        let mut table = HostTable::new();
+        let mut r = record();
+        let n = MAX_ROWS as u32 + 5;
+        for day in ["2026-03-01", "2026-03-02"] {
+            for host in 0..n {
+                let [_, b, c, d] = host.to_be_bytes();
+                r.host.ip = Addr::v4([10, b, c, d]);
+                r.period = day.to_owned();
+                table.add(&r);
+            }
+        }
+        assert_eq!((table.hosts.len(), table.hosts()), (MAX_ROWS, u64::from(n)));
+        table.hosts.retain(|key, _| key.0 == Addr::v4([10, 0, 0, 1]));
+        let mut out = Vec::new();
+        table.write(&mut out, None, 100).unwrap();
+        assert!(
+            String::from_utf8(out)
+                .unwrap()
+                .ends_with("\n5 more hosts have no row here; --format ndjson or csv lists all.\n")
+        );
     }
 
     #[test]
