@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::BuildHasher;
 use std::io;
 
+/// Most resolvers remembered; a network has a few.
+const MAX_ANSWERING: usize = 4096;
 /// Names shown of a host; the others are counted.
 const NAMES: usize = 3;
 /// Rows of hosts, and of alarms. A flood of made-up clients could be many more
@@ -18,8 +20,6 @@ const NAMES: usize = 3;
 const MAX_ROWS: usize = 20_000;
 /// Hosts beyond them that are told apart.
 const MAX_MORE: usize = 1 << 20;
-/// Resolvers and servers remembered; beyond them a mark may be missing.
-const MAX_ANSWERING: usize = 1 << 16;
 /// Width without a terminal and without `COLUMNS`.
 const DEFAULT_WIDTH: u16 = 100;
 /// Least width; a narrower terminal wraps by itself.
@@ -66,8 +66,11 @@ impl HostTable {
 
     /// Adds a record to its host's row. Alarms have rows of their own.
     pub fn add(&mut self, r: &Record) {
-        let room = MAX_ANSWERING.saturating_sub(self.answering.len());
-        self.answering.extend(answering(r).take(room).map(|ip| (ip, r.host.segment.clone())));
+        for ip in answering(r) {
+            if self.answering.len() < MAX_ANSWERING {
+                self.answering.insert((ip, r.host.segment.clone()));
+            }
+        }
         let category = r.indicator.category;
         let rank = activity::rank(category);
         let rows = if category.is_alarm() { &mut self.alarms } else { &mut self.hosts };
