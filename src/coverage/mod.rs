@@ -123,7 +123,7 @@ counters! {
     /// DNS messages on port 53 that are no DNS.
     DnsNot => "dns_not",
     // TLS.
-    /// TLS ClientHellos seen to begin.
+    /// TLS ClientHellos seen to begin, one a connection, those in QUIC included.
     TlsHellos => "tls_hellos",
     /// TLS ClientHellos that could not be read to their end.
     TlsHellosIncomplete => "tls_hellos_incomplete",
