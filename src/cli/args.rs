@@ -30,6 +30,20 @@ pub enum Command {
     Catalogue(CatalogueCommand),
 }
 
+/// How frames are decoded, from files and from interfaces alike.
+#[derive(Debug, Args)]
+pub struct DecodingArgs {
+    /// Only frames that this libpcap filter accepts
+    #[arg(long, value_name = "EXPR")]
+    pub bpf: Option<String>,
+    /// Treat equal addresses in different VLANs as one host
+    #[arg(long)]
+    pub ignore_vlan: bool,
+    /// Threads that decode, beside the one that reads
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: Option<u16>,
+}
+
 /// Which frames of which files.
 #[derive(Debug, Args)]
 pub struct InputArgs {
@@ -42,15 +56,9 @@ pub struct InputArgs {
     /// Only frames before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub until: Option<Timestamp>,
-    /// Only frames that this libpcap filter accepts
-    #[arg(long, value_name = "EXPR")]
-    pub bpf: Option<String>,
-    /// Treat equal addresses in different VLANs as one host
-    #[arg(long)]
-    pub ignore_vlan: bool,
-    /// Threads that decode, beside the one that reads
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub workers: Option<u16>,
+    /// Decoding.
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
     /// Write coverage and timing to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
@@ -151,15 +159,9 @@ pub struct WatchArgs {
     /// Interfaces to listen on
     #[arg(short, long = "interface", required = true, value_name = "INTERFACE")]
     pub interface: Vec<String>,
-    /// Only frames that this libpcap filter accepts
-    #[arg(long, value_name = "EXPR")]
-    pub bpf: Option<String>,
-    /// Treat equal addresses in different VLANs as one host
-    #[arg(long)]
-    pub ignore_vlan: bool,
-    /// Threads that decode, beside the one that reads
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub workers: Option<u16>,
+    /// Decoding.
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
     /// Matching.
     #[command(flatten)]
     pub matching: MatchArgs,

@@ -32,14 +32,14 @@ pub(super) fn plan(args: &InputArgs, expansion: &mut Expansion, hash: bool, home
     {
         return Err(Stop::usage(format_args!("--since {since} is not before --until {until}: nothing would be read")));
     }
-    let filter = args.bpf.as_deref().map(BpfFilter::new).transpose().map_err(Stop::usage)?;
+    let filter = args.decoding.bpf.as_deref().map(BpfFilter::new).transpose().map_err(Stop::usage)?;
     Ok(Plan {
         inputs: std::mem::take(&mut expansion.items),
-        workers: workers(args.workers),
+        workers: workers(args.decoding.workers),
         hash,
         period: Period { since: args.since, until: args.until },
         filter,
-        ignore_vlan: args.ignore_vlan,
+        ignore_vlan: args.decoding.ignore_vlan,
         home,
         limits: Limits::default(),
         opened: progress(args.quiet),

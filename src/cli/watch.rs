@@ -38,7 +38,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
     let written =
         [("--output", m.output.as_deref()), ("--stats", args.stats.as_deref()), ("--store", m.store.as_deref())];
     places::check(&written, m.catalogues())?;
-    let options = LiveOptions { filter: args.bpf.clone(), ..LiveOptions::default() };
+    let options = LiveOptions { filter: args.decoding.bpf.clone(), ..LiveOptions::default() };
     let source = capture::open_live(&args.interface, &options).map_err(|e| {
         if matches!(e, capture::CaptureError::BadFilter { .. }) { Stop::usage(e) } else { Stop::failed(e) }
     })?;
@@ -57,8 +57,8 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         source,
         interfaces: interfaces.clone(),
         id,
-        workers: inputs::workers(args.workers),
-        ignore_vlan: args.ignore_vlan,
+        workers: inputs::workers(args.decoding.workers),
+        ignore_vlan: args.decoding.ignore_vlan,
         home,
         limits: Limits::default(),
         remembered: if args.stats.is_some() { DAY_QUARTERS } else { RECENT_QUARTERS },
@@ -94,7 +94,8 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         }
     };
     let last = printer.finish(&ended.outcome.encaps);
-    let exit = ended.outcome.sources.iter().map(|r| judge_live(r, args.bpf.is_some())).max().unwrap_or_default();
+    let exit =
+        ended.outcome.sources.iter().map(|r| judge_live(r, args.decoding.bpf.is_some())).max().unwrap_or_default();
     if !args.quiet {
         close(&mut ended, &last, &printer, &interfaces);
     }

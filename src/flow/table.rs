@@ -221,7 +221,7 @@ pub(super) enum Gone {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
     use super::*;
-    use crate::packet::EncapId;
+    use crate::packet::testing::blank;
 
     struct E(u16);
     impl Entry for E {
@@ -231,25 +231,7 @@ mod tests {
     }
 
     pub(crate) fn packet(sport: u16, dport: u16) -> Packet {
-        Packet {
-            ts: Timestamp(0),
-            src: Addr::v4([10, 0, 0, 1]),
-            dst: Addr::v4([10, 0, 0, 2]),
-            sport,
-            dport,
-            transport: Transport::Tcp,
-            flags: 0,
-            ttl: 64,
-            seq: 0,
-            ack: 0,
-            payload_offset: 0,
-            payload_len: 0,
-            payload_missing: 0,
-            encap: EncapId(0),
-            src_mac: None,
-            dst_mac: None,
-            in_arena: false,
-        }
+        Packet { sport, dport, ..blank() }
     }
 
     fn key(port: u16) -> FlowKey {

@@ -7,7 +7,8 @@ use crate::base::time::SECOND;
 use crate::base::{Addr, Name, Stage, Timestamp};
 use crate::coverage::{Counter, Ledger};
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
-use crate::packet::{EncapId, Packet, Transport};
+use crate::packet::testing::blank;
+use crate::packet::{Packet, Transport};
 use crate::protocol::tls::sample;
 
 /// One message that was told.
@@ -293,25 +294,7 @@ impl Lab {
 }
 
 pub(super) fn packet(transport: Transport, from: (Addr, u16), to: (Addr, u16)) -> Packet {
-    Packet {
-        ts: Timestamp(0),
-        src: from.0,
-        dst: to.0,
-        sport: from.1,
-        dport: to.1,
-        transport,
-        flags: 0,
-        ttl: 64,
-        seq: 0,
-        ack: 0,
-        payload_offset: 0,
-        payload_len: 0,
-        payload_missing: 0,
-        encap: EncapId(0),
-        src_mac: None,
-        dst_mac: None,
-        in_arena: false,
-    }
+    Packet { src: from.0, dst: to.0, sport: from.1, dport: to.1, transport, ..blank() }
 }
 
 /// A ClientHello record for a name.

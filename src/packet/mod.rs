@@ -29,7 +29,7 @@ mod ppp;
 mod properties;
 mod teredo;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod transport;
 mod udp_tunnel;
 mod view;

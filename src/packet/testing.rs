@@ -1,8 +1,8 @@
 //! Frames for tests, built by hand.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::{Decoder, Options, Packet};
-use crate::base::{Mac, Timestamp};
+use super::{Decoder, EncapId, Options, Packet, Transport};
+use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::LinkType;
 use crate::coverage::Counter;
 
@@ -100,4 +100,28 @@ pub fn decode_layers(frame: &[u8]) -> Result<(Packet, Vec<u8>, String), Counter>
 pub fn payload<'a>(decoder: &'a Decoder, packet: &Packet, frame: &'a [u8]) -> &'a [u8] {
     let buffer = if packet.in_arena { decoder.arena() } else { frame };
     &buffer[packet.payload_offset as usize..][..packet.payload_len as usize]
+}
+
+/// A TCP segment without payload from 10.0.0.1:1 to 10.0.0.2:2 at time 0, for
+/// tests to vary.
+pub fn blank() -> Packet {
+    Packet {
+        ts: Timestamp(0),
+        src: Addr::v4([10, 0, 0, 1]),
+        dst: Addr::v4([10, 0, 0, 2]),
+        sport: 1,
+        dport: 2,
+        transport: Transport::Tcp,
+        flags: 0,
+        ttl: 64,
+        seq: 0,
+        ack: 0,
+        payload_offset: 0,
+        payload_len: 0,
+        payload_missing: 0,
+        encap: EncapId(0),
+        src_mac: None,
+        dst_mac: None,
+        in_arena: false,
+    }
 }

@@ -81,29 +81,10 @@ fn shard_of(client: &Addr, segment: u32) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Timestamp;
-    use crate::packet::{EncapId, Transport};
+    use crate::packet::testing::blank;
 
     fn packet(src: &str, sport: u16, dst: &str, dport: u16) -> Packet {
-        Packet {
-            ts: Timestamp(0),
-            src: src.parse().unwrap(),
-            dst: dst.parse().unwrap(),
-            sport,
-            dport,
-            transport: Transport::Tcp,
-            flags: 0,
-            ttl: 0,
-            seq: 0,
-            ack: 0,
-            payload_offset: 0,
-            payload_len: 0,
-            payload_missing: 0,
-            encap: EncapId(0),
-            src_mac: None,
-            dst_mac: None,
-            in_arena: false,
-        }
+        Packet { src: src.parse().unwrap(), sport, dst: dst.parse().unwrap(), dport, ..blank() }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::catalogue::Catalogue;
 use crate::coverage::{Counter, Counts, Ledger};
 use crate::flow::{Engine, FrameRef, Limits};
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
+use crate::packet::testing::blank;
 use crate::packet::{EncapId, Packet, Transport};
 use std::sync::Arc;
 
@@ -124,17 +125,9 @@ impl Scene {
             sport: src.1,
             dport: dst.1,
             transport,
-            flags: 0,
-            ttl: 64,
-            seq: 0,
-            ack: 0,
-            payload_offset: 0,
-            payload_len: 0,
-            payload_missing: 0,
-            encap: EncapId(0),
             src_mac: mac(&src.0),
             dst_mac: mac(&dst.0),
-            in_arena: false,
+            ..blank()
         }
     }
 
