@@ -3,7 +3,7 @@
 use super::catalogue::ListFormat;
 use crate::base::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Says which hosts contact Kaspersky update infrastructure, from capture
 /// files or a SPAN port, with the evidence.
@@ -80,6 +80,13 @@ pub struct MatchArgs {
     /// Keep records, coverage and this run in a SQLite file
     #[arg(long, value_name = "FILE")]
     pub store: Option<PathBuf>,
+}
+
+impl MatchArgs {
+    /// The catalogue files that are read.
+    pub fn catalogues(&self) -> impl Iterator<Item = &Path> {
+        self.catalogue.iter().chain(&self.add_catalogue).map(PathBuf::as_path)
+    }
 }
 
 /// Formats of sightings.

@@ -7,6 +7,7 @@ mod inputs;
 mod names;
 mod output;
 pub mod panics;
+mod places;
 mod replay;
 mod run_record;
 mod watch;

@@ -2,8 +2,8 @@
 
 use super::args::NamesArgs;
 use super::exit::{Exit, Stop, judge_all};
-use super::inputs;
 use super::output::write_stats;
+use super::{inputs, places};
 use crate::pipeline::{self, Failure};
 use crate::report::ndjson;
 use crate::report::output::Output;
@@ -18,6 +18,8 @@ pub(super) fn run(args: &NamesArgs) -> Result<Exit, Stop> {
     if plan.inputs.is_empty() {
         return Ok(exit.max(Exit::Failed));
     }
+    let written = [("--output", args.output.as_deref()), ("--stats", args.input.stats.as_deref())];
+    places::check(&written, plan.inputs.iter().map(|i| i.path.as_path()))?;
     let quote = |p: &std::path::Path| {
         let mut quoted = Vec::new();
         drop(ndjson::write_line(&mut quoted, &p.to_string_lossy()));

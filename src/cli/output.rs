@@ -48,6 +48,16 @@ pub(super) struct Printing<'p> {
     pub(super) catalogue: &'p Catalogue,
     pub(super) sensor: &'p str,
     pub(super) files_skipped: u64,
+    /// Files and folders that could not be opened at all.
+    pub(super) unusable: u64,
+}
+
+impl Printing<'_> {
+    fn summary(&self, outcome: &mut Outcome, hosts: u64) -> Summary {
+        let mut summary = summary(outcome, hosts, self.files_skipped);
+        summary.files_damaged = summary.files_damaged.saturating_add(self.unusable);
+        summary
+    }
 }
 
 /// Hands each record in order to `take`, and whether it only supports.
@@ -109,7 +119,7 @@ pub(super) fn write_records(path: Option<&Path>, p: &Printing<'_>, found: &mut S
             _ => Ok(()),
         }
     });
-    (summary(&mut found.outcome, hosts, p.files_skipped), result)
+    (p.summary(&mut found.outcome, hosts), result)
 }
 
 fn print_table(
@@ -128,7 +138,7 @@ fn print_table(
     })?;
     *hosts = table.hosts();
     // In a file nobody sees standard error: the closing lines go along.
-    let closing = in_file.then(|| summary(&mut found.outcome, *hosts, p.files_skipped));
+    let closing = in_file.then(|| p.summary(&mut found.outcome, *hosts));
     table.write(out, closing.as_ref(), table::width()).map_err(Trouble::Output)
 }
 

@@ -3,7 +3,7 @@
 use super::args::{Format, HashBy, ReplayArgs};
 use super::exit::{Exit, Stop, all_of, judge_all};
 use super::output::{self, Printing};
-use super::{inputs, run_record};
+use super::{inputs, places, run_record};
 use crate::pipeline::{self, Room};
 use crate::sighting::Settings;
 use std::sync::Arc;
@@ -20,10 +20,15 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let keeps = m.store.is_some() || args.format != Format::Table;
     let hash = args.hash.map_or(keeps, |h| h == HashBy::Sha256);
     let (mut expansion, mut exit) = inputs::expand(&args.input);
+    let unusable = expansion.errors.len() as u64;
     let plan = inputs::plan(&args.input, &mut expansion, hash, home.clone())?;
     if plan.inputs.is_empty() {
         return Ok(exit.max(Exit::Failed));
     }
+    let written =
+        [("--output", m.output.as_deref()), ("--stats", args.input.stats.as_deref()), ("--store", m.store.as_deref())];
+    let captures = plan.inputs.iter().map(|i| i.path.as_path());
+    places::check(&written, captures.chain(m.catalogues()))?;
     let mut store = output::open_store(m.store.as_deref())?;
     let hash_word = if hash { "sha256" } else { "none" };
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, hash_word);
@@ -32,13 +37,13 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let mut found = pipeline::sightings(plan, &settings, Room::default())?;
 
     exit = exit.max(judge_all(&found.outcome.sources, args.input.quiet));
-    let printing = Printing { format: args.format, catalogue: &catalogue, sensor, files_skipped: expansion.skipped };
+    let printing =
+        Printing { format: args.format, catalogue: &catalogue, sensor, files_skipped: expansion.skipped, unusable };
     // Print before storing: a store that fails takes nothing from the reader.
-    let (summary, printed) = output::write_records(m.output.as_deref(), &printing, &mut found);
+    let (mut summary, printed) = output::write_records(m.output.as_deref(), &printing, &mut found);
     if printed.is_err() && m.output.is_some() {
         // What was found is not lost with the file: it goes to standard output.
-        let (_, again) = output::write_records(None, &printing, &mut found);
-        drop(again);
+        summary = output::write_records(None, &printing, &mut found).0;
     }
     if !args.input.quiet {
         output::write_summary(&summary);

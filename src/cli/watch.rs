@@ -6,7 +6,7 @@ mod printer;
 
 use super::args::WatchArgs;
 use super::exit::{Exit, Stop, judge, say};
-use super::{inputs, output, run_record};
+use super::{inputs, output, places, run_record};
 use crate::base::Name;
 use crate::capture::{self, FrameSource, LiveControl, LiveOptions};
 use crate::flow::Limits;
@@ -35,6 +35,9 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
     let host = machine_name();
     let sensor = m.sensor.as_deref().unwrap_or(&host);
     let canaries: Vec<String> = args.canary.iter().map(|n| canary(n)).collect::<Result<_, _>>()?;
+    let written =
+        [("--output", m.output.as_deref()), ("--stats", args.stats.as_deref()), ("--store", m.store.as_deref())];
+    places::check(&written, m.catalogues())?;
     let options = LiveOptions { filter: args.bpf.clone(), ..LiveOptions::default() };
     let source = capture::open_live(&args.interface, &options).map_err(|e| {
         if matches!(e, capture::CaptureError::BadFilter { .. }) { Stop::usage(e) } else { Stop::failed(e) }

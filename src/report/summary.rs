@@ -15,7 +15,7 @@ pub struct Summary {
     pub files: u64,
     /// Files skipped because they are no captures.
     pub files_skipped: u64,
-    /// Files that could not be read in full.
+    /// Files that could not be read in full, and folders that could not be.
     pub files_damaged: u64,
     /// Interfaces listened on; empty for files.
     pub interfaces: Vec<String>,
@@ -79,11 +79,18 @@ impl Summary {
 
     /// What an empty result means, in a sentence or two.
     pub fn nothing_seen(&self) -> String {
+        if self.counts.get(Counter::ObservationsOutside) > 0 {
+            return "No contact of a host in the home networks seen, only of clients outside them. If those are yours, \
+                    name their networks with --home-net."
+                .to_owned();
+        }
         let mut line = String::from("No contact seen. That is not proof of absence: ");
         let read = self.counts.get(Counter::Frames);
         let used = self.counts.get(Counter::TcpSegments).saturating_add(self.counts.get(Counter::UdpDatagrams));
         if read == 0 {
             line.push_str("no frame was read.");
+        } else if self.counts.get(Counter::FramesFiltered) >= read {
+            line.push_str("every frame was left out by --since, --until or --bpf.");
         } else if used == 0 {
             line.push_str("no TCP or UDP packet could be decoded.");
         } else if self.counts.get(Counter::Names) == 0 {
@@ -152,7 +159,10 @@ impl Summary {
     pub fn unseen(&self) -> Vec<String> {
         let mut causes = Vec::new();
         if self.files_damaged > 0 {
-            causes.push(format!("the damaged part of {}", counted(self.files_damaged, "file", "files")));
+            causes.push(format!(
+                "{} that could not be read in full",
+                counted(self.files_damaged, "file or folder", "files or folders")
+            ));
         }
         for cause in CAUSES {
             let sum =
@@ -254,9 +264,10 @@ const CAUSES: &[Cause] = {
             ("contact", "contacts"),
             "not followed further because too many were under way",
         ),
+        cause(&[C::ObservationsLate], &[], ("contact", "contacts"), "too late for the record of their day"),
         cause(&[C::EncapsRefused], &[], PACKETS, "of VLANs and tunnels too many to be told apart"),
         cause(
-            &[C::StreamsEvicted, C::StreamOverflow, C::FlowsEvicted, C::TableEvicted],
+            &[C::StreamsEvicted, C::StreamOverflow, C::FlowsEvicted, C::DnsQuestionsEvicted, C::TableEvicted],
             &[],
             ("entry", "entries"),
             "forgotten early because a table was full",
@@ -354,7 +365,7 @@ mod tests {
              Outside the home networks: 9 contacts by 4 clients, counted but not listed; --home-net any lists them.\n\
              Names of the vendor with unknown purpose: c\\x1b[1m (2,000), a.kaspersky.com (1), b.kaspersky.com (1) and 3 more.\n\
              Not seen:\n  \
-             - the damaged part of 2 files\n  \
+             - 2 files or folders that could not be read in full\n  \
              - 7 frames dropped before they could be captured\n  \
              - 123 frames cut short by the snap length of the capture (0.9 % of 12,345)\n  \
              - 1 frame of a link type that is not decoded (under 0.1 % of 12,345)\n  \
@@ -379,6 +390,10 @@ mod tests {
         assert!(s.nothing_seen().contains("no host name was seen at all"));
         s.counts.add(Counter::Names, 1);
         assert!(s.nothing_seen().contains("a host may have been off"));
+        s.counts.add(Counter::FramesFiltered, 1);
+        assert!(s.nothing_seen().ends_with("every frame was left out by --since, --until or --bpf."));
+        s.counts.add(Counter::ObservationsOutside, 1);
+        assert!(s.nothing_seen().starts_with("No contact of a host in the home networks seen"), "{}", s.nothing_seen());
     }
 
     #[test]

@@ -4,13 +4,15 @@ use super::activity;
 use super::layout;
 use super::summary::{Summary, span};
 use super::text::{clean, grouped};
-use crate::base::{Addr, Mac, Timestamp};
+use crate::base::{Addr, Channel, Mac, Timestamp};
 use crate::catalogue::Category;
 use crate::sighting::{Record, Stage};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::BuildHasher;
 use std::io;
 
+/// Most resolvers remembered; a network has a few.
+const MAX_ANSWERING: usize = 4096;
 /// Names shown of a host; the others are counted.
 const NAMES: usize = 3;
 /// Rows of hosts, and of alarms. A flood of made-up clients could be many more
@@ -38,6 +40,8 @@ pub struct HostTable {
     hosts: BTreeMap<HostKey, HostRow>,
     /// Hashes of hosts that have no row.
     more: HashSet<u64>,
+    /// Address and segment of what answered a listed host.
+    answering: BTreeSet<(Addr, String)>,
 }
 
 /// What records of one row share: address, segment, MAC.
@@ -62,6 +66,11 @@ impl HostTable {
 
     /// Adds a record to its host's row. Alarms have rows of their own.
     pub fn add(&mut self, r: &Record) {
+        for ip in answering(r) {
+            if self.answering.len() < MAX_ANSWERING {
+                self.answering.insert((ip, r.host.segment.clone()));
+            }
+        }
         let category = r.indicator.category;
         let rank = activity::rank(category);
         let rows = if category.is_alarm() { &mut self.alarms } else { &mut self.hosts };
@@ -112,14 +121,14 @@ impl HostTable {
     pub fn write(&self, out: &mut dyn io::Write, summary: Option<&Summary>, width: u16) -> io::Result<()> {
         if !self.alarms.is_empty() {
             writeln!(out, "ALARMS (never counted as use)\n")?;
-            write_rows(out, &self.alarms, width)?;
+            write_rows(out, &self.alarms, &self.answering, width)?;
             writeln!(out)?;
             if !self.hosts.is_empty() {
                 writeln!(out, "HOSTS\n")?;
             }
         }
         if !self.hosts.is_empty() {
-            write_rows(out, &self.hosts, width)?;
+            write_rows(out, &self.hosts, &self.answering, width)?;
         }
         if !self.more.is_empty() {
             let least = if self.more.len() < MAX_MORE { "" } else { "At least " };
@@ -134,7 +143,7 @@ impl HostTable {
                 }
                 summary.write(out)
             }
-            None if empty => writeln!(out, "No contact seen."),
+            None if empty => writeln!(out, "No host listed."),
             None => Ok(()),
         }
     }
@@ -176,9 +185,9 @@ impl HostRow {
     }
 
     /// The cells of its line in the table.
-    fn cells(&self, key: &HostKey, wide: bool) -> Vec<String> {
+    fn cells(&self, key: &HostKey, answers: bool, wide: bool) -> Vec<String> {
         let seen = span(self.first, self.last);
-        let mut cells = vec![host_cell(key, self.name.as_deref()), self.activity()];
+        let mut cells = vec![host_cell(key, self.name.as_deref(), answers), self.activity()];
         if wide {
             cells.extend([self.stage().to_owned(), seen]);
         } else {
@@ -190,21 +199,39 @@ impl HostRow {
 }
 
 /// Address, and beneath it what else is known of the host.
-fn host_cell((ip, segment, mac): &HostKey, name: Option<&str>) -> String {
+fn host_cell((ip, segment, mac): &HostKey, name: Option<&str>, answers: bool) -> String {
     let mut lines = vec![ip.to_string()];
     lines.extend(name.map(|n| format!("  {}", clean(n))));
     lines.extend(mac.map(|m| format!("  {m}")));
     if !segment.is_empty() {
         lines.push(format!("  {}", clean(segment)));
     }
+    if answers {
+        lines.push("  answers others".to_owned());
+    }
     lines.join("\n")
 }
 
-fn write_rows(out: &mut dyn io::Write, rows: &BTreeMap<HostKey, HostRow>, width: u16) -> io::Result<()> {
+/// Who answered the host of a record: a resolver that answered its question,
+/// and the server, such as a proxy, where there was only one and it answered.
+fn answering(r: &Record) -> impl Iterator<Item = Addr> + '_ {
+    let resolvers = r.evidence.iter().filter(|e| matches!(e.channel, Channel::DnsAnswer | Channel::DnsCname));
+    let resolvers = resolvers.filter(|e| e.dst == r.host.ip).map(|e| e.src);
+    let only = r.servers.first().filter(|_| r.servers.len() == 1 && r.servers_more == 0);
+    resolvers.chain(only.filter(|_| r.stage >= Stage::Connected).map(|s| s.ip)).filter(|ip| *ip != r.host.ip)
+}
+
+fn write_rows(
+    out: &mut dyn io::Write,
+    rows: &BTreeMap<HostKey, HostRow>,
+    answering: &BTreeSet<(Addr, String)>,
+    width: u16,
+) -> io::Result<()> {
     let mut sorted: Vec<(&HostKey, &HostRow)> = rows.iter().collect();
     sorted.sort_by_key(|(key, row)| (row.order(), *key));
     let wide = layout::is_wide(width);
-    let cells = sorted.into_iter().map(|(key, row)| row.cells(key, wide)).collect();
+    let answers = |key: &HostKey| answering.contains(&(key.0, key.1.clone()));
+    let cells = sorted.into_iter().map(|(key, row)| row.cells(key, answers(key), wide)).collect();
     layout::write(out, cells, width)
 }
 
@@ -212,6 +239,7 @@ fn write_rows(out: &mut dyn io::Write, rows: &BTreeMap<HostKey, HostRow>, width:
 mod tests {
     use super::*;
     use crate::sighting::testing::record;
+    use crate::sighting::{Evidence, Server};
 
     fn sighting(host: &str, category: Category, stage: Stage, names: &[&str]) -> Record {
         let mut r = record();
@@ -356,6 +384,47 @@ HOST      WHAT IT DOES                                  STAGE      SEEN (UTC)   
         }
     }
 
+    /// What a resolver or a proxy asks for others must not read as its own use.
+    #[test]
+    fn who_answers_other_hosts_is_marked() {
+        let mut client = sighting("10.0.0.5", Category::Update, Stage::Transferred, &["s05.upd.kaspersky.com"]);
+        let answer = Evidence {
+            path: None,
+            interface: None,
+            frame: 2,
+            offset: None,
+            ts: client.first_seen,
+            channel: Channel::DnsAnswer,
+            name: None,
+            src: "10.0.0.53".parse().unwrap(),
+            sport: 53,
+            dst: client.host.ip,
+            dport: 40_000,
+            layers: Vec::new(),
+            packet_sha256: String::new(),
+        };
+        client.evidence = vec![answer];
+        let proxy = Server { ip: "10.0.0.8".parse().unwrap(), port: 3128, transport: "tcp".into() };
+        client.servers = vec![proxy.clone()];
+        let mut records = vec![
+            client,
+            sighting("10.0.0.8", Category::Update, Stage::Transferred, &[]),
+            sighting("10.0.0.53", Category::Update, Stage::Answered, &[]),
+            sighting("10.0.0.53", Category::Lookalike, Stage::Answered, &[]),
+        ];
+        let marked = |records: &[Record]| text(records, 200).matches("  answers others\n").count();
+        assert_eq!(marked(&records), 3, "{}", text(&records, 200));
+        // Of several servers, which one answered is not certain; another
+        // segment has other hosts; a connection that failed proves nothing.
+        records[0].servers.push(Server { port: 3129, ..proxy });
+        assert_eq!(marked(&records), 2, "{}", text(&records, 200));
+        records[0].servers.truncate(1);
+        records[0].stage = Stage::Attempted;
+        assert_eq!(marked(&records), 2, "{}", text(&records, 200));
+        records[0].host.segment = "vlan:10".into();
+        assert_eq!(marked(&records), 0, "{}", text(&records, 200));
+    }
+
     #[test]
     fn hosts_come_in_order_of_what_they_show() {
         let records = [
@@ -397,7 +466,7 @@ HOST      WHAT IT DOES                                  STAGE      SEEN (UTC)   
 
     #[test]
     fn an_empty_table_is_a_sentence() {
-        assert_eq!(text(&[], 100), "No contact seen.\n");
+        assert_eq!(text(&[], 100), "No host listed.\n");
         let mut out = Vec::new();
         HostTable::new().write(&mut out, Some(&Summary::default()), 100).unwrap();
         let out = String::from_utf8(out).unwrap();

@@ -48,7 +48,7 @@ fn refused(dir: &TempDir, path: &str, words: &[&str]) {
 
 impl Ran {
     fn json_or_table_is_empty(&self) -> bool {
-        self.out.is_empty() || self.out == "No contact seen.\n"
+        self.out.is_empty() || self.out == "No host listed.\n"
     }
 }
 

@@ -375,3 +375,35 @@ fn a_capture_given_twice_counts_once() {
     let ran = run_in(dir.path(), &["replay", "--format", "ndjson", "a.pcap", "b.pcap.gz"]);
     ran.said_once(0, &["b.pcap.gz: warning: the same capture as a.pcap"]);
 }
+
+/// A capture is evidence and a store is irreplaceable: no option may write over
+/// what the run reads, nor two options into one file.
+#[test]
+fn nothing_is_written_over_what_is_read() {
+    let dir = dir();
+    write(&dir, "a.pcap", &three());
+    let before = fs::read(dir.path().join("a.pcap")).unwrap();
+    for command in ["replay", "names"] {
+        for option in ["--output", "--stats"] {
+            run_in(dir.path(), &[command, "a.pcap", option, "./a.pcap"]).said_once(2, &[option, "overwrite"]);
+        }
+    }
+    run_in(dir.path(), &["replay", ".", "--output", "a.pcap"]).said_once(2, &["--output", "overwrite"]);
+    assert_eq!(fs::read(dir.path().join("a.pcap")).unwrap(), before);
+    replay(&dir, &["a.pcap", "--store", "lan.db", "--output", "out"]);
+    let before = fs::read(dir.path().join("lan.db")).unwrap();
+    run_in(dir.path(), &["replay", "a.pcap", "--store", "lan.db", "--output", "lan.db"])
+        .said_once(2, &["--output and --store name the same file"]);
+    assert_eq!(fs::read(dir.path().join("lan.db")).unwrap(), before);
+}
+
+/// Where the file cannot be written, the records go to standard output, and the
+/// closing lines speak of those.
+#[test]
+fn closing_lines_never_deny_what_was_printed() {
+    let dir = dir();
+    write(&dir, "a.pcap", &three());
+    let ran = run_in(dir.path(), &["replay", "a.pcap", "--output", "none/out"]);
+    assert_eq!(ran.code, 3);
+    assert!(ran.out.contains("10.0.0.5") && !ran.err.contains("No contact"), "{ran:?}");
+}
