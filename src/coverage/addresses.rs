@@ -56,13 +56,14 @@ impl Addresses {
             self.sample();
         }
         for (net, bits) in &other.v4 {
-            let mine = self.v4.entry(*net).or_insert([0; 4]);
-            mine.iter_mut().zip(bits).for_each(|(a, b)| *a |= b);
+            let bits = if self.level > other.level { sampled(*net, *bits, self.level) } else { *bits };
+            if bits != [0; 4] {
+                let mine = self.v4.entry(*net).or_insert([0; 4]);
+                mine.iter_mut().zip(bits).for_each(|(a, b)| *a |= b);
+            }
         }
-        self.v6.extend(other.v6.keys().map(|a| (*a, ())));
-        if self.level > other.level {
-            self.sample();
-        }
+        let level = self.level;
+        self.v6.extend(other.v6.keys().filter(|a| is_sampled(a, level)).map(|a| (*a, ())));
         self.limit(cap);
     }
 
@@ -83,12 +84,8 @@ impl Addresses {
         let level = self.level;
         self.v6.retain(|a, ()| is_sampled(a, level));
         self.v4.retain(|net, bits| {
-            for d in 0..=u8::MAX {
-                if !is_sampled(&v4(*net, d), level) {
-                    clear_bit(bits, d);
-                }
-            }
-            bits.iter().any(|b| *b != 0)
+            *bits = sampled(*net, *bits, level);
+            *bits != [0; 4]
         });
         self.v4.shrink_to_fit();
         self.v6.shrink_to_fit();
@@ -161,10 +158,20 @@ fn set_bit(bits: &mut [u64; 4], at: u8) {
     }
 }
 
-fn clear_bit(bits: &mut [u64; 4], at: u8) {
-    if let Some(word) = bits.get_mut(usize::from(at >> 6)) {
-        *word &= !(1 << (at & 63));
+/// The addresses of a /24 that are in a sample.
+fn sampled(net: u32, bits: [u64; 4], level: u32) -> [u64; 4] {
+    let mut kept = [0; 4];
+    for (base, (word, kept)) in [0u8, 64, 128, 192].into_iter().zip(bits.into_iter().zip(&mut kept)) {
+        let mut left = word;
+        while left != 0 {
+            let at = left.trailing_zeros() as u8;
+            left &= left - 1;
+            if is_sampled(&v4(net, base | at), level) {
+                *kept |= 1 << at;
+            }
+        }
     }
+    kept
 }
 
 /// A fixed hash: the sample must be the same in every run and every thread.
