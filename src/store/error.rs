@@ -89,22 +89,14 @@ pub enum StoreError {
     },
 }
 
-/// Which store: a file, or the temporary one.
+/// The file that a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A file.
-    File(PathBuf),
-    /// A file without a name in the folder for temporary files.
-    Temporary,
-}
+pub struct Place(pub PathBuf);
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            // A path may hold any byte; quoted and escaped it stays one line.
-            Place::File(path) => write!(f, "{path:?}"),
-            Place::Temporary => f.write_str("the temporary store (TMPDIR names its folder)"),
-        }
+        // A path may hold any byte; quoted and escaped it stays one line.
+        write!(f, "{:?}", self.0)
     }
 }
 

@@ -19,7 +19,7 @@ impl Store {
     /// # Errors
     /// Any [`StoreError`]; a file that is no store is left as it was.
     pub fn open(path: &Path) -> Result<Store> {
-        let place = Place::File(path.to_owned());
+        let place = Place(path.to_owned());
         if path.symlink_metadata().is_err() {
             return create(path, place);
         }
@@ -32,7 +32,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] if there is none, and any other.
     pub fn open_read_only(path: &Path) -> Result<Store> {
-        let place = Place::File(path.to_owned());
+        let place = Place(path.to_owned());
         if path.symlink_metadata().is_err() {
             return Err(StoreError::Missing { place });
         }
@@ -44,27 +44,6 @@ impl Store {
             }
             other => other,
         }
-    }
-
-    /// Opens an empty store without a name in the folder for temporary files
-    /// (`SQLITE_TMPDIR`, `TMPDIR`, `/var/tmp`). It vanishes when dropped, or
-    /// when the process ends in any other way.
-    ///
-    /// # Errors
-    /// [`StoreError::DiskFull`] or [`StoreError::CannotOpen`].
-    pub fn open_temporary() -> Result<Store> {
-        let place = Place::Temporary;
-        // SQLite's name for a private database on disk is the empty one.
-        let open = || -> rusqlite::Result<Connection> {
-            let conn = Connection::open("")?;
-            conn.pragma_update(None, "journal_mode", "MEMORY")?;
-            conn.pragma_update(None, "synchronous", "OFF")?;
-            prepare(&conn)?;
-            schema::migrate(&conn, schema::MIGRATIONS)?;
-            Ok(conn)
-        };
-        let conn = open().map_err(|e| place.error(e))?;
-        Ok(Store { conn, place })
     }
 }
 

@@ -140,20 +140,6 @@ impl<'s> Writer<'s> {
         })
     }
 
-    /// Puts a part of one contribution: observations that no earlier part
-    /// holds, so counts and bytes add up ([`merge::combine`]). For a run that
-    /// spills records before it has read everything.
-    ///
-    /// # Errors
-    /// Any [`StoreError`](super::StoreError).
-    pub fn put_part(&mut self, record: &Record, support: bool) -> Result<()> {
-        self.put(record, support, |old, new| {
-            let mut sum = old.clone();
-            merge::combine(&mut sum, new);
-            Some(sum)
-        })
-    }
-
     fn put(
         &mut self,
         new: &Record,

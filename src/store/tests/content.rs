@@ -75,17 +75,6 @@ fn a_running_sensor_replaces_its_records() {
 }
 
 #[test]
-fn parts_of_a_spilled_record_add_up() {
-    let mut store = Store::open_temporary().unwrap();
-    let mut w = store.begin().unwrap();
-    w.put_part(&record(), false).unwrap();
-    w.put_part(&record(), false).unwrap();
-    w.commit().unwrap();
-    let sum = all(&store);
-    assert_eq!((sum.len(), sum[0].count, sum[0].bytes_from_server), (1, 4, 8000));
-}
-
-#[test]
 fn records_come_in_their_order_over_many_pages() {
     let (_dir, _path, mut store) = new_store();
     let mut records = Vec::new();
@@ -244,14 +233,6 @@ fn overlapping_sources_are_told() {
     assert_eq!(pairs(None), ["bc", "bd", "cd"]);
     assert_eq!(pairs(Some(one)), ["bc", "bd"]);
     assert_eq!(pairs(Some(two)), ["bc", "bd", "cd"]);
-}
-
-#[test]
-fn a_temporary_store_is_a_store() {
-    let mut store = Store::open_temporary().unwrap();
-    import(&mut store);
-    assert_eq!(all(&store).len(), 18);
-    assert!(store.check().unwrap().is_empty());
 }
 
 #[test]
