@@ -11,6 +11,8 @@ const MAX_PIECES: usize = 128;
 const MAX_AHEAD: u32 = 1 << 20;
 /// What a piece costs beside its bytes.
 const PIECE: usize = 64;
+/// Room that a buffer may keep beyond what it needs.
+const SPARE: usize = 4 << 10;
 
 /// What a reader made of the bytes that are in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +70,16 @@ impl Assembly {
     /// Bytes held back, the cost of keeping pieces included.
     pub(super) fn held(&self) -> usize {
         self.buf.len().saturating_add(self.aside).saturating_add(self.pieces.len().saturating_mul(PIECE))
+    }
+
+    /// Memory taken, room in buffers included; nothing where nothing is held.
+    pub(super) fn cost(&self) -> usize {
+        if self.held() == 0 {
+            return 0;
+        }
+        let lists = self.buf.capacity().saturating_add(self.pieces.capacity().saturating_mul(size_of::<Piece>()));
+        let pieces = self.aside.saturating_add(self.pieces.len().saturating_mul(PIECE));
+        size_of::<Self>().saturating_add(lists).saturating_add(pieces)
     }
 
     /// Whether no message is unfinished.
@@ -142,6 +154,9 @@ impl Assembly {
                 self.accept(fresh, out, read);
             }
         }
+        if self.pieces.is_empty() {
+            self.pieces = Vec::new();
+        }
         self.hole = (!self.pieces.is_empty()).then_some(ts);
     }
 
@@ -190,6 +205,11 @@ impl Assembly {
             }
             took
         };
+        // What is left of a long message must not keep the room of all of it.
+        let spare = self.buf.capacity().saturating_sub(self.buf.len());
+        if self.buf.is_empty() || spare > self.buf.len().saturating_add(SPARE) {
+            self.buf.shrink_to_fit();
+        }
         out.enough = took == Took::Enough;
         out.overflow = !out.enough && self.buf.len() > MAX_BYTES;
         if out.enough {
@@ -396,6 +416,28 @@ mod tests {
         assert_eq!(a.hole(), Some(Timestamp(1)));
         a.push(0, b"0123456789", Timestamp(3), &mut read);
         assert_eq!(got, b"0123456789x");
+    }
+
+    #[test]
+    fn the_tail_of_a_long_message_does_not_keep_its_room() {
+        let message = 60_000;
+        let mut a = Assembly::new(0);
+        let mut cost = 0;
+        for seq in (0..message + 1000).step_by(1000) {
+            let read = |b: &[u8], _: bool| Took::Bytes(if b.len() > message { message } else { 0 });
+            a.push(seq as u32, &[0; 1000], Timestamp(0), read);
+            cost = cost.max(a.cost());
+            assert!(a.cost() >= a.buf.capacity());
+        }
+        assert!(cost > message);
+        assert_eq!(a.held(), 1000);
+        assert!(a.cost() < 2 * SPARE, "{}", a.cost());
+        a.push(message as u32 + 1000, b"x", Timestamp(0), |b, _| Took::Bytes(b.len()));
+        assert_eq!((a.cost(), a.buf.capacity()), (0, 0));
+        a.push(message as u32 + 1002, b"later", Timestamp(0), |b, _| Took::Bytes(b.len()));
+        assert!(a.cost() > a.pieces.capacity() * size_of::<Piece>());
+        a.push(message as u32 + 1001, b"y", Timestamp(0), |b, _| Took::Bytes(b.len()));
+        assert_eq!((a.cost(), a.pieces.capacity()), (0, 0));
     }
 
     #[test]

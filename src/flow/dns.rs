@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, Hasher};
 /// An answer that comes later than this answers nothing.
 const PATIENCE: i64 = 30 * SECOND;
 /// Questions remembered in each of two generations.
-const GENERATION: usize = 4096;
+const GENERATION: usize = 3584;
 
 /// A question that was asked.
 #[derive(Clone, Copy)]
@@ -21,7 +21,7 @@ struct Asked {
 }
 
 /// Remembers questions by a hash of ends, id and names. When a generation is
-/// full the one before it is forgotten; so at least the last 4,096 questions
+/// full the one before it is forgotten; so at least the last 3,584 questions
 /// are known.
 pub(super) struct Dns {
     message: Message,

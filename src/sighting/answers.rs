@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 /// Entries of one shard. The one that was told longest ago goes when it is
 /// full.
-const CAP: usize = 4096;
+const CAP: usize = 1792;
 /// A client that was just told an address may use it although its lifetime is
 /// zero.
 const LEAST_LIFETIME: i64 = 10 * SECOND;

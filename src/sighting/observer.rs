@@ -18,9 +18,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Clients of one shard that are remembered for having asked a local resolver.
-const MAX_ASKERS: usize = 4096;
+const MAX_ASKERS: usize = 3584;
 /// Clients outside the home networks of one shard that are told apart.
-const MAX_OUTSIDE: usize = 4096;
+const MAX_OUTSIDE: usize = 3584;
 /// Longest host name (RFC 1035 section 2.3.4, without the final dot). What is
 /// longer is none, and is neither matched nor kept.
 const MAX_NAME: usize = 253;

@@ -5,7 +5,7 @@ use crate::base::{Addr, Mac, Timestamp};
 use foldhash::fast::RandomState;
 
 /// Pairs remembered by one shard.
-const CAP: usize = 4096;
+const CAP: usize = 3584;
 
 type Key = (u32, u32, Addr, Mac);
 

@@ -414,7 +414,7 @@ impl Tcp {
 
     /// Tells the engine how many bytes the flow holds now.
     fn report_held(&mut self, scratch: &mut Scratch) {
-        let held = [&self.ahead, &self.back].into_iter().flatten().map(|a| a.held()).fold(0, usize::saturating_add);
+        let held = [&self.ahead, &self.back].into_iter().flatten().map(|a| a.cost()).fold(0, usize::saturating_add);
         scratch.held = scratch.held.saturating_sub(self.held as usize).saturating_add(held);
         self.held = u32::try_from(held).unwrap_or(u32::MAX);
         if held > 0 && !self.has(bit::LISTED) {
