@@ -208,7 +208,7 @@ fn a_full_disk_does_not_stop_the_sensor() {
     struct Mounted<'p>(&'p Path);
     impl Drop for Mounted<'_> {
         fn drop(&mut self) {
-            let _ = Command::new("umount").arg(self.0).status();
+            let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
         }
     }
     let lab = Lab::up("fu");

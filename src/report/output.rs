@@ -405,7 +405,7 @@ mod tests {
             assert_eq!(fs::read(&path).unwrap(), b"old");
             assert_eq!(names(&dir), ["out.csv"]);
         });
-        let unmounted = Command::new("umount").arg(dir.path()).status();
+        let unmounted = Command::new("umount").arg("--lazy").arg(dir.path()).status();
         assert!(unmounted.unwrap().success());
         result.unwrap();
     }

@@ -397,7 +397,7 @@ fn a_full_disk_takes_nothing_that_was_there() {
         let ran = run_in(dir.path(), &["names", "many.pcap", "--output", "disk/names"]);
         assert!(ran.code == 0 || ran.code == FAILED, "{ran:?}");
     });
-    let unmounted = Command::new("umount").arg(&disk).status();
+    let unmounted = Command::new("umount").arg("--lazy").arg(&disk).status();
     assert!(unmounted.unwrap().success());
     result.unwrap();
 }
