@@ -277,9 +277,12 @@ fn powerless(args: &[&str], dir: &Path) -> Option<Ran> {
         return Some(run_in(dir, args));
     }
     let drop = ["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"];
-    // The build folder may be closed to others: a copy in the open.
+    // The build folder may be closed to others: a copy in the open. Another
+    // process makes it, since a handle of ours that writes could be inherited
+    // by a child of another test, and then the copy could not be run.
     let copy = dir.join("spansight");
-    fs::copy(env!("CARGO_BIN_EXE_spansight"), &copy).unwrap();
+    let made = Command::new("cp").arg(env!("CARGO_BIN_EXE_spansight")).arg(&copy).status();
+    assert!(made.unwrap().success());
     let mut command = Command::new("setpriv");
     match command.args(drop).arg(copy).args(args).current_dir(dir).output() {
         Ok(output) => Some(Ran::of(output)),
