@@ -130,12 +130,17 @@ fn print_table(
     hosts: &mut u64,
 ) -> Result<(), Trouble> {
     let mut table = HostTable::new();
-    each(found, p.catalogue, p.sensor, |r, lonely| {
-        if !lonely {
-            table.add(r);
+    loop {
+        each(found, p.catalogue, p.sensor, |r, lonely| {
+            if !lonely {
+                table.add(r);
+            }
+            Ok::<(), Trouble>(())
+        })?;
+        if !table.again() {
+            break;
         }
-        Ok::<(), Trouble>(())
-    })?;
+    }
     *hosts = table.hosts();
     // In a file nobody sees standard error: the closing lines go along.
     let closing = in_file.then(|| p.summary(&mut found.outcome, *hosts));

@@ -36,7 +36,7 @@ const QUEUE: usize = 4;
 
 /// Findings of batches that may wait for the writer: those of a flood are
 /// large.
-const REPORTS: usize = 4;
+const REPORTS: usize = 1;
 
 /// What to read, and how.
 pub struct Plan {

@@ -16,7 +16,8 @@ const MAX_ANSWERING: usize = 4096;
 /// Names shown of a host; the others are counted.
 const NAMES: usize = 3;
 /// Rows of hosts, and of alarms. A flood of made-up clients could be many more
-/// than anybody reads, or memory holds.
+/// than anybody reads, or memory holds. When there are so many, the weakest
+/// quarter goes: a flood of lookups must not push out who downloads.
 const MAX_ROWS: usize = 20_000;
 /// Hosts beyond them that are told apart.
 const MAX_MORE: usize = 1 << 20;
@@ -40,6 +41,10 @@ pub struct HostTable {
     hosts: BTreeMap<HostKey, HostRow>,
     /// Hashes of hosts that have no row.
     more: HashSet<u64>,
+    /// A row may lack what was added before it went and came back.
+    partial: bool,
+    /// No row comes any more.
+    closed: bool,
     /// Address and segment of what answered a listed host.
     answering: BTreeSet<(Addr, String)>,
 }
@@ -75,21 +80,23 @@ impl HostTable {
         let rank = activity::rank(category);
         let rows = if category.is_alarm() { &mut self.alarms } else { &mut self.hosts };
         let key = (r.host.ip, r.host.segment.clone(), r.host.mac);
-        if rows.len() >= MAX_ROWS && !rows.contains_key(&key) {
-            if self.more.len() < MAX_MORE {
-                self.more.insert(foldhash::quality::FixedState::with_seed(0).hash_one(key));
+        if !rows.contains_key(&key) {
+            if self.closed {
+                return;
             }
-            return;
+            if rows.len() >= MAX_ROWS {
+                for weak in weakest(rows) {
+                    rows.remove(&weak);
+                    if self.more.len() < MAX_MORE {
+                        self.more.insert(hash(&weak));
+                    } else {
+                        self.partial = true;
+                    }
+                }
+            }
+            self.partial |= self.more.remove(&hash(&key));
         }
-        let row = rows.entry(key).or_insert_with(|| HostRow {
-            name: None,
-            stages: BTreeMap::new(),
-            names: BTreeMap::new(),
-            names_more: 0,
-            first: r.first_seen,
-            last: r.last_seen,
-            count: 0,
-        });
+        let row = rows.entry(key).or_insert_with(HostRow::new);
         // The least of several names, so that the order of records is no matter.
         row.name = [row.name.take(), r.host.name.clone()].into_iter().flatten().min();
         let stage = row.stages.entry((rank, category)).or_insert(r.stage);
@@ -103,6 +110,18 @@ impl HostTable {
         row.first = row.first.min(r.first_seen);
         row.last = row.last.max(r.last_seen);
         row.count = row.count.saturating_add(r.count);
+    }
+
+    /// Whether the same records should be added once more: some rows lack
+    /// what was added before they went for a while. The rows are emptied, and
+    /// no others come.
+    pub fn again(&mut self) -> bool {
+        if !std::mem::take(&mut self.partial) {
+            return false;
+        }
+        self.closed = true;
+        self.alarms.values_mut().chain(self.hosts.values_mut()).for_each(|row| *row = HostRow::new());
+        true
     }
 
     /// Number of hosts, those with alarms only included.
@@ -149,7 +168,33 @@ impl HostTable {
     }
 }
 
+/// What tells hosts without a row apart.
+fn hash(key: &HostKey) -> u64 {
+    foldhash::quality::FixedState::with_seed(0).hash_one(key)
+}
+
+/// The quarter of the rows that would stand last in the table.
+fn weakest(rows: &BTreeMap<HostKey, HostRow>) -> Vec<HostKey> {
+    let mut order: Vec<_> = rows.iter().map(|(key, row)| (row.order(), key)).collect();
+    order.sort_unstable();
+    order.drain(..rows.len() / 4 * 3);
+    order.into_iter().map(|(_, key)| key.clone()).collect()
+}
+
 impl HostRow {
+    /// A row to which nothing was added yet.
+    fn new() -> Self {
+        HostRow {
+            name: None,
+            stages: BTreeMap::new(),
+            names: BTreeMap::new(),
+            names_more: 0,
+            first: Timestamp(i64::MAX),
+            last: Timestamp(i64::MIN),
+            count: 0,
+        }
+    }
+
     /// Place in the table: leading category, then its stage from the strongest
     /// down.
     fn order(&self) -> (u8, std::cmp::Reverse<Option<Stage>>) {
@@ -299,15 +344,42 @@ mod tests {
                 table.add(&r);
             }
         }
-        assert_eq!((table.hosts.len(), table.hosts()), (MAX_ROWS, u64::from(n)));
+        assert!((MAX_ROWS / 4 * 3..=MAX_ROWS).contains(&table.hosts.len()));
+        assert_eq!(table.hosts(), u64::from(n));
+        let more = table.more.len();
         table.hosts.retain(|key, _| key.0 == Addr::v4([10, 0, 0, 1]));
         let mut out = Vec::new();
         table.write(&mut out, None, 100).unwrap();
-        assert!(
-            String::from_utf8(out)
-                .unwrap()
-                .ends_with("\n5 more hosts have no row here; --format ndjson or csv lists all.\n")
-        );
+        let last =
+            format!("\n{} more hosts have no row here; --format ndjson or csv lists all.\n", grouped(more as u64));
+        assert!(String::from_utf8(out).unwrap().ends_with(&last));
+    }
+
+    #[test]
+    fn a_flood_of_lookups_pushes_out_nobody_who_downloads() {
+        let mut all = Vec::new();
+        for (day, stage) in ["2026-03-01", "2026-03-02"].iter().zip([Stage::Queried, Stage::Transferred]) {
+            for host in 0..MAX_ROWS as u32 + 9 {
+                let [_, b, c, d] = host.to_be_bytes();
+                all.push(Record {
+                    period: (*day).to_owned(),
+                    ..sighting("10.0.0.1", Category::Update, Stage::Queried, &[])
+                });
+                all.last_mut().unwrap().host.ip = Addr::v4([10, b, c, d]);
+            }
+            // By address the last: its lookup finds no place on the first day.
+            let real = sighting("10.250.0.1", Category::Update, stage, &["s05.upd.kaspersky.com"]);
+            all.push(Record { period: (*day).to_owned(), ..real });
+        }
+        let mut table = HostTable::new();
+        all.iter().for_each(|r| table.add(r));
+        assert!(table.again());
+        all.iter().for_each(|r| table.add(r));
+        assert!(!table.again());
+        assert_eq!(table.hosts(), MAX_ROWS as u64 + 10);
+        let row = &table.hosts[&(Addr::v4([10, 250, 0, 1]), String::new(), None)];
+        assert_eq!((row.stage(), row.count), ("transferred", all.last().unwrap().count * 2));
+        assert!(table.hosts.values().all(|row| row.count == all[0].count * 2));
     }
 
     #[test]

@@ -152,6 +152,10 @@ impl Observer {
                 self.drafts.rose(part.draft);
             }
             if !c.parts.iter().any(|p| p.key == part.key && p.channel == part.channel) {
+                if c.parts.is_empty() {
+                    // Nearly always it is the only one.
+                    c.parts.reserve_exact(1);
+                }
                 c.parts.push(part);
             }
         }
