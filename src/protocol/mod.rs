@@ -3,6 +3,7 @@
 
 pub mod dns;
 pub mod http;
+pub mod http2;
 mod proxy_header;
 pub mod quic;
 pub mod tls;
