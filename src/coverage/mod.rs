@@ -149,12 +149,16 @@ counters! {
     /// QUIC ClientHellos that could not be read to their end.
     QuicHellosIncomplete => "quic_hellos_incomplete",
     // HTTP.
-    /// HTTP/1 requests.
+    /// HTTP requests.
     HttpRequests => "http_requests",
-    /// HTTP/1 requests without a host.
+    /// HTTP requests without a host.
     HttpNoHost => "http_no_host",
-    /// HTTP/1 request heads that are malformed.
+    /// HTTP request heads, bodies and frames that are malformed.
     HttpMalformed => "http_malformed",
+    /// HTTP/2 connections in clear text.
+    Http2Connections => "http2_connections",
+    /// HTTP/2 requests whose host stood in a table entry that was not seen.
+    Http2HostsLost => "http2_hosts_lost",
     // Names and matches.
     /// Names found.
     Names => "names",

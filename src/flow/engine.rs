@@ -11,6 +11,7 @@ use crate::base::{Addr, Name, Timestamp};
 use crate::coverage::{Counter, Key, Ledger};
 use crate::packet::tcp_flags::RST;
 use crate::packet::{Packet, Transport};
+use crate::protocol::http2::Section;
 use crate::protocol::quic;
 use foldhash::fast::RandomState;
 use std::hash::BuildHasher;
@@ -41,6 +42,7 @@ pub(super) struct Scratch {
     pub(super) opened: Vec<u8>,
     pub(super) name: Name,
     pub(super) hosts: Vec<Name>,
+    pub(super) section: Section,
     /// Bytes that all flows hold.
     pub(super) held: usize,
     /// The flow at work began to hold bytes.

@@ -1,14 +1,15 @@
 //! How far a followed TCP contact got.
 
-use super::assembly::Took;
+use super::assembly::{Assembly, Took};
 use super::events::{Note, Notes, Progress, Token};
+use super::http2::{Asked, Http2Answers};
 use crate::base::Stage;
 use crate::protocol::Probe;
 use crate::protocol::http;
 use crate::protocol::tls::{self, ServerFirst};
 
 /// Payload bytes from the server after the request that make a transfer.
-const TRANSFER: u32 = 2048;
+pub(super) const TRANSFER: u32 = 2048;
 /// Server bytes that must be acknowledged, where the server's first message
 /// was not seen, before a TLS server counts as connected: a ServerHello with
 /// its record header has at least these, an alert has 7.
@@ -29,6 +30,8 @@ pub(super) enum Kind {
     Http,
     /// HTTP CONNECT; what answers is the proxy.
     Connect,
+    /// HTTP/2.
+    Http2,
 }
 
 /// The progress of one followed TCP contact.
@@ -53,6 +56,10 @@ pub(super) struct Follow {
     app_records: u8,
     /// The last status line allows a transfer.
     ok_status: bool,
+    /// The request offers to switch to HTTP/2.
+    offers_http2: bool,
+    /// The server's half of an HTTP/2 connection, while it can be read.
+    pub(super) http2: Option<Box<Http2Answers>>,
     /// Up to where the streams' bytes were counted.
     pub(super) counted_client: u32,
     pub(super) counted_server: u32,
@@ -82,6 +89,8 @@ impl Follow {
             tls_version: None,
             app_records: 0,
             ok_status: false,
+            offers_http2: false,
+            http2: None,
             counted_client: client_at,
             counted_server: server_at,
         }
@@ -144,6 +153,42 @@ impl Follow {
     /// acknowledged must do.
     pub(super) fn lose_server(&mut self) {
         self.lost = true;
+        self.http2 = None;
+    }
+
+    /// Whether missing bytes of the server hold nothing that matters.
+    pub(super) fn pass_over(&mut self, missing: u64) -> bool {
+        self.http2.as_mut().is_some_and(|h| h.pass_over(missing))
+    }
+
+    /// Whether the request offers to switch to HTTP/2.
+    pub(super) fn offer_http2(&mut self, offers: bool) {
+        self.offers_http2 = offers;
+    }
+
+    /// The client asked over HTTP/2. `reading` is what reads the server's
+    /// stream, if something does; returns what is to read it from now on.
+    pub(super) fn begin_http2(
+        &mut self,
+        asked: Asked,
+        server_at: u32,
+        reading: Option<(Box<Http2Answers>, Box<Assembly>)>,
+    ) -> Option<Box<Assembly>> {
+        if self.kind == Kind::Http2 && asked.again {
+            let (mut answers, back) = reading?;
+            answers.asked_again(asked);
+            self.http2 = Some(answers);
+            return Some(back);
+        }
+        self.kind = Kind::Http2;
+        (self.answered, self.lost, self.refused) = (false, false, false);
+        (self.exchange_at, self.request_at, self.ok_status) = (server_at, None, false);
+        let (mut answers, back) = reading.unwrap_or_else(|| {
+            (Box::new(Http2Answers::new(!asked.first)), Box::new(Assembly::new(server_at)))
+        });
+        answers.asked(asked);
+        self.http2 = Some(answers);
+        Some(back)
     }
 
     /// Reads the server's stream in order.
@@ -159,6 +204,7 @@ impl Follow {
                 Probe::Found(ServerFirst::Alert { .. }) => out.notes = out.notes.with(Note::TlsAlert),
                 _ => {}
             },
+            Kind::Http2 => return self.http2_bytes(bytes, 0, out),
             Kind::Http | Kind::Connect => {
                 let (code, used) = match final_status(bytes) {
                     Probe::More(_) if bytes.len() < MAX_HEAD => return Took::Bytes(0),
@@ -168,6 +214,14 @@ impl Follow {
                         return Took::Enough;
                     }
                 };
+                if code == 101 && self.offers_http2 {
+                    let head = bytes.get(used..).and_then(|b| memchr::memmem::find(b, b"\r\n\r\n"));
+                    return match head {
+                        Some(end) => self.switch_to_http2(bytes, used.saturating_add(end).saturating_add(4), out),
+                        None if bytes.len() < MAX_HEAD => Took::Bytes(0),
+                        None => Took::Enough,
+                    };
+                }
                 if self.kind == Kind::Http {
                     let at = self.exchange_at.wrapping_add(u32::try_from(used).unwrap_or(0));
                     self.status(code, at, out);
@@ -179,6 +233,31 @@ impl Follow {
         }
         self.answered = true;
         Took::Enough
+    }
+
+    /// The server agreed to HTTP/2, in which it answers the request as stream
+    /// 1 (RFC 7540 section 3.2).
+    fn switch_to_http2(&mut self, bytes: &[u8], from: usize, out: &mut Progress) -> Took {
+        self.kind = Kind::Http2;
+        self.raise(Stage::Connected, out);
+        let mut answers = Http2Answers::new(false);
+        answers.asked(Asked { stream: 1, tunnel: false, first: true, again: false });
+        self.http2 = Some(Box::new(answers));
+        self.http2_bytes(bytes, from, out)
+    }
+
+    /// Reads the server's frames from `from` on.
+    fn http2_bytes(&mut self, bytes: &[u8], from: usize, out: &mut Progress) -> Took {
+        let Some(answers) = self.http2.as_mut() else { return Took::Enough };
+        let before = self.stage;
+        let took = answers.read(bytes, from, &mut self.stage, &mut out.notes);
+        if self.stage > before {
+            out.stage = Some(self.stage);
+        }
+        if took == Took::Enough {
+            self.lose_server();
+        }
+        took
     }
 
     /// A status line, first or later, that begins at `at` of the server's
@@ -229,7 +308,7 @@ impl Follow {
                 Kind::Plain => client_spoke && since > u32::from(!server_seen),
                 Kind::Tls => unread && since >= ACKED_HELLO,
                 // Its FIN takes a number too.
-                Kind::Http => unread && since > 1,
+                Kind::Http | Kind::Http2 => unread && since > 1,
                 Kind::Connect => false,
             };
             if proved {
@@ -241,7 +320,7 @@ impl Follow {
             let allowed = match self.kind {
                 Kind::Tls => true,
                 Kind::Http => self.ok_status,
-                Kind::Plain | Kind::Connect => false,
+                Kind::Plain | Kind::Connect | Kind::Http2 => false,
             };
             let body = server_at.wrapping_sub(at);
             if allowed && self.stage >= Stage::Connected && (TRANSFER..1 << 30).contains(&body) {
@@ -271,7 +350,7 @@ impl Follow {
 
 /// Interim responses come before the final one (RFC 9110 section 15.2); 101 is
 /// final.
-fn is_interim(code: u16) -> bool {
+pub(super) fn is_interim(code: u16) -> bool {
     (100..200).contains(&code) && code != 101
 }
 

@@ -20,6 +20,7 @@ mod engine;
 mod events;
 mod follow;
 mod holders;
+mod http2;
 mod lister;
 mod quic;
 mod table;

@@ -38,3 +38,8 @@ pub(super) const AGREED: u32 = 1 << 17;
 pub(super) const KNOWN: u32 = 1 << 18;
 /// The flow stands in the engine's list of those that hold bytes.
 pub(super) const LISTED: u32 = 1 << 19;
+/// The last request offers to switch to HTTP/2.
+pub(super) const TO_HTTP2: u32 = 1 << 24;
+/// The last request offers to switch to a protocol that is not read, and the
+/// server has not answered.
+pub(super) const TO_OTHER: u32 = 1 << 25;

@@ -192,6 +192,7 @@ impl Tcp {
                 Mode::Probe { need } if rest.len() < *need => return Took::Bytes(used),
                 Mode::Probe { .. } => self.probe(rest, at, cx),
                 Mode::Http { .. } => self.read_http(rest, at, cx),
+                Mode::Http2(_) => self.read_http2(rest, at, cx),
                 Mode::Dns => return self.client_dns(rest, used, at, cx),
                 Mode::Records(_) => self.walk_records(rest, at),
             };

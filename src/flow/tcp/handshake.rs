@@ -5,7 +5,7 @@ use crate::base::time::SECOND;
 use crate::coverage::Counter;
 use crate::flow::events::{At, Sink};
 use crate::packet::tcp_flags::{ACK, RST, SYN};
-use crate::protocol::{http, tls};
+use crate::protocol::{http, http2, tls};
 
 /// A flow idle for this long gives way to any SYN.
 const STALE: i64 = 60 * SECOND;
@@ -35,7 +35,7 @@ pub(super) fn sender_is_client(at: &At<'_>) -> bool {
 /// Whether a segment of a stream that is not understood begins a ClientHello
 /// or a request.
 pub(super) fn looks_like_start(payload: &[u8]) -> bool {
-    tls::looks_like_client_hello(payload) || http::looks_like_request(payload)
+    tls::looks_like_client_hello(payload) || http::looks_like_request(payload) || http2::looks_like_preface(payload)
 }
 
 impl Tcp {

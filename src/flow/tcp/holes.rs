@@ -50,6 +50,7 @@ impl Tcp {
                 }
                 None => false,
             },
+            Mode::Http2(_) => self.pass_over_http2(missing),
             Mode::Probe { .. } | Mode::Dns => false,
         }
     }
@@ -76,12 +77,15 @@ impl Tcp {
                 // Inside a body nobody knows where the next head begins.
                 Mode::Http { body: Some(_), .. } | Mode::Done => self.mode = Mode::Done,
                 Mode::Records(_) => self.mode = Mode::Records(RecordWalker::default()),
+                Mode::Http2(_) => {
+                    self.pass_over_http2(missing.unwrap_or(u64::MAX));
+                }
                 _ => self.mode = Mode::Probe { need: 1 },
             }
         }
         if missing.is_none() {
             self.next = self.client.high;
-            if !matches!(self.mode, Mode::Records(_) | Mode::Done) {
+            if !matches!(self.mode, Mode::Records(_) | Mode::Http2(_) | Mode::Done) {
                 self.mode = Mode::Unknown { tries: None };
             }
             return;
@@ -107,6 +111,9 @@ impl Tcp {
         match self.mode {
             Mode::Http { body: Some(_), .. } => self.mode = Mode::Done,
             Mode::Done | Mode::Records(_) => {}
+            Mode::Http2(_) => {
+                self.pass_over_http2(at.packet.payload_missing.into());
+            }
             _ => {
                 // What follows the missing bytes is a continuation.
                 if !self.has(bit::SPOKE) {
@@ -157,6 +164,7 @@ impl Tcp {
                     self.mode = Mode::Done;
                 }
             }
+            Mode::Http2(_) => self.partial_http2(bytes, at, cx),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use crate::base::Name;
 use crate::coverage::Counter;
 use crate::flow::events::{At, HttpSeen, Note, Seen, Sink};
 use crate::flow::follow::Kind;
-use crate::protocol::http::{self, BodyCursor};
+use crate::protocol::http::{self, BodyCursor, Upgrade};
 use crate::protocol::{Probe, tls};
 
 /// Longest head of a request.
@@ -30,6 +30,14 @@ impl Tcp {
     /// A request at the start of the stream: as `read_http`; the mode stays
     /// `Probe` if it is none.
     pub(super) fn probe_http<S: Sink>(&mut self, rest: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) -> Option<usize> {
+        match self.probe_http2(rest, cx) {
+            Probe::Found(n) => return Some(n),
+            Probe::More(need) => {
+                self.mode = Mode::Probe { need };
+                return Some(0);
+            }
+            Probe::Not => {}
+        }
         if matches!(http::request(rest), Probe::Not) && http::partial_request(rest).is_none() {
             return None;
         }
@@ -40,6 +48,13 @@ impl Tcp {
     /// Reads a head or passes over a body: bytes used, 0 to wait for more,
     /// `None` for enough.
     pub(super) fn read_http<S: Sink>(&mut self, rest: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) -> Option<usize> {
+        if rest.first() == Some(&b'P') && matches!(self.mode, Mode::Http { body: None, .. }) {
+            match self.probe_http2(rest, cx) {
+                Probe::Found(n) => return Some(n),
+                Probe::More(_) => return Some(0),
+                Probe::Not => {}
+            }
+        }
         let Mode::Http { body, scanned } = &mut self.mode else { return None };
         if let Some(cursor) = body {
             let Some((n, ended)) = cursor.advance(rest) else {
@@ -112,7 +127,9 @@ impl Tcp {
         let mut names = std::mem::take(&mut cx.scratch.hosts);
         let mut target = std::mem::take(&mut cx.scratch.name);
         let absolute = request.authority.filter(|_| !is_connect);
-        let fields = request.hosts.iter().map(|h| &**h).filter(|_| absolute.is_none());
+        // A search for devices (SSDP) names no host.
+        let silent = absolute.is_some() || request.method == b"M-SEARCH";
+        let fields = request.hosts.iter().map(|h| &**h).filter(|_| !silent);
         let used = list_hosts(absolute.into_iter().chain(fields), &mut names);
         target.set_text(http::host_of(request.authority.unwrap_or(&[])));
         if used == 0 && !is_connect {
@@ -135,6 +152,7 @@ impl Tcp {
         cx.scratch.name = target;
         let server_at = self.server_at(at);
         self.begin_exchange(if is_connect { Kind::Connect } else { Kind::Http }, server_at);
+        self.offer(request.upgrade);
         self.mode = if is_connect {
             // The tunnel's stream begins after the proxy's consent.
             Mode::Probe { need: 1 }
@@ -144,11 +162,33 @@ impl Tcp {
             Mode::Http { body: BodyCursor::new(request.body), scanned: 0 }
         };
     }
+
+    /// Notes which protocol the request offers to switch to.
+    fn offer(&mut self, upgrade: Upgrade) {
+        self.set(bit::TO_HTTP2, upgrade == Upgrade::Http2);
+        self.set(bit::TO_OTHER, upgrade == Upgrade::Other);
+        if let Some(f) = self.follow.as_mut() {
+            f.offer_http2(upgrade == Upgrade::Http2);
+        }
+    }
+
+    /// The server answers an offer to switch to a protocol that is not read.
+    /// Where it agrees, nothing in the stream is a request any more, whatever
+    /// it looks like.
+    pub(super) fn answer_to_offer(&mut self, at: &At<'_>) {
+        let Probe::Found(status) = http::status(at.payload) else { return };
+        if status.code == 101 && matches!(self.mode, Mode::Http { .. }) {
+            self.mode = Mode::Done;
+            self.ahead = None;
+        }
+        // Interim responses leave it open (RFC 9110 section 15.2).
+        self.set(bit::TO_OTHER, status.code < 200 && status.code != 101);
+    }
 }
 
 /// Canonical names of the hosts that `values` give, in the buffers of `names`;
 /// how many.
-fn list_hosts<'v>(values: impl Iterator<Item = &'v [u8]>, names: &mut Vec<Name>) -> usize {
+pub(super) fn list_hosts<'v>(values: impl Iterator<Item = &'v [u8]>, names: &mut Vec<Name>) -> usize {
     let mut used = 0;
     for host in values.map(http::host_of).filter(|h| !h.is_empty()).take(MAX_HOSTS) {
         if names.len() <= used {

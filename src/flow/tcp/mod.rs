@@ -10,6 +10,7 @@ mod client;
 mod handshake;
 mod holes;
 mod http;
+mod http2;
 mod server;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -17,6 +18,9 @@ mod tests_forged;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_http;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_http2;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_stage;
@@ -51,6 +55,8 @@ enum Mode {
     /// HTTP/1: the body that is being skipped, and how many bytes of the next
     /// head were searched for its end.
     Http { body: Option<BodyCursor>, scanned: usize },
+    /// HTTP/2: frames.
+    Http2(Box<http2::Http2>),
     /// DNS with length prefixes, both directions.
     Dns,
     /// TLS records of a followed flow.
@@ -415,6 +421,7 @@ impl Tcp {
     /// Tells the engine how many bytes the flow holds now.
     fn report_held(&mut self, scratch: &mut Scratch) {
         let held = [&self.ahead, &self.back].into_iter().flatten().map(|a| a.cost()).fold(0, usize::saturating_add);
+        let held = held.saturating_add(self.http2_cost());
         scratch.held = scratch.held.saturating_sub(self.held as usize).saturating_add(held);
         self.held = u32::try_from(held).unwrap_or(u32::MAX);
         if held > 0 && !self.has(bit::LISTED) {
@@ -433,7 +440,9 @@ impl Tcp {
     pub(super) fn let_go(&mut self, scratch: &mut Scratch) {
         if self.ahead.take().is_some() {
             self.set(bit::GAP, true);
-            self.mode = Mode::Unknown { tries: None };
+            if !matches!(self.mode, Mode::Http2(_)) {
+                self.mode = Mode::Unknown { tries: None };
+            }
         }
         if self.back.take().is_some() {
             self.set(bit::SERVER_LOST, true);
@@ -441,6 +450,7 @@ impl Tcp {
                 f.lose_server();
             }
         }
+        self.drop_http2();
         self.report_held(scratch);
         self.set(bit::LISTED, false);
     }
@@ -451,6 +461,7 @@ impl Tcp {
             ledger.count(Counter::StreamGaps);
         }
         self.back = None;
+        self.drop_http2();
         self.report_held(scratch);
         if self.has(bit::HELLO_OPEN) {
             ledger.count(Counter::TlsHellosIncomplete);

@@ -30,6 +30,9 @@ impl Tcp {
             // Nobody reads it: if it is DNS later, another message must begin.
             self.set(bit::SERVER_LOST, true);
         }
+        if self.has(bit::TO_OTHER) {
+            self.answer_to_offer(at);
+        }
         if self.follow.is_some() {
             self.answer(seq, at, progress);
         } else {
@@ -76,10 +79,18 @@ impl Tcp {
             return;
         }
         let stale = a.hole().is_some_and(|t| at.packet.ts.since(t) > HOLE_PATIENCE);
-        if out.overflow || stale || at.packet.payload_missing > 0 {
+        let cut = at.packet.payload_missing;
+        if cut > 0 && a.held() == 0 && f.pass_over(cut.into()) {
+            self.back = Some(Box::new(Assembly::new(a.next().wrapping_add(cut))));
+        } else if out.overflow || cut > 0 {
             f.lose_server();
-        } else {
+        } else if !stale {
             self.back = Some(a);
+        } else if a.is_empty() && a.missing().is_some_and(|n| f.pass_over(n)) {
+            let out = a.skip_hole(at.packet.ts, |bytes, _| f.server_bytes(bytes, progress));
+            self.back = (!out.enough && !out.overflow).then_some(a);
+        } else {
+            f.lose_server();
         }
     }
 }

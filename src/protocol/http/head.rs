@@ -2,7 +2,7 @@
 
 use super::fields::{End, Fields, end};
 use super::line::{RequestLine, is_blank, request_line, trim};
-use super::{Body, MAX_HEAD, Request};
+use super::{Body, MAX_HEAD, Request, Upgrade};
 use crate::protocol::Probe;
 use memchr::{memchr3, memrchr_iter};
 use std::borrow::Cow;
@@ -52,7 +52,7 @@ fn read<'a>(line: &RequestLine<'a>, bytes: &'a [u8], len: usize) -> Request<'a> 
         path,
         hosts: Vec::new(),
         user_agent: None,
-        upgrade: false,
+        upgrade: Upgrade::None,
         body: Body::None,
         len,
         odd: line.odd | strange,
@@ -66,7 +66,7 @@ fn read<'a>(line: &RequestLine<'a>, bytes: &'a [u8], len: usize) -> Request<'a> 
         } else if is(b"user-agent") {
             request.user_agent.get_or_insert(field.value);
         } else if is(b"upgrade") {
-            request.upgrade = true;
+            request.upgrade = request.upgrade.max(Upgrade::of(&field.value));
         } else if is(b"content-length") {
             framing.length(&field.value);
         } else if is(b"transfer-encoding") {

@@ -1,8 +1,8 @@
 //! HTTP/1 message heads (RFC 9112).
 //!
 //! [`request`] reads a head leniently, as servers do, and marks as odd what
-//! they are known to read differently. HTTP/2 with prior knowledge begins with
-//! `PRI * HTTP/2.0`, which is none of these.
+//! they are known to read differently. The preface of HTTP/2, `PRI *
+//! HTTP/2.0`, is none of these.
 
 #![deny(
     clippy::unwrap_used,
@@ -49,6 +49,37 @@ pub enum Body {
     Unknown,
 }
 
+/// A protocol that a request offers to go on with (RFC 9110 section 7.8).
+/// Where it offers several, that which can be read is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Upgrade {
+    /// None.
+    None,
+    /// One that is not read, such as WebSocket.
+    Other,
+    /// TLS (RFC 2817).
+    Tls,
+    /// HTTP/2 in clear text, `h2c` (RFC 7540 section 3.2).
+    Http2,
+}
+
+impl Upgrade {
+    /// What a value of Upgrade offers.
+    fn of(value: &[u8]) -> Upgrade {
+        let protocol = |item: &[u8]| {
+            let item = line::trim(item);
+            if item.eq_ignore_ascii_case(b"h2c") {
+                Upgrade::Http2
+            } else if item.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"TLS/")) {
+                Upgrade::Tls
+            } else {
+                Upgrade::Other
+            }
+        };
+        value.split(|&b| b == b',').map(protocol).max().unwrap_or(Upgrade::None)
+    }
+}
+
 /// A request head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request<'a> {
@@ -66,8 +97,8 @@ pub struct Request<'a> {
     pub hosts: Vec<Cow<'a, [u8]>>,
     /// User-Agent; of several the first.
     pub user_agent: Option<Cow<'a, [u8]>>,
-    /// Whether it asks to switch protocols (Upgrade).
-    pub upgrade: bool,
+    /// What it offers to switch to.
+    pub upgrade: Upgrade,
     /// What follows the head. Behind CONNECT stands no body, but whatever the
     /// tunnel carries.
     pub body: Body,

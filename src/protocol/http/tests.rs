@@ -30,7 +30,7 @@ fn a_plain_request() {
     assert_eq!((r.method, r.path, r.authority), (&b"GET"[..], &b"/index/u1313g.xml?x=1"[..], None));
     assert_eq!(hosts(&r), ["dnl-01.geo.kaspersky.com"]);
     assert_eq!(r.user_agent.as_deref(), Some(&b"av/1"[..]));
-    assert_eq!((r.upgrade, r.body, r.len, r.odd), (false, Body::None, head.len() - 4, false));
+    assert_eq!((r.upgrade, r.body, r.len, r.odd), (Upgrade::None, Body::None, head.len() - 4, false));
 }
 
 #[test]
@@ -194,7 +194,16 @@ fn bodies_of_requests() {
 #[test]
 fn upgrades() {
     let r = found(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n");
-    assert!(r.upgrade && !r.odd);
+    assert!(r.upgrade == Upgrade::Http2 && !r.odd);
+    for (fields, upgrade) in [
+        ("Upgrade: websocket\r\n", Upgrade::Other),
+        ("Upgrade: TLS/1.2, HTTP/1.1\r\n", Upgrade::Tls),
+        ("upgrade: websocket\r\nUPGRADE: x , H2C\r\n", Upgrade::Http2),
+        ("Upgrade:\r\n", Upgrade::Other),
+        ("X-Upgrade: h2c\r\n", Upgrade::None),
+    ] {
+        assert_eq!(found(post(fields).as_bytes()).upgrade, upgrade, "{fields}");
+    }
 }
 
 #[test]

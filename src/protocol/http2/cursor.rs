@@ -228,9 +228,9 @@ impl Cursor {
         true
     }
 
-    /// Whether the next byte belongs to a body.
-    pub fn is_in_body(&self) -> bool {
-        self.left > 0 && self.body.is_some()
+    /// The stream whose body the next byte belongs to.
+    pub fn body(&self) -> Option<u32> {
+        self.body.filter(|_| self.left > 0)
     }
 
     /// Reads what is complete of a field section whose frame is cut: `bytes`

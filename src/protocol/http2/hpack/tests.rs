@@ -43,12 +43,6 @@ pub(in crate::protocol::http2) fn literal(name: &str, value: &str, coding: Codin
     out
 }
 
-/// A field with the name of an entry.
-fn named(index: usize, value: &str, indexing: bool) -> Vec<u8> {
-    let first = if indexing { put(index, 6, 0x40) } else { put(index, 4, 0) };
-    [first, put_string(value.as_bytes(), false)].concat()
-}
-
 fn update(limit: usize) -> Vec<u8> {
     put(limit, 5, 0x20)
 }
