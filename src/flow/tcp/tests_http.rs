@@ -3,6 +3,7 @@
 use crate::coverage::Counter;
 use crate::flow::testing::*;
 use crate::packet::tcp_flags::{ACK, FIN};
+use proptest::prelude::*;
 
 fn request(n: u32) -> Vec<u8> {
     format!("GET /{n} HTTP/1.1\r\nHost: h{n}.test\r\n\r\n").into_bytes()
@@ -193,4 +194,169 @@ fn garbage_that_begins_like_a_request_is_let_go_early() {
     assert_eq!(lab.told(), ["?"]);
     assert_eq!(lab.count(Counter::HttpMalformed), 1);
     lab.finish();
+}
+
+#[test]
+fn behind_a_body_that_servers_may_read_in_two_ways_nothing_is_read() {
+    let inner = "GET /x HTTP/1.1\r\nHost: forged.test\r\n\r\n";
+    for fields in [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+        "Transfer-Encoding : chunked",
+        "Content-Length: 0\r\nContent-Length: 50",
+    ] {
+        let stream = format!("POST / HTTP/1.1\r\nHost: a.test\r\n{fields}\r\n\r\n0\r\n\r\n{inner}");
+        for size in [1, stream.find(inner).unwrap(), 1000] {
+            assert_eq!(told(stream.as_bytes(), size), ["http a.test /"], "{size}");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_waits_for_100_and_one_that_does_not() {
+    let head = b"PUT / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 40\r\n\r\n";
+    let body = &b"GET /x HTTP/1.1\r\nHost: forged.test\r\n\r\n  "[..40];
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(50_000, 80);
+    lab.say(&mut c, head);
+    lab.server(&mut c, b"HTTP/1.1 100 Continue\r\n\r\n");
+    lab.client(&mut c, body);
+    lab.client(&mut c, &request(1));
+    assert_eq!(lab.told(), ["http a.test /", "http h1.test /1"]);
+}
+
+#[test]
+fn what_another_protocol_carries_is_no_request() {
+    let ask = b"GET /chat HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let text = b"GET /x HTTP/1.1\r\nHost: forged.test\r\n\r\n";
+    // A frame header, then what looks like a request at the start of a segment.
+    let frame = [&[0x81, 0x80 | 40, 0, 0, 0, 0][..], text].concat();
+    for (answer, sent, want) in [
+        ("101 Switching Protocols", &text[..], 1),
+        ("101 Switching Protocols", &frame, 1),
+        ("400 No", &text[..], 3),
+        ("103 Early Hints", &text[..], 3),
+    ] {
+        for policy in [Policy::Nothing, Policy::Names] {
+            let mut lab = Lab::new(policy);
+            let mut c = Conn::new(50_000, 80);
+            lab.say(&mut c, ask);
+            lab.server(&mut c, format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes());
+            lab.client(&mut c, sent);
+            lab.client(&mut c, text);
+            let told = lab.told();
+            assert_eq!(told.len(), want, "{answer} {told:?}");
+            lab.finish();
+        }
+    }
+    // The server's half was not captured: the frame itself shows it.
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(50_000, 80);
+    lab.say(&mut c, ask);
+    lab.client(&mut c, &frame);
+    lab.client(&mut c, text);
+    assert_eq!(lab.told(), ["http a.test /chat"]);
+}
+
+#[test]
+fn plain_http_inside_a_tunnel() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(50_000, 3128);
+    lab.say(&mut c, b"CONNECT up.test:80 HTTP/1.1\r\nHost: up.test:80\r\n\r\n");
+    lab.server(&mut c, b"HTTP/1.1 200 OK\r\n\r\n");
+    lab.client(&mut c, &request(1));
+    lab.client(&mut c, &request(2));
+    assert_eq!(lab.told(), ["connect up.test", "http h1.test /1", "http h2.test /2"]);
+}
+
+#[test]
+fn http2_inside_a_tunnel_and_behind_a_proxy_header() {
+    use crate::protocol::http2::sample::{get, opening};
+    let http2 = [opening(), get(1, "a.test", "/1")].concat();
+    for (before, first) in
+        [("PROXY TCP4 192.0.2.1 192.0.2.2 5 80\r\n", None), ("CONNECT up.test:80 HTTP/1.1\r\n\r\n", Some("connect up.test"))]
+    {
+        let stream = [before.as_bytes(), &http2].concat();
+        let want: Vec<&str> = first.into_iter().chain(["http a.test /1"]).collect();
+        for size in [1, 9, 1000] {
+            assert_eq!(told(&stream, size), want, "{size}");
+        }
+    }
+}
+
+#[test]
+fn methods_beyond_the_common_ones() {
+    for (head, want) in [
+        ("PROPFIND /d HTTP/1.1\r\nHost: a.test\r\n\r\n", "http a.test /d"),
+        ("MKCALENDAR /d HTTP/1.1\r\nHost: a.test\r\n\r\n", "http a.test /d"),
+        ("POST\t/d HTTP/1.1\r\nHost: a.test\r\n\r\n", "http a.test /d"),
+        ("NOTIFY /d HTTP/1.1\r\nHost: a.test\r\n\r\n", "http a.test /d"),
+        ("M-SEARCH * HTTP/1.1\r\nHost: 239.255.255.250:1900\r\n\r\n", "http  "),
+        ("GET /\r\n", "?"),
+        ("DESCRIBE rtsp://a.test/ RTSP/1.0\r\nHost: a.test\r\n\r\n", "?"),
+        ("INVITE sip:a@b.test SIP/2.0\r\nHost: a.test\r\n\r\n", "?"),
+        ("GET / ICY/1.0\r\nHost: a.test\r\n\r\n", "?"),
+    ] {
+        assert_eq!(told(head.as_bytes(), 1000), [want], "{head}");
+    }
+}
+
+/// A body with text of requests in it, with its framing fields.
+fn body() -> impl Strategy<Value = (String, Vec<u8>)> {
+    let line = prop_oneof![
+        Just("GET /x HTTP/1.1\r\nHost: forged.test\r\n\r\n".to_owned()),
+        Just("POST /x HTTP/1.1\nHost: forged.test\nContent-Length: 3\n\n".to_owned()),
+        Just("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned()),
+        Just("0\r\n\r\n".to_owned()),
+        "[ -~\r\n]{0,30}",
+    ];
+    let text = prop::collection::vec(line, 0..6);
+    (text, prop::option::of(prop::collection::vec(1usize..60, 1..9))).prop_map(|(text, chunks)| {
+        let text = text.concat().into_bytes();
+        let Some(chunks) = chunks else { return (format!("Content-Length: {}\r\n", text.len()), text) };
+        let (mut body, mut rest) = (Vec::new(), &text[..]);
+        for n in chunks.iter().cycle() {
+            let (now, later) = rest.split_at(rest.len().min(*n));
+            if now.is_empty() {
+                break;
+            }
+            body.extend(format!("{:X};ext=\"GET / HTTP/1.1\"\r\n", now.len()).bytes());
+            body.extend(now);
+            body.extend(b"\r\n");
+            rest = later;
+        }
+        body.extend(b"0\r\nHost: forged.test\r\n\r\n");
+        ("Transfer-Encoding: chunked\r\n".to_owned(), body)
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_body_adds_a_name(
+        bodies in prop::collection::vec(body(), 1..5),
+        sizes in prop::collection::vec(1usize..90, 1..30),
+        again in any::<prop::sample::Index>(),
+    ) {
+        let mut stream = Vec::new();
+        for (n, (field, body)) in bodies.iter().enumerate() {
+            stream.extend(format!("POST /{n} HTTP/1.1\r\nHost: h{n}.test\r\n{field}\r\n").bytes());
+            stream.extend(body);
+        }
+        let want: Vec<String> = (0..bodies.len()).map(|n| format!("http h{n}.test /{n}")).collect();
+        let mut lab = Lab::new(Policy::Names);
+        let c = Conn::new(50_000, 80);
+        lab.open(&c);
+        let mut at = 0;
+        for size in sizes.iter().cycle() {
+            let end = stream.len().min(at + size);
+            lab.client_at(&c, u32::try_from(at).unwrap(), ACK, &stream[at..end]);
+            // An earlier part is sent once more.
+            let from = again.index(end);
+            lab.client_at(&c, u32::try_from(from).unwrap(), ACK, &stream[from..end.min(from + size)]);
+            at = end;
+            if at == stream.len() { break }
+        }
+        prop_assert_eq!(lab.told(), want);
+        lab.finish();
+    }
 }

@@ -43,6 +43,8 @@ pub(super) struct Fields<'a> {
 pub(super) struct Field<'a> {
     pub name: &'a [u8],
     pub value: Cow<'a, [u8]>,
+    /// Blanks stand between name and colon.
+    pub spaced: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -96,10 +98,11 @@ impl<'a> Iterator for Fields<'a> {
             let (name, value) = colon.unwrap_or((b"", b""));
             let value = self.unfold(trim(value.get(1..).unwrap_or_default()));
             let bare_name = trim(name);
-            self.odd |= bare_name.len() != name.len();
+            let spaced = bare_name.len() != name.len();
+            self.odd |= spaced;
             // A blank at the front continues a field that does not exist.
             if !bare_name.is_empty() && !name.first().is_some_and(|&b| is_blank(b)) {
-                return Some(Field { name: bare_name, value });
+                return Some(Field { name: bare_name, value, spaced });
             }
             self.odd = true;
         }

@@ -1,11 +1,10 @@
 //! Request heads.
 
-use super::fields::{End, Fields, end};
+use super::fields::{End, Field, Fields, end};
 use super::line::{RequestLine, is_blank, request_line, trim};
 use super::{Body, MAX_HEAD, Request, Upgrade};
 use crate::protocol::Probe;
 use memchr::{memchr3, memrchr_iter};
-use std::borrow::Cow;
 
 /// Reads a request head at the start of a stream. The first byte settles most
 /// other protocols. `More` asks for one byte more, since only the empty line
@@ -68,9 +67,9 @@ fn read<'a>(line: &RequestLine<'a>, bytes: &'a [u8], len: usize) -> Request<'a> 
         } else if is(b"upgrade") {
             request.upgrade = request.upgrade.max(Upgrade::of(&field.value));
         } else if is(b"content-length") {
-            framing.length(&field.value);
+            framing.length(&field);
         } else if is(b"transfer-encoding") {
-            framing.coding(field.value);
+            framing.coding(&field);
         }
     }
     request.odd |= fields.odd;
@@ -113,42 +112,48 @@ fn target<'a>(method: &[u8], target: &'a [u8]) -> (Option<&'a [u8]>, &'a [u8], b
 
 /// What the fields say about the body (RFC 9112 section 6).
 #[derive(Default)]
-struct Framing<'a> {
+struct Framing {
     length: Option<u64>,
-    /// A Content-Length is unreadable or differs from another.
+    /// A field is unreadable or differs from another, or is written so that
+    /// some receivers pass over it.
     broken: bool,
-    coding: Option<Cow<'a, [u8]>>,
+    /// There is a Transfer-Encoding.
+    coded: bool,
+    /// Its last coding so far is chunked.
+    chunked: bool,
 }
 
-impl<'a> Framing<'a> {
+impl Framing {
     /// Takes a Content-Length field. Equal values may be repeated.
-    fn length(&mut self, value: &[u8]) {
-        for item in value.split(|&b| b == b',') {
+    fn length(&mut self, field: &Field<'_>) {
+        self.broken |= field.spaced;
+        for item in field.value.split(|&b| b == b',') {
             let number = decimal(trim(item));
             self.broken |= number.is_none() || self.length.is_some_and(|known| Some(known) != number);
             self.length = self.length.or(number);
         }
     }
 
-    /// Takes a Transfer-Encoding field. Its codings follow those of a field
-    /// before it, and only the last one matters.
-    fn coding(&mut self, value: Cow<'a, [u8]>) {
-        self.coding = Some(value);
+    /// Takes a Transfer-Encoding field, whose codings follow those of a field
+    /// before it. Chunked comes once, at the end.
+    fn coding(&mut self, field: &Field<'_>) {
+        self.broken |= field.spaced;
+        self.coded = true;
+        for item in field.value.split(|&b| b == b',').map(trim).filter(|item| !item.is_empty()) {
+            self.broken |= self.chunked;
+            self.chunked = item.eq_ignore_ascii_case(b"chunked");
+        }
     }
 
     /// How the body is delimited, and whether receivers may differ about it.
+    /// Where they may, so may what they take for the next request: that is
+    /// how requests are smuggled (section 11.2), and servers close the
+    /// connection (section 6.1).
     fn body(&self, old: bool) -> (Body, bool) {
-        if let Some(coding) = &self.coding {
-            let last = coding.rsplit(|&b| b == b',').next().map(trim).unwrap_or_default();
-            if !last.eq_ignore_ascii_case(b"chunked") {
-                return (Body::Unknown, true);
-            }
-            // Transfer-Encoding goes before Content-Length, yet the two
-            // together, or chunks in HTTP/1.0, are how smuggling is done.
-            return (Body::Chunked, old || self.length.is_some() || self.broken);
-        }
+        let coded_wrongly = self.coded && (!self.chunked || old || self.length.is_some());
         match self.length {
-            _ if self.broken => (Body::Unknown, true),
+            _ if self.broken || coded_wrongly => (Body::Unknown, true),
+            _ if self.coded => (Body::Chunked, false),
             None | Some(0) => (Body::None, false),
             Some(n) => (Body::Length(n), false),
         }

@@ -19,6 +19,8 @@ mod host;
 mod line;
 
 #[cfg(test)]
+mod oracle_tests;
+#[cfg(test)]
 mod tests;
 
 pub use body::BodyCursor;
