@@ -83,6 +83,26 @@ update_plain() {
     get pc-01 --ipv4 -A "$agent" http://p00.upd.kaspersky.com/diffs/bases/av/kdb/i386/base001.kdc.dif
 }
 
+# HTTP/2 in clear text: known beforehand, with two servers; asked for, of one
+# that agrees and one that goes on with HTTP/1; field sections in several
+# padded frames.
+sample_http2() { record "$out/http2.pcap" http2 "$(only 11)"; }
+http2() {
+    local files=(index/u1313g.xml diffs/bases/av/kdb/i386/base001.kdc.dif)
+    at 08:00:00
+    get pc-01 --ipv4 --http2-prior-knowledge http://s00.upd.kaspersky.com:8080/index/u1313g.xml
+    at 08:01:00
+    on pc-01 nghttp -n "${files[@]/#/http://s05.upd.kaspersky.com:8081/}"
+    at 08:02:00
+    on pc-01 nghttp -n --upgrade "${files[@]/#/http://s05.upd.kaspersky.com:8080/}"
+    at 08:03:00
+    get pc-01 --ipv4 --http2 http://p00.upd.kaspersky.com:8080/index/u1313g.xml
+    at 08:04:00
+    get pc-01 --ipv4 --http2 http://p00.upd.kaspersky.com/index/u1313g.xml
+    at 08:05:00
+    on pc-01 nghttp -n --continuation --padding=32 http://dnl-01.geo.kaspersky.com:8080/index/u1313g.xml
+}
+
 sample_proxy() { record "$out/proxy.pcap" through_proxy; }
 through_proxy() {
     at 08:00:00

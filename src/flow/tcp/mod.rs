@@ -393,11 +393,9 @@ impl Tcp {
 
     /// Tells the sink, and begins, changes or ends following as it wants.
     fn tell_with<S: Sink>(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, cx: &mut Context<'_, S>) {
-        // A reset of the server may end the wait for the rest of a message.
-        let at = At { from_client: true, ..*at };
         let mut token = self.follow.as_ref().map(|f| f.token);
         let before = token;
-        cx.sink.seen(&at, seen, notes, &mut token, cx.ledger);
+        cx.sink.seen(at, seen, notes, &mut token, cx.ledger);
         if token != before {
             self.back = None;
             self.follow = token.map(|token| {
@@ -407,10 +405,10 @@ impl Tcp {
                 let (client, server) = if first {
                     (self.client.base, self.server.base)
                 } else {
-                    (
-                        if is_far(at.packet.seq, self.client.high) { self.client.high } else { at.packet.seq },
-                        self.server.high,
-                    )
+                    // A reset of the server may end the wait for the rest of
+                    // a message.
+                    let here = at.from_client && !is_far(at.packet.seq, self.client.high);
+                    (if here { at.packet.seq } else { self.client.high }, self.server.high)
                 };
                 Box::new(Follow::new(token, client, server))
             });

@@ -186,6 +186,15 @@ fn an_end_before_the_last_segment_does_not_hide_it() {
 }
 
 #[test]
+fn a_reset_by_the_server_does_not_turn_the_ends_round() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(50_000, 80);
+    lab.say(&mut c, b"GET / HTTP/1.1\r\nHost: a.test\r\nCookie: x");
+    lab.server_reset(&c);
+    assert_eq!((lab.last().what.as_str(), lab.last().client), ("http a.test /", (CLIENT, 50_000)));
+}
+
+#[test]
 fn garbage_that_begins_like_a_request_is_let_go_early() {
     let mut lab = Lab::new(Policy::Nothing);
     let mut c = Conn::new(50_000, 80);
