@@ -183,9 +183,8 @@ impl Follow {
         self.kind = Kind::Http2;
         (self.answered, self.lost, self.refused) = (false, false, false);
         (self.exchange_at, self.request_at, self.ok_status) = (server_at, None, false);
-        let (mut answers, back) = reading.unwrap_or_else(|| {
-            (Box::new(Http2Answers::new(!asked.first)), Box::new(Assembly::new(server_at)))
-        });
+        let (mut answers, back) =
+            reading.unwrap_or_else(|| (Box::new(Http2Answers::new(!asked.first)), Box::new(Assembly::new(server_at))));
         answers.asked(asked);
         self.http2 = Some(answers);
         Some(back)

@@ -282,9 +282,10 @@ fn plain_http_inside_a_tunnel() {
 fn http2_inside_a_tunnel_and_behind_a_proxy_header() {
     use crate::protocol::http2::sample::{get, opening};
     let http2 = [opening(), get(1, "a.test", "/1")].concat();
-    for (before, first) in
-        [("PROXY TCP4 192.0.2.1 192.0.2.2 5 80\r\n", None), ("CONNECT up.test:80 HTTP/1.1\r\n\r\n", Some("connect up.test"))]
-    {
+    for (before, first) in [
+        ("PROXY TCP4 192.0.2.1 192.0.2.2 5 80\r\n", None),
+        ("CONNECT up.test:80 HTTP/1.1\r\n\r\n", Some("connect up.test")),
+    ] {
         let stream = [before.as_bytes(), &http2].concat();
         let want: Vec<&str> = first.into_iter().chain(["http a.test /1"]).collect();
         for size in [1, 9, 1000] {

@@ -123,7 +123,9 @@ impl Cursor {
             None => frame.kind != frame::CONTINUATION,
         };
         let by_side = match self.side {
-            Side::Client => frame.kind != frame::PUSH_PROMISE && (frame.kind != frame::HEADERS || frame.stream & 1 == 1),
+            Side::Client => {
+                frame.kind != frame::PUSH_PROMISE && (frame.kind != frame::HEADERS || frame.stream & 1 == 1)
+            }
             Side::Server => true,
         };
         if !(allowed && in_place && by_side) {
@@ -252,5 +254,116 @@ impl Cursor {
             self.block = Some(Block::dropped(&frame));
         }
         Some(frame.stream)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Streams whose fields ended, and bytes of bodies by stream.
+    type Seen = (Vec<u32>, Vec<(u32, usize)>);
+
+    /// What is seen with the bytes shown in pieces of these sizes.
+    fn read(side: Side, bytes: &[u8], sizes: &[usize]) -> Option<Seen> {
+        let (mut cursor, mut section) = (Cursor::new(side, false), Section::default());
+        let (mut from, mut to) = (0, 0);
+        let (mut fields, mut bodies) = (Vec::new(), Vec::<(u32, usize)>::new());
+        for size in sizes.iter().cycle() {
+            to = bytes.len().min(to + size);
+            while from < to {
+                from += match cursor.next(&bytes[from..to], 0, &mut section) {
+                    Step::More => break,
+                    Step::Broken => return None,
+                    Step::Passed(n) | Step::TooLong(n) => n,
+                    Step::Data(n, stream) => {
+                        match bodies.iter_mut().find(|b| b.0 == stream) {
+                            Some(body) => body.1 += n,
+                            None => bodies.push((stream, n)),
+                        }
+                        n
+                    }
+                    Step::Fields(n, stream) => {
+                        fields.push(stream);
+                        n
+                    }
+                };
+                assert!(from <= to);
+            }
+            if to == bytes.len() {
+                break;
+            }
+        }
+        Some((fields, bodies))
+    }
+
+    #[test]
+    fn frames_of_a_server() {
+        let status = sample::block(&[(":status", "200")]);
+        let promise = [&2u32.to_be_bytes()[..], &sample::block(&[(":authority", "a.test")])].concat();
+        let bytes = [
+            sample::settings(),
+            sample::frame(5, 0x4, 1, &promise),
+            sample::frame(5, 0, 1, &promise),
+            sample::frame(9, 0x4, 1, &status),
+            sample::headers(1, &status),
+            sample::headers(2, &status),
+            sample::frame(0, 0, 1, &[0; 500]),
+            sample::frame(0, 0, 2, &vec![0; 70_000]),
+            sample::frame(0, 0, 1, b""),
+            sample::frame(7, 0, 0, &[0; 12]),
+        ]
+        .concat();
+        let want = Some((vec![1, 2], vec![(1, 500), (2, 70_000)]));
+        for sizes in [&[1][..], &[9], &[100_000], &[13, 700]] {
+            assert_eq!(read(Side::Server, &bytes, sizes), want);
+        }
+    }
+
+    #[test]
+    fn missing_bytes() {
+        let (mut cursor, mut section) = (Cursor::new(Side::Client, false), Section::default());
+        let bytes = [sample::settings(), sample::frame(0, 0, 1, &[0; 100])].concat();
+        assert_eq!(cursor.next(&bytes, 0, &mut section), Step::Passed(9));
+        assert_eq!(cursor.next(&bytes[9..], 0, &mut section), Step::Passed(9));
+        assert_eq!((cursor.body(), cursor.skip(60), cursor.body()), (Some(1), true, Some(1)));
+        assert_eq!(cursor.next(&bytes[78..], 0, &mut section), Step::Data(40, 1));
+        assert_eq!((cursor.body(), cursor.skip(0)), (None, true));
+        // Behind this, only whole frames that open a stream are a beginning.
+        assert!(!cursor.skip(1));
+        let get = sample::get(5, "a.test", "/");
+        for other in [&get[1..], &get[..get.len() - 1], b"GET / HTTP/1.1\r\n\r\n", &sample::settings(), b"\0\0\0"] {
+            assert_eq!(cursor.next(other, 3, &mut section), Step::Passed(other.len()));
+        }
+        assert_eq!(cursor.next(&get, 5, &mut section), Step::Passed(get.len()), "an old stream");
+        assert_eq!(cursor.next(&get, 3, &mut section), Step::Fields(get.len(), 5));
+        assert_eq!(section.authorities().next(), Some(&b"a.test"[..]));
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_no_beginning() {
+        let (mut cursor, mut section) = (Cursor::new(Side::Client, true), Section::default());
+        assert!(!cursor.skip(1));
+        let bad = sample::headers(1, &[0x82, 0x80]);
+        assert_eq!(cursor.next(&bad, 0, &mut section), Step::Passed(bad.len()));
+        let get = sample::get(3, "a.test", "/");
+        assert_eq!(cursor.next(&get, 0, &mut section), Step::Fields(get.len(), 3));
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_of_any_size_give_the_same(
+            frames in prop::collection::vec((0u8..12, any::<u8>(), 0u32..6, prop::collection::vec(any::<u8>(), 0..60)), 0..12),
+            sizes in prop::collection::vec(1usize..90, 1..20),
+            server: bool,
+        ) {
+            let side = if server { Side::Server } else { Side::Client };
+            let frames: Vec<u8> = frames.iter().flat_map(|(k, f, s, p)| sample::frame(*k, *f, *s, p)).collect();
+            let bytes = [sample::settings(), frames].concat();
+            prop_assert_eq!(read(side, &bytes, &sizes), read(side, &bytes, &[bytes.len()]));
+        }
     }
 }

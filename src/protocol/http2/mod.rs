@@ -14,9 +14,9 @@
 mod cursor;
 mod frame;
 mod hpack;
-mod section;
 #[cfg(test)]
 pub(crate) mod sample;
+mod section;
 
 pub use cursor::{Cursor, MAX_BLOCK, Side, Step};
 pub use hpack::MAX_TABLE;

@@ -109,9 +109,7 @@ impl Section {
     }
 
     pub(super) fn clear(&mut self) {
-        for value in
-            [&mut self.method, &mut self.path, &mut self.protocol, &mut self.status, &mut self.user_agent]
-        {
+        for value in [&mut self.method, &mut self.path, &mut self.protocol, &mut self.status, &mut self.user_agent] {
             value.clear();
         }
         self.authorities.clear();

@@ -162,3 +162,24 @@ fn what_is_too_long_for_a_name_is_none() {
     assert!(r.evidence[0].name.as_ref().is_some_and(|n| n.len() < 1100 && n.ends_with("\\...")));
     assert_eq!(seen.get(Counter::NamesOdd), 2);
 }
+
+#[test]
+fn http2_in_clear_text_counts_like_any_request() {
+    use crate::protocol::http2::sample::{block, frame, get, headers, opening, settings};
+    let agent = agent();
+    let fields = [(":method", "GET"), (":path", INDEX), (":authority", OTHER_UPDATE), ("user-agent", agent.as_str())];
+    let asked = [opening(), headers(1, &block(&fields))].concat();
+    let answer = |stream, body| {
+        [frame(1, 4, stream, &block(&[(":status", "200")])), frame(0, 1, stream, &vec![0; body])].concat()
+    };
+    let mut s = Scene::new();
+    let mut t = s.connect(SERVER, 8080);
+    t.up(&mut s, &asked).down(&mut s, &[settings(), answer(1, 4000)].concat());
+    t.up(&mut s, &get(3, "example.test", "/")).down(&mut s, &answer(3, 9000));
+    let seen = s.end();
+    assert_eq!(seen.indicators(), ["update-path-index", "update-s-hosts", "update-user-agent"]);
+    for r in &seen.standing {
+        assert_eq!((r.stage, r.count), (Stage::Transferred, 1));
+        assert!(r.bytes_from_server < 5000, "what another host sent is not counted");
+    }
+}
