@@ -8,17 +8,20 @@ use std::collections::VecDeque;
 pub(super) struct Holders {
     list: VecDeque<FlowKey>,
     cap: usize,
+    /// How many were added since all were looked at.
+    added: usize,
 }
 
 impl Holders {
     /// An empty list for at most `cap` flows.
     pub(super) fn new(cap: usize) -> Self {
-        Holders { list: VecDeque::new(), cap: cap.max(2) }
+        Holders { list: VecDeque::new(), cap: cap.max(2), added: 0 }
     }
 
     /// Adds a flow. True if the list is longer than it should be, so that the
     /// oldest must go.
     pub(super) fn add(&mut self, key: FlowKey) -> bool {
+        self.added = self.added.saturating_add(1);
         self.list.push_back(key);
         self.list.len() > self.cap
     }
@@ -29,13 +32,19 @@ impl Holders {
     }
 
     /// Takes up to two of the oldest off if they no longer hold anything, so
-    /// that the list shrinks faster than it grows.
+    /// that the list shrinks faster than it grows. Behind one that goes on
+    /// holding, such as an HTTP/2 connection, it does not: so once it is full,
+    /// all that hold nothing are taken off, unless that was done lately.
     pub(super) fn tidy(&mut self, mut still_holds: impl FnMut(&FlowKey) -> bool) {
         for _ in 0..2 {
             match self.list.front() {
                 Some(key) if !still_holds(key) => self.list.pop_front(),
-                _ => return,
+                _ => break,
             };
+        }
+        if self.list.len() >= self.cap && self.added >= self.cap.div_ceil(4) {
+            self.list.retain(still_holds);
+            self.added = 0;
         }
     }
 }

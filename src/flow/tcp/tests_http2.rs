@@ -415,6 +415,27 @@ fn a_flood_of_connections_is_let_go() {
     lab.finish();
 }
 
+#[test]
+fn a_connection_that_lasts_outlives_those_that_come_and_go() {
+    let limits = Limits { tcp_flows: 60, udp_flows: 4, ..Limits::default() };
+    let mut lab = Lab::with_limits(Policy::Nothing, limits);
+    let mut lasting = Conn::new(50_000, 80);
+    lab.say(&mut lasting, &[opening(), get(1, "a.test", "/")].concat());
+    let bytes = hello("up.test");
+    for i in 0..2000u32 {
+        let [.., a, b] = i.to_be_bytes();
+        let mut c = Conn { client: (Addr::v4([10, 1, a, b]), 50_000), ..Conn::new(0, 443) };
+        lab.client(&mut c, &bytes[..20]);
+        lab.client(&mut c, &bytes[20..]);
+        if i % 20 == 0 {
+            lab.ack(&lasting);
+        }
+    }
+    lab.client(&mut lasting, &get(3, "b.test", "/"));
+    assert_eq!((lab.last().what.as_str(), lab.count(Counter::StreamsEvicted)), ("http b.test /", 0));
+    lab.finish();
+}
+
 /// What a client sends: a request, with or without body, or a control frame.
 fn message(stream: u32) -> impl Strategy<Value = (Vec<u8>, Option<String>)> {
     let host = "[a-z]{1,8}";
@@ -471,7 +492,7 @@ proptest! {
     #[test]
     fn no_loss_makes_a_body_a_request(
         hosts in prop::collection::vec("[a-z]{1,8}", 1..6),
-        size in 1usize..400,
+        size in 15usize..400,
         lost in prop::collection::vec(any::<prop::sample::Index>(), 1..4),
     ) {
         // A request inside a body may be taken for one only where the bytes
