@@ -438,8 +438,11 @@ impl Tcp {
     pub(super) fn let_go(&mut self, scratch: &mut Scratch) {
         if self.ahead.take().is_some() {
             self.set(bit::GAP, true);
-            if !matches!(self.mode, Mode::Http2(_)) {
-                self.mode = Mode::Unknown { tries: None };
+            match self.mode {
+                Mode::Http2(_) => {}
+                // Nobody knows where the next head begins.
+                Mode::Http { body: Some(_), .. } => self.mode = Mode::Done,
+                _ => self.mode = Mode::Unknown { tries: None },
             }
         }
         if self.back.take().is_some() {

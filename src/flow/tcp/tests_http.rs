@@ -1,6 +1,7 @@
 //! Requests in streams.
 
 use crate::coverage::Counter;
+use crate::flow::Limits;
 use crate::flow::testing::*;
 use crate::packet::tcp_flags::{ACK, FIN};
 use proptest::prelude::*;
@@ -86,6 +87,20 @@ fn missing_bytes_of_a_body_are_passed_over() {
     lab.client(&mut c, &request(1));
     assert_eq!(lab.told(), ["http a.test /", "http h1.test /1"]);
     assert!(lab.last().notes.is_empty());
+}
+
+#[test]
+fn a_body_that_is_let_go_holds_no_request() {
+    let limits = Limits { held_bytes: 0, ..Limits::default() };
+    let mut lab = Lab::with_limits(Policy::Nothing, limits);
+    let mut c = Conn::new(50_000, 80);
+    lab.say(&mut c, b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3000\r\n\r\n");
+    c.sent.0 += 1000; // late, or lost
+    lab.client(&mut c, &[b'x'; 1000]);
+    assert_eq!(lab.count(Counter::StreamsEvicted), 1);
+    lab.client(&mut c, &request(1));
+    assert_eq!(lab.told(), ["http a.test /"]);
+    lab.finish();
 }
 
 #[test]
