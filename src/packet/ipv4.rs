@@ -9,7 +9,7 @@
 
 use super::ip::payload;
 use super::view::View;
-use super::walk::{FragmentHeader, IpHeader, Next, Walk, mapped};
+use super::walk::{Content, FragmentHeader, IpHeader, Next, Walk, mapped};
 use crate::coverage::Counter;
 
 /// A header taken off: the addresses, the protocol, the fragment's place if it
@@ -43,7 +43,7 @@ pub(super) fn header<'a>(mut view: View<'a>) -> Result<(IpHeader, u8, Option<Fra
         id: u32::from(u16::from_be_bytes([h[4], h[5]])),
         start: u32::from(place & 0x1fff).wrapping_mul(8),
         more: place & 0x2000 != 0,
-        proto: h[9],
+        content: Content::IpPayload(h[9]),
     });
     Ok((ip, h[9], fragment, view))
 }
@@ -111,6 +111,6 @@ mod tests {
         p[6] = 0xc0; // reserved bit and DF
         assert_eq!(at(&p), None);
         p[4..8].copy_from_slice(&[0x12, 0x34, 0x20, 0x03]);
-        assert_eq!(at(&p), Some(FragmentHeader { id: 0x1234, start: 24, more: true, proto: 17 }));
+        assert_eq!(at(&p), Some(FragmentHeader { id: 0x1234, start: 24, more: true, content: Content::IpPayload(17) }));
     }
 }

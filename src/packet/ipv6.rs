@@ -9,7 +9,7 @@
 
 use super::ip::payload;
 use super::view::View;
-use super::walk::{FragmentHeader, IpHeader, Next, Walk};
+use super::walk::{Content, FragmentHeader, IpHeader, Next, Walk};
 use crate::coverage::Counter;
 use etherparse::{IpAuthHeaderSlice, IpNumber, Ipv6FragmentHeaderSlice, Ipv6RawExtHeaderSlice, ip_number};
 
@@ -68,7 +68,7 @@ pub(super) fn extension<'a>(ip: IpHeader, proto: u8, mut view: View<'a>, walk: &
                     id: h.identification(),
                     start: u32::from(h.fragment_offset().value()).wrapping_mul(8),
                     more: h.more_fragments(),
-                    proto: h.next_header().0,
+                    content: Content::IpPayload(h.next_header().0),
                 };
                 view.skip(h.slice().len()).ok_or(Counter::IpMalformed)?;
                 return Ok(Next::Fragment(ip, fragment, view));

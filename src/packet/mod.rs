@@ -5,6 +5,7 @@
 //! walked header by header, each header in a file of its own, until a segment
 //! is found or a reason why there is none.
 
+mod arcnet;
 mod bridge;
 mod capwap;
 mod cooked;
@@ -18,9 +19,14 @@ mod geneve;
 mod gre;
 mod gtpu;
 mod ip;
+mod ipcomp;
 mod ipv4;
 mod ipv6;
+mod l2tp;
 mod link;
+mod link_names;
+mod lisp;
+mod macsec;
 mod mpls;
 mod null;
 mod path;
@@ -40,7 +46,7 @@ mod wrapped;
 
 pub use decoder::{Decoder, Options};
 pub use encap::{Encap, EncapReader, EncapTable, MAX_ENCAPS};
-pub use link::link_name;
+pub use link_names::link_name;
 
 use crate::base::{Addr, Mac, Timestamp};
 
@@ -109,4 +115,7 @@ pub struct Packet {
     pub dst_mac: Option<Mac>,
     /// Whether the payload lies in the decoder's arena, not in the frame.
     pub in_arena: bool,
+    /// Whether it came in fragments that contradicted each other: the first
+    /// copy of each byte stands.
+    pub conflict: bool,
 }

@@ -11,13 +11,14 @@ use crate::coverage::Counter;
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use proptest::prelude::*;
 
-const LINKS: [u16; 19] = [0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 192, 228, 229, 239, 258, 276];
+const LINKS: [u16; 22] =
+    [0, 1, 7, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 129, 149, 192, 228, 229, 239, 258, 276];
 
 /// A TCP or UDP packet of either IP version, with options now and then, and no
 /// tunnel's port.
 fn ip_packet() -> impl Strategy<Value = (u16, Vec<u8>)> {
     let payload = proptest::collection::vec(any::<u8>(), 0..60);
-    (any::<[u8; 4]>(), (0u16..2000, 0u16..2000), any::<u8>(), 0u8..11, 0usize..11, payload).prop_map(
+    (any::<[u8; 4]>(), (0u16..1700, 0u16..1700), any::<u8>(), 0u8..11, 0usize..11, payload).prop_map(
         |(ends, (sport, dport), flags, tcp_words, ip_words, payload)| {
             let six = ends[0] & 1 == 1;
             let transport = if ends[1] & 1 == 1 {
