@@ -21,6 +21,7 @@ mod events;
 mod follow;
 mod holders;
 mod lister;
+mod opaque;
 mod quic;
 mod table;
 mod tcp;

@@ -66,10 +66,13 @@ mod tests {
     #[test]
     fn frames_of_both_kinds() {
         let ip = ipv4(17, [10, 0, 0, 1], [10, 0, 0, 2], &udp(1, 53, b"dns"));
+        let mut swapped = wifi(1, false, &ip);
+        swapped.swap(0, 1);
         for (head, inner) in [
             (&[0, 0x10, 0x02, 0, 0, 0, 0, 0][..], ethernet(0x0800, &ip)),
             (&[0, 0x20, 0x02, 0x10, 0, 0, 0, 0, 6, 1, 2, 3, 4, 5, 6, 0], ethernet(0x0800, &ip)),
             (&[0, 0x10, 0x03, 0, 0, 0, 0, 0], wifi(1, false, &ip)),
+            (&[0, 0x10, 0x03, 0, 0, 0, 0, 0], swapped),
         ] {
             let (p, payload, layers) = decode_layers(&wrap(head, &inner)).unwrap();
             assert_eq!((payload.as_slice(), layers.as_str()), (&b"dns"[..], "capwap"));

@@ -22,7 +22,7 @@ macro_rules! kinds {
         impl Kind {
             /// Every kind.
             #[cfg(test)]
-            pub const ALL: &'static [Kind] = &[$(Kind::$kind,)+];
+            pub const ALL: &[Kind] = &[$(Kind::$kind,)+];
 
             /// The word in paths and segments.
             fn word(self) -> &'static str {

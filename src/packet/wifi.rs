@@ -8,6 +8,7 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::path::{Kind, Layer};
 use super::view::View;
 use super::walk::{Next, Walk};
 use crate::base::Mac;
@@ -29,7 +30,12 @@ const MAX_SUBFRAMES: u8 = 64;
 pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     let begin = view.data.len();
     let whole = view.announced();
-    let [kind, flags] = *view.peek::<2>().ok_or(Counter::LinkMalformed)?;
+    let [mut kind, mut flags] = *view.peek::<2>().ok_or(Counter::LinkMalformed)?;
+    // Some access points swap the two bytes on the way to their controller;
+    // no version but 0 exists.
+    if kind & 0x03 != 0 && walk.path.layers().last() == Some(&Layer::bare(Kind::Capwap)) {
+        (kind, flags) = (flags, kind);
+    }
     // Type data, and not one of the subtypes without data.
     if kind & 0x0f != 0x08 || kind & 0x40 != 0 {
         return Err(Counter::OtherEthertype);
