@@ -13,6 +13,10 @@ use crate::coverage::{Counter, Ledger};
 
 /// Port of ESP in UDP (RFC 3948 section 2.1).
 const NAT_TRAVERSAL: u16 = 4500;
+/// The port that WireGuard's tools propose.
+const WIREGUARD: u16 = 51_820;
+/// Least MTU of a tunnel that anybody sets.
+const LEAST_MTU: u64 = 1024;
 /// Least bytes of ESP: index, sequence number, padding length, next header and
 /// the shortest check value (RFC 4303 section 2).
 const ESP_LEAST: u64 = 18;
@@ -21,7 +25,7 @@ const ESP_LEAST: u64 = 18;
 /// WireGuard's or ESP's.
 #[inline]
 pub(super) fn count(at: &At<'_>, ledger: &mut Ledger) {
-    if is_wireguard_data(at.payload, size(at)) {
+    if is_wireguard_data(at.payload, size(at), has_port(at, WIREGUARD)) {
         ledger.add(Counter::OpaqueWireguardBytes, size(at));
     } else if is_esp_in_udp(at) {
         ledger.add(Counter::OpaqueEspBytes, size(at));
@@ -31,7 +35,12 @@ pub(super) fn count(at: &At<'_>, ledger: &mut Ledger) {
 /// Whether a datagram has the port and the form of ESP behind a NAT.
 #[inline]
 pub(super) fn is_esp_in_udp(at: &At<'_>) -> bool {
-    (at.packet.dport == NAT_TRAVERSAL || at.packet.sport == NAT_TRAVERSAL) && is_esp(at.payload, size(at))
+    has_port(at, NAT_TRAVERSAL) && is_esp(at.payload, size(at))
+}
+
+#[inline]
+fn has_port(at: &At<'_>, port: u16) -> bool {
+    at.packet.dport == port || at.packet.sport == port
 }
 
 /// Bytes that the datagram had on the wire.
@@ -42,13 +51,15 @@ fn size(at: &At<'_>) -> u64 {
 
 /// WireGuard's data message (whitepaper section 5.4.6): type 4, reserved 3
 /// bytes of 0, receiver 4 bytes, counter 8 bytes in little endian, then a
-/// packet padded to 16 bytes and a tag of 16. No key lives for 2^48 messages,
-/// nor for one whose receiver is 0.
+/// packet and a tag of 16 bytes. On a port that is not its own the form must
+/// fit too: no key lives for 2^48 messages, and packets are padded to 16 bytes
+/// where they do not fill the tunnel's MTU.
 #[inline]
-fn is_wireguard_data(payload: &[u8], size: u64) -> bool {
-    matches!(payload, [4, 0, 0, 0, a, b, c, d, _, _, _, _, _, _, 0, 0, ..] if [*a, *b, *c, *d] != [0; 4])
-        && size >= 32
-        && size % 16 == 0
+fn is_wireguard_data(payload: &[u8], size: u64, own_port: bool) -> bool {
+    let [4, 0, 0, 0, receiver @ ..] = payload else { return false };
+    let Some([a, b, c, d, counter @ ..]) = receiver.first_chunk::<12>() else { return false };
+    let fits = matches!(counter, [_, _, _, _, _, _, 0, 0]) && (size.is_multiple_of(16) || size >= LEAST_MTU);
+    size >= 32 && [*a, *b, *c, *d] != [0; 4] && (own_port || fits)
 }
 
 /// ESP behind a NAT: an index that is not 0, which is the mark of IKE, and
@@ -65,16 +76,20 @@ mod tests {
     #[test]
     fn wireguard_by_its_shape() {
         let mut data = [&[4, 0, 0, 0, 1, 2, 3, 4, 9, 0, 0, 0, 0, 0, 0, 0][..], &[0xcc; 48]].concat();
-        assert!(is_wireguard_data(&data, 64) && is_wireguard_data(&data[..20], 96), "cut by the capture");
-        assert!(is_wireguard_data(&data[..32], 32), "a keep-alive");
-        assert!(!is_wireguard_data(&data[..16], 16) && !is_wireguard_data(&data, 63));
-        for (at, value) in [(0, 1), (1, 1), (3, 1), (15, 1)] {
+        let anywhere = |data: &[u8], size| is_wireguard_data(data, size, false);
+        assert!(anywhere(&data, 64) && anywhere(&data[..20], 96), "cut by the capture");
+        assert!(anywhere(&data[..32], 32), "a keep-alive");
+        assert!(anywhere(&data, 1452), "a packet that fills the tunnel");
+        assert!(!anywhere(&data[..16], 16) && !anywhere(&data, 63) && !anywhere(&data[..15], 64));
+        for (at, value, own) in [(0, 1, false), (1, 1, false), (3, 1, false), (15, 1, true)] {
             let before = std::mem::replace(&mut data[at], value);
-            assert!(!is_wireguard_data(&data, 64), "byte {at}");
+            assert!(!anywhere(&data, 64), "byte {at}");
+            assert_eq!(is_wireguard_data(&data, 64, true), own, "byte {at}");
             data[at] = before;
         }
+        assert!(is_wireguard_data(&data, 63, true), "on its own port");
         data[4..8].fill(0);
-        assert!(!is_wireguard_data(&data, 64));
+        assert!(!is_wireguard_data(&data, 64, true));
     }
 
     #[test]

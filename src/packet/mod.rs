@@ -37,6 +37,8 @@ mod teredo;
 #[cfg(test)]
 pub(crate) mod testing;
 mod transport;
+#[cfg(test)]
+mod tunnel_table;
 mod udp_tunnel;
 mod view;
 mod vxlan;
