@@ -66,7 +66,7 @@ counters! {
     Arp => "arp",
     /// Frames with a network protocol other than IP.
     OtherEthertype => "other_ethertype",
-    /// Frames that are encrypted below IP (MACsec, protected 802.11).
+    /// Frames that are encrypted below IP (MACsec, protected 802.11, DOCSIS).
     LinkOpaque => "link_opaque",
     /// Packets with an impossible IP header.
     IpMalformed => "ip_malformed",
@@ -150,6 +150,8 @@ counters! {
     OpaqueMacsecBytes => "opaque_macsec_bytes",
     /// Bytes encrypted by 802.11.
     OpaqueWifiBytes => "opaque_wifi_bytes",
+    /// Bytes encrypted by cable modems.
+    OpaqueDocsisBytes => "opaque_docsis_bytes",
     // Segments.
     /// TCP segments.
     TcpSegments => "tcp_segments",

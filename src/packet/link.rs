@@ -10,7 +10,7 @@
 use super::ethernet::ethertype;
 use super::view::View;
 use super::walk::{Next, Walk};
-use super::{arcnet, cooked, null, ppp, wifi, wrapped};
+use super::{arcnet, cooked, docsis, juniper, null, ppp, wifi, wrapped};
 use crate::base::Mac;
 use crate::capture::LinkType;
 use crate::coverage::Counter;
@@ -32,7 +32,28 @@ pub(super) const USER2: LinkType = LinkType(149);
 pub(super) fn supports(link: LinkType) -> bool {
     matches!(
         link.0,
-        0 | 1 | 7 | 9 | 12 | 14 | 50 | 51 | 101 | 104 | 105 | 108 | 113 | 127 | 129 | 192 | 228 | 229 | 239 | 258 | 276
+        0 | 1
+            | 7
+            | 9
+            | 12
+            | 14
+            | 50
+            | 51
+            | 101
+            | 104
+            | 105
+            | 108
+            | 113
+            | 127
+            | 129
+            | 143
+            | 178
+            | 192
+            | 228
+            | 229
+            | 239
+            | 258
+            | 276
     )
 }
 
@@ -51,7 +72,9 @@ pub(super) fn step<'a>(link: LinkType, mut view: View<'a>, walk: &mut Walk) -> R
         113 => cooked::step(cooked::head_v1(&mut view), view, walk),
         127 => wifi::radiotap(view, walk),
         129 => arcnet::step(view, true),
+        143 => docsis::step(view, walk),
         149 => wrapped::user2(view, walk),
+        178 => juniper::step(view),
         192 => wrapped::ppi(view, walk),
         239 => wrapped::nflog(view, walk),
         258 => wrapped::pktap(view, walk),

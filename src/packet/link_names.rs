@@ -230,8 +230,8 @@ mod tests {
     #[test]
     fn names() {
         assert_eq!(link_name(LinkType(10)), "10 (FDDI)");
-        assert_eq!(link_name(LinkType(143)), "143 (DOCSIS)");
-        assert_eq!(link_name(LinkType(178)), "178 (JUNIPER_ETHER)");
+        assert_eq!(link_name(LinkType(107)), "107 (FRELAY)");
+        assert_eq!(link_name(LinkType(179)), "179 (JUNIPER_PPP)");
         assert_eq!(link_name(LinkType(4242)), "4242");
         assert!(NAMES.is_sorted_by_key(|(number, _)| *number), "searched by halves");
     }

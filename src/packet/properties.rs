@@ -11,8 +11,8 @@ use crate::coverage::Counter;
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use proptest::prelude::*;
 
-const LINKS: [u16; 22] =
-    [0, 1, 7, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 129, 149, 192, 228, 229, 239, 258, 276];
+const LINKS: [u16; 24] =
+    [0, 1, 7, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 129, 143, 149, 178, 192, 228, 229, 239, 258, 276];
 
 /// A TCP or UDP packet of either IP version, with options now and then, and no
 /// tunnel's port.

@@ -301,6 +301,12 @@ pub const LINKS: &[Tunnel] = &[
     link("PKTAP", 258, |f| Some(pktap(1, &f.bytes))),
     link("PKTAP over raw", 258, |f| Some(pktap(12, f.packet()?))),
     link("PKTAP as USER2", 149, |f| Some(pktap(1, &f.bytes))),
+    link("DOCSIS", 143, |f| {
+        let len = u16::try_from(f.bytes.len() + 4).ok()?.to_be_bytes();
+        Some([&[0, 0, len[0], len[1], 0, 0][..], &f.bytes, &[0; 4]].concat())
+    }),
+    link("Juniper Ethernet", 178, |f| Some([&b"MGC\x00"[..], &f.bytes].concat())),
+    link("Juniper without link header", 178, |f| Some([&b"MGC\x02\x02\0\0\0"[..], f.packet()?].concat())),
     link("ARCNET of BSD", 7, |f| Some([&[1, 2, f.pick(212, 196)?, 0, 0, 7], f.packet()?].concat())),
     link("ARCNET of Linux", 129, |f| Some([&[1, 2, 0, 99, f.pick(212, 196)?, 0, 0, 7], f.packet()?].concat())),
 ];
