@@ -40,6 +40,8 @@ const ERSPAN3: u16 = 0x22eb;
 /// digit numbers the tunnel.
 const ARUBA_FIRST: u16 = 0x8200;
 const ARUBA_LAST: u16 = 0x8370;
+/// Another number of theirs for the same.
+const ARUBA_OTHER: u16 = 0x9000;
 
 /// MikroTik's Ethernet over IP.
 const EOIP: u16 = 0x6400;
@@ -114,7 +116,7 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
             }
             Ok(Next::Ip(view))
         }
-        ARUBA_FIRST..=ARUBA_LAST if protocol & 15 == 0 => {
+        ARUBA_FIRST..=ARUBA_LAST | ARUBA_OTHER if protocol & 15 == 0 => {
             walk.enter(plain)?;
             Ok(Next::Wifi(view))
         }
@@ -202,7 +204,10 @@ mod tests {
         assert_eq!(gre(&[0, 0, 0x88, 0x3e], &packet()).unwrap().0, "gre");
         assert_eq!(gre(&[0, 0, 0x88, 0x3e, 0, 0, 0, 0], &packet()).unwrap().0, "gre");
         assert_eq!(gre(&[0, 0, 0x88, 0x47, 0, 1, 0x01, 64], &packet()).unwrap().0, "gre/mpls:16");
-        assert_eq!(gre(&[0, 0, 0x82, 0x10], &wifi(1, true, &packet())), Ok(("gre".into(), Some(DST_MAC))));
+        for protocol in [[0x82, 0x10], [0x83, 0x70], [0x90, 0]] {
+            let head = [&[0, 0][..], &protocol].concat();
+            assert_eq!(gre(&head, &wifi(1, true, &packet())), Ok(("gre".into(), Some(DST_MAC))));
+        }
         assert_eq!(gre(&[0, 0, 0x88, 0x0b, 0, 0x21], &packet()).unwrap().0, "gre");
     }
 

@@ -53,15 +53,15 @@ pub(super) fn header<'a>(mut view: View<'a>) -> Result<(IpHeader, u8, Option<Fra
 pub(super) fn step<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     let (ip, proto, fragment, view) = header(view)?;
     match fragment {
-        Some(fragment) => Ok(Next::Fragment(ip, fragment, view)),
-        None => payload(ip, proto, view, walk),
+        Some(fragment) if !fragment.is_cut_head(&view) => Ok(Next::Fragment(ip, fragment, view)),
+        _ => payload(ip, proto, view, walk),
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
-    use super::super::testing::ipv4;
+    use super::super::testing::{decode_with, ethernet, ipv4, ipv4_fragment, udp};
     use super::*;
 
     #[test]
@@ -102,6 +102,18 @@ mod tests {
         assert_eq!(with(0, 0x65), Some(Counter::IpMalformed));
         assert_eq!(with(3, 19), Some(Counter::IpMalformed));
         assert_eq!(header(View::new(&good[..19], 50)).map(|_| ()), Err(Counter::IpMalformed));
+    }
+
+    #[test]
+    fn a_first_fragment_that_the_capture_cut_is_a_packet_with_bytes_missing() {
+        let whole = udp(1, 53, &[7; 100]);
+        let frame = ethernet(0x0800, &ipv4_fragment(17, 9, &whole, 0, 64));
+        let result = |keep: usize| decode_with(1, &frame[..keep], frame.len()).1;
+        assert_eq!(result(frame.len()), Err(Counter::IpFragments));
+        let p = result(frame.len() - 6).unwrap();
+        assert_eq!((p.dport, p.payload_len, p.payload_missing, p.in_arena), (53, 50, 6, false));
+        let second = ethernet(0x0800, &ipv4_fragment(17, 9, &whole, 64, 64));
+        assert_eq!(decode_with(1, &second[..60], second.len()).1, Err(Counter::IpFragments));
     }
 
     #[test]

@@ -99,6 +99,14 @@ pub(super) struct FragmentHeader {
     pub content: Content,
 }
 
+impl FragmentHeader {
+    /// Whether this is a first fragment that the capture cut: its datagram can
+    /// never be whole, so it goes on as a packet of which bytes are missing.
+    pub fn is_cut_head(&self, view: &View<'_>) -> bool {
+        self.start == 0 && view.missing > 0
+    }
+}
+
 /// State of the walk through one frame.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Walk {
