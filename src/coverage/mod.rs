@@ -141,15 +141,25 @@ counters! {
     EncapL2tp => "encap_l2tp",
     /// Compressed IP payloads (IPComp).
     EncapIpcomp => "encap_ipcomp",
-    // Bytes on the wire that are encrypted, from the header of the cipher on.
+    // What is encrypted below TCP and UDP or in UDP; bytes on the wire, from the header of the cipher on.
+    /// Packets encrypted by ESP, in IP and in UDP.
+    OpaqueEspFrames => "opaque_esp_frames",
     /// Bytes encrypted by ESP, in IP and in UDP.
     OpaqueEspBytes => "opaque_esp_bytes",
+    /// WireGuard data messages.
+    OpaqueWireguardFrames => "opaque_wireguard_frames",
     /// Bytes of WireGuard data messages.
     OpaqueWireguardBytes => "opaque_wireguard_bytes",
+    /// Frames encrypted by MACsec.
+    OpaqueMacsecFrames => "opaque_macsec_frames",
     /// Bytes encrypted by MACsec.
     OpaqueMacsecBytes => "opaque_macsec_bytes",
+    /// Frames encrypted by 802.11.
+    OpaqueWifiFrames => "opaque_wifi_frames",
     /// Bytes encrypted by 802.11.
     OpaqueWifiBytes => "opaque_wifi_bytes",
+    /// Frames encrypted by cable modems.
+    OpaqueDocsisFrames => "opaque_docsis_frames",
     /// Bytes encrypted by cable modems.
     OpaqueDocsisBytes => "opaque_docsis_bytes",
     // Segments.

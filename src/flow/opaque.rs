@@ -26,8 +26,10 @@ const ESP_LEAST: u64 = 18;
 #[inline]
 pub(super) fn count(at: &At<'_>, ledger: &mut Ledger) {
     if is_wireguard_data(at.payload, size(at), has_port(at, WIREGUARD)) {
+        ledger.count(Counter::OpaqueWireguardFrames);
         ledger.add(Counter::OpaqueWireguardBytes, size(at));
     } else if is_esp_in_udp(at) {
+        ledger.count(Counter::OpaqueEspFrames);
         ledger.add(Counter::OpaqueEspBytes, size(at));
     }
 }

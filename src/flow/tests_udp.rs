@@ -268,6 +268,7 @@ fn bytes_of_tunnels_that_cannot_be_read_are_counted() {
         lab.udp(other, peer, &data);
     }
     assert_eq!(lab.count(Counter::OpaqueWireguardBytes), 40 * 64);
+    assert_eq!(lab.count(Counter::OpaqueWireguardFrames), 40);
     // An index can look like the long header of a QUIC of the future.
     let (nat, gate) = ((CLIENT, 4500), (SERVER, 4500));
     for index in [0x12, 0xf2] {
@@ -278,6 +279,7 @@ fn bytes_of_tunnels_that_cannot_be_read_are_counted() {
     lab.udp(nat, gate, &[0xff]);
     lab.udp(nat, gate, &[0; 60]);
     assert_eq!(lab.count(Counter::OpaqueEspBytes), 4 * 68);
+    assert_eq!(lab.count(Counter::OpaqueEspFrames), 4);
     assert_eq!(lab.count(Counter::QuicVersionUnknown), 0);
 }
 

@@ -306,8 +306,9 @@ impl Decoder {
         for layer in walk.path.layers().get(first..).unwrap_or(&[]) {
             self.side.add(layer.kind.counter(), 1);
         }
-        if let Some((counter, bytes)) = walk.opaque {
-            self.side.add(counter, u64::try_from(bytes).unwrap_or(u64::MAX));
+        if let Some(([frames, sum], bytes)) = walk.opaque {
+            self.side.add(frames, 1);
+            self.side.add(sum, u64::try_from(bytes).unwrap_or(u64::MAX));
         }
     }
 

@@ -47,7 +47,7 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
     view.limit(len.min(view.announced()));
     if encrypted {
         let bytes = view.announced();
-        return Err(walk.opaque(Counter::LinkOpaque, Counter::OpaqueDocsisBytes, bytes));
+        return Err(walk.opaque(Counter::LinkOpaque, [Counter::OpaqueDocsisFrames, Counter::OpaqueDocsisBytes], bytes));
     }
     Ok(Next::Ethernet(view))
 }
@@ -98,7 +98,10 @@ mod tests {
             let bytes = frame(1, extended);
             let (mut decoder, result) = decode_with(143, &bytes, bytes.len());
             assert_eq!(result, Err(Counter::LinkOpaque));
-            let want = [(Counter::OpaqueDocsisBytes, (bytes.len() - 6 - extended.len()) as u64)];
+            let want = [
+                (Counter::OpaqueDocsisFrames, 1),
+                (Counter::OpaqueDocsisBytes, (bytes.len() - 6 - extended.len()) as u64),
+            ];
             assert_eq!(decoder.side_counts().collect::<Vec<_>>(), want);
         }
         let err = |frame: &[u8]| decode_with(143, frame, frame.len()).1.unwrap_err();

@@ -42,7 +42,9 @@ pub(super) fn payload<'a>(ip: IpHeader, proto: u8, view: View<'a>, walk: &mut Wa
         4 => ip_in_ip(4, if ip.v6 { Kind::V4InV6 } else { Kind::V4InV4 }, view, walk),
         41 => ip_in_ip(6, if ip.v6 { Kind::V6InV6 } else { Kind::V6InV4 }, view, walk),
         47 => gre::step(view, walk),
-        50 => Err(walk.opaque(Counter::IpOpaque, Counter::OpaqueEspBytes, view.announced())),
+        50 => {
+            Err(walk.opaque(Counter::IpOpaque, [Counter::OpaqueEspFrames, Counter::OpaqueEspBytes], view.announced()))
+        }
         97 => ether_ip(view, walk),
         108 => ipcomp::step(ip, view, walk),
         115 => l2tp::step(view, walk),
@@ -120,7 +122,11 @@ mod tests {
             let (mut decoder, result) = decode_with(1, &frame[..60], frame.len());
             assert_eq!(result, Err(Counter::IpOpaque));
             let counts: Vec<_> = decoder.side_counts().collect();
-            assert_eq!(counts, [(Counter::OpaqueEspBytes, 80)], "on the wire, whatever was captured");
+            assert_eq!(
+                counts,
+                [(Counter::OpaqueEspFrames, 1), (Counter::OpaqueEspBytes, 80)],
+                "on the wire, whatever was captured"
+            );
         }
     }
 }

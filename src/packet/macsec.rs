@@ -34,7 +34,7 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
         view.skip(8).ok_or(Counter::LinkMalformed)?;
     }
     if flags & (VERSION | ENCRYPTED | CHANGED) != 0 {
-        return Err(walk.opaque(Counter::LinkOpaque, Counter::OpaqueMacsecBytes, whole));
+        return Err(walk.opaque(Counter::LinkOpaque, [Counter::OpaqueMacsecFrames, Counter::OpaqueMacsecBytes], whole));
     }
     // The short length says how much is user data where the frame is padded.
     let len = match usize::from(short & 0x3f) {
@@ -74,7 +74,7 @@ mod tests {
             let bytes = frame(flags, 0, &[7; 8]);
             let (mut decoder, result) = decode_with(1, &bytes, bytes.len() + 100);
             assert_eq!(result, Err(Counter::LinkOpaque));
-            let want = [(Counter::OpaqueMacsecBytes, bytes.len() as u64 - 14 + 100)];
+            let want = [(Counter::OpaqueMacsecFrames, 1), (Counter::OpaqueMacsecBytes, bytes.len() as u64 - 14 + 100)];
             assert_eq!(decoder.side_counts().collect::<Vec<_>>(), want, "those that the capture lacks too");
         }
     }

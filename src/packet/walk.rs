@@ -124,8 +124,9 @@ pub(super) struct Walk {
     pub decompressed: bool,
     /// Whether fragments around it contradicted each other.
     pub conflict: bool,
-    /// Encrypted bytes at which the walk ended, and what counts them.
-    pub opaque: Option<(Counter, usize)>,
+    /// Encrypted bytes at which the walk ended, and what counts the frame and
+    /// them.
+    pub opaque: Option<([Counter; 2], usize)>,
     tunnels: u8,
 }
 
@@ -135,9 +136,10 @@ impl Walk {
         self.path.push(layer)
     }
 
-    /// Notes that the walk ends at `bytes` encrypted bytes; gives the cause back.
-    pub fn opaque(&mut self, cause: Counter, counter: Counter, bytes: usize) -> Counter {
-        self.opaque = Some((counter, bytes));
+    /// Notes that the walk ends at `bytes` encrypted bytes, which the second of
+    /// `counters` counts, and the first the frame; gives the cause back.
+    pub fn opaque(&mut self, cause: Counter, counters: [Counter; 2], bytes: usize) -> Counter {
+        self.opaque = Some((counters, bytes));
         cause
     }
 

@@ -42,7 +42,11 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
     }
     let h = view.take::<24>().ok_or(Counter::LinkMalformed)?;
     if flags & PROTECTED != 0 {
-        return Err(walk.opaque(Counter::LinkOpaque, Counter::OpaqueWifiBytes, whole.saturating_sub(24)));
+        return Err(walk.opaque(
+            Counter::LinkOpaque,
+            [Counter::OpaqueWifiFrames, Counter::OpaqueWifiBytes],
+            whole.saturating_sub(24),
+        ));
     }
     let one = Mac([h[4], h[5], h[6], h[7], h[8], h[9]]);
     let two = Mac([h[10], h[11], h[12], h[13], h[14], h[15]]);
@@ -202,7 +206,7 @@ mod tests {
         let mut frame = wifi(1, true, &ip());
         frame[1] |= PROTECTED;
         let (mut decoder, _) = decode_with(105, &frame, frame.len() + 5);
-        let want = [(Counter::OpaqueWifiBytes, frame.len() as u64 - 24 + 5)];
+        let want = [(Counter::OpaqueWifiFrames, 1), (Counter::OpaqueWifiBytes, frame.len() as u64 - 24 + 5)];
         assert_eq!(decoder.side_counts().collect::<Vec<_>>(), want);
     }
 
