@@ -66,7 +66,7 @@ counters! {
     Arp => "arp",
     /// Frames with a network protocol other than IP.
     OtherEthertype => "other_ethertype",
-    /// Frames that are encrypted below IP (MACsec, protected 802.11).
+    /// Frames that are encrypted below IP (MACsec, protected 802.11, DOCSIS).
     LinkOpaque => "link_opaque",
     /// Packets with an impossible IP header.
     IpMalformed => "ip_malformed",
@@ -88,6 +88,80 @@ counters! {
     LayersExceeded => "layers_exceeded",
     /// Segments with an impossible TCP or UDP header.
     TransportMalformed => "transport_malformed",
+    // Encapsulation: every layer of every frame that has it, whatever became of the frame.
+    /// VLAN tags (802.1Q).
+    EncapVlan => "encap_vlan",
+    /// Service VLAN tags (802.1ad, and the ethertypes 0x9100 and 0x9200 before it).
+    EncapQinq => "encap_qinq",
+    /// Backbone service instances (802.1ah).
+    EncapIsid => "encap_isid",
+    /// VN-Tags.
+    EncapVnTag => "encap_vn_tag",
+    /// E-Tags (802.1BR).
+    EncapETag => "encap_e_tag",
+    /// MACsec headers of frames that are authenticated and not encrypted.
+    EncapMacsec => "encap_macsec",
+    /// MPLS labels.
+    EncapMpls => "encap_mpls",
+    /// PPPoE sessions.
+    EncapPppoe => "encap_pppoe",
+    /// GRE tunnels, those in UDP included.
+    EncapGre => "encap_gre",
+    /// PPTP tunnels.
+    EncapPptp => "encap_pptp",
+    /// NVGRE networks.
+    EncapNvgre => "encap_nvgre",
+    /// ERSPAN sessions, types I, II and III.
+    EncapErspan => "encap_erspan",
+    /// VXLAN networks.
+    EncapVxlan => "encap_vxlan",
+    /// GENEVE networks.
+    EncapGeneve => "encap_geneve",
+    /// GTP-U tunnels.
+    EncapGtpu => "encap_gtpu",
+    /// IPv4 in IPv4.
+    EncapV4InV4 => "encap_4in4",
+    /// IPv6 in IPv4.
+    EncapV6InV4 => "encap_6in4",
+    /// IPv4 in IPv6.
+    EncapV4InV6 => "encap_4in6",
+    /// IPv6 in IPv6.
+    EncapV6InV6 => "encap_6in6",
+    /// Ethernet in IP.
+    EncapEtherIp => "encap_etherip",
+    /// Ethernet over IP of MikroTik.
+    EncapEoip => "encap_eoip",
+    /// Teredo tunnels.
+    EncapTeredo => "encap_teredo",
+    /// CAPWAP data channels.
+    EncapCapwap => "encap_capwap",
+    /// LISP tunnels.
+    EncapLisp => "encap_lisp",
+    /// L2TP sessions, versions 2 and 3.
+    EncapL2tp => "encap_l2tp",
+    /// Compressed IP payloads (IPComp).
+    EncapIpcomp => "encap_ipcomp",
+    // What is encrypted below TCP and UDP or in UDP; bytes on the wire, from the header of the cipher on.
+    /// Packets encrypted by ESP, in IP and in UDP.
+    OpaqueEspFrames => "opaque_esp_frames",
+    /// Bytes encrypted by ESP, in IP and in UDP.
+    OpaqueEspBytes => "opaque_esp_bytes",
+    /// WireGuard data messages.
+    OpaqueWireguardFrames => "opaque_wireguard_frames",
+    /// Bytes of WireGuard data messages.
+    OpaqueWireguardBytes => "opaque_wireguard_bytes",
+    /// Frames encrypted by MACsec.
+    OpaqueMacsecFrames => "opaque_macsec_frames",
+    /// Bytes encrypted by MACsec.
+    OpaqueMacsecBytes => "opaque_macsec_bytes",
+    /// Frames encrypted by 802.11.
+    OpaqueWifiFrames => "opaque_wifi_frames",
+    /// Bytes encrypted by 802.11.
+    OpaqueWifiBytes => "opaque_wifi_bytes",
+    /// Frames encrypted by cable modems.
+    OpaqueDocsisFrames => "opaque_docsis_frames",
+    /// Bytes encrypted by cable modems.
+    OpaqueDocsisBytes => "opaque_docsis_bytes",
     // Segments.
     /// TCP segments.
     TcpSegments => "tcp_segments",

@@ -67,7 +67,9 @@ impl Dns {
             if kind == DnsKind::Unsolicited {
                 ledger.count(Counter::DnsUnsolicited);
             }
-            let notes = Notes::NONE.with_if(message.malformed, super::Note::PartialMessage);
+            let notes = Notes::NONE
+                .with_if(message.malformed, super::Note::PartialMessage)
+                .with_if(at.packet.conflict, super::Note::Conflict);
             // The sender of a query is the client, whatever its port.
             let at = At { from_client: kind == DnsKind::Query, ..*at };
             sink.seen(&at, &Seen::Dns(&message, kind), notes, &mut None, ledger);

@@ -85,7 +85,7 @@ notes! {
     Continued => "continued",
     /// The real server name is encrypted; the name is the public one.
     Ech => "ech_concealed",
-    /// Repeated stream bytes differed; the first copy counts.
+    /// Repeated bytes of a stream or overlapping fragments of a packet differed; the first copy counts.
     Conflict => "conflict",
     /// Stream bytes are missing before it.
     Gap => "gap",

@@ -22,6 +22,7 @@ mod follow;
 mod holders;
 mod http2;
 mod lister;
+mod opaque;
 mod quic;
 mod table;
 mod tcp;

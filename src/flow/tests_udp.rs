@@ -257,3 +257,53 @@ fn half_hellos_do_not_fill_the_memory() {
     assert_eq!(lab.told().last().unwrap(), QUIC);
     lab.finish();
 }
+
+#[test]
+fn bytes_of_tunnels_that_cannot_be_read_are_counted() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let data = [&[4, 0, 0, 0, 1, 2, 3, 4, 9, 0, 0, 0, 0, 0, 0, 0][..], &[0xcc; 48]].concat();
+    let (peer, other) = ((CLIENT, 51_820), (SERVER, 51_820));
+    for _ in 0..20 {
+        lab.udp(peer, other, &data);
+        lab.udp(other, peer, &data);
+    }
+    assert_eq!(lab.count(Counter::OpaqueWireguardBytes), 40 * 64);
+    assert_eq!(lab.count(Counter::OpaqueWireguardFrames), 40);
+    // An index can look like the long header of a QUIC of the future.
+    let (nat, gate) = ((CLIENT, 4500), (SERVER, 4500));
+    for index in [0x12, 0xf2] {
+        let esp = [&[index, 0x34, 0x56, 0x78, 0, 0, 0, 1][..], &[0xcc; 60]].concat();
+        lab.udp(nat, gate, &esp);
+        lab.udp(gate, nat, &esp);
+    }
+    lab.udp(nat, gate, &[0xff]);
+    lab.udp(nat, gate, &[0; 60]);
+    assert_eq!(lab.count(Counter::OpaqueEspBytes), 4 * 68);
+    assert_eq!(lab.count(Counter::OpaqueEspFrames), 4);
+    assert_eq!(lab.count(Counter::QuicVersionUnknown), 0);
+}
+
+#[test]
+fn names_out_of_contradictory_fragments_carry_the_note() {
+    let question = sample_query();
+    for conflict in [false, true] {
+        let mut lab = Lab::new(Policy::Nothing);
+        for (to, payload) in [((SERVER, 53), &question), ((SERVER, 5300), &question), (S, &whole(&DCID))] {
+            let mut p = packet(crate::packet::Transport::Udp, C, to);
+            p.conflict = conflict;
+            lab.packet(&p, payload);
+            let want: &[&str] = if conflict { &["conflict"] } else { &[] };
+            assert_eq!(lab.last().notes, want);
+        }
+        let mut p = packet(crate::packet::Transport::Tcp, C, S);
+        (p.conflict, p.flags) = (conflict, crate::packet::tcp_flags::ACK);
+        lab.packet(&p, &hello("up.test")[..50]);
+        (p.conflict, p.seq) = (false, 50);
+        lab.packet(&p, &hello("up.test")[50..]);
+        assert_eq!(lab.last().notes.contains(&"conflict"), conflict, "of any part of a message");
+    }
+}
+
+fn sample_query() -> Vec<u8> {
+    b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02up\x04test\x00\x00\x01\x00\x01".to_vec()
+}

@@ -3,6 +3,7 @@
 use super::dns::Dns;
 use super::engine::{Budget, Scratch};
 use super::events::{At, Note, Notes, Progress, Seen, Sink, Token};
+use super::opaque;
 use super::quic::{Head, Outcome};
 use super::table::Entry;
 use crate::base::time::SECOND;
@@ -181,6 +182,7 @@ impl Udp {
                         return;
                     }
                 }
+                opaque::count(at, cx.ledger);
                 self.is_other(at, cx);
             }
         }
@@ -201,6 +203,7 @@ impl Udp {
         let ts = at.packet.ts;
         match quic::long_packet(at.payload) {
             Ok(_) => {}
+            Err(Stop::UnknownVersion(_)) if opaque::is_esp_in_udp(at) => return false,
             Err(Stop::UnknownVersion(_)) if !matches!(self.speech, Speech::Dns) => {
                 cx.ledger.count(Counter::QuicVersionUnknown);
                 if matches!(self.speech, Speech::Silent) && at.from_client {
@@ -299,7 +302,7 @@ impl Udp {
                     cx.ledger.count(Counter::EchOffered);
                 }
                 self.told = true;
-                let notes = Notes::NONE.with_if(head.conflict(), Note::Conflict);
+                let notes = Notes::NONE.with_if(head.conflict() || at.packet.conflict, Note::Conflict);
                 let name = std::mem::take(&mut cx.scratch.name);
                 self.tell(at, &Seen::Quic { name: named.then_some(&name), ech }, notes, cx);
                 cx.scratch.name = name;

@@ -22,7 +22,12 @@ pub(super) fn backbone<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'
 
 /// A tag of `N` bytes that names switch ports of one direction, and the next
 /// ethertype.
-pub(super) fn port_tag<const N: usize>(mut view: View<'_>) -> Result<Next<'_>, Counter> {
+pub(super) fn port_tag<'a, const N: usize>(
+    kind: Kind,
+    mut view: View<'a>,
+    walk: &mut Walk,
+) -> Result<Next<'a>, Counter> {
+    walk.tag(Layer::bare(kind))?;
     view.skip(N).ok_or(Counter::LinkMalformed)?;
     let kind = u16::from_be_bytes(*view.take::<2>().ok_or(Counter::LinkMalformed)?);
     Ok(Next::EtherType(kind, view))
@@ -40,8 +45,8 @@ mod tests {
         let inner = ethernet(0x0800, &ip);
         for (kind, bytes, layers) in [
             (0x88e7, [&[0, 0, 1, 2][..], &inner].concat(), "isid:258"),
-            (0x8926, [&[1, 2, 3, 4, 8, 0][..], &ip].concat(), ""),
-            (0x893f, [&[1, 2, 3, 4, 5, 6, 0x81, 0, 0, 7, 8, 0][..], &ip].concat(), "vlan:7"),
+            (0x8926, [&[1, 2, 3, 4, 8, 0][..], &ip].concat(), "vntag"),
+            (0x893f, [&[1, 2, 3, 4, 5, 6, 0x81, 0, 0, 7, 8, 0][..], &ip].concat(), "etag/vlan:7"),
         ] {
             let (p, payload, found) = decode_layers(&ethernet(kind, &bytes)).unwrap();
             assert_eq!((payload.as_slice(), found.as_str(), p.src_mac), (&b"dns"[..], layers, Some(SRC_MAC)));

@@ -62,11 +62,14 @@ pub(super) struct Datagram {
     islands: Vec<Island>,
     /// Length of the whole payload, once the last piece was seen.
     len: Option<usize>,
+    /// Where the pieces begin, in order; kept only under the strict rule.
+    starts: Vec<u16>,
 }
 
 impl Datagram {
-    /// Adds a piece. `strict` is IPv6's rule: a piece that overlaps others and
-    /// is no copy of them refuses the datagram.
+    /// Adds a piece. `strict` is IPv6's rule (RFC 5722 section 3): a piece that
+    /// overlaps others refuses the datagram, unless it is an exact copy of one,
+    /// which networks make (RFC 8200 section 4.5).
     pub fn add(&mut self, piece: Piece<'_>, strict: bool) -> Added {
         let end = piece.start.saturating_add(piece.len);
         let reached = self.islands.last().map_or(0, Island::end);
@@ -84,21 +87,39 @@ impl Datagram {
             return Added::Fine;
         }
         let (covered, differs) = self.compare(&piece);
-        if covered == piece.data.len() {
-            return match (differs, strict) {
-                (false, _) => Added::Fine,
-                (true, false) => Added::Conflict,
-                (true, true) => Added::Refused(true),
-            };
+        if strict {
+            if covered > 0 && (differs || !self.is_copy(&piece)) {
+                return Added::Refused(differs);
+            }
+            if covered == 0 {
+                self.note_start(piece.start);
+            }
         }
-        if covered > 0 && strict {
-            return Added::Refused(differs);
+        if covered == piece.data.len() {
+            return if differs { Added::Conflict } else { Added::Fine };
         }
         self.join(&piece);
         if self.islands.len() > MAX_ISLANDS {
             return Added::Refused(differs);
         }
         if differs { Added::Conflict } else { Added::Fine }
+    }
+
+    /// Whether a piece has just the bounds of one that came before.
+    fn is_copy(&self, piece: &Piece<'_>) -> bool {
+        let end = piece.start.saturating_add(piece.data.len());
+        let Ok(at) = self.starts.binary_search(&narrow(piece.start)) else { return false };
+        let next = at.checked_add(1).and_then(|next| self.starts.get(next)).map(|s| usize::from(*s));
+        let island = self.islands.iter().find(|i| i.start <= piece.start && piece.start < i.end());
+        // The piece there ends where the next begins, or where its island does.
+        island.is_some_and(|i| next.filter(|n| *n < i.end()).unwrap_or(i.end()) == end)
+    }
+
+    fn note_start(&mut self, start: usize) {
+        let start = narrow(start);
+        if let Err(at) = self.starts.binary_search(&start) {
+            self.starts.insert(at, start);
+        }
     }
 
     /// How many bytes of a piece are there already, and whether any differs.
@@ -163,8 +184,14 @@ impl Datagram {
     /// Bytes of memory that it holds.
     pub fn memory(&self) -> usize {
         let islands = self.islands.capacity().saturating_mul(size_of::<Island>());
+        let islands = islands.saturating_add(self.starts.capacity().saturating_mul(size_of::<u16>()));
         self.islands.iter().fold(islands, |sum, i| sum.saturating_add(i.data.capacity()))
     }
+}
+
+/// A place in a payload, which has less than 64 KiB.
+fn narrow(n: usize) -> u16 {
+    u16::try_from(n).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]
@@ -193,6 +220,33 @@ mod tests {
         assert_eq!(d.add(piece(0, b"aaaaaaaa", false), true), Added::Fine);
         assert_eq!(d.add(piece(4, b"aaaabbbb", false), true), Added::Refused(false));
         assert_eq!(d.add(piece(0, b"aaaaaaab", false), true), Added::Refused(true));
+    }
+
+    #[test]
+    fn strict_knows_a_copy_by_its_bounds() {
+        let add = |d: &mut Datagram, start, data: &[u8]| d.add(piece(start, data, false), true);
+        let whole = || {
+            let mut d = Datagram::default();
+            for (start, data) in
+                [(0, &b"aaaaaaaabbbbbbbb"[..]), (16, b"cccccccc"), (32, b"dddddddd"), (24, b"eeeeeeee")]
+            {
+                assert_eq!(add(&mut d, start, data), Added::Fine);
+            }
+            d
+        };
+        for (start, data, copy) in [
+            (0, &b"aaaaaaaabbbbbbbb"[..], true),
+            (16, b"cccccccc", true),
+            (24, b"eeeeeeee", true),
+            (32, b"dddddddd", true),
+            (0, b"aaaaaaaa", false),
+            (8, b"bbbbbbbb", false),
+            (16, b"cccccccceeeeeeee", false),
+            (0, b"aaaaaaaabbbbbbbbcccccccc", false),
+        ] {
+            let want = if copy { Added::Fine } else { Added::Refused(false) };
+            assert_eq!(add(&mut whole(), start, data), want, "{start} {data:?}");
+        }
     }
 
     #[test]

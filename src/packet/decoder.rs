@@ -10,13 +10,15 @@
 use super::encap::{self, EncapIndex, EncapTable};
 use super::ethernet::{self, ethertype};
 use super::fragment::FragmentTable;
+use super::ipcomp::Inflater;
 use super::transport::Segment;
 use super::view::View;
-use super::walk::{IpHeader, Next, Walk};
+use super::walk::{Content, IpHeader, Next, Walk};
 use super::{EncapId, Packet, ip, ipv4, ipv6, link, ppp, transport, udp_tunnel, wifi};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::LinkType;
 use crate::coverage::Counter;
+use std::collections::VecDeque;
 
 /// Most headers of one frame, tags and extension headers included; the limits
 /// on tunnels, tags and extensions leave no ordinary frame near it.
@@ -37,16 +39,35 @@ pub struct Options {
 pub struct Decoder {
     encaps: EncapIndex,
     fragments: FragmentTable,
+    inflater: Inflater,
     arena: Vec<u8>,
-    /// Packets left out since the counts were last taken.
-    undecoded: u64,
+    /// Packets of the last frame beside the one that was returned.
+    more: VecDeque<Packet>,
+    side: SideCounts,
+}
+
+/// Events since they were last taken: a few counters at a time.
+#[derive(Debug, Default)]
+struct SideCounts(Vec<(Counter, u64)>);
+
+impl SideCounts {
+    #[inline]
+    fn add(&mut self, counter: Counter, n: u64) {
+        match self.0.iter_mut().find(|(c, _)| *c == counter) {
+            Some((_, sum)) => *sum = sum.saturating_add(n),
+            None if n > 0 => self.0.push((counter, n)),
+            None => {}
+        }
+    }
 }
 
 /// Where a walk ended.
-enum End {
+enum End<'a> {
     Segment(IpHeader, Segment),
-    /// A datagram was completed: its header, protocol and payload.
-    Datagram(IpHeader, u8, Vec<u8>),
+    /// A datagram was completed or decompressed.
+    Datagram(IpHeader, Content, Vec<u8>),
+    /// Several frames in one.
+    Aggregate(View<'a>),
 }
 
 /// What a packet has beside its IP and transport headers.
@@ -57,6 +78,7 @@ struct Place {
     encap: EncapId,
     src_mac: Option<Mac>,
     dst_mac: Option<Mac>,
+    conflict: bool,
 }
 
 /// Puts a packet together, all fields at once: a packet that is filled in piece
@@ -81,6 +103,7 @@ fn packet(ip: &IpHeader, segment: &Segment, place: Place) -> Packet {
         src_mac: place.src_mac,
         dst_mac: place.dst_mac,
         in_arena: place.in_arena,
+        conflict: place.conflict,
     }
 }
 
@@ -90,8 +113,10 @@ impl Decoder {
         Decoder {
             encaps: EncapIndex::new(options.ignore_vlan),
             fragments: FragmentTable::default(),
+            inflater: Inflater::default(),
             arena: Vec::new(),
-            undecoded: 0,
+            more: VecDeque::new(),
+            side: SideCounts::default(),
         }
     }
 
@@ -147,23 +172,28 @@ impl Decoder {
         std::mem::take(&mut self.arena)
     }
 
-    /// Events since the last call that [`decode`](Self::decode) did not return
-    /// as an error: the last fragment of each datagram, datagrams completed,
-    /// given up and contradictory, further packets of an aggregate,
-    /// encapsulations beyond the table.
+    /// The next packet of the frame decoded last, if it held several: an
+    /// IEEE 802.11 aggregate does. Ask until there is none before the next
+    /// frame.
     #[inline]
-    pub fn side_counts(&mut self) -> impl Iterator<Item = (Counter, u64)> + use<> {
+    pub fn next_of_frame(&mut self) -> Option<Packet> {
+        if self.more.is_empty() { None } else { self.more.pop_front() }
+    }
+
+    /// Events since the last call that [`decode`](Self::decode) did not return
+    /// as an error: tags and tunnels, bytes behind encryption, the last
+    /// fragment of each datagram, datagrams completed, given up and
+    /// contradictory, causes of an aggregate's further frames, encapsulations
+    /// beyond the table.
+    pub fn side_counts(&mut self) -> impl Iterator<Item = (Counter, u64)> + '_ {
         let events = std::mem::take(&mut self.fragments.events);
-        [
-            (Counter::IpFragments, events.reassembled),
-            (Counter::IpReassembled, events.reassembled),
-            (Counter::IpFragmentsLost, events.lost),
-            (Counter::IpFragmentConflict, events.conflicts),
-            (Counter::TunnelUnsupported, std::mem::take(&mut self.undecoded)),
-            (encap::REFUSED, self.encaps.take_refused()),
-        ]
-        .into_iter()
-        .filter(|(_, n)| *n > 0)
+        self.side.add(Counter::IpFragments, events.reassembled);
+        self.side.add(Counter::IpReassembled, events.reassembled);
+        self.side.add(Counter::IpFragmentsLost, events.lost);
+        self.side.add(Counter::IpFragmentConflict, events.conflicts);
+        self.side.add(encap::REFUSED, self.encaps.take_refused());
+        self.side.0.sort_unstable();
+        self.side.0.drain(..)
     }
 
     /// Gives up the datagrams that are still incomplete, at the end of a
@@ -214,11 +244,11 @@ impl Decoder {
         let (mut outer, mut inner) = (0, 0);
         if ethernet::is_tag(kind) {
             let t = view.take::<4>()?;
-            outer = u16::from_be_bytes([t[0], t[1]]) & 0x0fff;
+            outer = ethernet::tag(kind, [t[0], t[1]]);
             kind = u16::from_be_bytes([t[2], t[3]]);
             if ethernet::is_tag(kind) {
                 let t = view.take::<4>()?;
-                inner = u16::from_be_bytes([t[0], t[1]]) & 0x0fff;
+                inner = ethernet::tag(kind, [t[0], t[1]]);
                 kind = u16::from_be_bytes([t[2], t[3]]);
             }
         }
@@ -242,24 +272,54 @@ impl Decoder {
                 ts,
                 base,
                 in_arena: false,
-                encap: self.encaps.tagged(outer, inner),
+                encap: if outer | inner == 0 { EncapId(0) } else { self.tagged(outer, inner) },
                 src_mac: macs.0,
                 dst_mac: macs.1,
+                conflict: false,
             },
         ))
+    }
+
+    /// Counts a frame's tags; gives their number in the table.
+    #[inline]
+    fn tagged(&mut self, outer: u16, inner: u16) -> EncapId {
+        for tag in [outer, inner] {
+            if tag != 0 {
+                self.side.add(encap::tag_layer(tag).kind.counter(), 1);
+            }
+        }
+        self.encaps.tagged(outer, inner)
     }
 
     /// Header by header, through tunnels and reassembled datagrams.
     #[inline(never)]
     pub(super) fn walk(&mut self, link: LinkType, view: View<'_>, base: u32, ts: Timestamp) -> Result<Packet, Counter> {
+        self.more.clear();
         let mut walk = Walk::default();
-        let first = link::step(link, view, &mut walk)?;
-        let (ip, segment, in_arena) = match self.follow(first, &mut walk, ts)? {
+        let result = link::step(link, view, &mut walk).and_then(|first| self.walk_from(first, &mut walk, base, ts));
+        self.book(&walk, 0);
+        result
+    }
+
+    /// Counts the layers of a walk from the `first` on, and what it ended at.
+    fn book(&mut self, walk: &Walk, first: usize) {
+        for layer in walk.path.layers().get(first..).unwrap_or(&[]) {
+            self.side.add(layer.kind.counter(), 1);
+        }
+        if let Some(([frames, sum], bytes)) = walk.opaque {
+            self.side.add(frames, 1);
+            self.side.add(sum, u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+    }
+
+    fn walk_from(&mut self, first: Next<'_>, walk: &mut Walk, base: u32, ts: Timestamp) -> Result<Packet, Counter> {
+        let (ip, segment, in_arena) = match self.follow(first, walk, ts)? {
             End::Segment(ip, segment) => (ip, segment, false),
-            End::Datagram(ip, proto, payload) => {
-                let (ip, segment) = self.walk_datagram(ip, proto, payload, &mut walk, ts)?;
+            End::Datagram(ip, content, payload) => {
+                let (ip, segment) = self.walk_datagram(ip, content, payload, walk, ts)?;
                 (ip, segment, true)
             }
+            End::Aggregate(view) => return self.walk_aggregate(view, walk, base, ts),
         };
         Ok(packet(
             &ip,
@@ -271,8 +331,32 @@ impl Decoder {
                 encap: self.encaps.id(&walk.path),
                 src_mac: walk.src_mac,
                 dst_mac: walk.dst_mac,
+                conflict: walk.conflict,
             },
         ))
+    }
+
+    /// Goes on inside each frame of an aggregate. The first packet is the
+    /// result, the others wait for [`next_of_frame`](Self::next_of_frame).
+    fn walk_aggregate(&mut self, view: View<'_>, walk: &Walk, base: u32, ts: Timestamp) -> Result<Packet, Counter> {
+        let outer = walk.path.layers().len();
+        let mut result = None;
+        for (macs, body) in wifi::Subframes::new(view) {
+            let mut inner = walk.clone();
+            (inner.src_mac, inner.dst_mac, inner.aggregated) = (Some(macs.0), Some(macs.1), true);
+            let found = self.walk_from(Next::Llc(body), &mut inner, base, ts);
+            self.book(&inner, outer);
+            match (result, found) {
+                (None, found) => result = Some(found),
+                (Some(Err(cause)), Ok(packet)) => {
+                    self.side.add(cause, 1);
+                    result = Some(Ok(packet));
+                }
+                (Some(_), Ok(packet)) => self.more.push_back(packet),
+                (Some(_), Err(cause)) => self.side.add(cause, 1),
+            }
+        }
+        result.unwrap_or(Err(Counter::LinkMalformed))
     }
 
     /// Goes on inside a reassembled datagram, which may hold a tunnel with
@@ -280,7 +364,7 @@ impl Decoder {
     fn walk_datagram(
         &mut self,
         mut ip: IpHeader,
-        mut proto: u8,
+        mut content: Content,
         mut payload: Vec<u8>,
         walk: &mut Walk,
         ts: Timestamp,
@@ -294,11 +378,17 @@ impl Decoder {
             let arena = std::mem::take(&mut self.arena);
             let data = arena.get(offset..).unwrap_or(&[]);
             let view = View { data, offset, missing: 0 };
-            let end = self.follow(Next::IpPayload(ip, proto, view), walk, ts);
+            let end = match self.follow(content.next(ip, view), walk, ts) {
+                // Fragments around an aggregate: nobody sends them.
+                Ok(End::Aggregate(_)) => Err(Counter::TunnelUnsupported),
+                Ok(End::Segment(ip, segment)) => Ok((ip, Ok(segment))),
+                Ok(End::Datagram(ip, content, payload)) => Ok((ip, Err((content, payload)))),
+                Err(cause) => Err(cause),
+            };
             self.arena = arena;
             match end {
-                Ok(End::Segment(ip, segment)) => return Ok((ip, segment)),
-                Ok(End::Datagram(i, p, d)) => (ip, proto, payload) = (i, p, d),
+                Ok((ip, Ok(segment))) => return Ok((ip, segment)),
+                Ok((i, Err((c, d)))) => (ip, content, payload) = (i, c, d),
                 Err(cause) => {
                     self.arena.truncate(before);
                     return Err(cause);
@@ -308,7 +398,7 @@ impl Decoder {
     }
 
     /// Takes steps until the walk ends.
-    fn follow(&mut self, first: Next<'_>, walk: &mut Walk, ts: Timestamp) -> Result<End, Counter> {
+    fn follow<'a>(&mut self, first: Next<'a>, walk: &mut Walk, ts: Timestamp) -> Result<End<'a>, Counter> {
         let mut next = first;
         for _ in 0..MAX_STEPS {
             next = match next {
@@ -318,17 +408,20 @@ impl Decoder {
                 Next::Ip(view) => ip::step(view, walk)?,
                 Next::Ppp(view) => ppp::step(view, walk)?,
                 Next::Wifi(view) => wifi::step(view, walk)?,
+                Next::Aggregate(view) => return Ok(End::Aggregate(view)),
                 Next::IpPayload(ip, proto, view) => ip::payload(ip, proto, view, walk)?,
+                Next::Compressed(ip, proto, view) => {
+                    let payload = self.inflater.inflate(view)?;
+                    return Ok(End::Datagram(ip, Content::IpPayload(proto), payload));
+                }
                 Next::Fragment(ip, header, view) => {
                     let segment = self.encaps.id(&walk.path);
                     let segment = self.encaps.segment_id(segment);
-                    let (proto, payload) = self.fragments.add(segment, &ip, &header, view, ts)?;
-                    return Ok(End::Datagram(ip, proto, payload));
+                    let whole = self.fragments.add(segment, &ip, &header, view, ts)?;
+                    walk.conflict |= whole.conflict;
+                    return Ok(End::Datagram(ip, whole.content, whole.payload));
                 }
-                Next::Segment(ip, segment) => {
-                    self.undecoded = self.undecoded.saturating_add(walk.undecoded);
-                    return Ok(End::Segment(ip, segment));
-                }
+                Next::Segment(ip, segment) => return Ok(End::Segment(ip, segment)),
             };
         }
         Err(Counter::LayersExceeded)

@@ -25,6 +25,15 @@ const TAG_SLOTS: usize = 1 << TAG_BITS;
 const TAG_BITS: u32 = 8;
 const TAG_SHIFT: u32 = 32 - TAG_BITS;
 
+/// Set in a tag's number if it is a service tag.
+pub(super) const SERVICE: u16 = 0x1000;
+
+/// The layer of a tag: its VLAN id, with [`SERVICE`] if it is a service tag.
+pub(super) fn tag_layer(tag: u16) -> Layer {
+    let kind = if tag & SERVICE == 0 { Kind::Vlan } else { Kind::ServiceVlan };
+    Layer::with_id(kind, u32::from(tag & !SERVICE))
+}
+
 /// What surrounds a packet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Encap {
@@ -159,7 +168,8 @@ impl EncapIndex {
         std::mem::take(&mut self.refused)
     }
 
-    /// Number of a frame with VLAN ids `outer` and `inner`, each 0 for none.
+    /// Number of a frame with the tags `outer` and `inner`, each 0 for none: a
+    /// VLAN id, with [`SERVICE`] if a service tag holds it.
     #[inline]
     pub fn tagged(&mut self, outer: u16, inner: u16) -> EncapId {
         let key = u32::from(outer) << 16 | u32::from(inner);
@@ -177,10 +187,10 @@ impl EncapIndex {
     #[cold]
     fn tagged_slow(&mut self, outer: u16, inner: u16, key: u32, slot: usize) -> EncapId {
         let mut path = Path::default();
-        for vid in [outer, inner] {
-            if vid != 0 {
+        for tag in [outer, inner] {
+            if tag != 0 {
                 // Two layers always fit.
-                let _ = path.push(Layer::with_id(Kind::Vlan, u32::from(vid)));
+                let _ = path.push(tag_layer(tag));
             }
         }
         let id = self.id(&path);
@@ -300,14 +310,17 @@ mod tests {
     #[test]
     fn tags_and_paths_agree() {
         let mut index = EncapIndex::new(false);
-        for (outer, inner) in [(1, 0), (0, 1), (4095, 4095), (1, 2), (2, 1), (65, 0), (129, 0)] {
-            let layers: Vec<_> =
-                [outer, inner].into_iter().filter(|v| *v != 0).map(|v| (Kind::Vlan, u32::from(v))).collect();
+        for (outer, inner) in [(1, 0), (0, 1), (4095, 4095), (1, 2), (2, 1), (65, 0), (129, 0), (SERVICE | 1, 2)] {
+            let layers: Vec<_> = [outer, inner].into_iter().filter(|v| *v != 0).map(tag_layer).collect();
+            let layers: Vec<_> = layers.iter().map(|l| (l.kind, l.id.unwrap())).collect();
             let id = index.tagged(outer, inner);
             assert_eq!(index.id(&path(&layers)), id);
             assert_eq!(index.tagged(outer, inner), id);
         }
         assert_eq!(index.tagged(0, 0), EncapId(0));
+        let (customer, service) = (index.tagged(1, 2), index.tagged(SERVICE | 1, 2));
+        assert_ne!(customer, service);
+        assert_eq!(index.table().get(customer), index.table().get(service), "one segment, whatever the ethertype");
     }
 
     #[test]

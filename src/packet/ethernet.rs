@@ -8,10 +8,11 @@
     clippy::arithmetic_side_effects
 )]
 
-use super::path::{Kind, Layer};
+use super::encap::{SERVICE, tag_layer};
+use super::path::Kind;
 use super::view::View;
 use super::walk::{Next, Walk};
-use super::{bridge, ipv4, ipv6, mpls, ppp};
+use super::{bridge, ipv4, ipv6, macsec, mpls, ppp};
 use crate::base::Mac;
 use crate::coverage::Counter;
 
@@ -70,6 +71,25 @@ pub(super) fn looks_like_ethernet(view: &View<'_>) -> bool {
     })
 }
 
+/// Whether an Ethernet header with IP or ARP stands there: for places that
+/// only the ends of a tunnel know.
+pub(super) fn carries_ip(view: &View<'_>) -> bool {
+    let Some((head, rest)) = view.data.split_first_chunk::<14>() else { return false };
+    let mut kind = [head[12], head[13]];
+    let mut rest = rest;
+    // One tag at most.
+    if is_tag(u16::from_be_bytes(kind)) {
+        let Some((tag, behind)) = rest.split_first_chunk::<4>() else { return false };
+        (kind, rest) = ([tag[2], tag[3]], behind);
+    }
+    match (u16::from_be_bytes(kind), rest) {
+        (ethertype::IPV4, [first, ..]) => matches!(first, 0x45..=0x4f),
+        (ethertype::IPV6, [first, ..]) => first >> 4 == 6,
+        (ethertype::ARP, [0, 1, 8, 0, ..]) => true,
+        _ => false,
+    }
+}
+
 /// The walk's step over an Ethernet header.
 pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     let h = view.take::<14>().ok_or(Counter::LinkMalformed)?;
@@ -88,30 +108,41 @@ pub(super) fn payload<'a>(kind: u16, mut view: View<'a>, walk: &mut Walk) -> Res
         ethertype::MPLS | ethertype::MPLS_UPSTREAM => mpls::step(view, walk),
         ethertype::PPPOE_SESSION => ppp::pppoe(view, walk),
         ethertype::BACKBONE => bridge::backbone(view, walk),
-        ethertype::VN_TAG => bridge::port_tag::<4>(view),
-        ethertype::E_TAG => bridge::port_tag::<6>(view),
-        ethertype::MACSEC => Err(Counter::LinkOpaque),
+        ethertype::VN_TAG => bridge::port_tag::<4>(Kind::VnTag, view, walk),
+        ethertype::E_TAG => bridge::port_tag::<6>(Kind::ETag, view, walk),
+        ethertype::MACSEC => macsec::step(view, walk),
         0..=1500 => {
             view.limit(usize::from(kind).min(view.announced()));
             Ok(Next::Llc(view))
         }
-        _ if is_tag(kind) => tags(view, walk),
+        _ if is_tag(kind) => tags(kind, view, walk),
         _ => Err(Counter::OtherEthertype),
     }
 }
 
-/// Takes off VLAN tags. A tag with VLAN id 0 carries only a priority.
-fn tags<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+/// A tag as [`tag_layer`] takes it. One with VLAN id 0 carries only a priority.
+#[inline]
+pub(super) fn tag(kind: u16, control: [u8; 2]) -> u16 {
+    match u16::from_be_bytes(control) & 0x0fff {
+        0 => 0,
+        vid if kind == ethertype::VLAN => vid,
+        vid => vid | SERVICE,
+    }
+}
+
+/// Takes off VLAN tags, the first of the ethertype `announced`.
+fn tags<'a>(mut announced: u16, mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     for _ in 0..MAX_TAGS {
         let [a, b, c, d] = *view.take::<4>().ok_or(Counter::LinkMalformed)?;
-        let vid = u16::from_be_bytes([a, b]) & 0x0fff;
-        if vid != 0 {
-            walk.tag(Layer::with_id(Kind::Vlan, u32::from(vid)))?;
+        let tag = tag(announced, [a, b]);
+        if tag != 0 {
+            walk.tag(tag_layer(tag))?;
         }
         let kind = u16::from_be_bytes([c, d]);
         if !is_tag(kind) {
             return Ok(Next::EtherType(kind, view));
         }
+        announced = kind;
     }
     Err(Counter::LayersExceeded)
 }
@@ -215,7 +246,6 @@ mod tests {
     #[test]
     fn what_is_not_ip_has_its_cause() {
         assert_eq!(decode(&ethernet(0x0806, &[0; 28])).unwrap_err(), Counter::Arp);
-        assert_eq!(decode(&ethernet(0x88e5, &[0; 28])).unwrap_err(), Counter::LinkOpaque);
         assert_eq!(decode(&ethernet(0x88cc, &[0; 28])).unwrap_err(), Counter::OtherEthertype);
         assert_eq!(decode(&ethernet(1501, &[0; 28])).unwrap_err(), Counter::OtherEthertype);
         assert_eq!(decode(&tagged(&[(0x8100, 3)], 0x0806, &[0; 28])).unwrap_err(), Counter::Arp);

@@ -10,7 +10,7 @@
 
 use super::datagram::{Added, Datagram, Piece};
 use super::view::View;
-use super::walk::{FragmentHeader, IpHeader};
+use super::walk::{Content, FragmentHeader, IpHeader};
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::coverage::Counter;
@@ -36,16 +36,37 @@ struct Key {
     dst: u128,
     segment: u32,
     id: u32,
-    /// 44 for IPv6, where later fragments may carry any next header.
-    proto: u8,
+    class: u16,
+}
+
+/// Which datagrams an identification tells apart: in IPv4 those of a protocol,
+/// in IPv6 all, since later fragments may carry any next header.
+fn class(v6: bool, content: Content) -> u16 {
+    match content {
+        Content::IpPayload(_) if v6 => 44,
+        Content::IpPayload(proto) => proto.into(),
+        Content::Ip => 256,
+        Content::Ethernet | Content::Wifi => 257,
+    }
+}
+
+/// A datagram put together.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Whole {
+    /// What it is.
+    pub content: Content,
+    /// Its bytes.
+    pub payload: Vec<u8>,
+    /// Whether pieces contradicted each other; the first copies stand.
+    pub conflict: bool,
 }
 
 #[derive(Debug)]
 struct Entry {
     /// `None` once it is given up; the entry then swallows what still arrives.
     datagram: Option<Datagram>,
-    /// Next header of its first fragment.
-    proto: u8,
+    /// What its first fragment says it is.
+    content: Content,
     conflict: bool,
     /// Tells it from an earlier entry of the same key.
     number: u64,
@@ -78,8 +99,8 @@ pub(super) struct FragmentTable {
 }
 
 impl FragmentTable {
-    /// Takes a fragment. Gives the whole payload and its protocol if this was
-    /// the last piece wanting; [`Counter::IpFragments`] if not.
+    /// Takes a fragment. Gives the whole datagram if this was the last piece
+    /// wanting; [`Counter::IpFragments`] if not.
     pub fn add(
         &mut self,
         segment: u32,
@@ -87,7 +108,7 @@ impl FragmentTable {
         header: &FragmentHeader,
         view: View<'_>,
         ts: Timestamp,
-    ) -> Result<(u8, Vec<u8>), Counter> {
+    ) -> Result<Whole, Counter> {
         let start = usize::try_from(header.start).unwrap_or(usize::MAX);
         let len = view.announced();
         // A payload ends before 64 KiB, and all pieces but the last are
@@ -96,17 +117,17 @@ impl FragmentTable {
             return Err(Counter::IpMalformed);
         }
         self.tick(ts);
-        let proto = if ip.v6 { 44 } else { header.proto };
-        let key = Key { src: ip.src, dst: ip.dst, segment, id: header.id, proto };
+        let class = class(ip.v6, header.content);
+        let key = Key { src: ip.src, dst: ip.dst, segment, id: header.id, class };
         let piece = Piece { start, data: view.data, len, last: !header.more };
         self.forget_if_stale(&key, ts);
         if !self.entries.contains_key(&key) {
-            self.open(key, ts);
+            self.open(key, header.content, ts);
         }
         let Some(entry) = self.entries.get_mut(&key) else { return Err(Counter::IpFragments) };
         let Some(datagram) = &mut entry.datagram else { return Err(Counter::IpFragments) };
         if start == 0 {
-            entry.proto = header.proto;
+            entry.content = header.content;
         }
         let added = datagram.add(piece, ip.v6);
         if matches!(added, Added::Conflict | Added::Refused(true)) && !entry.conflict {
@@ -118,10 +139,10 @@ impl FragmentTable {
             self.events.lost = self.events.lost.saturating_add(1);
             self.memory = self.memory.saturating_sub(std::mem::take(&mut entry.memory));
         } else if let Some(payload) = datagram.take_whole() {
-            let proto = entry.proto;
+            let whole = Whole { content: entry.content, payload, conflict: entry.conflict };
             self.remove(&key);
             self.events.reassembled = self.events.reassembled.saturating_add(1);
-            return Ok((proto, payload));
+            return Ok(whole);
         } else {
             let now = datagram.memory().saturating_add(OVERHEAD);
             self.memory = self.memory.saturating_sub(entry.memory).saturating_add(now);
@@ -138,11 +159,11 @@ impl FragmentTable {
         }
     }
 
-    fn open(&mut self, key: Key, ts: Timestamp) {
+    fn open(&mut self, key: Key, content: Content, ts: Timestamp) {
         self.number = self.number.saturating_add(1);
         let entry = Entry {
             datagram: Some(Datagram::default()),
-            proto: key.proto,
+            content,
             conflict: false,
             number: self.number,
             ts,
@@ -213,8 +234,8 @@ mod tests {
     const IP: IpHeader = IpHeader { src: 1, dst: 2, ttl: 1, v6: false };
 
     fn add(t: &mut FragmentTable, id: u32, start: u32, data: &[u8], more: bool, secs: i64) -> Option<Vec<u8>> {
-        let header = FragmentHeader { id, start, more, proto: 17 };
-        t.add(0, &IP, &header, View::new(data, data.len()), Timestamp::from_parts(secs, 0)).ok().map(|(_, v)| v)
+        let header = FragmentHeader { id, start, more, content: Content::IpPayload(17) };
+        t.add(0, &IP, &header, View::new(data, data.len()), Timestamp::from_parts(secs, 0)).ok().map(|w| w.payload)
     }
 
     #[test]
@@ -222,7 +243,7 @@ mod tests {
         let mut t = FragmentTable::default();
         assert_eq!(add(&mut t, 1, 8, b"tail", false, 0), None);
         assert_eq!(add(&mut t, 2, 0, b"headhead", true, 0), None);
-        let header = FragmentHeader { id: 1, start: 0, more: true, proto: 17 };
+        let header = FragmentHeader { id: 1, start: 0, more: true, content: Content::IpPayload(17) };
         let view = View::new(b"otherseg", 8);
         assert_eq!(t.add(1, &IP, &header, view, Timestamp(0)), Err(Counter::IpFragments));
         assert_eq!(add(&mut t, 1, 0, b"12345678", true, 0).unwrap(), b"12345678tail");
@@ -276,7 +297,7 @@ mod tests {
     fn impossible_places_are_malformed() {
         let mut t = FragmentTable::default();
         let mut at = |start: u32, len: usize, more: bool| {
-            let header = FragmentHeader { id: 1, start, more, proto: 17 };
+            let header = FragmentHeader { id: 1, start, more, content: Content::IpPayload(17) };
             t.add(0, &IP, &header, View::new(&vec![0; len], len), Timestamp(0)).unwrap_err()
         };
         assert_eq!(at(65_528, 8, false), Counter::IpMalformed);
@@ -290,7 +311,7 @@ mod tests {
         let mut t = FragmentTable::default();
         let six = IpHeader { v6: true, ..IP };
         let mut put = |start: u32, data: &[u8], more: bool| {
-            let header = FragmentHeader { id: 9, start, more, proto: 17 };
+            let header = FragmentHeader { id: 9, start, more, content: Content::IpPayload(17) };
             t.add(0, &six, &header, View::new(data, data.len()), Timestamp(0)).is_ok()
         };
         assert!(!put(0, b"aaaaaaaabbbbbbbb", true));

@@ -15,6 +15,9 @@ use super::walk::{Next, Walk};
 use super::{erspan, mpls};
 use crate::coverage::Counter;
 
+/// Port of GRE in UDP (RFC 8086 section 3).
+pub(super) const PORT: u16 = 4754;
+
 const CHECKSUM: u16 = 0x8000;
 const ROUTING: u16 = 0x4000;
 const KEY: u16 = 0x2000;
@@ -37,6 +40,8 @@ const ERSPAN3: u16 = 0x22eb;
 /// digit numbers the tunnel.
 const ARUBA_FIRST: u16 = 0x8200;
 const ARUBA_LAST: u16 = 0x8370;
+/// Another number of theirs for the same.
+const ARUBA_OTHER: u16 = 0x9000;
 
 /// MikroTik's Ethernet over IP.
 const EOIP: u16 = 0x6400;
@@ -44,6 +49,25 @@ const EOIP: u16 = 0x6400;
 /// The virtual subnets below are reserved (RFC 7637 section 3.2): such a key
 /// is a plain one.
 const FIRST_SUBNET: u32 = 0x1000;
+
+/// Whether a GRE header of version 0 with a payload that is decoded stands
+/// there.
+pub(super) fn is_header(view: &View<'_>) -> bool {
+    let Some([a, b, c, d]) = view.peek() else { return false };
+    u16::from_be_bytes([*a, *b]) & !(CHECKSUM | KEY | SEQUENCE) == 0
+        && matches!(
+            u16::from_be_bytes([*c, *d]),
+            ethertype::IPV4
+                | ethertype::IPV6
+                | ethertype::MPLS
+                | ethertype::MPLS_UPSTREAM
+                | BRIDGED
+                | PPP
+                | WCCP
+                | ERSPAN
+                | ERSPAN3
+        )
+}
 
 /// The walk's step over a GRE header: flags and version 2 bytes, protocol 2,
 /// then checksum and offset 4, key 4, sequence number 4 as the flags say.
@@ -92,7 +116,7 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
             }
             Ok(Next::Ip(view))
         }
-        ARUBA_FIRST..=ARUBA_LAST if protocol & 15 == 0 => {
+        ARUBA_FIRST..=ARUBA_LAST | ARUBA_OTHER if protocol & 15 == 0 => {
             walk.enter(plain)?;
             Ok(Next::Wifi(view))
         }
@@ -180,8 +204,27 @@ mod tests {
         assert_eq!(gre(&[0, 0, 0x88, 0x3e], &packet()).unwrap().0, "gre");
         assert_eq!(gre(&[0, 0, 0x88, 0x3e, 0, 0, 0, 0], &packet()).unwrap().0, "gre");
         assert_eq!(gre(&[0, 0, 0x88, 0x47, 0, 1, 0x01, 64], &packet()).unwrap().0, "gre/mpls:16");
-        assert_eq!(gre(&[0, 0, 0x82, 0x10], &wifi(1, true, &packet())), Ok(("gre".into(), Some(DST_MAC))));
+        for protocol in [[0x82, 0x10], [0x83, 0x70], [0x90, 0]] {
+            let head = [&[0, 0][..], &protocol].concat();
+            assert_eq!(gre(&head, &wifi(1, true, &packet())), Ok(("gre".into(), Some(DST_MAC))));
+        }
         assert_eq!(gre(&[0, 0, 0x88, 0x0b, 0, 0x21], &packet()).unwrap().0, "gre");
+    }
+
+    #[test]
+    fn in_udp() {
+        for (head, inner, layers) in [
+            (&[0, 0, 8, 0][..], packet(), "gre"),
+            (&[0x20, 0, 0x65, 0x58, 0, 0, 0, 7], ethernet(0x0800, &packet()), "gre:7"),
+            (&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 0, 0, 5, 0, 0, 0, 0], ethernet(0x0800, &packet()), "erspan:5"),
+        ] {
+            for (sport, dport) in [(50_000, PORT), (PORT, 50_000)] {
+                let datagram = udp(sport, dport, &[head, &inner].concat());
+                let frame = ethernet(0x0800, &ipv4(17, [192, 0, 2, 1], [192, 0, 2, 2], &datagram));
+                let (_, payload, found) = decode_layers(&frame).unwrap();
+                assert_eq!((payload.as_slice(), found.as_str()), (&b"dns"[..], layers));
+            }
+        }
     }
 
     #[test]

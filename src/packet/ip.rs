@@ -10,7 +10,7 @@
 use super::path::{Kind, Layer};
 use super::view::View;
 use super::walk::{IpHeader, Next, Walk};
-use super::{gre, ipv4, ipv6, mpls, transport, udp_tunnel};
+use super::{gre, ipcomp, ipv4, ipv6, l2tp, mpls, transport, udp_tunnel};
 use crate::coverage::Counter;
 
 /// The walk's step over an IP header, of the version that its first bits say.
@@ -22,6 +22,17 @@ pub(super) fn step<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Coun
     }
 }
 
+/// Whether an IP header of either version stands there that announces just as
+/// many bytes as there are: for tunnels that have no other mark.
+pub(super) fn fills(view: &View<'_>) -> bool {
+    let announced = match view.data {
+        [0x45..=0x4f, _, a, b, ..] => usize::from(u16::from_be_bytes([*a, *b])),
+        [0x60..=0x6f, _, _, _, a, b, ..] => usize::from(u16::from_be_bytes([*a, *b])).saturating_add(40),
+        _ => return false,
+    };
+    announced == view.announced()
+}
+
 /// The walk's step over an IP payload (numbers: IANA, Assigned Internet
 /// Protocol Numbers).
 pub(super) fn payload<'a>(ip: IpHeader, proto: u8, view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
@@ -31,10 +42,12 @@ pub(super) fn payload<'a>(ip: IpHeader, proto: u8, view: View<'a>, walk: &mut Wa
         4 => ip_in_ip(4, if ip.v6 { Kind::V4InV6 } else { Kind::V4InV4 }, view, walk),
         41 => ip_in_ip(6, if ip.v6 { Kind::V6InV6 } else { Kind::V6InV4 }, view, walk),
         47 => gre::step(view, walk),
-        50 => Err(Counter::IpOpaque),
+        50 => {
+            Err(walk.opaque(Counter::IpOpaque, [Counter::OpaqueEspFrames, Counter::OpaqueEspBytes], view.announced()))
+        }
         97 => ether_ip(view, walk),
-        // L2TP version 3.
-        115 => Err(Counter::TunnelUnsupported),
+        108 => ipcomp::step(ip, view, walk),
+        115 => l2tp::step(view, walk),
         // MPLS in IP (RFC 4023).
         137 => mpls::step(view, walk),
         _ if ipv6::is_extension(proto, ip.v6) => ipv6::extension(ip, proto, view, walk),
@@ -65,7 +78,7 @@ fn ether_ip<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
-    use super::super::testing::{decode_layers, ethernet, ipv4, ipv6, udp};
+    use super::super::testing::{decode_layers, decode_with, ethernet, ipv4, ipv6, udp};
     use super::*;
 
     fn four(proto: u8, payload: &[u8]) -> Vec<u8> {
@@ -99,9 +112,21 @@ mod tests {
         assert_eq!(err(&four(4, &six(17, &[0; 8]))), Counter::IpMalformed);
         assert_eq!(err(&four(41, &four(17, &[0; 8]))), Counter::IpMalformed);
         assert_eq!(err(&four(97, &[0x20, 0])), Counter::TunnelUnsupported);
-        assert_eq!(err(&four(115, &[0; 8])), Counter::TunnelUnsupported);
         assert_eq!(err(&four(132, &[0; 8])), Counter::OtherTransport);
         assert_eq!(err(&four(0, &[0; 8])), Counter::OtherTransport, "hop-by-hop is IPv6's");
-        assert_eq!(err(&four(50, &[0; 8])), Counter::IpOpaque);
+    }
+
+    #[test]
+    fn encrypted_packets_are_counted_in_bytes() {
+        for frame in [ethernet(0x0800, &four(50, &[7; 80])), ethernet(0x86dd, &six(50, &[7; 80]))] {
+            let (mut decoder, result) = decode_with(1, &frame[..60], frame.len());
+            assert_eq!(result, Err(Counter::IpOpaque));
+            let counts: Vec<_> = decoder.side_counts().collect();
+            assert_eq!(
+                counts,
+                [(Counter::OpaqueEspFrames, 1), (Counter::OpaqueEspBytes, 80)],
+                "on the wire, whatever was captured"
+            );
+        }
     }
 }

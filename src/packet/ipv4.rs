@@ -9,7 +9,7 @@
 
 use super::ip::payload;
 use super::view::View;
-use super::walk::{FragmentHeader, IpHeader, Next, Walk, mapped};
+use super::walk::{Content, FragmentHeader, IpHeader, Next, Walk, mapped};
 use crate::coverage::Counter;
 
 /// A header taken off: the addresses, the protocol, the fragment's place if it
@@ -43,7 +43,7 @@ pub(super) fn header<'a>(mut view: View<'a>) -> Result<(IpHeader, u8, Option<Fra
         id: u32::from(u16::from_be_bytes([h[4], h[5]])),
         start: u32::from(place & 0x1fff).wrapping_mul(8),
         more: place & 0x2000 != 0,
-        proto: h[9],
+        content: Content::IpPayload(h[9]),
     });
     Ok((ip, h[9], fragment, view))
 }
@@ -53,15 +53,15 @@ pub(super) fn header<'a>(mut view: View<'a>) -> Result<(IpHeader, u8, Option<Fra
 pub(super) fn step<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     let (ip, proto, fragment, view) = header(view)?;
     match fragment {
-        Some(fragment) => Ok(Next::Fragment(ip, fragment, view)),
-        None => payload(ip, proto, view, walk),
+        Some(fragment) if !fragment.is_cut_head(&view) => Ok(Next::Fragment(ip, fragment, view)),
+        _ => payload(ip, proto, view, walk),
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
-    use super::super::testing::ipv4;
+    use super::super::testing::{decode_with, ethernet, ipv4, ipv4_fragment, udp};
     use super::*;
 
     #[test]
@@ -105,12 +105,24 @@ mod tests {
     }
 
     #[test]
+    fn a_first_fragment_that_the_capture_cut_is_a_packet_with_bytes_missing() {
+        let whole = udp(1, 53, &[7; 100]);
+        let frame = ethernet(0x0800, &ipv4_fragment(17, 9, &whole, 0, 64));
+        let result = |keep: usize| decode_with(1, &frame[..keep], frame.len()).1;
+        assert_eq!(result(frame.len()), Err(Counter::IpFragments));
+        let p = result(frame.len() - 6).unwrap();
+        assert_eq!((p.dport, p.payload_len, p.payload_missing, p.in_arena), (53, 50, 6, false));
+        let second = ethernet(0x0800, &ipv4_fragment(17, 9, &whole, 64, 64));
+        assert_eq!(decode_with(1, &second[..60], second.len()).1, Err(Counter::IpFragments));
+    }
+
+    #[test]
     fn fragments_are_told_from_whole_packets() {
         let mut p = ipv4(17, [1; 4], [2; 4], &[9; 16]);
         let at = |p: &[u8]| header(View::new(p, p.len())).unwrap().2;
         p[6] = 0xc0; // reserved bit and DF
         assert_eq!(at(&p), None);
         p[4..8].copy_from_slice(&[0x12, 0x34, 0x20, 0x03]);
-        assert_eq!(at(&p), Some(FragmentHeader { id: 0x1234, start: 24, more: true, proto: 17 }));
+        assert_eq!(at(&p), Some(FragmentHeader { id: 0x1234, start: 24, more: true, content: Content::IpPayload(17) }));
     }
 }

@@ -9,7 +9,7 @@
 
 use super::ip::payload;
 use super::view::View;
-use super::walk::{FragmentHeader, IpHeader, Next, Walk};
+use super::walk::{Content, FragmentHeader, IpHeader, Next, Walk};
 use crate::coverage::Counter;
 use etherparse::{IpAuthHeaderSlice, IpNumber, Ipv6FragmentHeaderSlice, Ipv6RawExtHeaderSlice, ip_number};
 
@@ -68,9 +68,13 @@ pub(super) fn extension<'a>(ip: IpHeader, proto: u8, mut view: View<'a>, walk: &
                     id: h.identification(),
                     start: u32::from(h.fragment_offset().value()).wrapping_mul(8),
                     more: h.more_fragments(),
-                    proto: h.next_header().0,
+                    content: Content::IpPayload(h.next_header().0),
                 };
+                let next = h.next_header().0;
                 view.skip(h.slice().len()).ok_or(Counter::IpMalformed)?;
+                if fragment.is_cut_head(&view) {
+                    return Ok(Next::IpPayload(ip, next, view));
+                }
                 return Ok(Next::Fragment(ip, fragment, view));
             }
             // An atomic fragment is a whole packet (RFC 6946).
@@ -88,7 +92,7 @@ pub(super) fn extension<'a>(ip: IpHeader, proto: u8, mut view: View<'a>, walk: &
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
-    use super::super::testing::{decode, ethernet, ipv6, udp};
+    use super::super::testing::{decode, decode_with, ethernet, ipv6, ipv6_fragment, udp};
     use super::*;
     use crate::base::Addr;
 
@@ -134,6 +138,15 @@ mod tests {
         let mut bytes = vec![17, 0, 0, 0, 1, 2, 3, 4];
         bytes.extend(udp(1, 2, b"atomic"));
         assert_eq!(decode(&ethernet(0x86dd, &ipv6(44, A, B, &bytes))).unwrap().1, b"atomic");
+    }
+
+    #[test]
+    fn a_first_fragment_that_the_capture_cut_is_a_packet_with_bytes_missing() {
+        let frame = ethernet(0x86dd, &ipv6_fragment(17, 9, &udp(1, 53, &[7; 100]), 0, 64));
+        let result = |keep: usize| decode_with(1, &frame[..keep], frame.len()).1;
+        assert_eq!(result(frame.len()), Err(Counter::IpFragments));
+        let p = result(frame.len() - 6).unwrap();
+        assert_eq!((p.dport, p.payload_len, p.payload_missing), (53, 50, 6));
     }
 
     #[test]

@@ -5,11 +5,13 @@
 //! walked header by header, each header in a file of its own, until a segment
 //! is found or a reason why there is none.
 
+mod arcnet;
 mod bridge;
 mod capwap;
 mod cooked;
 mod datagram;
 mod decoder;
+mod docsis;
 mod encap;
 mod erspan;
 mod ethernet;
@@ -18,9 +20,15 @@ mod geneve;
 mod gre;
 mod gtpu;
 mod ip;
+mod ipcomp;
 mod ipv4;
 mod ipv6;
+mod juniper;
+mod l2tp;
 mod link;
+mod link_names;
+mod lisp;
+mod macsec;
 mod mpls;
 mod null;
 mod path;
@@ -31,6 +39,8 @@ mod teredo;
 #[cfg(test)]
 pub(crate) mod testing;
 mod transport;
+#[cfg(test)]
+mod tunnel_table;
 mod udp_tunnel;
 mod view;
 mod vxlan;
@@ -40,7 +50,7 @@ mod wrapped;
 
 pub use decoder::{Decoder, Options};
 pub use encap::{Encap, EncapReader, EncapTable, MAX_ENCAPS};
-pub use link::link_name;
+pub use link_names::link_name;
 
 use crate::base::{Addr, Mac, Timestamp};
 
@@ -109,4 +119,7 @@ pub struct Packet {
     pub dst_mac: Option<Mac>,
     /// Whether the payload lies in the decoder's arena, not in the frame.
     pub in_arena: bool,
+    /// Whether it came in fragments that contradicted each other: the first
+    /// copy of each byte stands.
+    pub conflict: bool,
 }

@@ -8,11 +8,15 @@
     clippy::arithmetic_side_effects
 )]
 
-use super::ethernet::looks_like_ethernet;
+use super::ethernet::{self, looks_like_ethernet};
+use super::ip;
 use super::path::{Kind, Layer};
 use super::view::View;
 use super::walk::{Next, Walk};
 use crate::coverage::Counter;
+
+/// Port of MPLS in UDP (RFC 7510 section 3).
+pub(super) const PORT: u16 = 6635;
 
 /// Labels below this have meanings of their own and name no tunnel
 /// (RFC 3032 section 2.1).
@@ -22,6 +26,23 @@ const FIRST_LABEL: u32 = 16;
 const ENTROPY_INDICATOR: u32 = 7;
 /// Most entries of one stack.
 const MAX_LABELS: usize = 16;
+
+/// Whether a label stack over IP or over Ethernet with IP stands there.
+pub(super) fn is_stack(view: &View<'_>) -> bool {
+    let mut view = *view;
+    for _ in 0..MAX_LABELS {
+        match view.take::<4>() {
+            Some([_, _, bottom, _]) if bottom & 1 == 0 => {}
+            Some(_) => {
+                return ip::fills(&view)
+                    || ethernet::carries_ip(&view)
+                    || (view.skip(4).is_some() && ethernet::carries_ip(&view));
+            }
+            None => return false,
+        }
+    }
+    false
+}
 
 /// The walk's step over a label stack.
 pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
@@ -102,6 +123,19 @@ mod tests {
                 assert_eq!((payload.as_slice(), p.dst_mac.unwrap().0[0]), (&b"dns"[..], first));
             }
         }
+    }
+
+    #[test]
+    fn in_udp() {
+        let bridged = ethernet(0x0800, &packet());
+        for inner in [packet(), bridged.clone(), [&[0, 0, 0, 9][..], &bridged].concat()] {
+            let datagram = udp(50_000, PORT, &[&stack(&[100, 200])[..], &inner].concat());
+            let frame = ethernet(0x0800, &ipv4(17, [192, 0, 2, 1], [192, 0, 2, 2], &datagram));
+            let (_, payload, layers) = decode_layers(&frame).unwrap();
+            assert_eq!((payload.as_slice(), layers.as_str()), (&b"dns"[..], "mpls:100/mpls:200"));
+        }
+        let other = udp(50_000, PORT, &[&stack(&[100])[..], &[0; 60]].concat());
+        assert_eq!(decode_layers(&ethernet(0x0800, &ipv4(17, [1; 4], [2; 4], &other))).unwrap().0.dport, PORT);
     }
 
     #[test]

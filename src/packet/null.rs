@@ -17,6 +17,13 @@ use crate::coverage::Counter;
 /// OpenBSD, 28 on FreeBSD, 30 on macOS.
 pub(super) fn step(mut view: View<'_>) -> Result<Next<'_>, Counter> {
     let bytes = *view.take::<4>().ok_or(Counter::LinkMalformed)?;
+    // Some writers have the ethertype in the last two bytes behind two of
+    // their own.
+    if let [_, _, a, b] = bytes
+        && let kind @ (ethertype::IPV4 | ethertype::IPV6) = u16::from_be_bytes([a, b])
+    {
+        return Ok(Next::EtherType(kind, view));
+    }
     // No family needs more than 16 bits.
     let family = match bytes {
         [0, 0, _, _] => u32::from_be_bytes(bytes),
@@ -48,6 +55,12 @@ mod tests {
                     let p = decode_with(link, &frame, frame.len()).1.unwrap();
                     assert_eq!((p.dport, p.src_mac, p.payload_len), (53, None, 3));
                 }
+            }
+            for (head, ip) in
+                [(&[0x0f, 0, 8, 0], &four), (&[0, 0, 8, 0], &four), (&[0, 8, 0, 0], &four), (&[1, 2, 0x86, 0xdd], &six)]
+            {
+                let frame = [&head[..], ip].concat();
+                assert_eq!(decode_with(link, &frame, frame.len()).1.unwrap().dport, 53);
             }
             let frame = [&7u32.to_le_bytes()[..], &four].concat();
             assert_eq!(decode_with(link, &frame, frame.len()).1, Err(Counter::OtherEthertype));

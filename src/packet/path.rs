@@ -13,80 +13,96 @@ use std::fmt;
 /// Most tags, labels and tunnels around one packet.
 pub const MAX_LAYERS: usize = 16;
 
-/// What kind of tag or tunnel a layer is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
-    /// VLAN id of an 802.1Q or 802.1ad tag.
-    #[default]
-    Vlan,
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $kind:ident => $word:literal, $counter:ident,)+) => {
+        /// What kind of tag or tunnel a layer is.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        pub(super) enum Kind { #[default] $($(#[doc = $doc])+ $kind,)+ }
+
+        impl Kind {
+            /// Every kind.
+            #[cfg(test)]
+            pub const ALL: &[Kind] = &[$(Kind::$kind,)+];
+
+            /// The word in paths and segments.
+            fn word(self) -> &'static str {
+                match self { $(Kind::$kind => $word,)+ }
+            }
+
+            /// What counts its layers.
+            pub fn counter(self) -> Counter {
+                match self { $(Kind::$kind => Counter::$counter,)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// VLAN id of an 802.1Q tag.
+    Vlan => "vlan", EncapVlan,
+    /// VLAN id of an 802.1ad tag or one of its forerunners.
+    ServiceVlan => "vlan", EncapQinq,
     /// Service instance (I-SID) of an 802.1ah backbone frame.
-    Isid,
+    Isid => "isid", EncapIsid,
+    /// VN-Tag of a switch port.
+    VnTag => "vntag", EncapVnTag,
+    /// E-Tag of an 802.1BR port.
+    ETag => "etag", EncapETag,
+    /// MACsec without encryption.
+    Macsec => "macsec", EncapMacsec,
     /// MPLS label.
-    Mpls,
+    Mpls => "mpls", EncapMpls,
     /// PPPoE session.
-    Pppoe,
+    Pppoe => "pppoe", EncapPppoe,
     /// GRE with or without key.
-    Gre,
+    Gre => "gre", EncapGre,
     /// PPTP's GRE, with its call id.
-    Pptp,
+    Pptp => "pptp", EncapPptp,
     /// Virtual subnet id of NVGRE.
-    Nvgre,
+    Nvgre => "vsid", EncapNvgre,
     /// ERSPAN session.
-    Erspan,
+    Erspan => "erspan", EncapErspan,
     /// VXLAN network.
-    Vxlan,
+    Vxlan => "vni", EncapVxlan,
     /// GENEVE network.
-    Geneve,
+    Geneve => "geneve", EncapGeneve,
     /// GTP-U with its tunnel endpoint id.
-    Gtpu,
+    Gtpu => "gtpu", EncapGtpu,
     /// IPv4 in IPv4.
-    V4InV4,
+    V4InV4 => "4in4", EncapV4InV4,
     /// IPv6 in IPv4.
-    V6InV4,
+    V6InV4 => "6in4", EncapV6InV4,
     /// IPv4 in IPv6.
-    V4InV6,
+    V4InV6 => "4in6", EncapV4InV6,
     /// IPv6 in IPv6.
-    V6InV6,
+    V6InV6 => "6in6", EncapV6InV6,
     /// Ethernet in IP.
-    EtherIp,
+    EtherIp => "etherip", EncapEtherIp,
     /// MikroTik's Ethernet over IP, with its tunnel id.
-    Eoip,
+    Eoip => "eoip", EncapEoip,
     /// Teredo.
-    Teredo,
+    Teredo => "teredo", EncapTeredo,
     /// CAPWAP data channel.
-    Capwap,
+    Capwap => "capwap", EncapCapwap,
+    /// LISP, with its instance id.
+    Lisp => "lisp", EncapLisp,
+    /// L2TP session of version 2 or 3.
+    L2tp => "l2tp", EncapL2tp,
+    /// Compressed IP payload.
+    Ipcomp => "ipcomp", EncapIpcomp,
 }
 
 impl Kind {
-    /// The word in paths and segments.
-    fn word(self) -> &'static str {
-        match self {
-            Kind::Vlan => "vlan",
-            Kind::Isid => "isid",
-            Kind::Mpls => "mpls",
-            Kind::Pppoe => "pppoe",
-            Kind::Gre => "gre",
-            Kind::Pptp => "pptp",
-            Kind::Nvgre => "vsid",
-            Kind::Erspan => "erspan",
-            Kind::Vxlan => "vni",
-            Kind::Geneve => "geneve",
-            Kind::Gtpu => "gtpu",
-            Kind::V4InV4 => "4in4",
-            Kind::V6InV4 => "6in4",
-            Kind::V4InV6 => "4in6",
-            Kind::V6InV6 => "6in6",
-            Kind::EtherIp => "etherip",
-            Kind::Eoip => "eoip",
-            Kind::Teredo => "teredo",
-            Kind::Capwap => "capwap",
-        }
-    }
-
     /// Whether the id names one direction only, so that the two halves of a
     /// conversation carry different ones.
     fn one_way(self) -> bool {
-        matches!(self, Kind::Gtpu | Kind::Pptp | Kind::Mpls)
+        matches!(self, Kind::Gtpu | Kind::Pptp | Kind::Mpls | Kind::L2tp)
+    }
+
+    /// Whether the layer keeps hosts apart. Labels and port tags say where a
+    /// frame goes; the way back may have none.
+    fn separates(self) -> bool {
+        !matches!(self, Kind::Mpls | Kind::VnTag | Kind::ETag | Kind::Macsec | Kind::Ipcomp)
     }
 }
 
@@ -150,11 +166,12 @@ impl Path {
 /// The segment that a path makes.
 ///
 /// Both directions of a conversation must lie in the same segment. MPLS labels
-/// name one direction, and the last hop pops them, so they are left out; GTP
-/// and PPTP tunnels count, without their one-way ids.
+/// name one direction, and the last hop pops them, so they are left out, and
+/// so are port tags; GTP, PPTP and L2TP tunnels count, without their one-way
+/// ids.
 pub(super) fn segment(layers: &[Layer]) -> String {
     let mut text = String::new();
-    for layer in layers.iter().filter(|l| l.kind != Kind::Mpls) {
+    for layer in layers.iter().filter(|l| l.kind.separates()) {
         if !text.is_empty() {
             text.push('/');
         }

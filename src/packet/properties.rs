@@ -11,13 +11,14 @@ use crate::coverage::Counter;
 use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
 use proptest::prelude::*;
 
-const LINKS: [u16; 19] = [0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 192, 228, 229, 239, 258, 276];
+const LINKS: [u16; 24] =
+    [0, 1, 7, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 127, 129, 143, 149, 178, 192, 228, 229, 239, 258, 276];
 
 /// A TCP or UDP packet of either IP version, with options now and then, and no
 /// tunnel's port.
 fn ip_packet() -> impl Strategy<Value = (u16, Vec<u8>)> {
     let payload = proptest::collection::vec(any::<u8>(), 0..60);
-    (any::<[u8; 4]>(), (0u16..2000, 0u16..2000), any::<u8>(), 0u8..11, 0usize..11, payload).prop_map(
+    (any::<[u8; 4]>(), (0u16..1700, 0u16..1700), any::<u8>(), 0u8..11, 0usize..11, payload).prop_map(
         |(ends, (sport, dport), flags, tcp_words, ip_words, payload)| {
             let six = ends[0] & 1 == 1;
             let transport = if ends[1] & 1 == 1 {
@@ -255,6 +256,51 @@ proptest! {
         prop_assert_eq!(super::testing::payload(&decoder, &packet, &last), &payload[..]);
         let counts: Vec<_> = decoder.side_counts().collect();
         prop_assert_eq!(counts, vec![(Counter::IpFragments, 1), (Counter::IpReassembled, 1)]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Overlapping fragments in any order: each byte is that of the fragment
+    /// that came first, and the packet says if any differed.
+    #[test]
+    fn the_first_copy_of_each_byte_stands_and_a_contradiction_shows(
+        len in 1usize..12,
+        pieces in proptest::collection::vec((0usize..12, 1usize..12, any::<bool>()), 0..12),
+    ) {
+        let whole = udp(1000, 53, &vec![b'a'; len * 8]);
+        let total = whole.len();
+        let other: Vec<u8> = whole.iter().map(|b| b ^ 0x40).collect();
+        let mut decoder = Decoder::new(Options::default());
+        let mut model: Vec<Option<u8>> = vec![None; total];
+        let mut conflict = false;
+        let all = pieces.iter().copied().chain([(0, 1, false), (1, 95, false)]);
+        let mut found = None;
+        for (start, words, differs) in all {
+            let (start, end) = (start * 8 % total, total.min(start * 8 % total + words * 8));
+            let from = if differs { &other } else { &whole };
+            let fragment = ipv4_fragment(17, 7, from, start, end - start);
+            for at in start..end {
+                conflict |= model[at].is_some_and(|b| b != from[at]);
+                model[at] = model[at].or(Some(from[at]));
+            }
+            let frame = ethernet(0x0800, &fragment);
+            match decoder.decode(LinkType(1), &frame, frame.len() as u32, 0, Timestamp(3)) {
+                Ok(packet) => { found = Some(packet); break; }
+                // A whole packet, or one whose UDP header is another's.
+                Err(cause) => {
+                    let whole_now = model.iter().all(Option::is_some);
+                    prop_assert_eq!(cause == Counter::IpFragments, !whole_now);
+                    if whole_now { break; }
+                }
+            }
+        }
+        if let Some(packet) = found.filter(|p| p.in_arena) {
+            let bytes: Vec<u8> = model.iter().map(|b| b.unwrap()).collect();
+            prop_assert_eq!(packet.conflict, conflict);
+            prop_assert_eq!(super::testing::payload(&decoder, &packet, &[]), &bytes[8..][..packet.payload_len as usize]);
+        }
     }
 }
 

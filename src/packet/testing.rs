@@ -54,6 +54,15 @@ pub fn udp(sport: u16, dport: u16, payload: &[u8]) -> Vec<u8> {
     [&sport.to_be_bytes()[..], &dport.to_be_bytes(), &len.to_be_bytes(), &[0, 0], payload].concat()
 }
 
+/// An IPComp header and a payload in DEFLATE.
+pub fn ipcomp(next: u8, index: u16, payload: &[u8]) -> Vec<u8> {
+    let mut deflated = Vec::with_capacity(payload.len() + 1000);
+    flate2::Compress::new(flate2::Compression::default(), false)
+        .compress_vec(payload, &mut deflated, flate2::FlushCompress::Finish)
+        .unwrap();
+    [&[next, 0][..], &index.to_be_bytes(), &deflated].concat()
+}
+
 /// An 802.11 data frame of the given to-DS and from-DS bits, from [`SRC_MAC`]
 /// to [`DST_MAC`], around an IPv4 packet.
 pub fn wifi(ds: u8, qos: bool, packet: &[u8]) -> Vec<u8> {
@@ -123,5 +132,6 @@ pub fn blank() -> Packet {
         src_mac: None,
         dst_mac: None,
         in_arena: false,
+        conflict: false,
     }
 }

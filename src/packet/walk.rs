@@ -31,9 +31,13 @@ pub(super) enum Next<'a> {
     Ppp(View<'a>),
     /// An IEEE 802.11 header.
     Wifi(View<'a>),
+    /// The frames of an IEEE 802.11 aggregate.
+    Aggregate(View<'a>),
     /// The payload of an IP protocol number.
     IpPayload(IpHeader, u8, View<'a>),
-    /// A fragment of an IP payload.
+    /// A compressed payload of an IP protocol number.
+    Compressed(IpHeader, u8, View<'a>),
+    /// A fragment. Its sender and receiver are those of the header.
     Fragment(IpHeader, FragmentHeader, View<'a>),
     /// The end.
     Segment(IpHeader, Segment),
@@ -56,6 +60,32 @@ pub(super) fn mapped(bytes: [u8; 4]) -> u128 {
     0xffff_0000_0000 | u128::from(u32::from_be_bytes(bytes))
 }
 
+/// What a reassembled datagram is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// The payload of an IP packet with this protocol. In IPv6 only the first
+    /// fragment's word counts (RFC 8200 section 4.5).
+    IpPayload(u8),
+    /// An IP packet.
+    Ip,
+    /// An Ethernet frame.
+    Ethernet,
+    /// An IEEE 802.11 frame.
+    Wifi,
+}
+
+impl Content {
+    /// The walk's step into it.
+    pub fn next(self, ip: IpHeader, view: View<'_>) -> Next<'_> {
+        match self {
+            Content::IpPayload(proto) => Next::IpPayload(ip, proto, view),
+            Content::Ip => Next::Ip(view),
+            Content::Ethernet => Next::Ethernet(view),
+            Content::Wifi => Next::Wifi(view),
+        }
+    }
+}
+
 /// A fragment's place in its datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FragmentHeader {
@@ -65,9 +95,16 @@ pub(super) struct FragmentHeader {
     pub start: u32,
     /// Whether more fragments follow.
     pub more: bool,
-    /// What the payload is. In IPv6 only the first fragment's word counts
-    /// (RFC 8200 section 4.5).
-    pub proto: u8,
+    /// What they make.
+    pub content: Content,
+}
+
+impl FragmentHeader {
+    /// Whether this is a first fragment that the capture cut: its datagram can
+    /// never be whole, so it goes on as a packet of which bytes are missing.
+    pub fn is_cut_head(&self, view: &View<'_>) -> bool {
+        self.start == 0 && view.missing > 0
+    }
 }
 
 /// State of the walk through one frame.
@@ -80,8 +117,16 @@ pub(super) struct Walk {
     pub extensions: u8,
     /// Whether the 802.11 header is padded to a multiple of four bytes.
     pub wifi_padding: bool,
-    /// Packets beside this one that the frame holds and that are not decoded.
-    pub undecoded: u64,
+    /// Whether this is one frame of an IEEE 802.11 aggregate.
+    pub aggregated: bool,
+    /// Whether a compressed payload was taken out: one frame may cost one
+    /// decompression.
+    pub decompressed: bool,
+    /// Whether fragments around it contradicted each other.
+    pub conflict: bool,
+    /// Encrypted bytes at which the walk ended, and what counts the frame and
+    /// them.
+    pub opaque: Option<([Counter; 2], usize)>,
     tunnels: u8,
 }
 
@@ -89,6 +134,13 @@ impl Walk {
     /// Notes a tag or label.
     pub fn tag(&mut self, layer: Layer) -> Result<(), Counter> {
         self.path.push(layer)
+    }
+
+    /// Notes that the walk ends at `bytes` encrypted bytes, which the second of
+    /// `counters` counts, and the first the frame; gives the cause back.
+    pub fn opaque(&mut self, cause: Counter, counters: [Counter; 2], bytes: usize) -> Counter {
+        self.opaque = Some((counters, bytes));
+        cause
     }
 
     /// Goes into a tunnel.

@@ -66,6 +66,18 @@ pub(super) fn pktap<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>,
     inner([h[8], h[9]], view, walk)
 }
 
+/// A link type of private use, which Apple's systems used for PKTAP before it
+/// had a number of its own: taken for it only if the header has its length and
+/// the link inside is one that is decoded.
+pub(super) fn user2<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
+    match view.peek::<12>() {
+        Some([108, 0, 0, 0, 1, 0, 0, 0, a, b, 0, 0]) if link::supports(LinkType(u16::from_le_bytes([*a, *b]))) => {
+            pktap(view, walk)
+        }
+        _ => Err(Counter::LinkUnsupported),
+    }
+}
+
 /// PPI: version 1 byte, flags 1, length of the header 2, link type of what
 /// follows 4 bytes, and fields; little endian.
 pub(super) fn ppi<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
@@ -81,7 +93,7 @@ pub(super) fn ppi<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, C
 /// The link inside, which must not be a wrapper again.
 fn inner<'a>(number: [u8; 2], view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Counter> {
     match LinkType(u16::from_le_bytes(number)) {
-        link::PKTAP | link::PPI => Err(Counter::LinkMalformed),
+        link::PKTAP | link::PPI | link::USER2 => Err(Counter::LinkMalformed),
         inner => link::step(inner, view, walk),
     }
 }
@@ -122,6 +134,11 @@ mod tests {
             let frame = [head(link, 1), inner].concat();
             assert_eq!(decode_with(258, &frame, frame.len()).1.unwrap().dport, 53);
         }
+        let user2 = [head(12, 1), ip()].concat();
+        assert_eq!(decode_with(149, &user2, user2.len()).1.unwrap().dport, 53);
+        let another = [head(10, 1), ip()].concat();
+        assert_eq!(decode_with(149, &another, another.len()).1, Err(Counter::LinkUnsupported));
+        assert_eq!(decode_with(149, &ip(), ip().len()).1, Err(Counter::LinkUnsupported));
         let ppi = [&[0, 0, 12, 0, 105, 0, 0, 0, 1, 2, 3, 4][..], &wifi(2, true, &ip())].concat();
         assert_eq!(decode_with(192, &ppi, ppi.len()).1.unwrap().dport, 53);
         assert_eq!(decode_with(192, &[0, 0, 7, 0, 1, 0, 0, 0], 8).1, Err(Counter::LinkMalformed));

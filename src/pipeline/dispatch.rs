@@ -7,7 +7,7 @@ use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::capture::{BpfFilter, CaptureError, FrameMeta, LinkType};
 use crate::coverage::{Counter, Key, Ledger};
 use crate::packet::EncapReader;
-use crate::packet::{Decoder, EncapTable, Options};
+use crate::packet::{Decoder, EncapTable, Options, Packet};
 use crate::sighting::HomeNets;
 use std::collections::BTreeMap;
 
@@ -127,6 +127,7 @@ impl Dispatcher {
             let ts = meta.ts.0;
             if ts < from || ts >= until || meta.interface != key.interface || work.source != key.source {
                 run.book(&mut self.ledger, &mut self.tally);
+                self.side_counts();
                 let quarter = meta.ts.quarter();
                 key = Key { source: work.source, interface: meta.interface, quarter };
                 from = quarter.saturating_mul(QUARTER_SECS * SECOND);
@@ -142,22 +143,13 @@ impl Dispatcher {
             }
             match self.decoder.decode(link, bytes, meta.orig_len, meta.offset, meta.ts) {
                 Ok(packet) => {
-                    let mut segment = 0;
-                    if packet.encap.0 != 0 {
-                        segment = self.encaps.get(packet.encap).segment_id;
-                    }
-                    if packet.encap.0 != 0 || packet.in_arena {
-                        self.side_counts();
-                    }
-                    let shard = shard(&packet, segment, &self.home);
-                    if let Some(list) = work.lists.get_mut(shard % self.workers) {
-                        let item = Item { packet, frame: index as u32, segment, shard: (shard % SHARDS) as u8 };
-                        list.push(item);
+                    self.list(packet, index, &mut work.lists);
+                    while let Some(packet) = self.decoder.next_of_frame() {
+                        self.list(packet, index, &mut work.lists);
                     }
                 }
                 Err(cause) => {
                     self.ledger.count(cause);
-                    self.side_counts();
                     if cause == Counter::LinkUnsupported {
                         *self.tally.unsupported.entry(link).or_insert(0) += 1;
                     }
@@ -165,6 +157,7 @@ impl Dispatcher {
             }
         }
         run.book(&mut self.ledger, &mut self.tally);
+        self.side_counts();
         if !self.decoder.arena().is_empty() {
             work.arena.extend_from_slice(self.decoder.arena());
             self.decoder.clear_arena();
@@ -172,8 +165,21 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Books what the decoder did besides: fragments, refused encapsulations.
-    /// Only odd frames cause it.
+    /// Deals a segment to the worker of its shard.
+    #[inline]
+    fn list(&mut self, packet: Packet, frame: usize, lists: &mut [Vec<Item>]) {
+        let mut segment = 0;
+        if packet.encap.0 != 0 {
+            segment = self.encaps.get(packet.encap).segment_id;
+        }
+        let shard = shard(&packet, segment, &self.home);
+        if let Some(list) = lists.get_mut(shard % self.workers) {
+            list.push(Item { packet, frame: frame as u32, segment, shard: (shard % SHARDS) as u8 });
+        }
+    }
+
+    /// Books what the decoder did besides: layers, fragments, opaque bytes.
+    /// Called before the ledger turns elsewhere and at the end of a batch.
     #[cold]
     fn side_counts(&mut self) {
         for (counter, n) in self.decoder.side_counts() {

@@ -12,3 +12,4 @@ mod hostile_text;
 mod names;
 mod panics;
 mod store;
+mod tunnels;

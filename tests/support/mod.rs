@@ -4,6 +4,7 @@ pub mod compress;
 pub mod packets;
 pub mod program;
 pub mod schema;
+pub mod tunnels;
 pub mod writer;
 
 use std::path::{Path, PathBuf};

@@ -195,6 +195,9 @@ impl Tcp {
     pub(super) fn segment<S: Sink>(&mut self, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
         at.from_client = self.is_client(from_low);
         let p = at.packet;
+        if p.conflict {
+            self.set(bit::CONFLICT, true);
+        }
         let mut seq = p.seq;
         if p.flags & SYN != 0 {
             if !self.handshake(&mut at, from_low, cx) {
