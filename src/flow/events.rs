@@ -222,6 +222,13 @@ pub enum Seen<'a> {
         /// Encrypted Client Hello was offered.
         ech: bool,
     },
+    /// A request to a SOCKS proxy.
+    Socks {
+        /// The host that it is to connect to, where it was named.
+        name: Option<&'a Name>,
+        /// Its address, where that was given.
+        addr: Option<Addr>,
+    },
     /// An HTTP request.
     Http(HttpSeen<'a>),
     /// The first payload of a flow, which is none of the above.

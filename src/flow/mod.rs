@@ -15,6 +15,7 @@
 )]
 
 mod assembly;
+mod awaited;
 mod dns;
 mod engine;
 mod events;

@@ -89,6 +89,10 @@ impl Sink for Recorder {
                     None => format!("http {} {}", hosts.join("+"), String::from_utf8_lossy(path)),
                 }
             }
+            Seen::Socks { name: n, addr } => match addr {
+                Some(addr) => format!("socks {addr}"),
+                None => format!("socks {}", name(n)),
+            },
             Seen::Unrecognised => "?".to_owned(),
         };
         if self.policy == Policy::Names && !matches!(seen, Seen::Dns(..) | Seen::Unrecognised) {

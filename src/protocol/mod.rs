@@ -5,6 +5,8 @@ pub mod dns;
 pub mod http;
 mod proxy_header;
 pub mod quic;
+pub mod socks;
+pub mod starttls;
 pub mod tls;
 
 pub use proxy_header::proxy_header;

@@ -23,6 +23,7 @@ pub mod presence;
 pub mod record;
 pub mod select;
 mod shown;
+mod socks;
 pub mod spool;
 #[cfg(test)]
 pub(crate) mod testing;

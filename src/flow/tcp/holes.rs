@@ -50,7 +50,7 @@ impl Tcp {
                 }
                 None => false,
             },
-            Mode::Probe { .. } | Mode::Dns => false,
+            Mode::Probe { .. } | Mode::Preface(_) | Mode::Dns => false,
         }
     }
 

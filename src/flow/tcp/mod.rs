@@ -10,6 +10,7 @@ mod client;
 mod handshake;
 mod holes;
 mod http;
+mod preface;
 mod server;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -17,6 +18,9 @@ mod tests_forged;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_http;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_preface;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_stage;
@@ -29,8 +33,8 @@ pub(super) use handshake::is_syn;
 use super::assembly::Assembly;
 use super::dns::Dns;
 use super::engine::Scratch;
-use super::events::{At, Note, Notes, Progress, Seen, Sink};
-use super::follow::{Follow, RecordWalker};
+use super::events::{At, Notes, Progress, Seen, Sink};
+use super::follow::{Awaited, Follow, RecordWalker};
 use super::table::Entry;
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
@@ -51,6 +55,8 @@ enum Mode {
     /// HTTP/1: the body that is being skipped, and how many bytes of the next
     /// head were searched for its end.
     Http { body: Option<BodyCursor>, scanned: usize },
+    /// What comes before the conversation proper.
+    Preface(preface::Preface),
     /// DNS with length prefixes, both directions.
     Dns,
     /// TLS records of a followed flow.
@@ -117,6 +123,8 @@ pub(super) struct Tcp {
     held: u32,
     rival: Option<Rival>,
     mode: Mode,
+    /// What the server was asked to say first, and where its stream stood.
+    awaited: (Awaited, u32),
     ahead: Option<Box<Assembly>>,
     back: Option<Box<Assembly>>,
     follow: Option<Box<Follow>>,
@@ -156,6 +164,7 @@ impl Tcp {
             held: 0,
             rival: None,
             mode: Mode::Probe { need: 1 },
+            awaited: (Awaited::Nothing, 0),
             ahead: None,
             back: None,
             follow: None,
@@ -372,13 +381,6 @@ impl Tcp {
             }
         }
         self.read_unfinished(at, cx);
-    }
-
-    fn notes(&self) -> Notes {
-        Notes::NONE
-            .with_if(self.has(bit::MID_STREAM), Note::MidStream)
-            .with_if(self.has(bit::GAP), Note::Gap)
-            .with_if(self.has(bit::CONFLICT), Note::Conflict)
     }
 
     fn tell<S: Sink>(&mut self, at: &At<'_>, seen: &Seen<'_>, cx: &mut Context<'_, S>) {

@@ -4,5 +4,6 @@ mod address;
 mod dns;
 mod flood;
 mod http;
+mod proxy;
 mod support;
 mod time;
