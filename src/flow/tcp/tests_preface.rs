@@ -52,7 +52,7 @@ fn dialogues() -> Vec<(u16, Vec<Turn>)> {
             ],
         ),
         (5432, vec![C(b"\0\0\0\x08\x04\xd2\x16\x2f".to_vec()), S(b"S".to_vec())]),
-        (3306, vec![S(b"\x4a\0\0\0\x0a8.0\0".to_vec()), C(mysql)]),
+        (3306, vec![S(b"\x05\0\0\0\x0a8.0\0".to_vec()), C(mysql)]),
         (
             389,
             vec![
