@@ -172,6 +172,9 @@ impl Follow {
     /// next.
     fn pass_awaited(&mut self, rest: &mut &[u8], out: &mut Progress) -> Option<Took> {
         while self.awaited != Awaited::Nothing {
+            if rest.is_empty() {
+                return Some(Took::Bytes(0));
+            }
             let n = match self.awaited.read(rest) {
                 Said::Other(n) => n,
                 Said::Consent(n) => {
