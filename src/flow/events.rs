@@ -215,6 +215,12 @@ pub enum Seen<'a> {
         /// Encrypted Client Hello was offered.
         ech: bool,
     },
+    /// The certificate of a TLS server whose client's hello was not seen. The
+    /// segment is the server's.
+    Certificate {
+        /// Host names in it, wildcards included: one at least.
+        names: &'a [Name],
+    },
     /// A TLS ClientHello inside QUIC Initial packets.
     Quic {
         /// Server name.

@@ -127,6 +127,15 @@ impl Follow {
         }
     }
 
+    /// The server's part of a TLS handshake was read, up to its certificate;
+    /// the client's was missed.
+    pub(super) fn served(&mut self, out: &mut Progress) {
+        (self.kind, self.answered, self.awaited) = (Kind::Tls, true, Awaited::Nothing);
+        // Only up to here is a certificate sent in clear.
+        self.tls_version = Some(TLS13.saturating_sub(1));
+        self.raise(Stage::Connected, out);
+    }
+
     /// Payload of the client up to `now` that was not counted.
     pub(super) fn count_client(&mut self, now: u32) -> u64 {
         count(&mut self.counted_client, now)

@@ -7,6 +7,7 @@
 
 mod answers;
 pub mod board;
+mod certificate;
 mod codec;
 mod community;
 mod contact;

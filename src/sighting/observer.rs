@@ -409,6 +409,7 @@ impl Sink for Observer {
             Seen::Dns(message, kind) => self.dns(at, message, *kind, notes, ledger),
             Seen::Tls { name, .. } => self.hello(at, *name, Channel::TlsSni, notes, follow, ledger),
             Seen::Quic { name, .. } => self.hello(at, *name, Channel::QuicSni, notes, follow, ledger),
+            Seen::Certificate { names } => self.certificate(at, names, notes, follow, ledger),
             Seen::Http(http) => self.http(at, http, notes, follow, ledger),
             Seen::Socks { name, addr } => self.socks(at, *name, *addr, notes, follow, ledger),
             Seen::Unrecognised => self.unrecognised(at, notes, follow, ledger),

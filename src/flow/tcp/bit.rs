@@ -40,3 +40,5 @@ pub(super) const KNOWN: u32 = 1 << 18;
 pub(super) const LISTED: u32 = 1 << 19;
 /// A proxy was asked to connect.
 pub(super) const VIA_PROXY: u32 = 1 << 20;
+/// The server's certificate is being read.
+pub(super) const CERTIFICATE: u32 = 1 << 21;

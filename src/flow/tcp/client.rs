@@ -102,8 +102,12 @@ impl Tcp {
     /// Bytes that were read come again. A ClientHello where a request was read
     /// is no repetition.
     fn repeated<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
-        if matches!(self.mode, Mode::Http { .. }) && tls::looks_like_client_hello(at.payload) {
-            self.conflict(cx.ledger);
+        // Where the server's certificate came first, it was only late.
+        let late = matches!(self.mode, Mode::Records(_)) && !self.has(bit::KNOWN);
+        if (late || matches!(self.mode, Mode::Http { .. })) && tls::looks_like_client_hello(at.payload) {
+            if !late {
+                self.conflict(cx.ledger);
+            }
             self.read_aside(at, cx);
         }
     }
@@ -355,6 +359,7 @@ impl Tcp {
         let awaited = self.awaited_before(kind, server_at);
         let Some(f) = self.follow.as_mut() else { return };
         if f.begin(kind, awaited, server_at) {
+            self.bits &= !bit::CERTIFICATE;
             self.back = Some(Box::new(Assembly::new(server_at)));
         }
     }

@@ -6,12 +6,16 @@
 //! ends is still read when it goes on.
 
 mod bit;
+mod certificate;
 mod client;
 mod handshake;
 mod holes;
 mod http;
 mod preface;
 mod server;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_certificate;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_forged;
@@ -248,7 +252,11 @@ impl Tcp {
                 self.client_payload(seq, &at, cx);
             } else {
                 self.server.reach(end);
+                let first = !self.has(bit::SERVER_DATA);
                 self.set(bit::SERVER_DATA, true);
+                if first && self.begins_handshake(&at) {
+                    self.await_certificate(seq);
+                }
                 self.server_payload(seq, &at, cx, &mut progress);
             }
         } else if at.from_client && self.ahead.is_some() {

@@ -1,6 +1,7 @@
 //! Conversations to records.
 
 mod address;
+mod certificate;
 mod dns;
 mod flood;
 mod http;
