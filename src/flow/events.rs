@@ -208,7 +208,8 @@ pub struct HttpSeen<'a> {
 pub enum Seen<'a> {
     /// A DNS message.
     Dns(&'a Message, DnsKind),
-    /// A TLS ClientHello over TCP, with its server name if it has one.
+    /// A ClientHello of TLS over TCP, or of DTLS, with its server name if it
+    /// has one.
     Tls {
         /// Server name.
         name: Option<&'a Name>,

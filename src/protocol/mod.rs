@@ -2,6 +2,7 @@
 //! logging, no state between calls.
 
 pub mod dns;
+pub mod dtls;
 pub mod http;
 mod proxy_header;
 pub mod quic;
