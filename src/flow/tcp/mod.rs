@@ -397,11 +397,9 @@ impl Tcp {
 
     /// Tells the sink, and begins, changes or ends following as it wants.
     fn tell_with<S: Sink>(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, cx: &mut Context<'_, S>) {
-        // A reset of the server may end the wait for the rest of a message.
-        let at = At { from_client: true, ..*at };
         let mut token = self.follow.as_ref().map(|f| f.token);
         let before = token;
-        cx.sink.seen(&at, seen, notes, &mut token, cx.ledger);
+        cx.sink.seen(at, seen, notes, &mut token, cx.ledger);
         if token != before {
             self.back = None;
             self.follow = token.map(|token| {

@@ -322,6 +322,11 @@ fn the_end_of_the_stream_ends_the_wait_if_the_name_is_there() {
         lab.client(&mut c, &[0; 800]);
         assert_eq!(lab.told(), tls());
     }
+    // The server's reset, which its client's name is told with.
+    let (mut lab, mut c) = lab();
+    lab.say(&mut c, &sample_name_first());
+    lab.server_reset(&c);
+    assert_eq!((lab.told(), lab.last().client), (tls(), (CLIENT, 50_000)));
 }
 
 #[test]
