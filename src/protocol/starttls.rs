@@ -40,6 +40,11 @@ pub enum Protocol {
     Tds,
 }
 
+/// So many bytes of a binary form are believed. Frames carry up to six bytes
+/// of padding that is taken for payload, most of them zero, before a stream's
+/// real bytes in the same place.
+const MIN_BINARY: usize = 4;
+
 /// What comes next in the client's stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -70,9 +75,13 @@ fn is_handshake(rest: &[u8]) -> bool {
 }
 
 impl Protocol {
+    fn is_binary(self) -> bool {
+        !matches!(self, Protocol::Lines | Protocol::Xmpp)
+    }
+
     /// The protocol whose client begins a stream with these bytes.
-    /// [`Probe::More`] comes only where they begin a word or a form that is
-    /// known.
+    /// [`Probe::More`] comes only where they begin a word, or four bytes of a
+    /// form, that is known.
     pub fn of_client(stream: &[u8]) -> Probe<Protocol> {
         for (protocol, begins) in [
             (Protocol::Xmpp, lines::begins_xmpp(stream)),
@@ -85,6 +94,7 @@ impl Protocol {
         ] {
             match begins {
                 Probe::Not => {}
+                Probe::More(_) if protocol.is_binary() && stream.len() < MIN_BINARY => {}
                 Probe::More(n) => return Probe::More(n),
                 Probe::Found(()) => return Probe::Found(protocol),
             }
