@@ -13,7 +13,7 @@ pub enum Channel {
     DnsAnswer,
     /// Target of a CNAME record in a DNS response.
     DnsCname,
-    /// Server name in a TLS ClientHello over TCP.
+    /// Server name in a ClientHello of TLS over TCP, or of DTLS.
     TlsSni,
     /// Server name in a TLS ClientHello inside QUIC Initial packets.
     QuicSni,

@@ -227,6 +227,16 @@ impl Catalogue {
         if name.is_odd() { None } else { self.matcher.names.find(name.as_bytes()) }
     }
 
+    /// The indicator that covers every name below `under`, as a wildcard in a
+    /// certificate does. One that stands for some of them does not fit.
+    pub fn match_wildcard(&self, under: &Name) -> Option<IndicatorRef> {
+        if under.is_odd() || under.is_empty() {
+            return None;
+        }
+        // No host name has this label, so only what covers all of them fits.
+        self.matcher.names.find(&[b"*.", under.as_bytes()].concat())
+    }
+
     /// The first indicator that fits an HTTP path, query included.
     pub fn match_path(&self, path: &[u8]) -> Option<IndicatorRef> {
         self.matcher.http.find_path(path)

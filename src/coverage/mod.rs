@@ -209,6 +209,8 @@ counters! {
     EchConcealed => "ech_concealed",
     /// SSL 2 ClientHellos, which have no server name.
     SslV2Hellos => "ssl_v2_hellos",
+    /// Certificates read of TLS servers whose client's hello was missed.
+    TlsCertificates => "tls_certificates",
     // QUIC.
     /// QUIC client Initial packets.
     QuicInitials => "quic_initials",

@@ -208,12 +208,19 @@ pub struct HttpSeen<'a> {
 pub enum Seen<'a> {
     /// A DNS message.
     Dns(&'a Message, DnsKind),
-    /// A TLS ClientHello over TCP, with its server name if it has one.
+    /// A ClientHello of TLS over TCP, or of DTLS, with its server name if it
+    /// has one.
     Tls {
         /// Server name.
         name: Option<&'a Name>,
         /// Encrypted Client Hello was offered.
         ech: bool,
+    },
+    /// The certificate of a TLS server whose client's hello was not seen. The
+    /// segment is the server's.
+    Certificate {
+        /// Host names in it, wildcards included: one at least.
+        names: &'a [Name],
     },
     /// A TLS ClientHello inside QUIC Initial packets.
     Quic {
@@ -221,6 +228,13 @@ pub enum Seen<'a> {
         name: Option<&'a Name>,
         /// Encrypted Client Hello was offered.
         ech: bool,
+    },
+    /// A request to a SOCKS proxy.
+    Socks {
+        /// The host that it is to connect to, where it was named.
+        name: Option<&'a Name>,
+        /// Its address, where that was given.
+        addr: Option<Addr>,
     },
     /// An HTTP request.
     Http(HttpSeen<'a>),

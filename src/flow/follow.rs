@@ -1,6 +1,8 @@
 //! How far a followed TCP contact got.
 
 use super::assembly::{Assembly, Took};
+pub(super) use super::awaited::Awaited;
+use super::awaited::Said;
 use super::events::{Note, Notes, Progress, Token};
 use super::http2::{Asked, Http2Answers};
 use crate::base::Stage;
@@ -28,8 +30,8 @@ pub(super) enum Kind {
     Tls,
     /// HTTP/1.
     Http,
-    /// HTTP CONNECT; what answers is the proxy.
-    Connect,
+    /// HTTP CONNECT or SOCKS; what answers is the proxy.
+    Proxy,
     /// HTTP/2.
     Http2,
 }
@@ -40,6 +42,8 @@ pub(super) struct Follow {
     pub(super) token: Token,
     kind: Kind,
     stage: Stage,
+    /// What is said before the answer.
+    awaited: Awaited,
     /// The server's answer was understood; its bytes need no more reading.
     answered: bool,
     /// The server's answer cannot be read: bytes of it are missing.
@@ -81,6 +85,7 @@ impl Follow {
             token,
             kind: Kind::Plain,
             stage: Stage::Attempted,
+            awaited: Awaited::Nothing,
             answered: false,
             lost: false,
             refused: false,
@@ -97,12 +102,14 @@ impl Follow {
     }
 
     /// The client began an exchange of this kind. Whether the server's bytes
-    /// are to be read from there on.
-    pub(super) fn begin(&mut self, kind: Kind, server_at: u32) -> bool {
+    /// are to be read from there on. `awaited` is what may come before their
+    /// answer.
+    pub(super) fn begin(&mut self, kind: Kind, awaited: Awaited, server_at: u32) -> bool {
         if self.kind == Kind::Http && kind == Kind::Http {
             return false; // a further request of the same connection
         }
         self.kind = kind;
+        self.awaited = awaited;
         (self.answered, self.lost, self.refused) = (false, false, false);
         self.exchange_at = server_at;
         self.request_at = (kind == Kind::Http).then_some(server_at);
@@ -114,8 +121,8 @@ impl Follow {
     /// proxy agreed to one.
     pub(super) fn begin_plain(&mut self, server_at: u32) {
         match self.kind {
-            Kind::Connect if self.answered && !self.refused => {
-                self.begin(Kind::Plain, server_at);
+            Kind::Proxy if self.answered && !self.refused => {
+                self.begin(Kind::Plain, Awaited::Nothing, server_at);
             }
             _ => self.rebase(server_at),
         }
@@ -127,6 +134,15 @@ impl Follow {
         if self.stage < Stage::Connected && (self.kind == Kind::Plain || !self.answered && self.request_at.is_none()) {
             self.exchange_at = server_at;
         }
+    }
+
+    /// The server's part of a TLS handshake was read, up to its certificate;
+    /// the client's was missed.
+    pub(super) fn served(&mut self, out: &mut Progress) {
+        (self.kind, self.answered, self.awaited) = (Kind::Tls, true, Awaited::Nothing);
+        // Only up to here is a certificate sent in clear.
+        self.tls_version = Some(TLS13.saturating_sub(1));
+        self.raise(Stage::Connected, out);
     }
 
     /// Payload of the client up to `now` that was not counted.
@@ -192,8 +208,55 @@ impl Follow {
 
     /// Reads the server's stream in order.
     pub(super) fn server_bytes(&mut self, bytes: &[u8], out: &mut Progress) -> Took {
+        let mut rest = bytes;
+        let took = self.pass_awaited(&mut rest, out).unwrap_or_else(|| self.answer(rest, out));
+        let passed = bytes.len().saturating_sub(rest.len());
+        self.exchange_at = self.exchange_at.wrapping_add(u32::try_from(passed).unwrap_or(0));
+        match took {
+            Took::Bytes(n) => Took::Bytes(passed.saturating_add(n)),
+            Took::Enough => {
+                self.answered = true;
+                Took::Enough
+            }
+        }
+    }
+
+    /// Passes over what is said before the answer; `None` if the answer is
+    /// next.
+    fn pass_awaited(&mut self, rest: &mut &[u8], out: &mut Progress) -> Option<Took> {
+        while self.awaited != Awaited::Nothing {
+            if rest.is_empty() {
+                return Some(Took::Bytes(0));
+            }
+            let n = match self.awaited.read(rest) {
+                Said::Other(n) => n,
+                Said::Consent(n) => {
+                    self.awaited = Awaited::Nothing;
+                    n
+                }
+                Said::Refusal => {
+                    self.refused = true;
+                    out.notes = out.notes.with(Note::ProxyRefused);
+                    return Some(Took::Enough);
+                }
+                Said::More if rest.len() < MAX_HEAD => return Some(Took::Bytes(0)),
+                Said::More | Said::Else => {
+                    self.awaited = Awaited::Nothing;
+                    0
+                }
+            };
+            *rest = rest.get(n..).unwrap_or(&[]);
+        }
+        if self.kind == Kind::Proxy {
+            return Some(Took::Enough);
+        }
+        rest.is_empty().then_some(Took::Bytes(0))
+    }
+
+    /// Reads the answer itself.
+    fn answer(&mut self, bytes: &[u8], out: &mut Progress) -> Took {
         match self.kind {
-            Kind::Plain => return Took::Enough,
+            Kind::Plain | Kind::Proxy => {}
             Kind::Tls => match tls::server_first(bytes) {
                 Probe::More(_) if bytes.len() < MAX_HEAD => return Took::Bytes(0),
                 Probe::Found(ServerFirst::Hello { version, .. }) => {
@@ -204,16 +267,9 @@ impl Follow {
                 _ => {}
             },
             Kind::Http2 => return self.http2_bytes(bytes, 0, out),
-            Kind::Http | Kind::Connect => {
-                let (code, used) = match final_status(bytes) {
-                    Probe::More(_) if bytes.len() < MAX_HEAD => return Took::Bytes(0),
-                    Probe::Found(found) => found,
-                    _ => {
-                        self.answered = true;
-                        return Took::Enough;
-                    }
-                };
-                if code == 101 && self.offers_http2 {
+            Kind::Http => match final_status(bytes) {
+                Probe::More(_) if bytes.len() < MAX_HEAD => return Took::Bytes(0),
+                Probe::Found((101, used)) if self.offers_http2 => {
                     let head = bytes.get(used..).and_then(|b| memchr::memmem::find(b, b"\r\n\r\n"));
                     return match head {
                         Some(end) => self.switch_to_http2(bytes, used.saturating_add(end).saturating_add(4), out),
@@ -221,16 +277,13 @@ impl Follow {
                         None => Took::Enough,
                     };
                 }
-                if self.kind == Kind::Http {
+                Probe::Found((code, used)) => {
                     let at = self.exchange_at.wrapping_add(u32::try_from(used).unwrap_or(0));
                     self.status(code, at, out);
-                } else if !(200..300).contains(&code) {
-                    self.refused = true;
-                    out.notes = out.notes.with(Note::ProxyRefused);
                 }
-            }
+                _ => {}
+            },
         }
-        self.answered = true;
         Took::Enough
     }
 
@@ -308,9 +361,9 @@ impl Follow {
                 Kind::Tls => unread && since >= ACKED_HELLO,
                 // Its FIN takes a number too.
                 Kind::Http | Kind::Http2 => unread && since > 1,
-                Kind::Connect => false,
+                Kind::Proxy => false,
             };
-            if proved {
+            if proved && !self.awaited.is_proxys() {
                 out.notes = out.notes.with_if(!server_seen, Note::OneSided).with_if(self.lost, Note::Gap);
                 self.raise(Stage::Connected, out);
             }
@@ -319,7 +372,7 @@ impl Follow {
             let allowed = match self.kind {
                 Kind::Tls => true,
                 Kind::Http => self.ok_status,
-                Kind::Plain | Kind::Connect | Kind::Http2 => false,
+                Kind::Plain | Kind::Proxy | Kind::Http2 => false,
             };
             let body = server_at.wrapping_sub(at);
             if allowed && self.stage >= Stage::Connected && (TRANSFER..1 << 30).contains(&body) {
@@ -354,7 +407,7 @@ pub(super) fn is_interim(code: u16) -> bool {
 }
 
 /// The first status that is not interim, and where its line begins.
-fn final_status(stream: &[u8]) -> Probe<(u16, usize)> {
+pub(super) fn final_status(stream: &[u8]) -> Probe<(u16, usize)> {
     let mut at = 0_usize;
     loop {
         let rest = stream.get(at..).unwrap_or(&[]);

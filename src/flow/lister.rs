@@ -186,7 +186,11 @@ impl Sink for NameLister {
                     self.row(at, Channel::HttpConnect, target, notes, ledger);
                 }
             }
-            Seen::Tls { .. } | Seen::Quic { .. } | Seen::Unrecognised => {}
+            Seen::Tls { .. }
+            | Seen::Quic { .. }
+            | Seen::Socks { .. }
+            | Seen::Certificate { .. }
+            | Seen::Unrecognised => {}
         }
     }
 

@@ -15,7 +15,9 @@
 )]
 
 mod assembly;
+mod awaited;
 mod dns;
+mod dtls;
 mod engine;
 mod events;
 mod follow;
@@ -32,6 +34,9 @@ mod testing;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_dns;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_dtls;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_properties;

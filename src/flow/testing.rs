@@ -89,6 +89,14 @@ impl Sink for Recorder {
                     None => format!("http {} {}", hosts.join("+"), String::from_utf8_lossy(path)),
                 }
             }
+            Seen::Certificate { names } => {
+                let names: Vec<&str> = names.iter().map(Name::as_str).collect();
+                format!("certificate {}", names.join("+"))
+            }
+            Seen::Socks { name: n, addr } => match addr {
+                Some(addr) => format!("socks {addr}"),
+                None => format!("socks {}", name(n)),
+            },
             Seen::Unrecognised => "?".to_owned(),
         };
         if self.policy == Policy::Names && !matches!(seen, Seen::Dns(..) | Seen::Unrecognised) {

@@ -1,6 +1,7 @@
-//! One UDP flow: QUIC, DNS on an unusual port, or just a contact.
+//! One UDP flow: QUIC, DTLS, DNS on an unusual port, or just a contact.
 
 use super::dns::Dns;
+use super::dtls;
 use super::engine::{Budget, Scratch};
 use super::events::{At, Note, Notes, Progress, Seen, Sink, Token};
 use super::opaque;
@@ -9,11 +10,15 @@ use super::table::Entry;
 use crate::base::time::SECOND;
 use crate::base::{Stage, Timestamp};
 use crate::coverage::{Counter, Ledger};
+use crate::protocol::dtls::{Says, begins_client_hello, rdp_payload, says};
 use crate::protocol::quic::{self, Kind, Stop};
+use crate::protocol::{Probe, tls};
 
 /// Short-header bytes from a QUIC server that make a transfer.
 const TRANSFER: u64 = 8 << 10;
-/// Datagrams of a flow that are searched for DNS.
+/// Bytes from a DTLS server after its client's first data that make a transfer.
+const DTLS_TRANSFER: u64 = 2048;
+/// Datagrams of a flow that are searched for DNS, or TLS inside RDP.
 const DNS_TRIES: u8 = 16;
 /// Packets that may fail to open before the flow rests for a second.
 const MAX_FAILURES: u8 = 4;
@@ -31,6 +36,10 @@ enum Speech {
     /// QUIC whose ClientHello was read, and the hash of the connection id that
     /// its keys came from. Another connection may follow on the same ports.
     QuicDone { id: u64 },
+    /// DTLS whose ClientHello is being put together.
+    Dtls(Box<dtls::Head>),
+    /// DTLS whose ClientHello was read. Another association may follow.
+    DtlsDone,
     /// DNS.
     Dns,
     /// Something else, perhaps only so far.
@@ -42,11 +51,13 @@ struct Follow {
     token: Token,
     stage: Stage,
     short_bytes: u64,
+    /// The client sent data through an association.
+    asked: bool,
 }
 
 impl Follow {
     fn new(token: Token) -> Box<Self> {
-        Box::new(Follow { token, stage: Stage::Attempted, short_bytes: 0 })
+        Box::new(Follow { token, stage: Stage::Attempted, short_bytes: 0, asked: false })
     }
 }
 
@@ -75,7 +86,7 @@ pub(super) struct Udp {
 
 impl Entry for Udp {
     fn patience(&self) -> i64 {
-        if matches!(self.speech, Speech::QuicDone { .. }) { 120 * SECOND } else { 60 * SECOND }
+        if matches!(self.speech, Speech::QuicDone { .. } | Speech::DtlsDone) { 120 * SECOND } else { 60 * SECOND }
     }
 }
 
@@ -153,7 +164,7 @@ impl Udp {
         }
         if self.follow.is_some() {
             self.advance(&at, cx);
-        } else if matches!(self.speech, Speech::Silent | Speech::Quic(_)) {
+        } else if matches!(self.speech, Speech::Silent | Speech::Quic(_) | Speech::Dtls(_)) {
             let sum = if at.from_client { &mut self.before.0 } else { &mut self.before.1 };
             *sum = sum.saturating_add(p.payload_len).saturating_add(p.payload_missing);
         } else {
@@ -166,17 +177,23 @@ impl Udp {
 
     #[inline]
     fn look<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
+        if begins_client_hello(at.payload) && self.dtls_hello(at, from_low, cx) {
+            return;
+        }
         if may_be_quic(at.payload) && self.look_for_quic(at, from_low, cx) {
             return;
         }
         match self.speech {
-            Speech::QuicDone { .. } | Speech::Quic(_) => {}
+            Speech::QuicDone { .. } | Speech::Quic(_) | Speech::Dtls(_) | Speech::DtlsDone => {}
             Speech::Dns => {
                 cx.dns.guess(at.payload, at, cx.sink, cx.ledger);
             }
             Speech::Silent | Speech::Other => {
                 if self.dns_tries > 0 {
                     self.dns_tries = self.dns_tries.saturating_sub(1);
+                    if self.hello_in_rdp(at, from_low, cx) {
+                        return;
+                    }
                     if !is_local_naming(at) && cx.dns.guess(at.payload, at, cx.sink, cx.ledger) {
                         self.speech = Speech::Dns;
                         return;
@@ -311,6 +328,99 @@ impl Udp {
         self.report_held(cx.scratch);
     }
 
+    /// A datagram with part of a DTLS client's hello; false if it is one of a
+    /// server, so to speak.
+    fn dtls_hello<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
+        if matches!(self.speech, Speech::Quic(_) | Speech::QuicDone { .. }) {
+            return false;
+        }
+        self.client_is(from_low, at, cx);
+        let before = match std::mem::replace(&mut self.speech, Speech::Other) {
+            Speech::Dtls(head) => Some(head),
+            _ => None,
+        };
+        let Some(head) = dtls::Head::take(before, at.payload) else { return false };
+        match head.whole() {
+            None => self.speech = Speech::Dtls(head),
+            Some(body) => {
+                self.speech = Speech::DtlsDone;
+                if let Some((hello, random)) = tls::dtls_client_hello(body) {
+                    let random = cx.scratch.hash_id(random);
+                    self.tell_hello(&hello, random, head.conflict(), at, cx);
+                } else {
+                    self.speech = Speech::Other;
+                }
+            }
+        }
+        self.report_held(cx.scratch);
+        true
+    }
+
+    /// A whole ClientHello, of TLS or DTLS, in a data packet of RDP.
+    fn hello_in_rdp<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
+        for inner in rdp_payload(at.payload).into_iter().flatten() {
+            if tls::looks_like_client_hello(inner) {
+                let mut scratch = std::mem::take(&mut cx.scratch.hello);
+                if let Probe::Found(hello) = tls::client_hello(inner, &mut scratch)
+                    && let Some(random) = inner.get(11..43)
+                {
+                    self.client_is(from_low, at, cx);
+                    let random = cx.scratch.hash_id(random);
+                    self.tell_hello(&hello, random, false, at, cx);
+                }
+                cx.scratch.hello = scratch;
+                return true;
+            }
+            if begins_client_hello(inner) {
+                let outer = at.payload;
+                at.payload = inner;
+                let found = self.dtls_hello(at, from_low, cx);
+                at.payload = outer;
+                return found;
+            }
+        }
+        false
+    }
+
+    /// The sender has shown itself as the client.
+    fn client_is<S: Sink>(&mut self, from_low: bool, at: &mut At<'_>, cx: &mut Context<'_, S>) {
+        self.client_low = from_low;
+        at.from_client = true;
+        if !self.opened {
+            self.opened = true;
+            self.follow = cx.sink.opened(at, cx.ledger).map(Follow::new);
+        }
+    }
+
+    /// Tells a ClientHello, once for each random: with a server's cookie it
+    /// comes again, and where a datagram was lost.
+    fn tell_hello<S: Sink>(
+        &mut self,
+        hello: &tls::ClientHello<'_>,
+        random: u64,
+        conflict: bool,
+        at: &At<'_>,
+        cx: &mut Context<'_, S>,
+    ) {
+        if self.named.replace((random, at.packet.ts)).is_some_and(|(n, _)| n == random) {
+            return;
+        }
+        cx.ledger.count(Counter::TlsHellos);
+        if hello.ech {
+            cx.ledger.count(Counter::EchOffered);
+        }
+        let mut name = std::mem::take(&mut cx.scratch.name);
+        name.set_text(hello.server_name.unwrap_or(&[]));
+        let named = (!name.is_empty()).then_some(&name);
+        if named.is_none() {
+            cx.ledger.count(Counter::TlsNoName);
+        }
+        self.told = true;
+        let notes = Notes::NONE.with_if(conflict, Note::Conflict).with_if(hello.malformed, Note::PartialMessage);
+        self.tell(at, &Seen::Tls { name: named, ech: hello.ech }, notes, cx);
+        cx.scratch.name = name;
+    }
+
     fn tell<S: Sink>(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, cx: &mut Context<'_, S>) {
         let before = self.follow.as_ref().map(|f| f.token);
         let mut token = before;
@@ -327,10 +437,15 @@ impl Udp {
         let size = u64::from(at.packet.payload_len).saturating_add(u64::from(at.packet.payload_missing));
         if at.from_client {
             progress.to_server = progress.to_server.saturating_add(size);
+            let is_dtls = matches!(self.speech, Speech::DtlsDone);
+            f.asked |= is_dtls && f.stage >= Stage::Connected && says(at.payload) == Says::Data;
         } else {
             progress.from_server = progress.from_server.saturating_add(size);
-            let is_quic = matches!(self.speech, Speech::QuicDone { .. } | Speech::Quic(_));
-            let stage = if is_quic { f.quic_stage(at.payload, size) } else { f.plain_stage(self.client_spoke, size) };
+            let stage = match self.speech {
+                Speech::QuicDone { .. } | Speech::Quic(_) => f.quic_stage(at.payload, size),
+                Speech::Dtls(_) | Speech::DtlsDone => f.dtls_stage(at.payload, size, &mut progress),
+                _ => f.plain_stage(self.client_spoke, size),
+            };
             if stage > f.stage {
                 let short = stage == Stage::Transferred && f.stage < Stage::Connected;
                 progress.notes = progress.notes.with_if(short, Note::MidStream);
@@ -345,7 +460,11 @@ impl Udp {
 
     /// Tells the engine how many bytes the flow holds now.
     fn report_held(&mut self, scratch: &mut Scratch) {
-        let held = if let Speech::Quic(head) = &self.speech { head.held() } else { 0 };
+        let held = match &self.speech {
+            Speech::Quic(head) => head.held(),
+            Speech::Dtls(head) => head.held(),
+            _ => 0,
+        };
         scratch.held = scratch.held.saturating_sub(self.held as usize).saturating_add(held);
         self.held = u32::try_from(held).unwrap_or(u32::MAX);
         if held > 0 && !self.listed {
@@ -373,6 +492,10 @@ impl Udp {
             }
             self.speech = Speech::Other;
             self.report_held(scratch);
+        } else if matches!(self.speech, Speech::Dtls(_)) {
+            ledger.count(Counter::TlsHellosIncomplete);
+            self.speech = Speech::Other;
+            self.report_held(scratch);
         }
     }
 
@@ -396,6 +519,22 @@ impl Follow {
             }
             _ => self.stage,
         }
+    }
+
+    /// What a datagram of a DTLS server proves.
+    fn dtls_stage(&mut self, payload: &[u8], size: u64, progress: &mut Progress) -> Stage {
+        match says(payload) {
+            Says::Nothing => return self.stage,
+            Says::Alert if self.stage < Stage::Connected => {
+                progress.notes = progress.notes.with(Note::TlsAlert);
+                return self.stage;
+            }
+            Says::Alert | Says::Handshake | Says::Data => {}
+        }
+        if self.asked {
+            self.short_bytes = self.short_bytes.saturating_add(size);
+        }
+        if self.short_bytes >= DTLS_TRANSFER { Stage::Transferred } else { self.stage.max(Stage::Connected) }
     }
 
     fn plain_stage(&self, client_spoke: bool, size: u64) -> Stage {

@@ -2,10 +2,13 @@
 //! logging, no state between calls.
 
 pub mod dns;
+pub mod dtls;
 pub mod http;
 pub mod http2;
 mod proxy_header;
 pub mod quic;
+pub mod socks;
+pub mod starttls;
 pub mod tls;
 
 pub use proxy_header::proxy_header;

@@ -7,6 +7,7 @@
 
 mod answers;
 pub mod board;
+mod certificate;
 mod codec;
 mod community;
 mod contact;
@@ -23,6 +24,7 @@ pub mod presence;
 pub mod record;
 pub mod select;
 mod shown;
+mod socks;
 pub mod spool;
 #[cfg(test)]
 pub(crate) mod testing;

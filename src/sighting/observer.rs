@@ -297,6 +297,18 @@ impl Observer {
         Some(Part { channel: m.channel, key, draft, text: frame.name, names: m.names })
     }
 
+    /// What an answer to this client tied the address to.
+    pub(super) fn pending(&self, at: &At<'_>, server: Addr, notes: Notes) -> Option<Pending> {
+        let client = at.endpoints().client;
+        self.answers.get(&(at.segment, client, server), at.packet.ts).map(|a| Pending {
+            indicator: a.indicator,
+            name: a.name.clone(),
+            notes,
+            frame: Self::frame(at, Some(&a.name), Stage::Attempted),
+            raised: None,
+        })
+    }
+
     pub(super) fn observe_all(&mut self, at: &At<'_>, matches: Matches<'_>, ledger: &mut Ledger) -> Vec<Part> {
         matches.0.into_iter().filter_map(|m| self.observe(at, m, ledger)).collect()
     }
@@ -352,13 +364,7 @@ impl Sink for Observer {
         }
         let mid_stream = e.transport == Transport::Tcp && at.packet.flags & tcp_flags::SYN == 0;
         let notes = Notes::NONE.with_if(mid_stream, Note::MidStream);
-        let pending = self.answers.get(&(at.segment, e.client, e.server), at.packet.ts).map(|a| Pending {
-            indicator: a.indicator,
-            name: a.name.clone(),
-            notes,
-            frame: Self::frame(at, Some(&a.name), Stage::Attempted),
-            raised: None,
-        });
+        let pending = self.pending(at, e.server, notes);
         let block = self.settings.catalogue.match_addr(&e.server).map(|r| (r, Channel::Netblock));
         let lan = self.settings.home.contains(&e.server) || is_group(&e.server);
         let port = (lan && !self.settings.home.is_any())
@@ -403,7 +409,9 @@ impl Sink for Observer {
             Seen::Dns(message, kind) => self.dns(at, message, *kind, notes, ledger),
             Seen::Tls { name, .. } => self.hello(at, *name, Channel::TlsSni, notes, follow, ledger),
             Seen::Quic { name, .. } => self.hello(at, *name, Channel::QuicSni, notes, follow, ledger),
+            Seen::Certificate { names } => self.certificate(at, names, notes, follow, ledger),
             Seen::Http(http) => self.http(at, http, notes, follow, ledger),
+            Seen::Socks { name, addr } => self.socks(at, *name, *addr, notes, follow, ledger),
             Seen::Unrecognised => self.unrecognised(at, notes, follow, ledger),
         }
     }

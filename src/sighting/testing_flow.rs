@@ -270,6 +270,11 @@ impl Tcp {
         self.send(s, true, ACK, payload);
     }
 
+    /// The client sends what the capture lacks.
+    pub(super) fn skip(&mut self, bytes: u32) {
+        self.cseq = self.cseq.wrapping_add(bytes);
+    }
+
     pub(super) fn reset(&mut self, s: &mut Scene) {
         self.send(s, false, RST | ACK, b"");
     }

@@ -156,3 +156,40 @@ fn output_goes_to_a_file() {
     let printed = run(&["names", &sample]).out;
     assert_eq!(fs::read_to_string(dir.path().join("names.ndjson")).unwrap(), printed);
 }
+
+/// The server name of a ClientHello that one segment holds, by `tls-parser`.
+fn reference(payload: &[u8]) -> Option<String> {
+    use tls_parser::{TlsExtension, TlsMessage, TlsMessageHandshake};
+    let (_, record) = tls_parser::parse_tls_plaintext(payload).ok()?;
+    let TlsMessage::Handshake(TlsMessageHandshake::ClientHello(hello)) = record.msg.first()? else { return None };
+    let (_, extensions) = tls_parser::parse_tls_client_hello_extensions(hello.ext?).ok()?;
+    extensions.iter().find_map(|e| match e {
+        TlsExtension::SNI(list) => list.first().map(|(_, name)| String::from_utf8_lossy(name).into_owned()),
+        _ => None,
+    })
+}
+
+#[test]
+fn server_names_are_those_that_another_parser_finds() {
+    let mut compared = 0;
+    for capture in sample_captures() {
+        let bytes = fs::read(&capture).unwrap();
+        let u32_at = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        if !bytes.starts_with(&[0xd4, 0xc3, 0xb2, 0xa1]) || u32_at(20) != 1 {
+            continue;
+        }
+        let rows = run(&["names", &capture.to_string_lossy()]).json();
+        let (mut at, mut frame) = (24, 0);
+        while at < bytes.len() {
+            let len = u32_at(at + 8) as usize;
+            let packet = etherparse::SlicedPacket::from_ethernet(&bytes[at + 16..at + 16 + len]);
+            (at, frame) = (at + 16 + len, frame + 1);
+            let Ok(Some(etherparse::TransportSlice::Tcp(tcp))) = packet.map(|p| p.transport) else { continue };
+            let Some(name) = reference(tcp.payload()) else { continue };
+            let is_it = |r: &Value| r["channel"] == "tls_sni" && r["frame"] == frame && r["name"] == name.as_str();
+            assert!(rows.iter().any(is_it), "{}: frame {frame}, {name}", capture.display());
+            compared += 1;
+        }
+    }
+    assert!(compared >= 10, "{compared}");
+}

@@ -1,12 +1,13 @@
 //! What the client's stream says, message by message.
 
 use super::handshake::looks_like_start;
+use super::preface::begins_preface;
 use super::{Context, Mode, Tcp, ahead, bit};
 use crate::coverage::{Counter, Ledger};
 use crate::flow::assembly::{Assembly, Outcome, Took};
 use crate::flow::events::{At, Note, Seen, Sink};
 use crate::flow::follow::{Kind, RecordWalker};
-use crate::protocol::{Probe, dns, proxy_header, tls};
+use crate::protocol::{Probe, dns, proxy_header, starttls, tls};
 
 /// Segments of an unrecognised flow that are searched for a late beginning.
 const LATE_STARTS: u8 = 16;
@@ -19,7 +20,7 @@ fn behind_text(payload: &[u8]) -> Option<usize> {
     let at = memchr::memchr(22, payload.get(..MAX_PREFACE).unwrap_or(payload))?;
     let (text, rest) = payload.split_at_checked(at)?;
     let is_text = |b: &u8| matches!(b, b'\r' | b'\n' | b'\t' | b' '..=b'~');
-    (text.ends_with(b"\n") && text.iter().all(is_text) && tls::looks_like_client_hello(rest)).then_some(at)
+    (text.iter().all(is_text) && starttls::ends_asking(text) && tls::looks_like_client_hello(rest)).then_some(at)
 }
 
 /// Whether a segment begins a DNS message with its length prefix, as far as
@@ -61,7 +62,8 @@ impl Tcp {
             Mode::Probe { .. }
                 if self.bits & (bit::MID_STREAM | bit::SPOKE | bit::SYN) == bit::MID_STREAM
                     && self.ahead.is_none()
-                    && !self.begins_something(at) =>
+                    && !self.begins_something(at)
+                    && !begins_preface(at.payload) =>
             {
                 self.unrecognised(at, cx);
                 return;
@@ -100,8 +102,12 @@ impl Tcp {
     /// Bytes that were read come again. A ClientHello where a request was read
     /// is no repetition.
     fn repeated<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
-        if matches!(self.mode, Mode::Http { .. }) && tls::looks_like_client_hello(at.payload) {
-            self.conflict(cx.ledger);
+        // Where the server's certificate came first, it was only late.
+        let late = matches!(self.mode, Mode::Records(_)) && !self.has(bit::KNOWN);
+        if (late || matches!(self.mode, Mode::Http { .. })) && tls::looks_like_client_hello(at.payload) {
+            if !late {
+                self.conflict(cx.ledger);
+            }
             self.read_aside(at, cx);
         }
     }
@@ -193,6 +199,7 @@ impl Tcp {
                 Mode::Probe { .. } => self.probe(rest, at, cx),
                 Mode::Http { .. } => self.read_http(rest, at, cx),
                 Mode::Http2(_) => self.read_http2(rest, at, cx),
+                Mode::Preface(_) => self.read_preface(rest, at, cx),
                 Mode::Dns => return self.client_dns(rest, used, at, cx),
                 Mode::Records(_) => self.walk_records(rest, at),
             };
@@ -256,6 +263,12 @@ impl Tcp {
             return Some(0);
         }
         if found.is_none() && matches!(self.mode, Mode::Probe { .. }) {
+            if let Some(n) = self.probe_preface(rest, at, cx) {
+                return Some(n);
+            }
+            if !matches!(self.mode, Mode::Probe { .. }) {
+                return None;
+            }
             if tls::is_sslv2_hello(rest) {
                 cx.ledger.count(Counter::SslV2Hellos);
             }
@@ -344,8 +357,10 @@ impl Tcp {
 
     /// The client began an exchange: the server's next bytes answer it.
     pub(super) fn begin_exchange(&mut self, kind: Kind, server_at: u32) {
+        let awaited = self.awaited_before(kind, server_at);
         let Some(f) = self.follow.as_mut() else { return };
-        if f.begin(kind, server_at) {
+        if f.begin(kind, awaited, server_at) {
+            self.bits &= !bit::CERTIFICATE;
             self.back = Some(Box::new(Assembly::new(server_at)));
         }
     }

@@ -1,5 +1,6 @@
 //! Which connection a segment belongs to, and which end is its client.
 
+use super::preface::begins_preface;
 use super::{Context, Mode, Rival, Tcp, ahead, bit, is_far};
 use crate::base::time::SECOND;
 use crate::coverage::Counter;
@@ -23,7 +24,7 @@ pub(super) fn sender_is_client(at: &At<'_>) -> bool {
     if is_syn(at) {
         return p.flags & ACK == 0;
     }
-    if looks_like_start(at.payload) {
+    if looks_like_start(at.payload) || begins_preface(at.payload) {
         return true;
     }
     if at.payload.starts_with(b"HTTP/1.") || matches!(at.payload, [22, 3, _, _, _, 2, ..]) {

@@ -51,7 +51,7 @@ impl Tcp {
                 None => false,
             },
             Mode::Http2(_) => self.pass_over_http2(missing),
-            Mode::Probe { .. } | Mode::Dns => false,
+            Mode::Probe { .. } | Mode::Preface(_) | Mode::Dns => false,
         }
     }
 

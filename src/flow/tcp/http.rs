@@ -4,7 +4,7 @@ use super::{Context, Mode, Tcp, bit};
 use crate::base::Name;
 use crate::coverage::Counter;
 use crate::flow::events::{At, HttpSeen, Note, Seen, Sink};
-use crate::flow::follow::Kind;
+use crate::flow::follow::{Awaited, Kind};
 use crate::protocol::http::{self, BodyCursor, Upgrade};
 use crate::protocol::{Probe, tls};
 
@@ -108,6 +108,14 @@ impl Tcp {
         if self.has(bit::KNOWN) {
             self.mode = Mode::Done;
         } else {
+            // Commands begin like methods.
+            self.mode = Mode::Probe { need: 1 };
+            if let Some(n) = self.probe_preface(rest, at, cx) {
+                return Some(n);
+            }
+            if !matches!(self.mode, Mode::Probe { .. }) {
+                return None;
+            }
             cx.ledger.count(Counter::HttpMalformed);
             self.unrecognised(at, cx);
         }
@@ -151,7 +159,11 @@ impl Tcp {
         cx.scratch.hosts = names;
         cx.scratch.name = target;
         let server_at = self.server_at(at);
-        self.begin_exchange(if is_connect { Kind::Connect } else { Kind::Http }, server_at);
+        if is_connect {
+            self.set(bit::VIA_PROXY, true);
+            self.awaited = (Awaited::Connect, server_at);
+        }
+        self.begin_exchange(if is_connect { Kind::Proxy } else { Kind::Http }, server_at);
         self.offer(request.upgrade);
         self.mode = if is_connect {
             // The tunnel's stream begins after the proxy's consent.

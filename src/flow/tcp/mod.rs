@@ -6,12 +6,17 @@
 //! ends is still read when it goes on.
 
 mod bit;
+mod certificate;
 mod client;
 mod handshake;
 mod holes;
 mod http;
 mod http2;
+mod preface;
 mod server;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_certificate;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_forged;
@@ -21,6 +26,9 @@ mod tests_http;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_http2;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_preface;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_stage;
@@ -33,8 +41,8 @@ pub(super) use handshake::is_syn;
 use super::assembly::Assembly;
 use super::dns::Dns;
 use super::engine::Scratch;
-use super::events::{At, Note, Notes, Progress, Seen, Sink};
-use super::follow::{Follow, RecordWalker};
+use super::events::{At, Notes, Progress, Seen, Sink};
+use super::follow::{Awaited, Follow, RecordWalker};
 use super::table::Entry;
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
@@ -57,6 +65,8 @@ enum Mode {
     Http { body: Option<BodyCursor>, scanned: usize },
     /// HTTP/2: frames.
     Http2(Box<http2::Http2>),
+    /// What comes before the conversation proper.
+    Preface(preface::Preface),
     /// DNS with length prefixes, both directions.
     Dns,
     /// TLS records of a followed flow.
@@ -123,6 +133,8 @@ pub(super) struct Tcp {
     held: u32,
     rival: Option<Rival>,
     mode: Mode,
+    /// What the server was asked to say first, and where its stream stood.
+    awaited: (Awaited, u32),
     ahead: Option<Box<Assembly>>,
     back: Option<Box<Assembly>>,
     follow: Option<Box<Follow>>,
@@ -162,6 +174,7 @@ impl Tcp {
             held: 0,
             rival: None,
             mode: Mode::Probe { need: 1 },
+            awaited: (Awaited::Nothing, 0),
             ahead: None,
             back: None,
             follow: None,
@@ -248,7 +261,11 @@ impl Tcp {
                 self.client_payload(seq, &at, cx);
             } else {
                 self.server.reach(end);
+                let first = !self.has(bit::SERVER_DATA);
                 self.set(bit::SERVER_DATA, true);
+                if first && self.begins_handshake(&at) {
+                    self.await_certificate(seq);
+                }
                 self.server_payload(seq, &at, cx, &mut progress);
             }
         } else if at.from_client && self.ahead.is_some() {
@@ -381,13 +398,6 @@ impl Tcp {
             }
         }
         self.read_unfinished(at, cx);
-    }
-
-    fn notes(&self) -> Notes {
-        Notes::NONE
-            .with_if(self.has(bit::MID_STREAM), Note::MidStream)
-            .with_if(self.has(bit::GAP), Note::Gap)
-            .with_if(self.has(bit::CONFLICT), Note::Conflict)
     }
 
     fn tell<S: Sink>(&mut self, at: &At<'_>, seen: &Seen<'_>, cx: &mut Context<'_, S>) {

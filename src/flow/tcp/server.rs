@@ -22,6 +22,10 @@ impl Tcp {
         cx: &mut Context<'_, S>,
         progress: &mut Progress,
     ) {
+        if self.has(bit::CERTIFICATE) {
+            self.certificate(seq, at, cx, progress);
+            return;
+        }
         if at.packet.sport == 53 && (matches!(self.mode, Mode::Dns) || !self.has(bit::CLIENT_DATA)) {
             self.server_dns(seq, at, cx);
             return;

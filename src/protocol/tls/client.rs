@@ -107,6 +107,23 @@ pub fn partial_client_hello_message(bytes: &[u8]) -> Option<ClientHello<'_>> {
     }
 }
 
+/// Reads the whole body of a DTLS ClientHello, without its message header: as
+/// in TLS, with a cookie behind the session id (RFC 6347 section 4.2.1). Gives
+/// its random as well. `None` if it does not begin as one.
+pub fn dtls_client_hello(body: &[u8]) -> Option<(ClientHello<'_>, &[u8; 32])> {
+    let mut c = Cursor(body);
+    let version = c.u16()?;
+    let random = c.0.first_chunk::<32>()?;
+    if !super::super::dtls::is_version(version) {
+        return None;
+    }
+    let mut hello = blank(bare(body.len(), Extent::Whole));
+    if hello.read_body(Cursor(body), true).is_none() {
+        hello.malformed = true;
+    }
+    Some((hello, random))
+}
+
 /// The place of a message that no record surrounds.
 fn bare(have: usize, extent: Extent) -> Message {
     Message { have, extent, len: have, record_end: have }
@@ -132,8 +149,8 @@ fn read_joined<'a>(stream: &'a [u8], scratch: &'a mut Vec<u8>, message: Message)
     read(bytes, message)
 }
 
-fn read(bytes: &[u8], message: Message) -> ClientHello<'_> {
-    let mut hello = ClientHello {
+fn blank<'a>(message: Message) -> ClientHello<'a> {
+    ClientHello {
         server_name: None,
         ech: false,
         alpn: None,
@@ -142,20 +159,28 @@ fn read(bytes: &[u8], message: Message) -> ClientHello<'_> {
         record_end: message.record_end,
         extent: message.extent,
         malformed: false,
-    };
+    }
+}
+
+fn read(bytes: &[u8], message: Message) -> ClientHello<'_> {
+    let mut hello = blank(message);
     let body = bytes.get(MESSAGE_HEADER..).unwrap_or(&[]);
-    if hello.read_body(Cursor(body)).is_none() && message.extent == Extent::Whole {
+    if hello.read_body(Cursor(body), false).is_none() && message.extent == Extent::Whole {
         hello.malformed = true;
     }
     hello
 }
 
 impl<'a> ClientHello<'a> {
-    /// Reads the body; `None` if it ends inside a field.
-    fn read_body(&mut self, mut c: Cursor<'a>) -> Option<()> {
+    /// Reads the body, that of DTLS with its cookie; `None` if it ends inside
+    /// a field.
+    fn read_body(&mut self, mut c: Cursor<'a>, has_cookie: bool) -> Option<()> {
         self.version = c.u16()?;
         let _random = c.array::<32>()?;
         let session_id = c.vec8()?;
+        if has_cookie {
+            let _cookie = c.vec8()?;
+        }
         let cipher_suites = c.vec16()?;
         let compression = c.vec8()?;
         if session_id.len() > 32

@@ -11,6 +11,7 @@
     clippy::arithmetic_side_effects
 )]
 
+mod certificate;
 mod client;
 mod cursor;
 mod record;
@@ -19,8 +20,9 @@ pub(crate) mod sample;
 mod server;
 mod sslv2;
 
+pub use certificate::{MAX_SERVER_HEAD, begins_server_handshake, certificate_names, server_certificate};
 pub use client::{
-    ClientHello, client_hello, client_hello_message, looks_like_client_hello, partial_client_hello,
+    ClientHello, client_hello, client_hello_message, dtls_client_hello, looks_like_client_hello, partial_client_hello,
     partial_client_hello_message,
 };
 pub use record::{RecordHeader, record_header};

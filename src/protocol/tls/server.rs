@@ -94,6 +94,14 @@ fn selected_version(body: &mut impl Iterator<Item = u8>) -> Option<u16> {
     }
 }
 
+/// The version that the body of a ServerHello selects.
+pub(super) fn version_of_hello(body: &[u8]) -> Option<u16> {
+    match read(&mut body.iter().copied())? {
+        ServerFirst::Hello { version, .. } => Some(version),
+        ServerFirst::Alert { .. } => None,
+    }
+}
+
 fn be16(bytes: &mut impl Iterator<Item = u8>) -> Option<u16> {
     Some(u16::from_be_bytes([bytes.next()?, bytes.next()?]))
 }

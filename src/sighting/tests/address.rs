@@ -124,6 +124,22 @@ fn a_public_name_of_ech_conceals_the_real_one() {
 }
 
 #[test]
+fn an_offer_of_ech_alone_conceals_nothing() {
+    use crate::protocol::tls::sample;
+    for (name, other) in [(UPDATE, false), ("www.example.org", true)] {
+        let mut s = told();
+        let extensions = [sample::extension(0xfe0d, &[0; 180]), sample::server_name(name.as_bytes())].concat();
+        let hello = sample::record(22, &sample::hello(Some(&extensions)));
+        s.connect(SERVER, 443).up(&mut s, &hello);
+        let seen = s.end();
+        assert_eq!((seen.get(Counter::EchOffered), seen.get(Counter::EchConcealed)), (1, 0));
+        assert_eq!(seen.get(Counter::AddressContradicted), u64::from(other));
+        assert!(seen.one().notes.iter().all(|n| n != "ech_concealed"));
+        assert_eq!(seen.one().channels.contains(&Channel::TlsSni), !other);
+    }
+}
+
+#[test]
 fn a_name_of_the_catalogue_needs_no_address() {
     let mut s = told();
     // The hello comes in two segments, as hellos do today.
