@@ -10,6 +10,7 @@ mod client;
 mod handshake;
 mod holes;
 mod http;
+mod loss;
 mod server;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -17,6 +18,9 @@ mod tests_forged;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_http;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_loss;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_stage;
@@ -120,6 +124,8 @@ pub(super) struct Tcp {
     ahead: Option<Box<Assembly>>,
     back: Option<Box<Assembly>>,
     follow: Option<Box<Follow>>,
+    /// What the capture lost of it, where that is reckoned.
+    loss: Option<Box<loss::Loss>>,
 }
 
 impl Entry for Tcp {
@@ -159,7 +165,9 @@ impl Tcp {
             ahead: None,
             back: None,
             follow: None,
+            loss: None,
         };
+        flow.set(bit::SAMPLED, loss::is_sampled(at.packet));
         flow.set(bit::CLIENT_LOW, sender_is_low == handshake::sender_is_client(at));
         flow.set(bit::MID_STREAM, !handshake::is_syn(at));
         flow
@@ -210,6 +218,9 @@ impl Tcp {
             if p.flags & FIN != 0 {
                 self.fin(&at, cx);
             }
+        }
+        if self.has(bit::SAMPLED) || self.follow.is_some() {
+            self.reckon(p, from_low, cx);
         }
         if self.held > 0 || self.ahead.is_some() || self.back.is_some() {
             self.report_held(cx.scratch);
@@ -452,6 +463,7 @@ impl Tcp {
         }
         self.back = None;
         self.report_held(scratch);
+        self.end_reckoning(ledger, scratch);
         if self.has(bit::HELLO_OPEN) {
             ledger.count(Counter::TlsHellosIncomplete);
         }
