@@ -34,6 +34,7 @@ pub(super) fn summary(outcome: &mut Outcome, hosts: u64, files_skipped: u64) -> 
         first: read.iter().filter_map(|s| s.span).map(|s| s.0).min(),
         last: read.iter().filter_map(|s| s.span).map(|s| s.1).max(),
         counts: outcome.ledger.total(),
+        reach: outcome.ledger.reach(),
         outside_clients: outcome.outside,
         outside_clients_capped: outcome.outside_full,
         residual: outcome.unlisted.list().into_iter().map(|(n, c, _)| (n.to_owned(), c)).collect(),

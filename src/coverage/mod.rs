@@ -6,10 +6,32 @@
 pub mod account;
 pub mod addresses;
 pub mod ledger;
+pub mod resolvers;
 
-pub use account::Account;
+pub use account::{Account, Forgotten};
 pub use addresses::Addresses;
 pub use ledger::{Key, Ledger};
+pub use resolvers::Resolvers;
+
+/// Whom and how long a run could see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Home addresses.
+    pub addresses: Addresses,
+    /// Home hosts that used encrypted DNS.
+    pub resolvers: Resolvers,
+    /// Quarter hours in which a frame came.
+    pub quarters: u64,
+}
+
+impl Reach {
+    /// Adds what was seen in other quarter hours.
+    pub fn merge(&mut self, other: &Reach) {
+        self.addresses.add_all(&other.addresses);
+        self.resolvers.add_all(&other.resolvers);
+        self.quarters = self.quarters.saturating_add(other.quarters);
+    }
+}
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident => $word:literal,)+) => {

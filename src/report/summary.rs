@@ -2,7 +2,7 @@
 
 use super::text::{clean, counted, grouped, size};
 use crate::base::Timestamp;
-use crate::coverage::{Counter, Counts};
+use crate::coverage::{Counter, Counts, Reach};
 use std::io;
 
 /// Most residual names shown.
@@ -27,6 +27,8 @@ pub struct Summary {
     pub last: Option<Timestamp>,
     /// All that was counted.
     pub counts: Counts,
+    /// Whom and how long the run could see.
+    pub reach: Reach,
     /// Distinct clients outside the home networks with contacts.
     pub outside_clients: u64,
     /// Whether there were more of them than could be told apart.

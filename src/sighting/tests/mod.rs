@@ -4,5 +4,6 @@ mod address;
 mod dns;
 mod flood;
 mod http;
+mod resolvers;
 mod support;
 mod time;
