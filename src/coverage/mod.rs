@@ -5,8 +5,10 @@
 
 pub mod account;
 pub mod addresses;
+pub mod doubts;
 pub mod ledger;
 pub mod resolvers;
+pub mod shares;
 
 pub use account::{Account, Forgotten};
 pub use addresses::Addresses;
@@ -164,6 +166,8 @@ counters! {
     FlowsMidStream => "flows_mid_stream",
     /// Flows forgotten before their end because the table was full.
     FlowsEvicted => "flows_evicted",
+    /// TCP flows ended with payload.
+    FlowsWithPayload => "flows_with_payload",
     /// TCP flows ended with payload seen in one direction only.
     FlowsOneSided => "flows_one_sided",
     /// Stream heads in which bytes are missing.
@@ -194,6 +198,8 @@ counters! {
     // DNS.
     /// DNS messages.
     DnsMessages => "dns_messages",
+    /// DNS messages that are responses.
+    DnsAnswers => "dns_answers",
     /// DNS messages that end early, loop or are otherwise malformed.
     DnsMalformed => "dns_malformed",
     /// DNS answers whose question was not seen.

@@ -12,6 +12,7 @@ pub mod stats;
 pub mod summary;
 pub mod table;
 mod text;
+mod unseen;
 
 pub use output::{Output, OutputError};
 pub use summary::Summary;

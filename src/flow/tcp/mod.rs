@@ -468,6 +468,9 @@ impl Tcp {
             ledger.count(Counter::TlsHellosIncomplete);
         }
         let data = self.bits & (bit::CLIENT_DATA | bit::SERVER_DATA);
+        if data != 0 {
+            ledger.count(Counter::FlowsWithPayload);
+        }
         if data == bit::CLIENT_DATA || data == bit::SERVER_DATA {
             ledger.count(Counter::FlowsOneSided);
         }
