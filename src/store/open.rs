@@ -99,6 +99,7 @@ fn open_existing(path: &Path, place: Place) -> Result<Store> {
     conn.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
     conn.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
     schema::migrate(&conn, schema::MIGRATIONS).map_err(sql)?;
+    schema::refresh_views(&conn).map_err(sql)?;
     Ok(Store { conn, place })
 }
 

@@ -1,14 +1,15 @@
 //! The tables, and how a store of an earlier version becomes one of this.
 
 use super::error::{Place, StoreError};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use crate::coverage::shares;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 /// SQLite's `application_id` of a store: `SpSt`.
 pub(super) const APPLICATION_ID: i64 = 0x5370_5374;
 
 /// Each step takes a store from the version before it to the next; the number
 /// of steps taken is SQLite's `user_version`. A released step is never edited.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// Times are nanoseconds since the epoch. `ip` holds 16 bytes (IPv4 mapped), so
 /// that it sorts; `address` is the same as text, for people. An absent MAC or
@@ -143,6 +144,67 @@ CREATE TABLE canaries (              -- test lookups that the sensor did see
 ) STRICT, WITHOUT ROWID;
 ";
 
+const VERSION_2: &str = "
+CREATE TABLE coverage_resolvers (    -- distinct home hosts that used encrypted DNS, by resolver
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    interface INTEGER NOT NULL,
+    quarter   INTEGER NOT NULL,
+    resolver  TEXT NOT NULL,        -- its name as listed, '(port 853)' or '(others)'
+    hosts     INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,     -- how many of them are
+    PRIMARY KEY (source_no, interface, quarter, resolver)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Name of the view of shares.
+const SHARES: &str = "coverage_shares";
+
+/// The view of shares, from the same definitions as everywhere else: for each
+/// quarter hour with a whole, part and whole and part by whole.
+fn shares_view() -> String {
+    let mut rows: Vec<String> = Vec::new();
+    for def in shares::ALL {
+        let sides =
+            [(def.part, "part", 1), (def.less, "part", -1), (def.whole, "whole", 1), (def.whole_less, "whole", -1)];
+        for (counters, side, sign) in sides {
+            rows.extend(counters.iter().map(|c| format!("('{}', '{}', '{side}', {sign})", def.word, c.as_str())));
+        }
+    }
+    format!(
+        "CREATE VIEW {SHARES} AS
+WITH terms (share, counter, side, sign) AS (VALUES {}),
+sums AS (
+    SELECT source_no, interface, quarter, share,
+           max(0, sum(CASE side WHEN 'part' THEN sign * value ELSE 0 END)) AS part,
+           max(0, sum(CASE side WHEN 'whole' THEN sign * value ELSE 0 END)) AS whole
+    FROM coverage JOIN terms USING (counter)
+    GROUP BY source_no, interface, quarter, share
+)
+SELECT source, interface, quarter, share, part, whole, CAST(part AS REAL) / whole AS ratio
+FROM sums JOIN sources USING (source_no) WHERE whole > 0",
+        rows.join(", ")
+    )
+}
+
+/// Makes the view of shares that of this version. A store that has it already
+/// is not written to.
+pub(super) fn refresh_views(conn: &Connection) -> rusqlite::Result<()> {
+    let wanted = shares_view();
+    let is_there = |conn: &Connection| -> rusqlite::Result<bool> {
+        let mut query = conn.prepare("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?1")?;
+        let found: Option<String> = query.query_row([SHARES], |row| row.get(0)).optional()?;
+        Ok(found.is_some_and(|sql| sql == wanted))
+    };
+    if is_there(conn)? {
+        return Ok(());
+    }
+    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
+    if !is_there(&tx)? {
+        tx.execute_batch(&format!("DROP VIEW IF EXISTS {SHARES}; {wanted}"))?;
+    }
+    tx.commit()
+}
+
 /// What a database says it is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -230,5 +292,19 @@ mod tests {
             )
             .unwrap();
         assert_eq!(lax, 0);
+    }
+
+    #[test]
+    fn the_view_of_shares_is_that_of_this_version() {
+        let conn = Connection::open_in_memory().unwrap();
+        migrate(&conn, MIGRATIONS).unwrap();
+        conn.execute_batch("CREATE VIEW coverage_shares AS SELECT 'of another version' AS x").unwrap();
+        for _ in 0..2 {
+            refresh_views(&conn).unwrap();
+            let n: i64 = conn.query_row("SELECT count(whole) FROM coverage_shares", [], |r| r.get(0)).unwrap();
+            assert_eq!(n, 0);
+        }
+        conn.pragma_update(None, "query_only", "ON").unwrap();
+        refresh_views(&conn).unwrap();
     }
 }
