@@ -23,9 +23,9 @@ counts in the table `coverage`, and the shares as the view `coverage_shares`.
 Numbers of hosts are exact until a set has too many to keep (16,384 cells of
 home addresses in a quarter hour, 1,024 of the hosts of one resolver; fewer
 where all quarter hours together have too many); then they are estimated from a
-sample, and `estimated` says how many of them. Hosts of one resolver in several quarter hours are not to be added: the
-same host is in each. The hosts in `resolvers` can be more together than
-`hosts`, where one host uses several.
+sample, and `estimated` says how many of them. Hosts of several quarter hours
+are not to be added, since the same host is in each; those of several resolvers
+neither, where one host uses several.
 
 Capture loss is reckoned from acknowledgements. A byte that its receiver
 acknowledged and that the capture does not show within a second passed the

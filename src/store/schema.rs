@@ -186,23 +186,19 @@ FROM sums JOIN sources USING (source_no) WHERE whole > 0",
     )
 }
 
-/// Makes the view of shares that of this version. A store that has it already
-/// is not written to.
-pub(super) fn refresh_views(conn: &Connection) -> rusqlite::Result<()> {
-    let wanted = shares_view();
-    let is_there = |conn: &Connection| -> rusqlite::Result<bool> {
-        let mut query = conn.prepare("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?1")?;
-        let found: Option<String> = query.query_row([SHARES], |row| row.get(0)).optional()?;
-        Ok(found.is_some_and(|sql| sql == wanted))
-    };
-    if is_there(conn)? {
+/// The views of this version. They are made from definitions in the program, so
+/// a store may have those of another version; then they are made anew.
+pub(super) fn views() -> [(&'static str, String); 1] {
+    [(SHARES, shares_view())]
+}
+
+fn refresh(conn: &Connection, name: &str, wanted: &str) -> rusqlite::Result<()> {
+    let mut query = conn.prepare("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?1")?;
+    let found: Option<String> = query.query_row([name], |row| row.get(0)).optional()?;
+    if found.is_some_and(|sql| sql == wanted) {
         return Ok(());
     }
-    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
-    if !is_there(&tx)? {
-        tx.execute_batch(&format!("DROP VIEW IF EXISTS {SHARES}; {wanted}"))?;
-    }
-    tx.commit()
+    conn.execute_batch(&format!("DROP VIEW IF EXISTS {name}; {wanted}"))
 }
 
 /// What a database says it is.
@@ -240,13 +236,17 @@ pub(super) fn require_ours(conn: &Connection, place: &Place) -> Result<i64, Stor
 }
 
 /// Brings the database to the newest version in one transaction. The version
-/// is read inside it, so two processes cannot take the same step.
-pub(super) fn migrate(conn: &Connection, steps: &[&str]) -> rusqlite::Result<()> {
+/// is read inside it, so two processes cannot take the same step. Then makes
+/// those views anew that are not as given.
+pub(super) fn migrate(conn: &Connection, steps: &[&str], views: &[(&str, String)]) -> rusqlite::Result<()> {
     let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
     let done = usize::try_from(identity(&tx)?.version).unwrap_or(0);
     for (number, step) in (1i64..).zip(steps).skip(done) {
         tx.execute_batch(step)?;
         tx.pragma_update(None, "user_version", number)?;
+    }
+    for (name, wanted) in views {
+        refresh(&tx, name, wanted)?;
     }
     if done == 0 {
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -262,10 +262,10 @@ mod tests {
     fn each_step_is_taken_once() {
         let conn = Connection::open_in_memory().unwrap();
         let steps = ["CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y"];
-        migrate(&conn, &steps[..1]).unwrap();
+        migrate(&conn, &steps[..1], &[]).unwrap();
         conn.execute("INSERT INTO a VALUES (7)", []).unwrap();
-        migrate(&conn, &steps).unwrap();
-        migrate(&conn, &steps).unwrap();
+        migrate(&conn, &steps, &[]).unwrap();
+        migrate(&conn, &steps, &[]).unwrap();
         assert_eq!(identity(&conn).unwrap(), Identity { application: APPLICATION_ID, version: 2 });
         let row: (i64, Option<i64>) = conn.query_row("SELECT x, y FROM a", [], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
         assert_eq!(row, (7, None));
@@ -274,8 +274,8 @@ mod tests {
     #[test]
     fn a_failed_step_leaves_the_version_before() {
         let conn = Connection::open_in_memory().unwrap();
-        migrate(&conn, &["CREATE TABLE a (x)"]).unwrap();
-        migrate(&conn, &["CREATE TABLE a (x)", "CREATE TABLE b (x); nonsense"]).unwrap_err();
+        migrate(&conn, &["CREATE TABLE a (x)"], &[]).unwrap();
+        migrate(&conn, &["CREATE TABLE a (x)", "CREATE TABLE b (x); nonsense"], &[]).unwrap_err();
         assert_eq!(identity(&conn).unwrap().version, 1);
         assert!(conn.prepare("SELECT * FROM b").is_err());
     }
@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn every_table_is_strict() {
         let conn = Connection::open_in_memory().unwrap();
-        migrate(&conn, MIGRATIONS).unwrap();
+        migrate(&conn, MIGRATIONS, &[]).unwrap();
         let lax: i64 = conn
             .query_row(
                 "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'",
@@ -297,14 +297,15 @@ mod tests {
     #[test]
     fn the_view_of_shares_is_that_of_this_version() {
         let conn = Connection::open_in_memory().unwrap();
-        migrate(&conn, MIGRATIONS).unwrap();
+        migrate(&conn, MIGRATIONS, &[]).unwrap();
         conn.execute_batch("CREATE VIEW coverage_shares AS SELECT 'of another version' AS x").unwrap();
-        for _ in 0..2 {
-            refresh_views(&conn).unwrap();
-            let n: i64 = conn.query_row("SELECT count(whole) FROM coverage_shares", [], |r| r.get(0)).unwrap();
-            assert_eq!(n, 0);
-        }
-        conn.pragma_update(None, "query_only", "ON").unwrap();
-        refresh_views(&conn).unwrap();
+        let version = || conn.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0)).unwrap();
+        let before = version();
+        migrate(&conn, MIGRATIONS, &views()).unwrap();
+        let n: i64 = conn.query_row("SELECT count(whole) FROM coverage_shares", [], |r| r.get(0)).unwrap();
+        let after = version();
+        assert!(n == 0 && after > before);
+        migrate(&conn, MIGRATIONS, &views()).unwrap();
+        assert_eq!(version(), after, "what is there already is not written again");
     }
 }
