@@ -318,7 +318,7 @@ mod tests {
         let count = |l: &mut Ledger, i: u32| {
             l.turn_to(Key { source: 0, interface: 0, quarter: i64::from(i % 6) });
             let name = format!("r{:03}.example", i / 6 % 150);
-            l.resolver(&name, address(i / 7), i % 3 == 0);
+            l.resolver(&name, address(i / 7), i.is_multiple_of(3));
             l.resolver_port(address(i / 11));
         };
         let mut one = divided(1, count, 40_000);

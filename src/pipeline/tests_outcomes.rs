@@ -16,7 +16,7 @@ const A: [u8; 4] = [10, 0, 0, 1];
 const B: [u8; 4] = [192, 0, 2, 1];
 const TEN: u32 = 1_772_359_200;
 
-/// Frames as seconds after ten, bytes at hand and bytes on the wire.
+/// A pcap of frames, as seconds after ten, bytes at hand and bytes on the wire.
 fn read(frames: &[(u32, Vec<u8>, usize)], workers: usize, until: Option<u32>) -> Counts {
     let mut out = Vec::new();
     for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
@@ -28,8 +28,13 @@ fn read(frames: &[(u32, Vec<u8>, usize)], workers: usize, until: Option<u32>) ->
         }
         out.extend(frame);
     }
+    counts(&out, workers, until)
+}
+
+/// What a replay of a capture counts.
+fn counts(capture: &[u8], workers: usize, until: Option<u32>) -> Counts {
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(&out).unwrap();
+    file.write_all(capture).unwrap();
     let until = until.map(|s| Timestamp::from_parts(i64::from(TEN + s), 0));
     let plan = Plan {
         inputs: vec![Item { path: file.path().to_owned(), relative: None }],
@@ -107,5 +112,47 @@ fn every_cause_of_a_frame_has_its_bytes() {
     for word in own {
         let bytes = Counter::from_word(word).unwrap().bytes().as_str();
         assert_eq!(bytes.strip_prefix("bytes_"), Some(word.strip_prefix("frames_").unwrap_or(word)));
+    }
+}
+
+/// A pcapng block around its body.
+fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+    let body = [body, &vec![0; body.len().wrapping_neg() % 4][..]].concat();
+    let len = (body.len() as u32 + 12).to_le_bytes();
+    [&kind.to_le_bytes()[..], &len, &body, &len].concat()
+}
+
+#[test]
+fn what_a_capture_file_says_was_dropped_counts_once() {
+    let frame = ethernet(0x0806, &[0; 28]);
+    let option = |code: u16, n: u64| [&code.to_le_bytes()[..], &8u16.to_le_bytes(), &n.to_le_bytes()].concat();
+    // Statistics are running sums: the last ones count (isb_ifdrop 5, isb_osdrop 7).
+    let statistics = |interface: u32, card: u64, kernel: u64| {
+        let head = [interface.to_le_bytes(), [0; 4], [0; 4]].concat();
+        block(5, &[head, option(5, card), option(7, kernel), vec![0; 4]].concat())
+    };
+    let packet = |interface: u32| {
+        let len = (frame.len() as u32).to_le_bytes();
+        let head = [interface.to_le_bytes(), [0; 4], TEN.to_le_bytes(), len, len].concat();
+        block(6, &[&head[..], &frame].concat())
+    };
+    let section = block(0x0a0d_0d0a, &[&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat());
+    let interface = block(1, &[1, 0, 0, 0, 0, 0, 4, 0]);
+    let file = [
+        section,
+        interface.clone(),
+        interface,
+        packet(0),
+        statistics(0, 1, 10),
+        packet(1),
+        statistics(1, 0, 5),
+        statistics(0, 3, 20),
+    ]
+    .concat();
+    for workers in [1, 4] {
+        let counts = counts(&file, workers, None);
+        let [frames, kernel, card] =
+            [Counter::Frames, Counter::DroppedKernel, Counter::DroppedInterface].map(|c| counts.get(c));
+        assert_eq!((frames, kernel, card), (2, 25, 3));
     }
 }

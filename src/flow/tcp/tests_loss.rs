@@ -165,7 +165,8 @@ fn one_direction_alone_is_one_sided_and_not_loss() {
         let one: Vec<Seg> = all.iter().filter(|s| s.client == client).copied().collect();
         assert_eq!(reckon(&conn(true), &one, Policy::Nothing), (1, 0, 0, 0));
     }
-    let cases: [(fn(&Seg) -> bool, (u64, u64)); 4] =
+    type Case = (fn(&Seg) -> bool, (u64, u64));
+    let cases: [Case; 4] =
         [(|_| true, (1, 0)), (|s| s.client, (1, 1)), (|s| !s.client, (1, 1)), (|s| s.len == 0, (0, 0))];
     for (keep, counted) in cases {
         let mut lab = Lab::new(Policy::Nothing);
