@@ -105,6 +105,11 @@ impl Summary {
         line
     }
 
+    /// Whether an empty result says nothing.
+    pub fn is_in_doubt(&self) -> bool {
+        !self.doubts().is_empty()
+    }
+
     /// With hosts in the table, what may keep others out of it.
     fn hosts_may_be_missing(&self) -> Option<String> {
         let doubts = self.doubts();

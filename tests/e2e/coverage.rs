@@ -50,6 +50,7 @@ fn an_empty_result_with_a_fair_view_says_what_it_looked_at() {
     let ran = run(&["replay", &path.to_string_lossy()]);
     let line = last_line(&ran);
     assert!(line.starts_with("No contact seen of ") && line.contains(" home address"), "{line}");
+    assert_eq!(ran.out, "No host listed.\n");
     assert!(line.contains("frames decoded") && line.contains("not proof of absence"), "{line}");
 }
 
@@ -88,6 +89,9 @@ fn an_empty_result_of_a_poor_view_is_no_result() {
     // No home network at all.
     let (ran, _) = replay(&connections, &["--home-net", "172.16.0.0/12"]);
     assert!(last_line(&ran).contains("no address of the home networks was seen"), "{ran:?}");
+    // Also where nobody sees the closing lines.
+    let (ran, _) = replay(&connections, &["--home-net", "172.16.0.0/12", "-q"]);
+    assert!(ran.err.is_empty() && ran.out.starts_with("Whether there was a contact cannot be said: "), "{ran:?}");
 }
 
 #[test]
