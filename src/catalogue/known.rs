@@ -34,18 +34,18 @@ impl Known {
         !name.is_odd() && name.as_bytes().len() <= NAME_MAX && self.ech_public_names.contains(name.as_str())
     }
 
-    /// Whether a name, or one above it, is listed as encrypted resolver.
-    pub fn is_encrypted_dns(&self, name: &Name) -> bool {
+    /// The listed encrypted resolver that a name is, or lies below.
+    pub fn encrypted_dns(&self, name: &Name) -> Option<&str> {
         if name.is_odd() || name.as_bytes().len() > NAME_MAX {
-            return false;
+            return None;
         }
         let mut rest = Some(name.as_str());
         while let Some(suffix) = rest {
-            if self.encrypted_dns.contains(suffix) {
-                return true;
+            if let Some(listed) = self.encrypted_dns.get(suffix) {
+                return Some(listed);
             }
             rest = suffix.split_once('.').map(|(_, above)| above);
         }
-        false
+        None
     }
 }

@@ -278,7 +278,13 @@ impl Catalogue {
     /// Whether a name is that of a known resolver for DNS over HTTPS, TLS or
     /// QUIC, or lies below one.
     pub fn is_encrypted_dns_name(&self, name: &Name) -> bool {
-        self.known.is_encrypted_dns(name)
+        self.encrypted_dns_resolver(name).is_some()
+    }
+
+    /// The listed resolver for DNS over HTTPS, TLS or QUIC that a name is, or
+    /// lies below.
+    pub fn encrypted_dns_resolver(&self, name: &Name) -> Option<&str> {
+        self.known.encrypted_dns(name)
     }
 
     /// Whether an address is a resolver that products ask when vendor names do

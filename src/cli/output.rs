@@ -34,6 +34,7 @@ pub(super) fn summary(outcome: &mut Outcome, hosts: u64, files_skipped: u64) -> 
         first: read.iter().filter_map(|s| s.span).map(|s| s.0).min(),
         last: read.iter().filter_map(|s| s.span).map(|s| s.1).max(),
         counts: outcome.ledger.total(),
+        reach: outcome.ledger.reach(),
         outside_clients: outcome.outside,
         outside_clients_capped: outcome.outside_full,
         residual: outcome.unlisted.list().into_iter().map(|(n, c, _)| (n.to_owned(), c)).collect(),
@@ -142,9 +143,14 @@ fn print_table(
         }
     }
     *hosts = table.hosts();
+    let summary = p.summary(&mut found.outcome, *hosts);
+    // Whoever looks at standard output alone must not take it for a clean
+    // network either.
+    if *hosts == 0 && !in_file && summary.is_in_doubt() {
+        return writeln!(out, "{}", summary.nothing_seen()).map_err(Trouble::Output);
+    }
     // In a file nobody sees standard error: the closing lines go along.
-    let closing = in_file.then(|| p.summary(&mut found.outcome, *hosts));
-    table.write(out, closing.as_ref(), table::width()).map_err(Trouble::Output)
+    table.write(out, in_file.then_some(&summary), table::width()).map_err(Trouble::Output)
 }
 
 fn print_lines(out: &mut Output, p: &Printing<'_>, found: &mut Sighted, hosts: &mut u64) -> Result<(), Trouble> {

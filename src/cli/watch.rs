@@ -124,7 +124,8 @@ fn close(ended: &mut Ended, last: &Last, printer: &Printer<'_>, interfaces: &[St
     let mut hosts = crate::report::table::HostTable::new();
     last.standing.iter().for_each(|r| hosts.add(r));
     summary.hosts = hosts.hosts().max(printer.earlier.len() as u64);
-    summary.counts.merge(&ended.forgotten);
+    summary.counts.merge(&ended.forgotten.counts);
+    summary.reach.merge(&ended.forgotten.reach);
     summary.files = 0;
     summary.interfaces = interfaces.to_vec();
     output::write_summary(&summary);

@@ -2,17 +2,25 @@
 //! may be forgotten.
 
 use super::ledger::MAX_CELLS;
-use super::{Counts, Ledger};
+use super::{Counts, Ledger, Reach};
+
+/// What is left of quarter hours that were forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// The sum of their counts.
+    pub counts: Counts,
+    /// What they could see.
+    pub reach: Reach,
+}
 
 /// What a running sensor has counted.
 #[derive(Debug, Default)]
 pub struct Account {
     /// The quarter hours that are not forgotten, whole.
     recent: Ledger,
-    /// Of which the store has not been told yet; without addresses.
+    /// Of which the store has not been told yet; counts alone.
     unstored: Ledger,
-    /// The sum of what was forgotten.
-    forgotten: Counts,
+    forgotten: Forgotten,
 }
 
 impl Account {
@@ -29,17 +37,19 @@ impl Account {
             let mine = self.recent.entries_mut().entry(key).or_default();
             mine.counts.merge(&entry.counts);
             mine.addresses.merge(&entry.addresses, MAX_CELLS);
+            mine.resolvers.add_all(&entry.resolvers);
         }
     }
 
     /// What was counted since the last call, each quarter hour with all its
-    /// addresses, old and new.
+    /// addresses and resolvers, old and new.
     pub fn take_unstored(&mut self) -> Ledger {
         let mut taken = self.unstored.take();
         let recent = self.recent.entries();
         for (key, entry) in taken.entries_mut() {
             if let Some(whole) = recent.get(key) {
                 entry.addresses.clone_from(&whole.addresses);
+                entry.resolvers.clone_from(&whole.resolvers);
             }
         }
         taken
@@ -47,18 +57,21 @@ impl Account {
 
     /// Forgets quarter hours before `quarter`, except in the sum.
     pub fn forget(&mut self, quarter: i64) {
-        let Account { recent, forgotten, .. } = self;
-        recent.entries_mut().retain(|key, entry| {
-            let keep = key.quarter >= quarter;
-            if !keep {
-                forgotten.merge(&entry.counts);
-            }
-            keep
-        });
+        let recent = self.recent.entries_mut();
+        if recent.keys().all(|key| key.quarter >= quarter) {
+            return;
+        }
+        let (old, keep) = std::mem::take(recent).into_iter().partition(|(key, _)| key.quarter < quarter);
+        *recent = keep;
+        let mut forgotten = Ledger::new();
+        *forgotten.entries_mut() = old;
+        self.forgotten.counts.merge(&forgotten.total());
+        self.forgotten.reach.merge(&forgotten.reach());
     }
 
-    /// The quarter hours that were not forgotten, and the sum of the others.
-    pub fn into_parts(self) -> (Ledger, Counts) {
+    /// The quarter hours that were not forgotten, and what is left of the
+    /// others.
+    pub fn into_parts(self) -> (Ledger, Forgotten) {
         (self.recent, self.forgotten)
     }
 }
@@ -102,6 +115,7 @@ mod tests {
         assert_eq!(seen(&mut account.take_unstored()), [(5, 1, 0), (7, 1, 1)], "the store still hears of it");
         let (mut recent, forgotten) = account.into_parts();
         assert_eq!(seen(&mut recent), [(7, 1, 1)]);
-        assert_eq!(forgotten.get(Counter::Frames), 1);
+        assert_eq!((forgotten.counts.get(Counter::Frames), forgotten.reach.quarters), (1, 1));
+        assert_eq!(forgotten.reach.addresses.distinct(), 1);
     }
 }

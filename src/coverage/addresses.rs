@@ -72,6 +72,22 @@ impl Addresses {
         self.merge(other, super::ledger::MAX_CELLS);
     }
 
+    /// Those that are not in `other`.
+    pub(super) fn without(&self, other: &Addresses) -> Addresses {
+        let mut left = self.clone();
+        if other.level > left.level {
+            left.level = other.level;
+            left.sample();
+        }
+        left.v4.retain(|net, bits| {
+            let theirs = other.v4.get(net).copied().unwrap_or_default();
+            bits.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine &= !theirs);
+            *bits != [0; 4]
+        });
+        left.v6.retain(|a, ()| !other.v6.contains_key(a));
+        left
+    }
+
     /// Goes over to a smaller sample until there are at most `cap` cells.
     pub(super) fn limit(&mut self, cap: usize) {
         while self.cells() > cap && self.level < 64 {

@@ -1,6 +1,6 @@
 //! Counts per source, interface and quarter hour, and the home addresses seen.
 
-use super::{Addresses, Counter, Counts};
+use super::{Addresses, Counter, Counts, Reach, Resolvers};
 use crate::base::Addr;
 use std::collections::BTreeMap;
 
@@ -22,18 +22,38 @@ pub struct Entry {
     pub counts: Counts,
     /// Home addresses seen at all.
     pub addresses: Addresses,
+    /// Home hosts that used encrypted DNS.
+    pub resolvers: Resolvers,
 }
 
 impl Entry {
-    fn merge(&mut self, other: Entry, cap: usize) {
+    fn merge(&mut self, other: Entry, caps: Caps) {
         self.counts.merge(&other.counts);
         if self.addresses.is_empty() {
             self.addresses = other.addresses;
-            self.addresses.limit(cap);
+            self.addresses.limit(caps.cells);
         } else {
-            self.addresses.merge(&other.addresses, cap);
+            self.addresses.merge(&other.addresses, caps.cells);
+        }
+        if self.resolvers.is_empty() {
+            self.resolvers = other.resolvers;
+            self.resolvers.limit(caps.resolver_cells);
+        } else {
+            self.resolvers.merge(&other.resolvers, caps.resolver_cells);
         }
     }
+
+    /// What its addresses and its resolvers cost.
+    fn cost(&self, caps: Caps) -> (usize, usize) {
+        (self.addresses.cost(caps.cells), self.resolvers.cost(caps.resolver_cells))
+    }
+}
+
+/// Most cells of one set of addresses, halved when all together are too many.
+#[derive(Clone, Copy, Debug)]
+struct Caps {
+    cells: usize,
+    resolver_cells: usize,
 }
 
 /// Most cells of addresses of one entry: a cell holds an IPv4 /24 or an IPv6
@@ -41,6 +61,11 @@ impl Entry {
 pub const MAX_CELLS: usize = 16_384;
 /// Cells of all entries together; beyond it each entry gets fewer.
 const MAX_ALL_CELLS: usize = 262_144;
+/// Most cells of the hosts of one resolver in one entry.
+pub const MAX_RESOLVER_CELLS: usize = 1024;
+/// Cells of the hosts of all resolvers of all entries; beyond it each set gets
+/// fewer.
+const MAX_ALL_RESOLVER_CELLS: usize = 65_536;
 /// Quarter hours told apart: those of 340 days on one interface. Of more the
 /// last ones are one entry, [`BEYOND`].
 pub const MAX_ENTRIES: usize = 32_768;
@@ -58,15 +83,18 @@ pub struct Ledger {
     entries: BTreeMap<Key, Entry>,
     /// What their addresses cost, see [`Addresses::cost`].
     cost: usize,
-    /// Most cells of one entry.
-    cells: usize,
+    /// What their resolvers cost.
+    resolver_cost: usize,
+    caps: Caps,
     key: Key,
     current: Entry,
 }
 
 impl Default for Ledger {
     fn default() -> Self {
-        Ledger { entries: BTreeMap::new(), cost: 0, cells: MAX_CELLS, key: Key::default(), current: Entry::default() }
+        let caps = Caps { cells: MAX_CELLS, resolver_cells: MAX_RESOLVER_CELLS };
+        let (key, current) = (Key::default(), Entry::default());
+        Ledger { entries: BTreeMap::new(), cost: 0, resolver_cost: 0, caps, key, current }
     }
 }
 
@@ -88,8 +116,9 @@ impl Ledger {
     #[cold]
     fn switch(&mut self, key: Key) {
         self.file_current();
-        self.current = self.entries.remove(&key).unwrap_or_default();
-        self.cost = self.cost.saturating_sub(self.current.addresses.cost(self.cells));
+        let entry = self.entries.remove(&key).unwrap_or_default();
+        self.discharge(&entry);
+        self.current = entry;
         self.key = key;
     }
 
@@ -101,26 +130,44 @@ impl Ledger {
     }
 
     fn file(&mut self, key: Key, entry: Entry) {
+        let caps = self.caps;
         let mine = self.entries.entry(key).or_default();
-        self.cost = self.cost.saturating_sub(mine.addresses.cost(self.cells));
-        mine.merge(entry, self.cells);
-        self.cost = self.cost.saturating_add(mine.addresses.cost(self.cells));
+        let before = mine.cost(caps);
+        mine.merge(entry, caps);
+        let after = mine.cost(caps);
+        self.cost = self.cost.saturating_sub(before.0).saturating_add(after.0);
+        self.resolver_cost = self.resolver_cost.saturating_sub(before.1).saturating_add(after.1);
         while self.entries.len() > MAX_ENTRIES {
             let last = self.entries.range(..BEYOND).next_back().map(|(key, _)| *key);
             let Some((last, folded)) = last.and_then(|key| self.entries.remove_entry(&key)) else { break };
-            self.cost = self.cost.saturating_sub(folded.addresses.cost(self.cells));
+            self.discharge(&folded);
             debug_assert!(last < BEYOND, "only what is before it is folded");
             let counts = &mut self.entries.entry(BEYOND).or_default().counts;
             counts.merge(&folded.counts);
         }
-        while self.cost > MAX_ALL_CELLS && self.cells > 1 {
-            self.cells /= 2;
+        while self.cost > MAX_ALL_CELLS && self.caps.cells > 1 {
+            self.caps.cells /= 2;
             self.cost = 0;
             for entry in self.entries.values_mut() {
-                entry.addresses.limit(self.cells);
-                self.cost = self.cost.saturating_add(entry.addresses.cost(self.cells));
+                entry.addresses.limit(self.caps.cells);
+                self.cost = self.cost.saturating_add(entry.addresses.cost(self.caps.cells));
             }
         }
+        while self.resolver_cost > MAX_ALL_RESOLVER_CELLS && self.caps.resolver_cells > 1 {
+            self.caps.resolver_cells /= 2;
+            self.resolver_cost = 0;
+            for entry in self.entries.values_mut() {
+                entry.resolvers.limit(self.caps.resolver_cells);
+                self.resolver_cost = self.resolver_cost.saturating_add(entry.resolvers.cost(self.caps.resolver_cells));
+            }
+        }
+    }
+
+    /// An entry is no longer among the others.
+    fn discharge(&mut self, entry: &Entry) {
+        let (addresses, resolvers) = entry.cost(self.caps);
+        self.cost = self.cost.saturating_sub(addresses);
+        self.resolver_cost = self.resolver_cost.saturating_sub(resolvers);
     }
 
     /// Counts one.
@@ -137,7 +184,19 @@ impl Ledger {
 
     /// Notes that a home address was seen in this quarter hour.
     pub fn address(&mut self, addr: Addr) {
-        self.current.addresses.insert(addr, self.cells);
+        self.current.addresses.insert(addr, self.caps.cells);
+    }
+
+    /// Notes that a home host showed the name of a resolver for encrypted DNS,
+    /// on port 853 or another.
+    pub fn resolver(&mut self, name: &str, host: Addr, on_port: bool) {
+        self.current.resolvers.insert(name, host, on_port, self.caps.resolver_cells);
+    }
+
+    /// Notes that a home host spoke with something on port 853, DNS over TLS
+    /// or QUIC (RFC 7858, RFC 9250).
+    pub fn resolver_port(&mut self, host: Addr) {
+        self.current.resolvers.insert_on_port(host, self.caps.resolver_cells);
     }
 
     /// Adds another ledger's entries.
@@ -176,6 +235,23 @@ impl Ledger {
         }
         sum
     }
+
+    /// What all quarter hours that are told apart could see.
+    pub fn reach(&mut self) -> Reach {
+        let mut reach = Reach::default();
+        let mut quarters: Vec<i64> = Vec::new();
+        for (key, entry) in self.entries().range(..BEYOND) {
+            reach.addresses.add_all(&entry.addresses);
+            reach.resolvers.add_all(&entry.resolvers);
+            if entry.counts.get(Counter::Frames) > 0 {
+                quarters.push(key.quarter);
+            }
+        }
+        quarters.sort_unstable();
+        quarters.dedup();
+        reach.quarters = quarters.len() as u64;
+        reach
+    }
 }
 
 #[cfg(test)]
@@ -209,7 +285,7 @@ mod tests {
             l.count(Counter::Frames);
         };
         let mut one = divided(1, count, 300_000);
-        assert!(one.cells < MAX_CELLS, "the cap of all is reached");
+        assert!(one.caps.cells < MAX_CELLS, "the cap of all is reached");
         let cells: usize = one.entries().values().map(|e| e.addresses.cells()).sum();
         assert!(cells <= MAX_ALL_CELLS);
         for parts in [2, 8] {
@@ -235,6 +311,38 @@ mod tests {
         assert!(one.entries()[&BEYOND].counts.get(Counter::Frames) > u64::from(more));
         let mut many = divided(3, count, n);
         assert_eq!(many.entries(), one.entries());
+    }
+
+    #[test]
+    fn many_resolvers_in_many_quarters_are_held_alike_by_any_number_of_threads() {
+        let count = |l: &mut Ledger, i: u32| {
+            l.turn_to(Key { source: 0, interface: 0, quarter: i64::from(i % 6) });
+            let name = format!("r{:03}.example", i / 6 % 150);
+            l.resolver(&name, address(i / 7), i.is_multiple_of(3));
+            l.resolver_port(address(i / 11));
+        };
+        let mut one = divided(1, count, 40_000);
+        assert!(one.caps.resolver_cells < MAX_RESOLVER_CELLS && one.caps.cells == MAX_CELLS);
+        assert!(one.resolver_cost <= MAX_ALL_RESOLVER_CELLS);
+        for parts in [2, 8] {
+            let mut many = divided(parts, count, 40_000);
+            assert_eq!(many.entries(), one.entries(), "{parts}");
+        }
+        let hosts = one.reach().resolvers.hosts().distinct();
+        assert!((4_500..7_000).contains(&hosts), "5,715 hosts in all: {hosts}");
+    }
+
+    #[test]
+    fn what_could_be_seen_is_summed_over_quarter_hours() {
+        let mut l = Ledger::new();
+        for (interface, quarter, host) in [(0, 5, 1), (1, 5, 1), (0, 6, 2), (0, 9, 2)] {
+            l.turn_to(Key { source: 0, interface, quarter });
+            l.address(address(host));
+            l.resolver("dns.example", address(host), false);
+            l.count(if quarter == 9 { Counter::Flows } else { Counter::Frames });
+        }
+        let reach = l.reach();
+        assert_eq!((reach.addresses.distinct(), reach.quarters, reach.resolvers.hosts().distinct()), (2, 2, 2));
     }
 
     #[test]

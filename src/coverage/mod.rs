@@ -5,11 +5,35 @@
 
 pub mod account;
 pub mod addresses;
+pub mod doubts;
 pub mod ledger;
+pub mod resolvers;
+pub mod shares;
 
-pub use account::Account;
+pub use account::{Account, Forgotten};
 pub use addresses::Addresses;
 pub use ledger::{Key, Ledger};
+pub use resolvers::Resolvers;
+
+/// Whom and how long a run could see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Home addresses.
+    pub addresses: Addresses,
+    /// Home hosts that used encrypted DNS.
+    pub resolvers: Resolvers,
+    /// Quarter hours in which a frame came.
+    pub quarters: u64,
+}
+
+impl Reach {
+    /// Adds what was seen in other quarter hours.
+    pub fn merge(&mut self, other: &Reach) {
+        self.addresses.add_all(&other.addresses);
+        self.resolvers.add_all(&other.resolvers);
+        self.quarters = self.quarters.saturating_add(other.quarters);
+    }
+}
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident => $word:literal,)+) => {
@@ -162,6 +186,39 @@ counters! {
     OpaqueDocsisFrames => "opaque_docsis_frames",
     /// Bytes encrypted by cable modems.
     OpaqueDocsisBytes => "opaque_docsis_bytes",
+    // What became of the frames: `wire_bytes` is the sum of these.
+    /// Frames that became a TCP segment or UDP datagram.
+    FramesDecoded => "frames_decoded",
+    /// Bytes of frames that became a TCP segment or UDP datagram.
+    BytesDecoded => "bytes_decoded",
+    /// Bytes of frames counted in frames_filtered.
+    BytesFiltered => "bytes_filtered",
+    /// Bytes of frames that ended in link_unsupported.
+    BytesLinkUnsupported => "bytes_link_unsupported",
+    /// Bytes of frames that ended in link_malformed.
+    BytesLinkMalformed => "bytes_link_malformed",
+    /// Bytes of frames that ended in arp.
+    BytesArp => "bytes_arp",
+    /// Bytes of frames that ended in other_ethertype.
+    BytesOtherEthertype => "bytes_other_ethertype",
+    /// Bytes of frames that ended in link_opaque.
+    BytesLinkOpaque => "bytes_link_opaque",
+    /// Bytes of frames that ended in ip_malformed.
+    BytesIpMalformed => "bytes_ip_malformed",
+    /// Bytes of frames that ended in ip_fragments: all but the last fragment of a datagram.
+    BytesIpFragments => "bytes_ip_fragments",
+    /// Bytes of frames that ended in other_transport.
+    BytesOtherTransport => "bytes_other_transport",
+    /// Bytes of frames that ended in ip_opaque.
+    BytesIpOpaque => "bytes_ip_opaque",
+    /// Bytes of frames that ended in tunnel_unsupported.
+    BytesTunnelUnsupported => "bytes_tunnel_unsupported",
+    /// Bytes of frames that ended in layers_exceeded.
+    BytesLayersExceeded => "bytes_layers_exceeded",
+    /// Bytes of frames that ended in transport_malformed.
+    BytesTransportMalformed => "bytes_transport_malformed",
+    /// Bytes of frames that became no segment for any other cause.
+    BytesOther => "bytes_other",
     // Segments.
     /// TCP segments.
     TcpSegments => "tcp_segments",
@@ -175,6 +232,8 @@ counters! {
     FlowsMidStream => "flows_mid_stream",
     /// Flows forgotten before their end because the table was full.
     FlowsEvicted => "flows_evicted",
+    /// TCP flows ended with payload.
+    FlowsWithPayload => "flows_with_payload",
     /// TCP flows ended with payload seen in one direction only.
     FlowsOneSided => "flows_one_sided",
     /// Stream heads in which bytes are missing.
@@ -185,9 +244,28 @@ counters! {
     StreamsEvicted => "streams_evicted",
     /// Stream heads in which a repeated byte differed; the first copy counts.
     StreamConflict => "stream_conflict",
+    // Capture loss, as acknowledgements show it.
+    /// TCP flows in the sample for capture loss: one in 64, by a fixed hash of addresses and ports.
+    SampleFlows => "sample_flows",
+    /// Flows of that sample left out because a shard had too many of them.
+    SampleRefused => "sample_refused",
+    /// Acknowledgements in the sample that acknowledged something new.
+    SampleAcks => "sample_acks",
+    /// Sequence numbers that they acknowledged.
+    SampleAckedBytes => "sample_acked_bytes",
+    /// Runs of acknowledged bytes in the sample that the capture never showed.
+    SampleGaps => "sample_gaps",
+    /// Acknowledged bytes in the sample that the capture never showed.
+    SampleUnseenBytes => "sample_unseen_bytes",
+    /// Sequence numbers acknowledged in followed TCP flows, from when they were followed.
+    MatchedAckedBytes => "matched_acked_bytes",
+    /// Acknowledged bytes in followed TCP flows that the capture never showed.
+    MatchedUnseenBytes => "matched_unseen_bytes",
     // DNS.
     /// DNS messages.
     DnsMessages => "dns_messages",
+    /// DNS messages that are responses.
+    DnsAnswers => "dns_answers",
     /// DNS messages that end early, loop or are otherwise malformed.
     DnsMalformed => "dns_malformed",
     /// DNS answers whose question was not seen.
@@ -256,6 +334,32 @@ counters! {
     TableEvicted => "table_evicted",
     /// Packets of encapsulations that could not be told apart because there were too many.
     EncapsRefused => "encaps_refused",
+}
+
+impl Counter {
+    /// Where the bytes of a frame go that ends in this counter: each frame's
+    /// bytes are in exactly one of these counters, so that their sum is
+    /// [`Counter::WireBytes`].
+    pub fn bytes(self) -> Counter {
+        use Counter as C;
+        match self {
+            C::FramesDecoded => C::BytesDecoded,
+            C::FramesFiltered => C::BytesFiltered,
+            C::LinkUnsupported => C::BytesLinkUnsupported,
+            C::LinkMalformed => C::BytesLinkMalformed,
+            C::Arp => C::BytesArp,
+            C::OtherEthertype => C::BytesOtherEthertype,
+            C::LinkOpaque => C::BytesLinkOpaque,
+            C::IpMalformed => C::BytesIpMalformed,
+            C::IpFragments => C::BytesIpFragments,
+            C::OtherTransport => C::BytesOtherTransport,
+            C::IpOpaque => C::BytesIpOpaque,
+            C::TunnelUnsupported => C::BytesTunnelUnsupported,
+            C::LayersExceeded => C::BytesLayersExceeded,
+            C::TransportMalformed => C::BytesTransportMalformed,
+            _ => C::BytesOther,
+        }
+    }
 }
 
 /// Counts of one source, interface and quarter hour.

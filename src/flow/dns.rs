@@ -60,6 +60,9 @@ impl Dns {
         let is_dns = message.parse(bytes) && (!strict || message.is_certain_anywhere());
         if is_dns {
             ledger.count(Counter::DnsMessages);
+            if message.response {
+                ledger.count(Counter::DnsAnswers);
+            }
             if message.malformed && at.packet.payload_missing == 0 {
                 ledger.count(Counter::DnsMalformed);
             }

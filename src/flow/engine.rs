@@ -47,6 +47,8 @@ pub(super) struct Scratch {
     pub(super) held: usize,
     /// The flow at work began to hold bytes.
     pub(super) begins_to_hold: bool,
+    /// TCP flows of the sample for capture loss that are under way.
+    pub(super) sampled: u32,
     state: RandomState,
 }
 

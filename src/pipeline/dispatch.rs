@@ -45,6 +45,8 @@ struct Run {
     frames: u64,
     wire_bytes: u64,
     cut: u64,
+    /// Of those, frames that became no segment, and their bytes.
+    ended: (u64, u64),
     first: Timestamp,
     least: i64,
     greatest: i64,
@@ -64,6 +66,14 @@ impl Run {
         self.greatest = self.greatest.max(meta.ts.0);
     }
 
+    /// The frame just added ends as this count, with its bytes.
+    fn end(&mut self, meta: &FrameMeta, cause: Counter, ledger: &mut Ledger) {
+        let bytes = u64::from(meta.orig_len);
+        ledger.count(cause);
+        ledger.add(cause.bytes(), bytes);
+        self.ended = (self.ended.0.wrapping_add(1), self.ended.1.wrapping_add(bytes));
+    }
+
     fn book(&mut self, ledger: &mut Ledger, tally: &mut Tally) {
         let run = std::mem::take(self);
         if run.frames == 0 {
@@ -72,6 +82,9 @@ impl Run {
         ledger.add(Counter::Frames, run.frames);
         ledger.add(Counter::WireBytes, run.wire_bytes);
         ledger.add(Counter::FramesCut, run.cut);
+        // What did not end otherwise: the ordinary frame costs no count of its own.
+        ledger.add(Counter::FramesDecoded, run.frames.wrapping_sub(run.ended.0));
+        ledger.add(Counter::BytesDecoded, run.wire_bytes.wrapping_sub(run.ended.1));
         tally.frames = tally.frames.saturating_add(run.frames);
         tally.wire_bytes = tally.wire_bytes.saturating_add(run.wire_bytes);
         tally.first = tally.first.or(Some(run.first));
@@ -138,7 +151,7 @@ impl Dispatcher {
             run.add(meta);
             let bytes = work.batch.bytes(meta);
             if !self.period.holds(meta.ts) || !self.passes(link, bytes)? {
-                self.ledger.count(Counter::FramesFiltered);
+                run.end(meta, Counter::FramesFiltered, &mut self.ledger);
                 continue;
             }
             match self.decoder.decode(link, bytes, meta.orig_len, meta.offset, meta.ts) {
@@ -149,7 +162,7 @@ impl Dispatcher {
                     }
                 }
                 Err(cause) => {
-                    self.ledger.count(cause);
+                    run.end(meta, cause, &mut self.ledger);
                     if cause == Counter::LinkUnsupported {
                         *self.tally.unsupported.entry(link).or_insert(0) += 1;
                     }

@@ -8,7 +8,7 @@ use super::worker::{Found, Job, Tick};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::capture::{FrameSource, InterfaceStatistics, LiveSource, Status};
-use crate::coverage::{Account, Counter, Counts, Key, Ledger};
+use crate::coverage::{Account, Counter, Forgotten, Key, Ledger};
 use crate::flow::Limits;
 use crate::packet::EncapTable;
 use crate::sighting::presence::Presence;
@@ -85,7 +85,7 @@ pub struct Ended {
     /// coverage beyond what was to be remembered.
     pub outcome: Outcome,
     /// The sum of the coverage that is gone.
-    pub forgotten: Counts,
+    pub forgotten: Forgotten,
     /// Coverage that nobody took from the account.
     pub unstored: Ledger,
 }

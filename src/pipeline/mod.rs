@@ -19,6 +19,9 @@ pub mod replay;
 pub mod sources;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests_outcomes;
 pub mod timing;
 mod work;
 mod worker;

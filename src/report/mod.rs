@@ -9,9 +9,13 @@ mod layout;
 pub mod ndjson;
 pub mod output;
 pub mod stats;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod stats_doc;
 pub mod summary;
 pub mod table;
 mod text;
+mod unseen;
 
 pub use output::{Output, OutputError};
 pub use summary::Summary;

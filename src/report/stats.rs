@@ -3,7 +3,8 @@
 use crate::base::Timestamp;
 use crate::base::time::QUARTER_SECS;
 use crate::coverage::ledger::{Entry, Key};
-use crate::coverage::{Addresses, Counter, Counts, Ledger};
+use crate::coverage::shares::{self, Share};
+use crate::coverage::{Addresses, Counter, Counts, Ledger, Resolvers};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -60,8 +61,14 @@ struct Coverage<'a> {
     /// What each counter that is not zero means.
     meanings: Named<'a, &'a str>,
     totals: Words<'a>,
+    /// What the totals mean as parts of a whole.
+    #[serde(skip_serializing_if = "Shares::is_empty")]
+    shares: Shares,
     /// Distinct home addresses over everything, and per network.
     addresses: Seen,
+    /// Home hosts that used encrypted DNS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encrypted_dns: Option<EncryptedDns>,
     sources: Vec<SourceRows<'a>>,
 }
 
@@ -78,7 +85,11 @@ struct InterfaceRows<'a> {
     interface: u16,
     #[serde(skip_serializing_if = "str::is_empty")]
     name: &'a str,
+    #[serde(skip_serializing_if = "Shares::is_empty")]
+    shares: Shares,
     quarters: Vec<Quarter<'a>>,
+    #[serde(skip)]
+    sum: Counts,
 }
 
 #[derive(Serialize)]
@@ -87,6 +98,55 @@ struct Quarter<'a> {
     from: Timestamp,
     counts: Words<'a>,
     addresses: Seen,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    encrypted_dns: Option<EncryptedDns>,
+}
+
+/// Distinct home hosts that used encrypted DNS: at all, and by resolver.
+#[derive(Serialize)]
+struct EncryptedDns {
+    hosts: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    estimated: u64,
+    resolvers: BTreeMap<String, u64>,
+}
+
+impl EncryptedDns {
+    fn of(resolvers: &Resolvers) -> Option<EncryptedDns> {
+        let rows: BTreeMap<String, u64> =
+            resolvers.rows().into_iter().map(|row| (row.name.to_owned(), row.hosts)).collect();
+        let hosts = resolvers.hosts();
+        let (distinct, estimated) = (hosts.distinct(), hosts.estimated());
+        (!rows.is_empty()).then_some(EncryptedDns { hosts: distinct, estimated, resolvers: rows })
+    }
+}
+
+/// Shares as an object, in their order.
+struct Shares(Vec<Share>);
+
+impl Shares {
+    fn of(counts: &Counts) -> Shares {
+        Shares(shares::all(counts).collect())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// One share: its part, its whole, and part by whole.
+#[derive(Serialize)]
+struct ShareRow {
+    part: u64,
+    whole: u64,
+    share: f64,
+}
+
+impl Serialize for Shares {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let row = |s: &Share| (s.def.word, ShareRow { part: s.part, whole: s.whole, share: s.ratio() });
+        s.collect_map(self.0.iter().map(row))
+    }
 }
 
 /// Distinct addresses: numbers only.
@@ -155,6 +215,7 @@ impl Durations {
 
 fn coverage<'a>(sources: &'a [SourceName], total: &'a Counts, entries: &'a BTreeMap<Key, Entry>) -> Coverage<'a> {
     let mut all = Addresses::default();
+    let mut all_resolvers = Resolvers::default();
     let mut rows: Vec<SourceRows<'a>> = Vec::with_capacity(sources.len());
     for (number, name) in (0u32..).zip(sources) {
         let mut interfaces: Vec<InterfaceRows<'a>> = Vec::new();
@@ -163,23 +224,35 @@ fn coverage<'a>(sources: &'a [SourceName], total: &'a Counts, entries: &'a BTree
             all.add_all(&entry.addresses);
             if interfaces.last().is_none_or(|last| last.interface != key.interface) {
                 let name = name.interfaces.get(usize::from(key.interface)).map_or("", String::as_str);
-                interfaces.push(InterfaceRows { interface: key.interface, name, quarters: Vec::new() });
+                interfaces.push(InterfaceRows {
+                    interface: key.interface,
+                    name,
+                    shares: Shares(Vec::new()),
+                    quarters: Vec::new(),
+                    sum: Counts::default(),
+                });
             }
+            all_resolvers.add_all(&entry.resolvers);
             if let Some(last) = interfaces.last_mut() {
+                last.sum.merge(&entry.counts);
                 last.quarters.push(Quarter {
                     from: Timestamp::from_parts(key.quarter.saturating_mul(QUARTER_SECS), 0),
                     counts: Words(&entry.counts),
                     addresses: Seen::of(&entry.addresses),
+                    encrypted_dns: EncryptedDns::of(&entry.resolvers),
                 });
             }
         }
+        interfaces.iter_mut().for_each(|rows| rows.shares = Shares::of(&rows.sum));
         rows.push(SourceRows { source: &name.source, path: &name.path, interfaces });
     }
     let counted = Counter::ALL.iter().filter(|c| total.get(**c) > 0);
     Coverage {
         meanings: Named(counted.map(|c| (c.as_str(), c.meaning())).collect()),
         totals: Words(total),
+        shares: Shares::of(total),
         addresses: Seen::of(&all),
+        encrypted_dns: EncryptedDns::of(&all_resolvers),
         sources: rows,
     }
 }
@@ -197,7 +270,9 @@ mod tests {
                 ledger.count(Counter::Frames);
             }
         }
-        ledger.count(Counter::EchConcealed);
+        ledger.count(Counter::FramesCut);
+        ledger.resolver("dns.example", "10.0.0.5".parse().unwrap(), false);
+        ledger.resolver_port("10.0.0.6".parse().unwrap());
         ledger
     }
 
@@ -225,17 +300,36 @@ mod tests {
   "coverage": {
     "meanings": {
       "frames": "Frames that the capture delivered.",
-      "ech_concealed": "TLS ClientHellos whose server name is a public name of Encrypted Client Hello: the real name is hidden."
+      "frames_cut": "Frames that a snap length cut short."
     },
     "totals": {
       "frames": 6,
-      "ech_concealed": 1
+      "frames_cut": 1
+    },
+    "shares": {
+      "frames_dropped": {
+        "part": 0,
+        "whole": 6,
+        "share": 0.0
+      },
+      "frames_cut": {
+        "part": 1,
+        "whole": 6,
+        "share": 0.166666
+      }
     },
     "addresses": {
       "distinct": 3,
       "networks": {
         "10.0.0.0/24": 1,
         "10.0.1.0/24": 2
+      }
+    },
+    "encrypted_dns": {
+      "hosts": 2,
+      "resolvers": {
+        "(port 853)": 1,
+        "dns.example": 1
       }
     },
     "sources": [
@@ -250,6 +344,18 @@ mod tests {
           {
             "interface": 1,
             "name": "span0",
+            "shares": {
+              "frames_dropped": {
+                "part": 0,
+                "whole": 6,
+                "share": 0.0
+              },
+              "frames_cut": {
+                "part": 1,
+                "whole": 6,
+                "share": 0.166666
+              }
+            },
             "quarters": [
               {
                 "from": "2026-03-06T12:00:00Z",
@@ -268,13 +374,20 @@ mod tests {
                 "from": "2026-03-06T12:15:00Z",
                 "counts": {
                   "frames": 3,
-                  "ech_concealed": 1
+                  "frames_cut": 1
                 },
                 "addresses": {
                   "distinct": 3,
                   "networks": {
                     "10.0.0.0/24": 1,
                     "10.0.1.0/24": 2
+                  }
+                },
+                "encrypted_dns": {
+                  "hosts": 2,
+                  "resolvers": {
+                    "(port 853)": 1,
+                    "dns.example": 1
                   }
                 }
               }

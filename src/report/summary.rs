@@ -1,8 +1,10 @@
 //! What was read, and what could not be seen: the lines that close a run.
 
-use super::text::{clean, counted, grouped, size};
+use super::text::{clean, counted, grouped, percent, size};
+use super::unseen;
 use crate::base::Timestamp;
-use crate::coverage::{Counter, Counts};
+use crate::coverage::doubts::{Doubt, doubts};
+use crate::coverage::{Counter, Counts, Reach};
 use std::io;
 
 /// Most residual names shown.
@@ -27,6 +29,8 @@ pub struct Summary {
     pub last: Option<Timestamp>,
     /// All that was counted.
     pub counts: Counts,
+    /// Whom and how long the run could see.
+    pub reach: Reach,
     /// Distinct clients outside the home networks with contacts.
     pub outside_clients: u64,
     /// Whether there were more of them than could be told apart.
@@ -66,41 +70,76 @@ impl Summary {
         }
         lines.extend(self.outside_line());
         lines.extend(self.residual_line());
-        let unseen = self.unseen();
+        let unseen = unseen::lines(&self.counts, &self.reach, self.files_damaged);
         if !unseen.is_empty() {
             lines.push("Not seen:".to_owned());
             lines.extend(unseen.into_iter().map(|cause| format!("  - {cause}")));
         }
         if self.hosts == 0 {
             lines.push(self.nothing_seen());
+        } else {
+            lines.extend(self.hosts_may_be_missing());
         }
         lines
     }
 
-    /// What an empty result means, in a sentence or two.
+    /// What an empty result means. Only a run with a fair view says that no
+    /// contact was seen, and what it looked at; another says why it cannot know.
     pub fn nothing_seen(&self) -> String {
-        if self.counts.get(Counter::ObservationsOutside) > 0 {
-            return "No contact of a host in the home networks seen, only of clients outside them. If those are yours, \
-                    name their networks with --home-net."
-                .to_owned();
-        }
-        let mut line = String::from("No contact seen. That is not proof of absence: ");
-        let read = self.counts.get(Counter::Frames);
-        let used = self.counts.get(Counter::TcpSegments).saturating_add(self.counts.get(Counter::UdpDatagrams));
-        if read == 0 {
-            line.push_str("no frame was read.");
-        } else if self.counts.get(Counter::FramesFiltered) >= read {
-            line.push_str("every frame was left out by --since, --until or --bpf.");
-        } else if used == 0 {
-            line.push_str("no TCP or UDP packet could be decoded.");
-        } else if self.counts.get(Counter::Names) == 0 {
-            line.push_str("no host name was seen at all, so the vantage point may not show DNS or client traffic.");
+        let doubts = self.doubts();
+        let mut line = if !doubts.is_empty() {
+            format!("Whether there was a contact cannot be said: {}.", doubts.join("; "))
         } else {
+            format!(
+                "No contact seen of {}. That is not proof of absence: a host may have been off, contacted nothing in \
+                 this time, or gone another way than past this sensor.",
+                self.view()
+            )
+        };
+        if self.counts.get(Counter::ObservationsOutside) > 0 {
             line.push_str(
-                "a host may have been off, contacted nothing in this time, or gone another way than past this sensor.",
+                " Clients outside the home networks made contacts; if those are yours, name their networks with \
+                 --home-net.",
             );
         }
         line
+    }
+
+    /// Whether an empty result says nothing.
+    pub fn is_in_doubt(&self) -> bool {
+        !self.doubts().is_empty()
+    }
+
+    /// With hosts in the table, what may keep others out of it.
+    fn hosts_may_be_missing(&self) -> Option<String> {
+        let doubts = self.doubts();
+        (!doubts.is_empty()).then(|| format!("Hosts may be missing above: {}.", doubts.join("; ")))
+    }
+
+    /// What makes the view a poor one, in words.
+    fn doubts(&self) -> Vec<String> {
+        let mut found: Vec<String> = doubts(&self.counts, &self.reach).iter().map(words).collect();
+        if self.files_damaged > 0 && self.counts.get(Counter::Frames) > 0 {
+            let n = counted(self.files_damaged, "file or folder", "files or folders");
+            found.push(format!("{n} could not be read in full"));
+        }
+        found
+    }
+
+    /// What the run looked at.
+    fn view(&self) -> String {
+        let hosts = &self.reach.addresses;
+        let about = if hosts.estimated() > 0 { "about " } else { "" };
+        let of = |counter: Counter, one: &str, many: &str| counted(self.counts.get(counter), one, many);
+        format!(
+            "{about}{} in {} ({} decoded, {}, {}, {})",
+            counted(hosts.distinct(), "home address", "home addresses"),
+            counted(self.reach.quarters, "quarter hour", "quarter hours"),
+            of(Counter::FramesDecoded, "frame", "frames"),
+            of(Counter::DnsMessages, "DNS message", "DNS messages"),
+            of(Counter::TlsHellos, "ClientHello", "ClientHellos"),
+            of(Counter::HttpRequests, "HTTP request", "HTTP requests"),
+        )
     }
 
     fn read_line(&self) -> String {
@@ -153,138 +192,20 @@ impl Summary {
         };
         Some(format!("Names like the vendor's, of unknown purpose: {}{more}.", shown.join(", ")))
     }
-
-    /// What could not be seen, most important first. Causes that did not occur
-    /// are left out.
-    pub fn unseen(&self) -> Vec<String> {
-        let mut causes = Vec::new();
-        if self.files_damaged > 0 {
-            causes.push(format!(
-                "{} that could not be read in full",
-                counted(self.files_damaged, "file or folder", "files or folders")
-            ));
-        }
-        for cause in CAUSES {
-            let sum =
-                |counters: &[Counter]| counters.iter().fold(0u64, |sum, c| sum.saturating_add(self.counts.get(*c)));
-            let n = sum(cause.counters);
-            if n == 0 {
-                continue;
-            }
-            let mut line = format!("{} {}", counted(n, cause.one, cause.many), cause.what);
-            let whole = sum(cause.of);
-            if whole >= n {
-                line.push_str(&format!(" ({} of {})", percent(n, whole), grouped(whole)));
-            }
-            causes.push(line);
-        }
-        causes
-    }
 }
 
-/// A blind spot.
-struct Cause {
-    /// What shows it; the sum counts.
-    counters: &'static [Counter],
-    /// The whole that it is a part of, if that says something.
-    of: &'static [Counter],
-    one: &'static str,
-    many: &'static str,
-    what: &'static str,
-}
-
-const fn cause(
-    counters: &'static [Counter],
-    of: &'static [Counter],
-    (one, many): (&'static str, &'static str),
-    what: &'static str,
-) -> Cause {
-    Cause { counters, of, one, many, what }
-}
-
-const FRAMES: (&str, &str) = ("frame", "frames");
-const PACKETS: (&str, &str) = ("packet", "packets");
-const FLOWS: (&str, &str) = ("flow", "flows");
-
-/// Blind spots, the ones first that hide most: frames that never came, whole
-/// frames, names, parts of flows, state.
-const CAUSES: &[Cause] = {
-    use Counter as C;
-    &[
-        cause(&[C::DroppedKernel, C::DroppedInterface], &[], FRAMES, "dropped before they could be captured"),
-        cause(&[C::FramesCut], &[C::Frames], FRAMES, "cut short by the snap length of the capture"),
-        cause(&[C::LinkUnsupported], &[C::Frames], FRAMES, "of a link type that is not decoded"),
-        cause(
-            &[C::LinkOpaque, C::IpOpaque],
-            &[C::Frames],
-            PACKETS,
-            "encrypted below TCP and UDP (MACsec, 802.11, ESP)",
-        ),
-        cause(&[C::TunnelUnsupported], &[], PACKETS, "in tunnels that are not decoded"),
-        cause(
-            &[C::TlsHellosIncomplete],
-            &[C::TlsHellos],
-            ("TLS ClientHello", "TLS ClientHellos"),
-            "not readable to the end",
-        ),
-        cause(
-            &[C::EchConcealed],
-            &[C::TlsHellos],
-            ("TLS ClientHello", "TLS ClientHellos"),
-            "with the server name hidden by Encrypted Client Hello",
-        ),
-        cause(
-            &[C::QuicRefused, C::QuicBudget],
-            &[C::QuicInitials],
-            ("QUIC Initial packet", "QUIC Initial packets"),
-            "that could not be opened",
-        ),
-        cause(&[C::QuicVersionUnknown], &[], ("QUIC packet", "QUIC packets"), "of an unknown version"),
-        cause(&[C::QuicHellosIncomplete], &[], ("QUIC ClientHello", "QUIC ClientHellos"), "not readable to the end"),
-        cause(
-            &[C::EncryptedDns],
-            &[],
-            ("contact", "contacts"),
-            "with encrypted DNS resolvers, whose questions are hidden",
-        ),
-        cause(&[C::StreamGaps], &[], ("stream", "streams"), "with bytes missing where names would be"),
-        cause(&[C::FlowsOneSided], &[C::Flows], FLOWS, "with only one direction in view"),
-        cause(&[C::FlowsMidStream], &[C::Flows], FLOWS, "under way before the capture began, their names gone by"),
-        cause(&[C::IpFragmentsLost], &[], ("fragmented datagram", "fragmented datagrams"), "not put together"),
-        cause(
-            &[C::LinkMalformed, C::IpMalformed, C::TransportMalformed, C::LayersExceeded],
-            &[C::Frames],
-            PACKETS,
-            "with headers that make no sense",
-        ),
-        cause(&[C::DnsMalformed], &[C::DnsMessages], ("DNS message", "DNS messages"), "malformed or cut"),
-        cause(
-            &[C::ContactsUnfollowed],
-            &[C::Observations],
-            ("contact", "contacts"),
-            "not followed further because too many were under way",
-        ),
-        cause(&[C::ObservationsLate], &[], ("contact", "contacts"), "too late for the record of their day"),
-        cause(&[C::EncapsRefused], &[], PACKETS, "of VLANs and tunnels too many to be told apart"),
-        cause(
-            &[C::StreamsEvicted, C::StreamOverflow, C::FlowsEvicted, C::DnsQuestionsEvicted, C::TableEvicted],
-            &[],
-            ("entry", "entries"),
-            "forgotten early because a table was full",
-        ),
-    ]
-};
-
-/// A share with one decimal, never rounded to nothing or to all.
-fn percent(part: u64, whole: u64) -> String {
-    let tenths = u128::from(part).saturating_mul(1000).checked_div(u128::from(whole)).unwrap_or(0);
-    if tenths == 0 && part > 0 {
-        return "under 0.1 %".to_owned();
-    }
-    if tenths == 1000 {
-        return "100 %".to_owned();
-    }
-    format!("{}.{} %", tenths / 10, tenths % 10)
+/// Why an empty result says nothing.
+fn words(doubt: &Doubt) -> String {
+    let text = match doubt {
+        Doubt::NoFrame => "no frame was read",
+        Doubt::AllFiltered => "every frame was left out by --since, --until or --bpf",
+        Doubt::NothingDecoded => "no TCP or UDP packet could be decoded",
+        Doubt::NoName => "no host name was seen at all, so the vantage point may not show DNS or client traffic",
+        Doubt::NoHomeAddress => "no address of the home networks was seen (--home-net names them)",
+        Doubt::TooMuch(share, what) => return format!("{} {what}", percent(share.part, share.whole)),
+        Doubt::TooLittle(share, what) => return format!("only {} {what}", percent(share.part, share.whole)),
+    };
+    text.to_owned()
 }
 
 /// A span of time in minutes, with one date if both ends share it.
@@ -316,12 +237,22 @@ mod tests {
             first: Timestamp::parse("2026-03-01T10:00:59Z"),
             last: Timestamp::parse("2026-03-01T12:30:00Z"),
             hosts: 2,
+            reach: reach(&["10.0.0.1"]),
             ..Summary::default()
         };
         s.counts.add(Counter::Frames, 12_345);
         s.counts.add(Counter::TcpSegments, 12_000);
         s.counts.add(Counter::Names, 5);
         s
+    }
+
+    fn reach(hosts: &[&str]) -> Reach {
+        let mut ledger = crate::coverage::Ledger::new();
+        ledger.count(Counter::Frames);
+        for host in hosts {
+            ledger.address(host.parse().unwrap());
+        }
+        ledger.reach()
     }
 
     fn text(s: &Summary) -> String {
@@ -351,7 +282,7 @@ mod tests {
             (Counter::FramesCut, 123),
             (Counter::DroppedKernel, 7),
             (Counter::TlsHellos, 40),
-            (Counter::EchConcealed, 40),
+            (Counter::EchConcealed, 4),
             (Counter::QuicRefused, 2),
             (Counter::LinkUnsupported, 1),
         ] {
@@ -369,37 +300,71 @@ mod tests {
              - 7 frames dropped before they could be captured\n  \
              - 123 frames cut short by the snap length of the capture (0.9 % of 12,345)\n  \
              - 1 frame of a link type that is not decoded (under 0.1 % of 12,345)\n  \
-             - 40 TLS ClientHellos with the server name hidden by Encrypted Client Hello (100 % of 40)\n  \
+             - 4 TLS ClientHellos with the server name hidden by Encrypted Client Hello (10.0 % of 40)\n  \
              - 2 QUIC Initial packets that could not be opened\n  \
              - 1 contact with encrypted DNS resolvers, whose questions are hidden\n  \
-             - 3 entries forgotten early because a table was full\n"
+             - 3 entries forgotten early because a table was full\n\
+             Hosts may be missing above: 2 files or folders could not be read in full.\n"
         );
     }
 
     #[test]
-    fn an_empty_result_is_no_proof() {
+    fn only_a_fair_view_says_that_there_was_nothing() {
         let mut s = Summary::default();
         assert_eq!(
             text(&s),
             "Read 0 files: 0 frames, 0 B.\n\
-             No contact seen. That is not proof of absence: no frame was read.\n"
+             Whether there was a contact cannot be said: no frame was read.\n"
         );
         s.counts.add(Counter::Frames, 1);
-        assert!(s.nothing_seen().ends_with("no TCP or UDP packet could be decoded."));
+        assert!(s.nothing_seen().ends_with("cannot be said: no TCP or UDP packet could be decoded."));
         s.counts.add(Counter::UdpDatagrams, 1);
-        assert!(s.nothing_seen().contains("no host name was seen at all"));
+        let blind = s.nothing_seen();
+        assert!(blind.contains("no address of the home networks was seen (--home-net names them); no host name"));
         s.counts.add(Counter::Names, 1);
-        assert!(s.nothing_seen().contains("a host may have been off"));
-        s.counts.add(Counter::FramesFiltered, 1);
-        assert!(s.nothing_seen().ends_with("every frame was left out by --since, --until or --bpf."));
+        s.reach = reach(&["10.0.0.1", "10.0.0.2"]);
+        for (counter, n) in [(Counter::FramesDecoded, 1234), (Counter::DnsMessages, 1), (Counter::TlsHellos, 2)] {
+            s.counts.add(counter, n);
+        }
+        assert_eq!(
+            s.nothing_seen(),
+            "No contact seen of 2 home addresses in 1 quarter hour (1,234 frames decoded, 1 DNS message, 2 ClientHellos, \
+             0 HTTP requests). That is not proof of absence: a host may have been off, contacted nothing in this time, \
+             or gone another way than past this sensor."
+        );
         s.counts.add(Counter::ObservationsOutside, 1);
-        assert!(s.nothing_seen().starts_with("No contact of a host in the home networks seen"), "{}", s.nothing_seen());
+        assert!(s.nothing_seen().ends_with("if those are yours, name their networks with --home-net."));
+        // From here on it cannot know.
+        let mut damaged = s.clone();
+        damaged.files_damaged = 1;
+        let mut filtered = s.clone();
+        filtered.counts.add(Counter::FramesFiltered, 1);
+        let mut lossy = s.clone();
+        lossy.counts.add(Counter::SampleAckedBytes, 1_000_000);
+        lossy.counts.add(Counter::SampleUnseenBytes, 123_000);
+        let mut cut = s;
+        cut.counts.add(Counter::TlsHellos, 18);
+        cut.counts.add(Counter::TlsHellosIncomplete, 10);
+        for (s, why) in [
+            (damaged, "1 file or folder could not be read in full"),
+            (filtered, "every frame was left out by --since, --until or --bpf"),
+            (lossy, "12.3 % of the acknowledged bytes in the sample were never captured"),
+            (cut, "only 50.0 % of the TLS ClientHellos could be read to their end"),
+        ] {
+            let mut s = s;
+            assert!(!text(&s).contains("No contact") && s.nothing_seen().contains(why), "{}", text(&s));
+            s.hosts = 1;
+            assert!(text(&s).ends_with(&format!("Hosts may be missing above: {why}.\n")), "{}", text(&s));
+        }
     }
 
     #[test]
     fn live_capture_names_its_interfaces() {
-        let mut s = Summary { interfaces: vec!["span0".into(), "span1".into()], hosts: 1, ..Summary::default() };
-        s.counts.add(Counter::Frames, 1);
+        let interfaces = vec!["span0".into(), "span1".into()];
+        let mut s = Summary { interfaces, hosts: 1, reach: reach(&["10.0.0.1"]), ..Summary::default() };
+        for counter in [Counter::Frames, Counter::UdpDatagrams, Counter::Names] {
+            s.counts.add(counter, 1);
+        }
         s.counts.add(Counter::WireBytes, 1500);
         assert_eq!(text(&s), "Listened on span0, span1: 1 frame, 1.5 kB.\n");
     }
@@ -410,12 +375,5 @@ mod tests {
         let (a, b) = (t("2026-03-01T10:00:01Z"), t("2026-03-01T10:00:59Z"));
         assert_eq!(span(a, b), "2026-03-01 10:00");
         assert_eq!(span(a, t("2026-03-02T09:00:00Z")), "2026-03-01 10:00 to 2026-03-02 09:00");
-    }
-
-    #[test]
-    fn shares_are_not_rounded_away() {
-        assert_eq!(percent(1, 100_000), "under 0.1 %");
-        assert_eq!(percent(99_999, 100_000), "99.9 %");
-        assert_eq!(percent(5, 5), "100 %");
     }
 }

@@ -542,8 +542,7 @@ HOST      WHAT IT DOES                                  STAGE      SEEN (UTC)   
         let mut out = Vec::new();
         HostTable::new().write(&mut out, Some(&Summary::default()), 100).unwrap();
         let out = String::from_utf8(out).unwrap();
-        assert_eq!(out.matches("No contact seen").count(), 1);
-        assert!(out.contains("not proof of absence"));
+        assert_eq!(out.matches("Whether there was a contact cannot be said").count(), 1);
     }
 
     #[test]
@@ -553,7 +552,7 @@ HOST      WHAT IT DOES                                  STAGE      SEEN (UTC)   
         let summary = Summary { files: 1, hosts: table.hosts(), ..Summary::default() };
         let mut out = Vec::new();
         table.write(&mut out, Some(&summary), 100).unwrap();
-        assert!(String::from_utf8(out).unwrap().ends_with("to 10:05\n\nRead 1 file: 0 frames, 0 B.\n"));
+        assert!(String::from_utf8(out).unwrap().contains("to 10:05\n\nRead 1 file: 0 frames, 0 B.\n"));
     }
 
     #[test]

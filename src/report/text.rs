@@ -51,6 +51,18 @@ pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(n)) }
 }
 
+/// A share with one decimal, never rounded to nothing or to all.
+pub(super) fn percent(part: u64, whole: u64) -> String {
+    let tenths = u128::from(part).saturating_mul(1000).checked_div(u128::from(whole)).unwrap_or(0);
+    if tenths == 0 && part > 0 {
+        return "under 0.1 %".to_owned();
+    }
+    if tenths == 1000 {
+        return "100 %".to_owned();
+    }
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
 /// A size in the unit that leaves at most four digits: `512 B`, `1.5 MB`
 /// (powers of 1,000).
 pub(super) fn size(bytes: u64) -> String {
@@ -105,5 +117,12 @@ mod tests {
             prop_assert!(!once.contains(is_hidden));
             prop_assert_eq!(clean(&once).into_owned(), once.clone());
         }
+    }
+
+    #[test]
+    fn shares_are_not_rounded_away() {
+        assert_eq!(percent(1, 100_000), "under 0.1 %");
+        assert_eq!(percent(99_999, 100_000), "99.9 %");
+        assert_eq!(percent(5, 5), "100 %");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::contact::{Contact, Part};
 use super::draft::DraftKey;
-use super::observer::{Match, Observer};
+use super::observer::{ENCRYPTED_DNS_PORT, Match, Observer};
 use crate::base::{Addr, Channel, Name, Stage};
 use crate::coverage::{Counter, Ledger};
 use crate::flow::{At, Note, Notes, Progress, Token};
@@ -25,6 +25,7 @@ impl Observer {
         follow: &mut Option<Token>,
         ledger: &mut Ledger,
     ) {
+        self.note_resolver_port(at, ledger);
         let concealed = name.is_some_and(|n| self.settings.catalogue.is_ech_public_name(n));
         if concealed {
             ledger.count(Counter::EchConcealed);
@@ -32,9 +33,7 @@ impl Observer {
         }
         let mut part = None;
         if let Some(name) = name {
-            if self.settings.catalogue.is_encrypted_dns_name(name) {
-                ledger.count(Counter::EncryptedDns);
-            }
+            self.note_resolver(at, name, ledger);
             if let Some(indicator) = self.match_name(name, at, channel, ledger) {
                 part = self.observe(at, Match { indicator, channel, notes, ..Match::of(name) }, ledger);
             }
@@ -50,8 +49,30 @@ impl Observer {
         self.speak(at, part.into_iter().collect(), contact, follow, ledger);
     }
 
+    /// Notes who uses encrypted DNS, and whose.
+    fn note_resolver(&self, at: &At<'_>, name: &Name, ledger: &mut Ledger) {
+        let Some(resolver) = self.settings.catalogue.encrypted_dns_resolver(name) else { return };
+        let e = at.endpoints();
+        let on_port = e.sport == ENCRYPTED_DNS_PORT;
+        if !on_port {
+            ledger.count(Counter::EncryptedDns); // on that port it is counted already
+        }
+        if self.settings.home.contains(&e.client) {
+            ledger.resolver(resolver, e.client, on_port);
+        }
+    }
+
+    /// Notes who said something on the port for encrypted DNS, whatever it was.
+    pub(super) fn note_resolver_port(&self, at: &At<'_>, ledger: &mut Ledger) {
+        let e = at.endpoints();
+        if e.sport == ENCRYPTED_DNS_PORT && self.settings.home.contains(&e.client) {
+            ledger.resolver_port(e.client);
+        }
+    }
+
     /// First payload that is no known protocol.
     pub(super) fn unrecognised(&mut self, at: &At<'_>, notes: Notes, follow: &mut Option<Token>, ledger: &mut Ledger) {
+        self.note_resolver_port(at, ledger);
         let e = at.endpoints();
         let found = self.settings.catalogue.match_payload(e.transport as u8, e.sport, at.payload);
         let part = found.and_then(|indicator| {

@@ -29,6 +29,8 @@ pub const MAX_DRAFTS: usize = 256 << 10;
 
 /// Where resolvers listen.
 const DNS_PORT: u16 = 53;
+/// The same for DNS over TLS and QUIC (RFC 7858, RFC 9250).
+pub(super) const ENCRYPTED_DNS_PORT: u16 = 853;
 
 /// What every observer of a run shares.
 #[derive(Debug)]
@@ -397,10 +399,13 @@ impl Sink for Observer {
                 }
             }
         }
-        let e = at.endpoints();
-        if e.sport == 853 {
-            // DNS over TLS or QUIC (RFC 7858, RFC 9250).
+        if at.endpoints().sport == ENCRYPTED_DNS_PORT {
             ledger.count(Counter::EncryptedDns);
+            // A connection that goes on shows no name in a later quarter hour;
+            // one that was only tried hides nothing.
+            if p.payload_len > 0 {
+                self.note_resolver_port(at, ledger);
+            }
         }
     }
 

@@ -178,6 +178,12 @@ impl Scene {
         t
     }
 
+    /// Hosts by encrypted resolver, so far.
+    pub(super) fn resolvers(&mut self) -> Vec<(String, u64)> {
+        let reach = self.ledger.reach();
+        reach.resolvers.rows().into_iter().map(|r| (r.name.to_owned(), r.hosts)).collect()
+    }
+
     pub(super) fn end(mut self) -> Seen {
         let observed = self.engine.finish(&mut self.ledger);
         let observed = observed.finish();

@@ -3,6 +3,7 @@
 use super::write::{int, source_number};
 use super::{Result, Source, Store, Writer};
 use crate::coverage::ledger::Entry;
+use crate::coverage::resolvers::UNNAMED;
 use crate::coverage::{Counter, Counts, Key, Ledger};
 use rusqlite::{Connection, params};
 
@@ -38,6 +39,25 @@ pub struct NetworkRow {
     pub addresses: u64,
 }
 
+/// Distinct home hosts that used one resolver for encrypted DNS in one quarter
+/// hour of one interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolverRow {
+    /// Source.
+    pub source: String,
+    /// Number of the interface in it.
+    pub interface: u16,
+    /// Quarter hours since the epoch.
+    pub quarter: i64,
+    /// The resolver's name as listed, [`UNNAMED`] or
+    /// [`OTHERS`](crate::coverage::resolvers::OTHERS).
+    pub resolver: String,
+    /// Distinct hosts.
+    pub hosts: u64,
+    /// How many of them are only estimated, because there were too many to keep.
+    pub estimated: u64,
+}
+
 impl Writer<'_> {
     /// Stores the ledger's entries of source number `number` as those of
     /// `source`. Those of a file replace what was stored of it: reading it
@@ -52,7 +72,7 @@ impl Writer<'_> {
         self.run(|c| {
             let no = source_number(c, source)?;
             if !Source::is_run(source) {
-                for table in ["coverage", "coverage_addresses", "coverage_networks"] {
+                for table in ["coverage", "coverage_addresses", "coverage_networks", "coverage_resolvers"] {
                     c.prepare_cached(&format!("DELETE FROM {table} WHERE source_no = ?1"))?.execute([no])?;
                 }
             }
@@ -87,6 +107,19 @@ fn put_entry(c: &Connection, source: i64, interface: u16, quarter: i64, entry: &
     )?;
     for (prefix, addresses) in entry.addresses.networks() {
         put.execute(params![source, interface, quarter, prefix.to_string(), int(addresses)])?;
+    }
+    // A host that showed no name at first may have shown one since.
+    let mut forget = c.prepare_cached(
+        "DELETE FROM coverage_resolvers WHERE source_no = ?1 AND interface = ?2 AND quarter = ?3 AND resolver = ?4",
+    )?;
+    forget.execute(params![source, interface, quarter, UNNAMED])?;
+    let mut put = c.prepare_cached(
+        "INSERT INTO coverage_resolvers (source_no, interface, quarter, resolver, hosts, estimated)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO UPDATE SET hosts = max(hosts, ?5), estimated = max(estimated, ?6)",
+    )?;
+    for row in entry.resolvers.rows() {
+        put.execute(params![source, interface, quarter, row.name, int(row.hosts), int(row.estimated)])?;
     }
     Ok(())
 }
@@ -148,6 +181,30 @@ impl Store {
                     quarter: row.get(2)?,
                     prefix: row.get(3)?,
                     addresses: unsigned(row.get(4)?),
+                })
+            },
+        )
+    }
+
+    /// Home hosts that used encrypted DNS in the quarter hours `from` to `to`,
+    /// both included, ordered by source, interface, quarter hour and resolver.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn coverage_resolvers(&self, from: i64, to: i64) -> Result<Vec<ResolverRow>> {
+        self.list(
+            "SELECT s.source, r.interface, r.quarter, r.resolver, r.hosts, r.estimated
+             FROM coverage_resolvers r JOIN sources s USING (source_no)
+             WHERE r.quarter BETWEEN ?1 AND ?2 ORDER BY 1, 2, 3, 4",
+            [from, to],
+            |row| {
+                Ok(ResolverRow {
+                    source: row.get(0)?,
+                    interface: row.get(1)?,
+                    quarter: row.get(2)?,
+                    resolver: row.get(3)?,
+                    hosts: unsigned(row.get(4)?),
+                    estimated: unsigned(row.get(5)?),
                 })
             },
         )

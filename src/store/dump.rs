@@ -25,6 +25,11 @@ const CONTENT: &[(&str, &str)] = &[
         "SELECT source, interface, quarter, prefix, addresses FROM coverage_networks JOIN sources USING (source_no)",
     ),
     (
+        "coverage_resolvers",
+        "SELECT source, interface, quarter, resolver, hosts, estimated
+         FROM coverage_resolvers JOIN sources USING (source_no)",
+    ),
+    (
         "intervals",
         "SELECT source, kind, segment, ip, mac, name, from_ns, to_ns, address
          FROM intervals JOIN sources USING (source_no)",

@@ -19,7 +19,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use coverage::{CoverageRow, NetworkRow};
+pub use coverage::{CoverageRow, NetworkRow, ResolverRow};
 pub use error::{Place, StoreError};
 pub use read::{Filter, Records, Stored};
 pub use rows::{Canary, Interval, Run, Source};

@@ -98,7 +98,7 @@ fn open_existing(path: &Path, place: Place) -> Result<Store> {
     // rollback journal, which is as safe.
     conn.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
     conn.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
-    schema::migrate(&conn, schema::MIGRATIONS).map_err(sql)?;
+    schema::migrate(&conn, schema::MIGRATIONS, &schema::views()).map_err(sql)?;
     Ok(Store { conn, place })
 }
 

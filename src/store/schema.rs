@@ -1,14 +1,15 @@
 //! The tables, and how a store of an earlier version becomes one of this.
 
 use super::error::{Place, StoreError};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use crate::coverage::shares;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 /// SQLite's `application_id` of a store: `SpSt`.
 pub(super) const APPLICATION_ID: i64 = 0x5370_5374;
 
 /// Each step takes a store from the version before it to the next; the number
 /// of steps taken is SQLite's `user_version`. A released step is never edited.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// Times are nanoseconds since the epoch. `ip` holds 16 bytes (IPv4 mapped), so
 /// that it sorts; `address` is the same as text, for people. An absent MAC or
@@ -143,6 +144,63 @@ CREATE TABLE canaries (              -- test lookups that the sensor did see
 ) STRICT, WITHOUT ROWID;
 ";
 
+const VERSION_2: &str = "
+CREATE TABLE coverage_resolvers (    -- distinct home hosts that used encrypted DNS, by resolver
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    interface INTEGER NOT NULL,
+    quarter   INTEGER NOT NULL,
+    resolver  TEXT NOT NULL,        -- its name as listed, '(port 853)' or '(others)'
+    hosts     INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,     -- how many of them are
+    PRIMARY KEY (source_no, interface, quarter, resolver)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Name of the view of shares.
+const SHARES: &str = "coverage_shares";
+
+/// The view of shares, from the same definitions as everywhere else: for each
+/// quarter hour with a whole, part and whole and part by whole.
+fn shares_view() -> String {
+    let mut rows: Vec<String> = Vec::new();
+    for def in shares::ALL {
+        let sides =
+            [(def.part, "part", 1), (def.less, "part", -1), (def.whole, "whole", 1), (def.whole_less, "whole", -1)];
+        for (counters, side, sign) in sides {
+            rows.extend(counters.iter().map(|c| format!("('{}', '{}', '{side}', {sign})", def.word, c.as_str())));
+        }
+    }
+    format!(
+        "CREATE VIEW {SHARES} AS
+WITH terms (share, counter, side, sign) AS (VALUES {}),
+sums AS (
+    SELECT source_no, interface, quarter, share,
+           max(0, sum(CASE side WHEN 'part' THEN sign * value ELSE 0 END)) AS part,
+           max(0, sum(CASE side WHEN 'whole' THEN sign * value ELSE 0 END)) AS whole
+    FROM coverage JOIN terms USING (counter)
+    GROUP BY source_no, interface, quarter, share
+)
+SELECT source, interface, quarter, share, part, whole, CAST(part AS REAL) / whole AS ratio
+FROM sums JOIN sources USING (source_no) WHERE whole > 0",
+        rows.join(", ")
+    )
+}
+
+/// The views of this version. They are made from definitions in the program, so
+/// a store may have those of another version; then they are made anew.
+pub(super) fn views() -> [(&'static str, String); 1] {
+    [(SHARES, shares_view())]
+}
+
+fn refresh(conn: &Connection, name: &str, wanted: &str) -> rusqlite::Result<()> {
+    let mut query = conn.prepare("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?1")?;
+    let found: Option<String> = query.query_row([name], |row| row.get(0)).optional()?;
+    if found.is_some_and(|sql| sql == wanted) {
+        return Ok(());
+    }
+    conn.execute_batch(&format!("DROP VIEW IF EXISTS {name}; {wanted}"))
+}
+
 /// What a database says it is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -178,13 +236,17 @@ pub(super) fn require_ours(conn: &Connection, place: &Place) -> Result<i64, Stor
 }
 
 /// Brings the database to the newest version in one transaction. The version
-/// is read inside it, so two processes cannot take the same step.
-pub(super) fn migrate(conn: &Connection, steps: &[&str]) -> rusqlite::Result<()> {
+/// is read inside it, so two processes cannot take the same step. Then makes
+/// those views anew that are not as given.
+pub(super) fn migrate(conn: &Connection, steps: &[&str], views: &[(&str, String)]) -> rusqlite::Result<()> {
     let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
     let done = usize::try_from(identity(&tx)?.version).unwrap_or(0);
     for (number, step) in (1i64..).zip(steps).skip(done) {
         tx.execute_batch(step)?;
         tx.pragma_update(None, "user_version", number)?;
+    }
+    for (name, wanted) in views {
+        refresh(&tx, name, wanted)?;
     }
     if done == 0 {
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -200,10 +262,10 @@ mod tests {
     fn each_step_is_taken_once() {
         let conn = Connection::open_in_memory().unwrap();
         let steps = ["CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y"];
-        migrate(&conn, &steps[..1]).unwrap();
+        migrate(&conn, &steps[..1], &[]).unwrap();
         conn.execute("INSERT INTO a VALUES (7)", []).unwrap();
-        migrate(&conn, &steps).unwrap();
-        migrate(&conn, &steps).unwrap();
+        migrate(&conn, &steps, &[]).unwrap();
+        migrate(&conn, &steps, &[]).unwrap();
         assert_eq!(identity(&conn).unwrap(), Identity { application: APPLICATION_ID, version: 2 });
         let row: (i64, Option<i64>) = conn.query_row("SELECT x, y FROM a", [], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
         assert_eq!(row, (7, None));
@@ -212,8 +274,8 @@ mod tests {
     #[test]
     fn a_failed_step_leaves_the_version_before() {
         let conn = Connection::open_in_memory().unwrap();
-        migrate(&conn, &["CREATE TABLE a (x)"]).unwrap();
-        migrate(&conn, &["CREATE TABLE a (x)", "CREATE TABLE b (x); nonsense"]).unwrap_err();
+        migrate(&conn, &["CREATE TABLE a (x)"], &[]).unwrap();
+        migrate(&conn, &["CREATE TABLE a (x)", "CREATE TABLE b (x); nonsense"], &[]).unwrap_err();
         assert_eq!(identity(&conn).unwrap().version, 1);
         assert!(conn.prepare("SELECT * FROM b").is_err());
     }
@@ -221,7 +283,7 @@ mod tests {
     #[test]
     fn every_table_is_strict() {
         let conn = Connection::open_in_memory().unwrap();
-        migrate(&conn, MIGRATIONS).unwrap();
+        migrate(&conn, MIGRATIONS, &[]).unwrap();
         let lax: i64 = conn
             .query_row(
                 "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'",
@@ -230,5 +292,20 @@ mod tests {
             )
             .unwrap();
         assert_eq!(lax, 0);
+    }
+
+    #[test]
+    fn the_view_of_shares_is_that_of_this_version() {
+        let conn = Connection::open_in_memory().unwrap();
+        migrate(&conn, MIGRATIONS, &[]).unwrap();
+        conn.execute_batch("CREATE VIEW coverage_shares AS SELECT 'of another version' AS x").unwrap();
+        let version = || conn.pragma_query_value(None, "schema_version", |row| row.get::<_, i64>(0)).unwrap();
+        let before = version();
+        migrate(&conn, MIGRATIONS, &views()).unwrap();
+        let n: i64 = conn.query_row("SELECT count(whole) FROM coverage_shares", [], |r| r.get(0)).unwrap();
+        let after = version();
+        assert!(n == 0 && after > before);
+        migrate(&conn, MIGRATIONS, &views()).unwrap();
+        assert_eq!(version(), after, "what is there already is not written again");
     }
 }

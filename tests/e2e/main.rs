@@ -6,6 +6,7 @@ mod support;
 mod bad_input;
 mod cli;
 mod contacts;
+mod coverage;
 mod determinism;
 mod goldens;
 mod hostile_text;

@@ -12,6 +12,7 @@ mod handshake;
 mod holes;
 mod http;
 mod http2;
+mod loss;
 mod preface;
 mod server;
 #[cfg(test)]
@@ -26,6 +27,9 @@ mod tests_http;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_http2;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_loss;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_preface;
@@ -138,6 +142,8 @@ pub(super) struct Tcp {
     ahead: Option<Box<Assembly>>,
     back: Option<Box<Assembly>>,
     follow: Option<Box<Follow>>,
+    /// What the capture lost of it, where that is reckoned.
+    loss: Option<Box<loss::Loss>>,
 }
 
 impl Entry for Tcp {
@@ -178,7 +184,9 @@ impl Tcp {
             ahead: None,
             back: None,
             follow: None,
+            loss: None,
         };
+        flow.set(bit::SAMPLED, loss::is_sampled(at.packet));
         flow.set(bit::CLIENT_LOW, sender_is_low == handshake::sender_is_client(at));
         flow.set(bit::MID_STREAM, !handshake::is_syn(at));
         flow
@@ -232,6 +240,9 @@ impl Tcp {
             if p.flags & FIN != 0 {
                 self.fin(&at, cx);
             }
+        }
+        if self.has(bit::SAMPLED) || self.follow.is_some() {
+            self.reckon(p, from_low, cx);
         }
         if self.held > 0 || self.ahead.is_some() || self.back.is_some() {
             self.report_held(cx.scratch);
@@ -477,10 +488,14 @@ impl Tcp {
         self.back = None;
         self.drop_http2();
         self.report_held(scratch);
+        self.end_reckoning(ledger, scratch);
         if self.has(bit::HELLO_OPEN) {
             ledger.count(Counter::TlsHellosIncomplete);
         }
         let data = self.bits & (bit::CLIENT_DATA | bit::SERVER_DATA);
+        if data != 0 {
+            ledger.count(Counter::FlowsWithPayload);
+        }
         if data == bit::CLIENT_DATA || data == bit::SERVER_DATA {
             ledger.count(Counter::FlowsOneSided);
         }

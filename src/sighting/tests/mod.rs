@@ -6,5 +6,6 @@ mod dns;
 mod flood;
 mod http;
 mod proxy;
+mod resolvers;
 mod support;
 mod time;

@@ -190,6 +190,75 @@ fn coverage_of_a_file_is_replaced_and_of_a_run_added() {
 }
 
 #[test]
+fn users_of_encrypted_dns_are_kept_by_resolver() {
+    let (_dir, _path, mut store) = new_store();
+    let rows = |store: &Store| -> Vec<(String, String, u64)> {
+        let rows = store.coverage_resolvers(1_000, 1_000).unwrap();
+        rows.into_iter().map(|r| (r.source, r.resolver, r.hosts)).collect()
+    };
+    let row = |source: &str, resolver: &str, hosts| (source.to_owned(), resolver.to_owned(), hosts);
+    let mut ledger = a_ledger(5);
+    for (source, number) in [("sha256:aa", 3), ("run:1", 4), ("run:1", 4)] {
+        let mut w = store.begin().unwrap();
+        w.put_coverage(source, number, &mut ledger).unwrap();
+        w.commit().unwrap();
+    }
+    let first = rows(&store);
+    let unnamed = crate::coverage::resolvers::UNNAMED;
+    let of = |source: &str| [row(source, unnamed, 1), row(source, "dns.example", 1)];
+    assert_eq!(first, [of("run:1"), of("sha256:aa")].concat());
+    // Of a running sensor: one host more, and the other has shown its name.
+    ledger.turn_to(Key { source: 4, interface: 0, quarter: 1_000 });
+    ledger.resolver("dns.example", "10.0.0.7".parse().unwrap(), false);
+    ledger.resolver("other.example", "10.0.0.6".parse().unwrap(), true);
+    let mut w = store.begin().unwrap();
+    w.put_coverage("run:1", 4, &mut ledger).unwrap();
+    w.put_coverage("sha256:aa", 9, &mut Ledger::new()).unwrap(); // read again, and nothing in it
+    w.commit().unwrap();
+    assert_eq!(rows(&store), [row("run:1", "dns.example", 2), row("run:1", "other.example", 1)]);
+}
+
+#[test]
+fn shares_in_the_store_are_those_of_the_program() {
+    use crate::coverage::shares;
+    let (_dir, _path, mut store) = new_store();
+    let mut ledger = Ledger::new();
+    // Every counter another number; the second quarter hour has more taken away
+    // than there is.
+    for quarter in [1_000, 1_001] {
+        ledger.turn_to(Key { source: 3, interface: 2, quarter });
+        for (n, counter) in (1000u64..).zip(Counter::ALL.iter().rev()) {
+            ledger.add(*counter, n * n);
+        }
+    }
+    ledger.add(Counter::TlsHellosIncomplete, 1 << 40);
+    ledger.add(Counter::BytesFiltered, 1 << 40);
+    let mut w = store.begin().unwrap();
+    w.put_coverage("sha256:aa", 3, &mut ledger).unwrap();
+    w.commit().unwrap();
+    let mut query =
+        store.conn.prepare("SELECT interface, quarter, share, part, whole, ratio FROM coverage_shares").unwrap();
+    let mut stored: Vec<(i64, i64, String, i64, i64)> = query
+        .query_map([], |r| {
+            let (part, whole): (i64, i64) = (r.get(3)?, r.get(4)?);
+            assert_eq!(r.get::<_, f64>(5)?, part as f64 / whole as f64);
+            Ok((r.get(0)?, r.get(1)?, r.get(2)?, part, whole))
+        })
+        .unwrap()
+        .collect::<rusqlite::Result<_>>()
+        .unwrap();
+    let mut expected: Vec<(i64, i64, String, i64, i64)> = Vec::new();
+    for row in store.coverage(0, 2_000).unwrap() {
+        let of = shares::all(&row.counts);
+        expected.extend(of.map(|s| (2, row.quarter, s.def.word.to_owned(), s.part as i64, s.whole as i64)));
+    }
+    stored.sort();
+    expected.sort();
+    assert_eq!(stored, expected);
+    assert_eq!(stored.len(), 2 * shares::ALL.len() - 1);
+}
+
+#[test]
 fn runs_sources_intervals_and_canaries_come_back() {
     let (_dir, _path, mut store) = new_store();
     import(&mut store);

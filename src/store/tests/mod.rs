@@ -75,6 +75,8 @@ fn a_ledger(frames: u64) -> Ledger {
         ledger.address("10.0.0.5".parse().unwrap());
         ledger.address("10.0.0.6".parse().unwrap());
         ledger.address("fd00::1".parse().unwrap());
+        ledger.resolver("dns.example", "10.0.0.5".parse().unwrap(), false);
+        ledger.resolver_port("10.0.0.6".parse().unwrap());
     }
     ledger
 }

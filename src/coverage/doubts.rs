@@ -1,0 +1,213 @@
+//! When a run saw too little to say that there was nothing.
+
+use super::shares::{self, Share, ShareDef};
+use super::{Counter, Counts, Reach};
+
+/// Why an empty result says nothing.
+#[derive(Clone, Copy, Debug)]
+pub enum Doubt {
+    /// No frame came.
+    NoFrame,
+    /// All frames were left out by options.
+    AllFiltered,
+    /// No frame became a segment.
+    NothingDecoded,
+    /// No host name was seen.
+    NoName,
+    /// No home address was seen.
+    NoHomeAddress,
+    /// A share is more than its limit: what it is of what, in words behind the
+    /// number.
+    TooMuch(Share, &'static str),
+    /// A share is less than its limit, likewise.
+    TooLittle(Share, &'static str),
+}
+
+/// A limit to a share beyond which contacts are likely to be missed.
+struct Limit {
+    share: &'static ShareDef,
+    /// Thousandths: more is too much, or less is too little.
+    per_mille: u64,
+    bound: Bound,
+    /// Of a smaller whole the share says nothing.
+    least: u64,
+    what: &'static str,
+}
+
+enum Bound {
+    AtMost,
+    AtLeast,
+}
+
+const fn at_most(per_mille: u64, share: &'static ShareDef, least: u64, what: &'static str) -> Limit {
+    Limit { share, per_mille, bound: Bound::AtMost, least, what }
+}
+
+const fn at_least(per_mille: u64, share: &'static ShareDef, least: u64, what: &'static str) -> Limit {
+    Limit { share, per_mille, bound: Bound::AtLeast, least, what }
+}
+
+/// The limits. One contact shows in several frames (a lookup, its answer, a
+/// hello), so that a loss of a few parts in a hundred hides few contacts for
+/// good; what is lost in bursts or by kind hides many.
+const LIMITS: &[Limit] = &[
+    // Drops come in bursts, when the network is busiest.
+    at_most(10, shares::FRAMES_DROPPED, 1, "of the frames were dropped before they could be captured"),
+    // Half of what Zeek gives notice of, whose sample is all flows; a small
+    // sample swings with one flow.
+    at_most(50, shares::SAMPLE_UNSEEN, 100_000, "of the acknowledged bytes in the sample were never captured"),
+    // A frame that is cut is one that is long enough to hold a name.
+    at_most(100, shares::FRAMES_CUT, 10, "of the frames were cut short by the snap length"),
+    // A hello that is not read to its end has no name.
+    at_least(900, shares::HELLOS_COMPLETED, 10, "of the TLS ClientHellos could be read to their end"),
+    // The rest shows neither name nor progress; retries make some closed ones normal.
+    at_least(500, shares::QUIC_OPENED, 10, "of the QUIC Initial packets could be opened"),
+    // Some flows are never answered; where most are not, a direction is missing.
+    at_most(500, shares::FLOWS_ONE_SIDED, 10, "of the TCP flows with payload showed only one direction"),
+    at_most(500, shares::DNS_UNSOLICITED, 10, "of the DNS answers came without their question in view"),
+    // The names are in what was not decoded, if anywhere.
+    at_least(500, shares::BYTES_DECODED, 10_000, "of the bytes were in TCP segments and UDP datagrams"),
+    at_most(200, shares::BYTES_OPAQUE, 10_000, "of the bytes were in layers that hide everything"),
+    at_most(100, shares::ECH_CONCEALED, 10, "of the TLS ClientHellos hid their server name"),
+    at_most(100, shares::FRAGMENTS_LOST, 100, "of the fragmented datagrams were not put together"),
+];
+
+/// What makes it doubtful that a run saw the contacts that there were; empty
+/// where it had a fair view. Where one reason explains the others it stands
+/// alone.
+pub fn doubts(counts: &Counts, reach: &Reach) -> Vec<Doubt> {
+    let frames = counts.get(Counter::Frames);
+    let segments = counts.get(Counter::TcpSegments).saturating_add(counts.get(Counter::UdpDatagrams));
+    if frames == 0 {
+        return vec![Doubt::NoFrame];
+    }
+    if counts.get(Counter::FramesFiltered) >= frames {
+        return vec![Doubt::AllFiltered];
+    }
+    if segments == 0 {
+        return vec![Doubt::NothingDecoded];
+    }
+    let mut found = Vec::new();
+    if reach.addresses.is_empty() {
+        found.push(Doubt::NoHomeAddress);
+    }
+    if counts.get(Counter::Names) == 0 {
+        found.push(Doubt::NoName);
+    }
+    for limit in LIMITS {
+        let Some(share) = limit.share.of(counts).filter(|share| share.whole >= limit.least) else { continue };
+        let (part, whole) = (u128::from(share.part), u128::from(share.whole));
+        let (part, limit_at) = (part.saturating_mul(1000), whole.saturating_mul(u128::from(limit.per_mille)));
+        match limit.bound {
+            Bound::AtMost if part > limit_at => found.push(Doubt::TooMuch(share, limit.what)),
+            Bound::AtLeast if part < limit_at => found.push(Doubt::TooLittle(share, limit.what)),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coverage::Ledger;
+    use Counter as C;
+
+    fn reach() -> Reach {
+        let mut ledger = Ledger::new();
+        ledger.address("10.0.0.1".parse().unwrap());
+        ledger.count(C::Frames);
+        ledger.reach()
+    }
+
+    /// A run that saw well.
+    const FAIR: [(Counter, u64); 4] = [(C::Frames, 1000), (C::TcpSegments, 900), (C::UdpDatagrams, 50), (C::Names, 30)];
+
+    fn of(more: &[(Counter, u64)], reach: &Reach) -> Vec<Doubt> {
+        let mut counts = Counts::default();
+        FAIR.iter().chain(more).for_each(|(c, n)| counts.add(*c, *n));
+        doubts(&counts, reach)
+    }
+
+    #[test]
+    fn a_fair_view_leaves_no_doubt() {
+        assert!(of(&[], &reach()).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_said_of_nothing() {
+        let mut counts = Counts::default();
+        let reach = Reach::default();
+        assert!(matches!(doubts(&counts, &reach)[..], [Doubt::NoFrame]));
+        counts.add(C::Frames, 5);
+        assert!(matches!(doubts(&counts, &reach)[..], [Doubt::NothingDecoded]));
+        counts.add(C::FramesFiltered, 5);
+        assert!(matches!(doubts(&counts, &reach)[..], [Doubt::AllFiltered]));
+        counts.add(C::Frames, 5);
+        counts.add(C::UdpDatagrams, 5);
+        assert!(matches!(doubts(&counts, &reach)[..], [Doubt::NoHomeAddress, Doubt::NoName]));
+        assert!(matches!(of(&[], &Reach::default())[..], [Doubt::NoHomeAddress]));
+    }
+
+    #[test]
+    fn each_limit_is_where_it_says() {
+        type Counted = &'static [(Counter, u64)];
+        // At the limit, and beyond it.
+        let cases: [(&str, Counted, Counted); 11] = [
+            ("frames_dropped", &[(C::DroppedKernel, 10)], &[(C::DroppedKernel, 6), (C::DroppedInterface, 5)]),
+            (
+                "sample_unseen",
+                &[(C::SampleAckedBytes, 100_000), (C::SampleUnseenBytes, 5000)],
+                &[(C::SampleAckedBytes, 100_000), (C::SampleUnseenBytes, 5001)],
+            ),
+            ("frames_cut", &[(C::FramesCut, 100)], &[(C::FramesCut, 101)]),
+            (
+                "tls_hellos_completed",
+                &[(C::TlsHellos, 10), (C::TlsHellosIncomplete, 1)],
+                &[(C::TlsHellos, 10), (C::TlsHellosIncomplete, 2)],
+            ),
+            (
+                "quic_initials_opened",
+                &[(C::QuicInitials, 10), (C::QuicOpened, 5)],
+                &[(C::QuicInitials, 10), (C::QuicOpened, 4)],
+            ),
+            (
+                "flows_one_sided",
+                &[(C::FlowsWithPayload, 10), (C::FlowsOneSided, 5)],
+                &[(C::FlowsWithPayload, 10), (C::FlowsOneSided, 6)],
+            ),
+            (
+                "dns_unsolicited",
+                &[(C::DnsAnswers, 10), (C::DnsUnsolicited, 5)],
+                &[(C::DnsAnswers, 10), (C::DnsUnsolicited, 6)],
+            ),
+            (
+                "bytes_decoded",
+                &[(C::WireBytes, 10_000), (C::BytesDecoded, 5000)],
+                &[(C::WireBytes, 10_000), (C::BytesDecoded, 4999)],
+            ),
+            (
+                "bytes_opaque",
+                &[(C::WireBytes, 10_000), (C::BytesDecoded, 9000), (C::OpaqueWireguardBytes, 2000)],
+                &[(C::WireBytes, 10_000), (C::BytesDecoded, 9000), (C::OpaqueWireguardBytes, 2001)],
+            ),
+            ("ech_concealed", &[(C::TlsHellos, 10), (C::EchConcealed, 1)], &[(C::TlsHellos, 10), (C::EchConcealed, 2)]),
+            (
+                "fragments_lost",
+                &[(C::IpReassembled, 90), (C::IpFragmentsLost, 10)],
+                &[(C::IpReassembled, 89), (C::IpFragmentsLost, 11)],
+            ),
+        ];
+        assert_eq!(cases.len(), LIMITS.len());
+        for (word, within, beyond) in cases {
+            assert!(of(within, &reach()).is_empty(), "{word}");
+            let found = of(beyond, &reach());
+            assert!(
+                matches!(found[..], [Doubt::TooMuch(share, _) | Doubt::TooLittle(share, _)] if share.def.word == word),
+                "{word}: {found:?}"
+            );
+        }
+        // Nine hellos are too few to judge by.
+        assert!(of(&[(C::TlsHellos, 9), (C::TlsHellosIncomplete, 9)], &reach()).is_empty());
+    }
+}
