@@ -3,6 +3,7 @@
 use super::events::{At, HttpSeen, Notes, Progress, Seen, Sink, Token};
 use crate::base::{Addr, Channel, Name, Timestamp};
 use crate::coverage::{Counter, Ledger};
+use crate::protocol::dns::Data;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -170,9 +171,17 @@ impl Sink for NameLister {
                 for q in &message.questions {
                     self.row(at, channel, message.name(q.name), notes, ledger);
                 }
+                let mut before = None;
                 for r in message.answers.iter().filter(|_| message.response) {
-                    if let crate::protocol::dns::Data::Cname(target) = r.data {
-                        self.row(at, Channel::DnsCname, message.name(target), notes, ledger);
+                    let target = match r.data {
+                        Data::Cname(target) => Some(message.name(target)),
+                        // Several services at one name follow each other.
+                        Data::Service(s) => s.target.map(|t| message.name(t)).filter(|t| before != Some(*t)),
+                        _ => None,
+                    };
+                    if let Some(target) = target {
+                        before = Some(target);
+                        self.row(at, Channel::DnsCname, target, notes, ledger);
                     }
                 }
             }

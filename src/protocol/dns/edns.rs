@@ -20,18 +20,20 @@ pub(super) fn client_subnet(mut options: &[u8]) -> Option<(Addr, u8)> {
 }
 
 /// Family, source prefix length, scope prefix length, then as many octets of
-/// the address as the prefix needs.
+/// the address as the prefix needs. Bits behind the prefix, which must be
+/// zero, are made so.
 fn subnet(value: &[u8]) -> Option<(Addr, u8)> {
     let (&[f0, f1, bits, _scope], octets) = value.split_first_chunk()?;
     if bits == 0 || octets.len() < usize::from(bits.div_ceil(8)) {
         return None;
     }
-    let addr = match u16::from_be_bytes([f0, f1]) {
-        1 if bits <= 32 => Addr::v4(padded(octets)?),
-        2 if bits <= 128 => Addr(padded(octets)?),
+    let (addr, unused) = match u16::from_be_bytes([f0, f1]) {
+        1 if bits <= 32 => (Addr::v4(padded(octets)?), 32_u8.saturating_sub(bits)),
+        2 if bits <= 128 => (Addr(padded(octets)?), 128_u8.saturating_sub(bits)),
         _ => return None,
     };
-    Some((addr, bits))
+    let mask = u128::MAX.checked_shl(u32::from(unused)).unwrap_or(0);
+    Some((Addr((addr.bits() & mask).to_be_bytes()), bits))
 }
 
 /// The octets, filled up with zeros; `None` if there are more than `N`.
@@ -52,6 +54,10 @@ mod tests {
         assert_eq!(client_subnet(options), Some(("192.0.2.0".parse().unwrap(), 24)));
         let six = b"\0\x08\0\x0b\0\x02\x38\0\x20\x01\x0d\xb8\0\x01\x02";
         assert_eq!(client_subnet(six), Some(("2001:db8:1:200::".parse().unwrap(), 56)));
+        let loose = b"\0\x08\0\x08\0\x01\x13\0\xc0\xa8\xff\xff";
+        assert_eq!(client_subnet(loose), Some(("192.168.224.0".parse().unwrap(), 19)));
+        let whole = b"\0\x08\0\x08\0\x01\x20\0\xc0\xa8\xff\xff";
+        assert_eq!(client_subnet(whole), Some(("192.168.255.255".parse().unwrap(), 32)));
     }
 
     #[test]

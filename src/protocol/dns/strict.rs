@@ -24,13 +24,14 @@ pub fn may_be_message(bytes: &[u8]) -> bool {
 
 impl Message {
     /// Whether a parsed message is DNS beyond doubt, whatever port it came
-    /// from: complete, one question of class IN for an ordinary type, and a
-    /// host name of at least two labels.
+    /// from: complete and nothing behind it, one question of class IN for an
+    /// ordinary type, and a host name of at least two labels.
     pub fn is_certain_anywhere(&self) -> bool {
         let [question] = self.questions.as_slice() else { return false };
         let name = self.name(question.name);
         let ordinary = matches!(question.qtype, 1..=66 | 99 | 108 | 109 | 255..=260 | 32768 | 32769);
-        !self.malformed && question.qclass == IN && ordinary && !name.is_odd() && name.as_bytes().contains(&b'.')
+        let whole = !self.malformed && self.trailing == 0;
+        whole && question.qclass == IN && ordinary && !name.is_odd() && name.as_bytes().contains(&b'.')
     }
 }
 
@@ -63,6 +64,7 @@ mod tests {
             assert!(!certain(&m), "byte {at}");
         }
         assert!(!certain(&query()[..20]));
+        assert!(!certain(&[&query()[..], b"x"].concat()));
         let mut odd = query();
         odd[14] = 0xff;
         assert!(!certain(&odd));
