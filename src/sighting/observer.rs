@@ -8,7 +8,7 @@ use super::home::HomeNets;
 use super::presence::{Presence, Presences};
 use super::shown::Frame;
 use super::unlisted::Unlisted;
-use crate::base::{Addr, Channel, Mac, Name, Stage, Timestamp};
+use crate::base::{Addr, Channel, Mac, Name, Prefix, Stage, Timestamp};
 use crate::catalogue::{Catalogue, IndicatorRef};
 use crate::coverage::{Counter, Ledger};
 use crate::flow::{At, Note, Notes, Progress, Seen, Sink, Token};
@@ -104,6 +104,8 @@ pub(super) struct Match<'a> {
     pub(super) names: Vec<Box<str>>,
     pub(super) stage: Stage,
     pub(super) notes: Notes,
+    /// Whom the host asked for.
+    pub(super) subnet: Option<Prefix>,
 }
 
 impl<'a> Match<'a> {
@@ -122,6 +124,7 @@ impl<'a> Match<'a> {
             names: Vec::new(),
             stage: Stage::Attempted,
             notes: Notes::NONE,
+            subnet: None,
         }
     }
 }
@@ -294,6 +297,12 @@ impl Observer {
         let frame = Self::frame(at, m.text, m.stage);
         let key = DraftKey { source: at.frame.source, host, indicator: m.indicator, day: frame.ts.day() };
         let draft = self.fold(key, m.channel, &frame, &m.names, m.notes);
+        if let Some(subnet) = m.subnet
+            && let Some(d) = self.drafts.get_mut(draft)
+        {
+            d.add_subnet(subnet);
+            self.drafts.weigh(draft);
+        }
         Some(Part { channel: m.channel, key, draft, text: frame.name, names: m.names })
     }
 

@@ -35,7 +35,7 @@ pub use service::{MAX_HINTS, Service};
 pub use stream::stream_message;
 pub use strict::may_be_message;
 
-use crate::base::{Addr, Name};
+use crate::base::{Addr, Name, Prefix};
 
 /// Questions kept of one message.
 pub const MAX_QUESTIONS: usize = 8;
@@ -109,9 +109,8 @@ pub struct Message {
     /// Records of the answer section beyond [`MAX_ANSWERS`].
     pub answers_left_out: u16,
     /// The client's network that a forwarder passed on (EDNS client subnet,
-    /// RFC 7871): address and prefix length in bits of its own family, the bits
-    /// behind the prefix zero.
-    pub client_subnet: Option<(Addr, u8)>,
+    /// RFC 7871).
+    pub client_subnet: Option<Prefix>,
     /// The message ended early, asked more than [`MAX_QUESTIONS`] questions,
     /// or held names or fields that cannot be (pointers that do not go
     /// strictly backwards, more jumps than allowed, names beyond 255 octets,
