@@ -111,7 +111,7 @@ notes! {
     ServFail => "servfail",
     /// The server answered the handshake with an alert.
     TlsAlert => "tls_alert",
-    /// An answer whose question was not seen.
+    /// An answer whose question was not seen before it.
     Unsolicited => "unsolicited",
     /// The contact went through an explicit proxy.
     ViaProxy => "via_proxy",
@@ -183,8 +183,12 @@ pub enum DnsKind {
     /// A response to that very question: same ends reversed, same id, same
     /// name, within 30 seconds.
     Answer,
-    /// A response that nobody was seen to ask for.
+    /// A response that nobody was seen to ask for before it.
     Unsolicited,
+    /// A response that was told as unsolicited, once more: its very question
+    /// came within a second behind it, as where a capture has two ports'
+    /// packets in the wrong order.
+    Early,
 }
 
 /// An HTTP request.

@@ -1,6 +1,6 @@
 //! Every name, as the `names` command prints it.
 
-use super::events::{At, HttpSeen, Notes, Progress, Seen, Sink, Token};
+use super::events::{At, DnsKind, HttpSeen, Notes, Progress, Seen, Sink, Token};
 use crate::base::{Addr, Channel, Name, Timestamp};
 use crate::coverage::{Counter, Ledger};
 use crate::protocol::dns::Data;
@@ -166,6 +166,8 @@ impl Sink for NameLister {
 
     fn seen(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, _: &mut Option<Token>, ledger: &mut Ledger) {
         match seen {
+            // It was listed when it came.
+            Seen::Dns(_, DnsKind::Early) => {}
             Seen::Dns(message, _) => {
                 let channel = if message.response { Channel::DnsAnswer } else { Channel::DnsQuery };
                 for q in &message.questions {

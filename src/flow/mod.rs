@@ -16,6 +16,7 @@
 
 mod assembly;
 mod dns;
+mod early;
 mod engine;
 mod events;
 mod follow;

@@ -77,6 +77,7 @@ impl Sink for Recorder {
                     DnsKind::Query => "query",
                     DnsKind::Answer => "answer",
                     DnsKind::Unsolicited => "unsolicited",
+                    DnsKind::Early => "early",
                 };
                 format!("dns {kind} {}", m.questions.first().map_or("-", |q| m.name(q.name).as_str()))
             }

@@ -31,6 +31,83 @@ fn an_answer_belongs_to_its_question() {
     assert_eq!(kinds, [q, u, u, u, u, a, a, u]);
     assert_eq!(lab.count(Counter::DnsUnsolicited), 5);
     assert!(lab.engine.sink().told.iter().all(|t| t.client.0 == CLIENT));
+    let noted: Vec<bool> = lab.engine.sink().told.iter().map(|t| t.notes == ["unsolicited"]).collect();
+    assert_eq!(noted, [false, true, true, true, true, false, false, true]);
+}
+
+#[test]
+fn an_answer_just_before_its_question_is_told_again_once() {
+    let (q, a, u, e) = ("query", "answer", "unsolicited", "early");
+    let kinds =
+        |lab: &mut Lab| -> Vec<String> { lab.told().iter().map(|t| t.split(' ').nth(1).unwrap().to_owned()).collect() };
+    let mut lab = Lab::new(Policy::Nothing);
+    lab.udp(S, C, &dns(7, NAME, true));
+    lab.udp(C, S, &dns(7, NAME, false));
+    lab.udp(C, S, &dns(7, NAME, false));
+    lab.udp(S, C, &dns(7, NAME, true));
+    assert_eq!(kinds(&mut lab), [u, q, e, q, a]);
+    assert_eq!(lab.engine.sink().told.iter().map(|t| t.frame).collect::<Vec<_>>(), [1, 2, 1, 3, 4]);
+    assert!(lab.engine.sink().told.iter().all(|t| t.client == C));
+    // The clock may say the right order where the file has the wrong one.
+    for (back, known) in [(-900, true), (-1100, false), (900, true), (1100, false)] {
+        let mut lab = Lab::new(Policy::Nothing);
+        lab.udp(S, C, &dns(7, NAME, true));
+        lab.wait(back);
+        lab.udp(C, S, &dns(7, NAME, false));
+        assert_eq!(kinds(&mut lab).len(), 2 + usize::from(known), "{back}");
+    }
+}
+
+#[test]
+fn a_flood_of_answers_takes_the_place_of_early_ones_and_no_room() {
+    for (between, known) in [(15, true), (16, false)] {
+        let mut lab = Lab::new(Policy::Nothing);
+        lab.udp(S, C, &dns(7, NAME, true));
+        for i in 0..between {
+            lab.udp(S, C, &dns(100 + i, "flood.test", true));
+        }
+        lab.udp(C, S, &dns(7, NAME, false));
+        assert_eq!(lab.told().iter().any(|t| t.starts_with("dns early")), known);
+    }
+}
+
+#[test]
+fn a_zone_transfer_goes_on_without_its_question() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(40_000, 53);
+    let mut asked = dns(5, "corp.test", false);
+    let at = asked.len() - 3;
+    asked[at] = 252;
+    let mut first = dns(5, "corp.test", true);
+    first[at] = 252;
+    // The records of the rest have no question before them.
+    let rest = [
+        &[0, 5, 0x84, 0, 0, 0, 0, 1, 0, 0, 0, 0][..],
+        b"\x01a\x04corp\x04test\0\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x09",
+    ]
+    .concat();
+    lab.say(&mut c, &prefixed(&asked));
+    lab.server(&mut c, &[prefixed(&first), prefixed(&rest), prefixed(&rest)].concat());
+    assert_eq!(lab.told()[..2], ["dns query corp.test", "dns answer corp.test"]);
+    assert_eq!((lab.told().len(), lab.count(Counter::DnsUnsolicited), lab.count(Counter::DnsMessages)), (4, 0, 4));
+}
+
+/// Of a dynamic update (RFC 2136) or a notification (RFC 1996) the answer
+/// belongs to its request, and to no query for the same name.
+#[test]
+fn other_opcodes_have_answers_of_their_own() {
+    let with_opcode = |opcode: u8, response| {
+        let mut m = dns(7, "corp.test", response);
+        m[2] = m[2] & 0x87 | opcode << 3;
+        m
+    };
+    let mut lab = Lab::new(Policy::Nothing);
+    lab.udp(C, S, &with_opcode(5, false));
+    lab.udp(S, C, &with_opcode(0, true));
+    lab.udp(S, C, &with_opcode(4, true));
+    lab.udp(S, C, &with_opcode(5, true));
+    let kinds: Vec<String> = lab.told().iter().map(|t| t.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(kinds, ["query", "unsolicited", "unsolicited", "answer"]);
 }
 
 #[test]

@@ -119,6 +119,8 @@ pub struct Message {
     pub malformed: bool,
     /// Bytes behind the message; 0 where it ended early.
     pub trailing: usize,
+    /// A service binding offers keys for Encrypted Client Hello.
+    pub ech: bool,
     /// Address hints of all service bindings.
     hints: Vec<Addr>,
     /// Names, of which the first `starts.len()` are in use.

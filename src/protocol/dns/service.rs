@@ -96,7 +96,10 @@ impl Message {
         let mut ech = false;
         if priority > 0 {
             match params(rest, &mut self.hints) {
-                Some(found) => ech = found,
+                Some(found) => {
+                    ech = found;
+                    self.ech |= found;
+                }
                 None => {
                     self.hints.truncate(known);
                     self.malformed = true;

@@ -135,6 +135,7 @@ impl Message {
         self.client_subnet = None;
         self.malformed = false;
         self.trailing = 0;
+        self.ech = false;
         self.hints.clear();
         self.starts.clear();
         self.jumps = 0;
