@@ -59,6 +59,11 @@ impl Dns {
         may_be_message(bytes) && self.read(bytes, at, sink, ledger, true)
     }
 
+    /// Whether bytes from such a port are a whole message beyond doubt.
+    pub(super) fn is_certain(&mut self, bytes: &[u8]) -> bool {
+        may_be_message(bytes) && self.message.parse(bytes) && self.message.is_certain_anywhere()
+    }
+
     fn read<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger, strict: bool) -> bool {
         let mut message = std::mem::take(&mut self.message);
         let is_dns = message.parse(bytes) && (!strict || message.is_certain_anywhere());

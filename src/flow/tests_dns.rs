@@ -2,7 +2,7 @@
 
 use super::Limits;
 use super::testing::*;
-use crate::base::Addr;
+use crate::base::{Addr, Stage};
 use crate::coverage::Counter;
 use crate::packet::tcp_flags::ACK;
 
@@ -172,6 +172,75 @@ fn tcp_in_both_directions_in_segments_of_any_size() {
         assert_eq!(lab.told(), want, "{size}");
         lab.finish();
     }
+}
+
+/// On any port, where structure alone tells: also byte by byte.
+#[test]
+fn tcp_on_other_ports() {
+    for (size, policy) in [(1, Policy::Nothing), (7, Policy::Flows), (1000, Policy::Nothing), (1000, Policy::Flows)] {
+        let mut lab = Lab::new(policy);
+        let mut c = Conn::new(40_000, 5300);
+        lab.open(&c);
+        let asked = [prefixed(&dns(1, NAME, false)), prefixed(&dns(2, "b.test", false))].concat();
+        asked.chunks(size).for_each(|part| lab.client(&mut c, part));
+        let answered = [prefixed(&dns(2, "b.test", true)), prefixed(&dns(1, NAME, true))].concat();
+        answered.chunks(size).for_each(|part| lab.server(&mut c, part));
+        let name = |kind: &str, n: &str| format!("dns {kind} {n}");
+        let want = [name("query", NAME), name("query", "b.test"), name("answer", "b.test"), name("answer", NAME)];
+        assert_eq!(lab.told(), want, "{size}");
+        if policy == Policy::Flows {
+            assert_eq!(lab.stage(0), Stage::Connected);
+        }
+        lab.finish();
+    }
+    // Where the start is missing, and behind something else.
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(40_000, 5300);
+    lab.client(&mut c, &prefixed(&dns(1, NAME, false)));
+    lab.server(&mut c, &prefixed(&dns(1, NAME, true)));
+    assert_eq!(lab.told(), [format!("dns query {NAME}"), format!("dns answer {NAME}")]);
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(40_000, 5300);
+    lab.say(&mut c, b"hello?");
+    lab.client(&mut c, &prefixed(&dns(1, NAME, false)));
+    assert_eq!(lab.told(), ["?".to_owned(), format!("dns query {NAME}")]);
+}
+
+#[test]
+fn what_only_begins_like_dns_on_other_ports_is_none() {
+    let mut cut = prefixed(&dns(1, NAME, false));
+    cut.truncate(20);
+    let mut odd = prefixed(&dns(1, NAME, false));
+    let class = odd.len() - 1;
+    odd[class] = 9;
+    for bytes in [odd, [cut, vec![0xff; 300]].concat()] {
+        let mut lab = Lab::new(Policy::Flows);
+        let mut c = Conn::new(40_000, 5300);
+        lab.say(&mut c, &bytes);
+        lab.server(&mut c, b"yes");
+        assert_eq!(
+            (lab.told(), lab.stage(0), lab.count(Counter::DnsMessages)),
+            (vec!["?".to_owned()], Stage::Connected, 0)
+        );
+        lab.finish();
+    }
+}
+
+/// The client sends a length by itself, and its first message without one:
+/// what the server says is understood whatever the client said.
+#[test]
+fn answers_are_read_though_the_client_is_not_understood() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(40_000, 53);
+    lab.client(&mut c, &dns(1, "lost.test", false));
+    lab.server(&mut c, &prefixed(&dns(1, "lost.test", true)));
+    let second = prefixed(&dns(2, NAME, false));
+    lab.client(&mut c, &second[..2]);
+    lab.client(&mut c, &second[2..]);
+    lab.server(&mut c, &prefixed(&dns(2, NAME, true)));
+    let want = ["?", "dns unsolicited lost.test", &format!("dns query {NAME}"), &format!("dns answer {NAME}")];
+    assert_eq!(lab.told(), want);
+    lab.finish();
 }
 
 #[test]

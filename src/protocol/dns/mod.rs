@@ -33,7 +33,7 @@ pub use chain::Resolution;
 pub use rrtype::type_name;
 pub use service::{MAX_HINTS, Service};
 pub use stream::stream_message;
-pub use strict::may_be_message;
+pub use strict::{may_be_message, stream_query};
 
 use crate::base::{Addr, Name, Prefix};
 
