@@ -128,6 +128,8 @@ counters! {
     DnsQuestionsEvicted => "dns_questions_evicted",
     /// DNS messages on port 53 that are no DNS.
     DnsNot => "dns_not",
+    /// Announcements of home addresses' own names: multicast DNS, LLMNR, NetBIOS.
+    HostNames => "host_names",
     // TLS.
     /// TLS ClientHellos seen to begin, one a connection, those in QUIC included.
     TlsHellos => "tls_hellos",

@@ -2,11 +2,11 @@
 
 use super::early::Early;
 use super::events::{At, DnsKind, Note, Notes, Seen, Sink};
-use crate::base::Timestamp;
 use crate::base::time::SECOND;
+use crate::base::{Name, NameSource, Timestamp};
 use crate::coverage::{Counter, Ledger};
 use crate::packet::Transport;
-use crate::protocol::dns::{Message, may_be_message};
+use crate::protocol::dns::{Message, may_be_message, nbns_name};
 use foldhash::fast::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
@@ -14,6 +14,17 @@ use std::hash::{BuildHasher, Hasher};
 const PATIENCE: i64 = 30 * SECOND;
 /// Questions remembered in each of two generations.
 const GENERATION: usize = 3584;
+
+/// Ports of multicast DNS, LLMNR and the NetBIOS name service.
+const MDNS: u16 = 5353;
+const LLMNR: u16 = 5355;
+const NBNS: u16 = 137;
+
+/// Whether hosts send their own names from this port.
+#[inline]
+pub(super) fn names_hosts(sport: u16) -> bool {
+    matches!(sport, MDNS | LLMNR | NBNS)
+}
 
 /// A question that was asked.
 #[derive(Clone, Copy)]
@@ -31,6 +42,7 @@ pub(super) struct Dns {
     young: hashbrown::HashMap<u64, Asked, RandomState>,
     old: hashbrown::HashMap<u64, Asked, RandomState>,
     early: Early,
+    name: Name,
 }
 
 impl Dns {
@@ -41,6 +53,7 @@ impl Dns {
             young: hashbrown::HashMap::default(),
             old: hashbrown::HashMap::default(),
             early: Early::default(),
+            name: Name::new(),
         }
     }
 
@@ -57,6 +70,29 @@ impl Dns {
     /// alone must tell. False if it does not.
     pub(super) fn guess<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger) -> bool {
         may_be_message(bytes) && self.read(bytes, at, sink, ledger, true)
+    }
+
+    /// Tells what a datagram from a port that [`names_hosts`] says of its
+    /// sender's own name.
+    pub(super) fn host_name<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger) {
+        if at.packet.payload_missing > 0 {
+            return;
+        }
+        let Dns { message, name, .. } = self;
+        let sender = &at.packet.src;
+        let told = match at.packet.sport {
+            NBNS => nbns_name(bytes, sender, name).then(|| (name.as_str(), NameSource::Nbns)),
+            _ if !message.parse(bytes) => None,
+            MDNS => message.mdns_name(sender).map(|name| (name, NameSource::Mdns)),
+            _ => {
+                let flags = bytes.get(2).copied().unwrap_or(0);
+                message.llmnr_name(flags, sender).map(|name| (name, NameSource::Llmnr))
+            }
+        };
+        if let Some((name, told)) = told {
+            let at = At { from_client: true, ..*at };
+            sink.seen(&at, &Seen::Host { name, told }, Notes::NONE, &mut None, ledger);
+        }
     }
 
     /// Whether bytes from such a port are a whole message beyond doubt.

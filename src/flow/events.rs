@@ -1,6 +1,6 @@
 //! What the flow layer tells its sink.
 
-use crate::base::{Addr, Name, Stage};
+use crate::base::{Addr, Name, NameSource, Stage};
 use crate::coverage::Ledger;
 use crate::packet::{Packet, Transport};
 use crate::protocol::dns::Message;
@@ -228,6 +228,14 @@ pub enum Seen<'a> {
     },
     /// An HTTP request.
     Http(HttpSeen<'a>),
+    /// The sender's own word on what it is called, by the protocols that name
+    /// hosts of a LAN: never a contact. The sender counts as the client.
+    Host {
+        /// Canonical name, without a domain that says only "here".
+        name: &'a str,
+        /// Protocol.
+        told: NameSource,
+    },
     /// The first payload of a flow, which is none of the above.
     Unrecognised,
 }

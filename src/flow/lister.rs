@@ -197,7 +197,7 @@ impl Sink for NameLister {
                     self.row(at, Channel::HttpConnect, target, notes, ledger);
                 }
             }
-            Seen::Tls { .. } | Seen::Quic { .. } | Seen::Unrecognised => {}
+            Seen::Tls { .. } | Seen::Quic { .. } | Seen::Host { .. } | Seen::Unrecognised => {}
         }
     }
 

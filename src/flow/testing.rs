@@ -90,6 +90,7 @@ impl Sink for Recorder {
                     None => format!("http {} {}", hosts.join("+"), String::from_utf8_lossy(path)),
                 }
             }
+            Seen::Host { name, told } => format!("host {} {name}", told.as_str()),
             Seen::Unrecognised => "?".to_owned(),
         };
         if self.policy == Policy::Names && !matches!(seen, Seen::Dns(..) | Seen::Unrecognised) {

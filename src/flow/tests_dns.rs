@@ -301,3 +301,26 @@ fn what_is_no_dns_on_its_port_is_still_a_flow() {
     lab.client_at(&c, 0, ACK, b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
     assert_eq!(lab.last().what, "http a.test /");
 }
+
+/// Names of the LAN's own hosts: told as such, by whoever they are about.
+#[test]
+fn hosts_of_the_lan_name_themselves() {
+    let group = Addr::v4([224, 0, 0, 251]);
+    let mut own = dns(0, "pc-17.local", true);
+    let at = own.len() - 4;
+    own[at..].copy_from_slice(&[10, 0, 0, 5]);
+    let mut lab = Lab::new(Policy::Flows);
+    lab.udp((CLIENT, 5353), (group, 5353), &own);
+    lab.udp((CLIENT, 5353), (group, 5353), &dns(0, "pc-17.local", true));
+    lab.udp((CLIENT, 5353), (group, 5353), &own[..own.len() - 1]);
+    lab.snap = own.len() - 1;
+    lab.udp((CLIENT, 5353), (group, 5353), &own);
+    lab.snap = usize::MAX;
+    assert_eq!(lab.told(), ["host mdns pc-17"]);
+    assert!(lab.engine.sink().opened.is_empty());
+    // To a single host as well, which is a flow like any other.
+    own[2] = 0x80;
+    lab.udp((CLIENT, 5355), (Addr::v4([10, 0, 0, 9]), 50_000), &own);
+    assert_eq!(lab.told()[1..], ["host llmnr pc-17.local", "?"]);
+    assert_eq!(lab.last().client.0, CLIENT);
+}

@@ -40,7 +40,7 @@ fn put_frame(out: &mut Vec<u8>, f: &Frame) {
     out.push(f.stage as u8);
 }
 
-/// Appends a draft.
+/// Appends a draft, whose host has no name yet.
 pub(super) fn put(out: &mut Vec<u8>, d: &Draft) {
     out.extend(d.key.source.to_be_bytes());
     out.extend(d.key.host.segment.to_be_bytes());
@@ -204,6 +204,7 @@ impl Bytes<'_> {
             },
             flows: Least::from_sorted(self.list(Self::text)?),
             shown: self.list(Self::shown)?,
+            called: None,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! A sighting in the making.
 
 use super::listed::{Least, Listed};
+use super::naming::HostNames;
 use super::observer::Askers;
 use super::record::{
     Evidence, Host, IndicatorSummary, MAX_CLIENT_SUBNETS, MAX_COMMUNITY_IDS, MAX_EVIDENCE, MAX_NAMES, MAX_SERVERS,
@@ -8,7 +9,7 @@ use super::record::{
 };
 use super::shown::{Frame, Place, Shown};
 use crate::base::time::format_day;
-use crate::base::{Addr, Channel, Mac, Prefix, Stage, Timestamp};
+use crate::base::{Addr, Channel, Mac, NameSource, Prefix, Stage, Timestamp};
 use crate::catalogue::{Indicator, IndicatorRef};
 use crate::flow::{Note, Notes};
 use crate::packet::{EncapId, Transport};
@@ -62,6 +63,8 @@ pub struct Draft {
     pub(super) from_server: u64,
     pub(super) notes: Notes,
     pub(super) shown: Vec<Shown>,
+    /// What the host is called, once that is settled.
+    pub(super) called: Option<(Box<str>, NameSource)>,
 }
 
 /// What a draft needs from its run to become a record.
@@ -105,6 +108,7 @@ impl Draft {
             from_server: 0,
             notes: Notes::NONE,
             shown: Vec::new(),
+            called: None,
         }
     }
 
@@ -192,6 +196,11 @@ impl Draft {
         self.notes = self.notes.union(notes);
     }
 
+    /// Gives the host the name that it is called by.
+    pub fn call(&mut self, names: &HostNames) {
+        self.called = names.of(&self.key).map(|(name, told)| (name.into(), told));
+    }
+
     /// Drops the note of a public resolver where the host asks no local one.
     pub fn settle(&mut self, local: &Askers) {
         if !local.contains(&(self.key.host.segment, self.key.host.ip)) {
@@ -267,7 +276,13 @@ impl Draft {
             sensor: run.sensor().into(),
             source: run.source(key.source),
             period,
-            host: Host { ip: key.host.ip, mac: key.host.mac, segment, name: None, name_source: None },
+            host: Host {
+                ip: key.host.ip,
+                mac: key.host.mac,
+                segment,
+                name: self.called.as_ref().map(|(name, _)| name.to_string()),
+                name_source: self.called.as_ref().map(|(_, told)| told.as_str().to_owned()),
+            },
             indicator: IndicatorSummary {
                 id: indicator.id.clone(),
                 category: indicator.category,

@@ -5,10 +5,11 @@ use super::contact::{Contact, Contacts, Part, Pending};
 use super::draft::{Draft, DraftKey, HostKey};
 use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
+use super::naming::{Announced, Naming};
 use super::presence::{Presence, Presences};
 use super::shown::Frame;
 use super::unlisted::Unlisted;
-use crate::base::{Addr, Channel, Mac, Name, Prefix, Stage, Timestamp};
+use crate::base::{Addr, Channel, Mac, Name, NameSource, Prefix, Stage, Timestamp};
 use crate::catalogue::{Catalogue, IndicatorRef};
 use crate::coverage::{Counter, Ledger};
 use crate::flow::{At, Note, Notes, Progress, Seen, Sink, Token};
@@ -74,6 +75,7 @@ pub struct Observer {
     outside_full: bool,
     canaries: Vec<Canary>,
     presences: Presences,
+    announced: Announced,
 }
 
 /// What an observer knows at the end.
@@ -92,6 +94,8 @@ pub struct Observed {
     pub outside_full: bool,
     /// Who had which address.
     pub presences: Vec<Presence>,
+    /// What hosts said they are called.
+    pub namings: Vec<Naming>,
 }
 
 /// One match, about to be folded in.
@@ -167,6 +171,7 @@ impl Observer {
             outside_full: false,
             canaries: Vec::new(),
             presences: Presences::default(),
+            announced: Announced::default(),
         }
     }
 
@@ -206,12 +211,19 @@ impl Observer {
         let mut drafts = self.drafts.close(day);
         self.settle(&mut drafts);
         self.presences.forget(day);
+        // A name also holds on the day after.
+        self.announced.forget(day.saturating_sub(1));
         drafts
     }
 
     /// Pairs of addresses that are new or were seen again since the last call.
     pub fn take_presences(&mut self) -> Vec<Presence> {
         self.presences.take_changed()
+    }
+
+    /// Names of hosts that are new or were heard again since the last call.
+    pub fn take_namings(&mut self) -> Vec<Naming> {
+        self.announced.take_changed()
     }
 
     /// Canary names seen since the last call.
@@ -232,6 +244,7 @@ impl Observer {
             outside: self.outside,
             outside_full: self.outside_full,
             presences: self.presences.into_list(),
+            namings: self.announced.into_list(),
         }
     }
 
@@ -308,6 +321,21 @@ impl Observer {
 
     pub(super) fn observe_all(&mut self, at: &At<'_>, matches: Matches<'_>, ledger: &mut Ledger) -> Vec<Part> {
         matches.0.into_iter().filter_map(|m| self.observe(at, m, ledger)).collect()
+    }
+
+    /// The sender of this segment said what it is called.
+    fn named(&mut self, at: &At<'_>, name: &str, told: NameSource, ledger: &mut Ledger) {
+        let (p, host) = (at.packet, Self::host(at));
+        if !self.settings.home.contains(&host.ip) || is_group(&host.ip) {
+            return;
+        }
+        ledger.count(Counter::HostNames);
+        let (source, segment) = (at.frame.source, at.segment);
+        let naming =
+            Naming { source, segment, ip: host.ip, mac: host.mac, told, name: name.into(), from: p.ts, to: p.ts };
+        if self.announced.note(naming) {
+            ledger.count(Counter::TableEvicted);
+        }
     }
 
     /// A client at home asks a resolver at home.
@@ -413,6 +441,7 @@ impl Sink for Observer {
             Seen::Tls { name, .. } => self.hello(at, *name, Channel::TlsSni, notes, follow, ledger),
             Seen::Quic { name, .. } => self.hello(at, *name, Channel::QuicSni, notes, follow, ledger),
             Seen::Http(http) => self.http(at, http, notes, follow, ledger),
+            Seen::Host { name, told } => self.named(at, name, *told, ledger),
             Seen::Unrecognised => self.unrecognised(at, notes, follow, ledger),
         }
     }

@@ -1,8 +1,9 @@
 //! Conversations for tests, through a real flow engine into an observer.
 
 use super::draft::Names;
+use super::naming;
 use super::select::{Records, Selected};
-use super::{HomeNets, Observer, Record, Settings, Spool};
+use super::{HomeNets, HostNames, Observer, Record, Settings, Spool};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Catalogue;
 use crate::coverage::{Counter, Counts, Ledger};
@@ -183,7 +184,8 @@ impl Scene {
         let observed = observed.finish();
         self.spool.add(observed.drafts, |_| String::new()).unwrap();
         let drafts = self.spool.drafts().unwrap();
-        let all: Vec<Selected> = Records::new(drafts, &self.catalogue, &TestNames, &observed.local_askers)
+        let hosts = HostNames::new(naming::join(observed.namings));
+        let all: Vec<Selected> = Records::new(drafts, &self.catalogue, &TestNames, &observed.local_askers, &hosts)
             .collect::<Result<_, _>>()
             .unwrap();
         let (lonely, standing): (Vec<_>, Vec<_>) = all.into_iter().partition(|s| s.lonely);

@@ -15,9 +15,11 @@
     clippy::arithmetic_side_effects
 )]
 
+mod announce;
 mod chain;
 mod edns;
 mod name;
+mod nbns;
 mod rrtype;
 mod service;
 mod stream;
@@ -30,6 +32,7 @@ mod oracle_tests;
 mod tests;
 
 pub use chain::Resolution;
+pub use nbns::nbns_name;
 pub use rrtype::type_name;
 pub use service::{MAX_HINTS, Service};
 pub use stream::stream_message;

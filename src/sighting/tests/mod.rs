@@ -4,5 +4,6 @@ mod address;
 mod dns;
 mod flood;
 mod http;
+mod naming;
 mod support;
 mod time;
