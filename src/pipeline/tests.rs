@@ -247,8 +247,11 @@ fn a_host_is_named_whichever_shard_heard_its_name() {
     assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
 }
 
-/// A capture of datagrams, each with its ends.
-fn capture(frames: &[([u8; 4], u16, [u8; 4], u16, Vec<u8>)]) -> Vec<u8> {
+/// Source, its port, destination, its port, payload.
+type Datagram = ([u8; 4], u16, [u8; 4], u16, Vec<u8>);
+
+/// A capture of datagrams.
+fn capture(frames: &[Datagram]) -> Vec<u8> {
     let mut out = Vec::new();
     for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
         out.extend(word.to_le_bytes());

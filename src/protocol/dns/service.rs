@@ -242,9 +242,12 @@ mod tests {
         assert!(m.parse(&response("a.test", 1, &[])) && m.hints.is_empty());
     }
 
+    /// The target of a service, and an address.
+    type Endpoint = (Option<String>, String);
+
     /// Where the first question of a response leads: aliases, and addresses
     /// with the service they are hinted for.
-    fn leads(answers: &[Vec<u8>]) -> (Vec<String>, Vec<(Option<String>, String)>, Option<u32>) {
+    fn leads(answers: &[Vec<u8>]) -> (Vec<String>, Vec<Endpoint>, Option<u32>) {
         let m = read(&response("a.test", 65, answers));
         let name = |n: NameRef| m.name(n).as_str().to_owned();
         let r = m.resolve(0);
