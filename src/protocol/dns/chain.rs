@@ -54,21 +54,24 @@ impl Message {
     }
 
     fn alias_of(&self, owner: NameRef) -> Option<(NameRef, u32)> {
-        let mine = || self.answers.iter().filter(move |r| self.same(r.owner, owner));
-        let cname = mine().find_map(|record| match record.data {
-            Data::Cname(target) => Some((target, record.ttl)),
+        let cname = self.answers.iter().find_map(|record| match record.data {
+            Data::Cname(target) if self.same(record.owner, owner) => Some((target, record.ttl)),
             _ => None,
         });
-        cname.or_else(|| {
-            mine().find_map(|record| match record.data {
-                Data::Service(s) if s.is_alias() => s.target.map(|target| (target, record.ttl)),
+        let service = || {
+            self.answers.iter().find_map(|record| match record.data {
+                Data::Service(s) if s.is_alias() && self.same(record.owner, owner) => {
+                    s.target.map(|target| (target, record.ttl))
+                }
                 _ => None,
             })
-        })
+        };
+        cname.or_else(|| if self.services { service() } else { None })
     }
 
     fn services_of(&self, owner: NameRef) -> impl Iterator<Item = (&Service, u32)> {
-        self.answers.iter().filter_map(move |record| match &record.data {
+        let answers = if self.services { self.answers.as_slice() } else { &[] };
+        answers.iter().filter_map(move |record| match &record.data {
             Data::Service(s) if !s.is_alias() && self.same(record.owner, owner) => Some((s, record.ttl)),
             _ => None,
         })

@@ -124,6 +124,8 @@ pub struct Message {
     pub trailing: usize,
     /// A service binding offers keys for Encrypted Client Hello.
     pub ech: bool,
+    /// Whether there is a service binding at all; most messages have none.
+    services: bool,
     /// Address hints of all service bindings.
     hints: Vec<Addr>,
     /// Names, of which the first `starts.len()` are in use.

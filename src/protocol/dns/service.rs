@@ -92,6 +92,7 @@ impl Message {
         let Outcome::Read(target, after) = self.read_name(bytes, start.checked_add(2)?) else { return None };
         let rest = bytes.get(after..end)?;
         let target = (!self.name(target).is_empty()).then_some(target);
+        self.services = true;
         let known = self.hints.len();
         let mut ech = false;
         if priority > 0 {

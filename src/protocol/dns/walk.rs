@@ -136,6 +136,7 @@ impl Message {
         self.malformed = false;
         self.trailing = 0;
         self.ech = false;
+        self.services = false;
         self.hints.clear();
         self.starts.clear();
         self.jumps = 0;
