@@ -74,6 +74,7 @@ impl Dns {
 
     /// Tells what a datagram from a port that [`names_hosts`] says of its
     /// sender's own name.
+    #[cold]
     pub(super) fn host_name<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger) {
         if at.packet.payload_missing > 0 {
             return;
@@ -137,6 +138,7 @@ impl Dns {
 
     /// Tells an answer that came just before this question. It is parsed into
     /// `message`, which nobody needs any more.
+    #[inline(never)]
     fn tell_early<S: Sink>(&mut self, key: u64, message: &mut Message, at: &At<'_>, sink: &mut S, ledger: &mut Ledger) {
         let Dns { early, young, .. } = self;
         early.take(key, at.packet.ts, |bytes, at| {

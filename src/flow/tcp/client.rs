@@ -228,6 +228,7 @@ impl Tcp {
         }
     }
 
+    #[cold]
     fn begin_dns<S: Sink>(&mut self, rest: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) -> Option<usize> {
         self.set(bit::SPOKE | bit::KNOWN, true);
         self.mode = Mode::Dns;

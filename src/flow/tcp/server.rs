@@ -40,12 +40,15 @@ impl Tcp {
     /// Whether the server of port 53 may speak DNS though the client was not
     /// heard to: it said nothing that was seen, or nothing that was understood
     /// since the capture lacks a part of it.
+    #[inline(never)]
     fn may_answer_dns(&self, at: &At<'_>) -> bool {
         let heard = self.has(bit::CLIENT_DATA);
         !heard || !self.has(bit::KNOWN) && self.follow.is_none() && (self.back.is_some() || begins_dns(at.payload))
     }
 
-    /// The server's half of DNS over TCP.
+    /// The server's half of DNS over TCP. Kept out of the way of bulk payload,
+    /// as what is rare here costs instructions where it is inlined.
+    #[inline(never)]
     fn server_dns<S: Sink>(&mut self, seq: u32, at: &At<'_>, cx: &mut Context<'_, S>) {
         let mut a = match self.back.take() {
             Some(a) => a,
