@@ -4,11 +4,13 @@ pub mod addr;
 pub mod assembler;
 pub mod channel;
 pub mod name;
+pub mod name_source;
 pub mod stage;
 pub mod time;
 
 pub use addr::{Addr, Mac, Prefix};
 pub use channel::Channel;
 pub use name::Name;
+pub use name_source::NameSource;
 pub use stage::Stage;
 pub use time::Timestamp;

@@ -12,7 +12,7 @@ use crate::report::summary::Summary;
 use crate::report::table::{self, HostTable};
 use crate::report::{csv, ndjson};
 use crate::sighting::select::{Records, Selected};
-use crate::sighting::{Names, Record};
+use crate::sighting::{HostNames, Names, Naming, Record};
 use crate::store::{Canary, Interval, Run, Source, Store};
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -76,7 +76,8 @@ fn each<E: From<Stop>>(
     let repeated = repeated(&outcome.sources);
     let drafts = drafts.drafts().map_err(Stop::failed)?;
     let drafts = drafts.filter(|d| d.as_ref().map_or(true, |d| !is_repeated(&repeated, d.key.source)));
-    for selected in Records::new(drafts, catalogue, &names, local_askers) {
+    let hosts = HostNames::new(outcome.namings.iter().cloned());
+    for selected in Records::new(drafts, catalogue, &names, local_askers, &hosts) {
         let Selected { record, lonely } = selected.map_err(Stop::failed)?;
         take(&record, lonely)?;
     }
@@ -243,6 +244,9 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
             to: i.to,
         })?;
     }
+    for n in outcome.namings.iter().filter(|n| !is_repeated(&repeated, n.source)) {
+        writer.put_interval(&interval_of(n, names.source(n.source), names.segment(n.segment)))?;
+    }
     for c in &outcome.canaries {
         writer.put_canary(&Canary {
             source: names.source(c.source),
@@ -255,6 +259,20 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
         })?;
     }
     Ok(writer.commit()?)
+}
+
+/// A name as the store keeps it.
+pub(super) fn interval_of(n: &Naming, source: String, segment: String) -> Interval {
+    Interval {
+        source,
+        kind: n.told.as_str().into(),
+        segment,
+        ip: n.ip,
+        mac: n.mac,
+        name: Some(n.name.to_string()),
+        from: n.from,
+        to: n.to,
+    }
 }
 
 /// Opens the store before anything is read, so that a wrong path is said

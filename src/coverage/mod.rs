@@ -268,12 +268,20 @@ counters! {
     DnsAnswers => "dns_answers",
     /// DNS messages that end early, loop or are otherwise malformed.
     DnsMalformed => "dns_malformed",
-    /// DNS answers whose question was not seen.
+    /// DNS answers whose question was not seen before them.
     DnsUnsolicited => "dns_unsolicited",
+    /// Of these, answers that name a catalogue name; they make no host.
+    DnsUnsolicitedListed => "dns_unsolicited_listed",
+    /// Of these, answers that the capture holds less than a second before their question; they count as answers.
+    DnsEarly => "dns_early",
+    /// DNS answers with keys for Encrypted Client Hello, behind which server names will be hidden.
+    DnsEch => "dns_ech",
     /// DNS questions forgotten within their time before an answer came, because too many were open.
     DnsQuestionsEvicted => "dns_questions_evicted",
     /// DNS messages on port 53 that are no DNS.
     DnsNot => "dns_not",
+    /// Announcements of home addresses' own names: multicast DNS, LLMNR, NetBIOS.
+    HostNames => "host_names",
     // TLS.
     /// TLS ClientHellos seen to begin, one a connection, those in QUIC included.
     TlsHellos => "tls_hellos",

@@ -1,10 +1,12 @@
 //! DNS questions that wait for their answer.
 
-use super::events::{At, DnsKind, Notes, Seen, Sink};
-use crate::base::Timestamp;
+use super::early::Early;
+use super::events::{At, DnsKind, Note, Notes, Seen, Sink};
 use crate::base::time::SECOND;
+use crate::base::{Name, NameSource, Timestamp};
 use crate::coverage::{Counter, Ledger};
-use crate::protocol::dns::{Message, may_be_message};
+use crate::packet::Transport;
+use crate::protocol::dns::{Message, may_be_message, nbns_name};
 use foldhash::fast::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
@@ -12,6 +14,17 @@ use std::hash::{BuildHasher, Hasher};
 const PATIENCE: i64 = 30 * SECOND;
 /// Questions remembered in each of two generations.
 const GENERATION: usize = 3584;
+
+/// Ports of multicast DNS, LLMNR and the NetBIOS name service.
+const MDNS: u16 = 5353;
+const LLMNR: u16 = 5355;
+const NBNS: u16 = 137;
+
+/// Whether hosts send their own names from this port.
+#[inline]
+pub(super) fn names_hosts(sport: u16) -> bool {
+    matches!(sport, MDNS | LLMNR | NBNS)
+}
 
 /// A question that was asked.
 #[derive(Clone, Copy)]
@@ -28,6 +41,8 @@ pub(super) struct Dns {
     state: RandomState,
     young: hashbrown::HashMap<u64, Asked, RandomState>,
     old: hashbrown::HashMap<u64, Asked, RandomState>,
+    early: Early,
+    name: Name,
 }
 
 impl Dns {
@@ -37,6 +52,8 @@ impl Dns {
             state: RandomState::default(),
             young: hashbrown::HashMap::default(),
             old: hashbrown::HashMap::default(),
+            early: Early::default(),
+            name: Name::new(),
         }
     }
 
@@ -55,6 +72,35 @@ impl Dns {
         may_be_message(bytes) && self.read(bytes, at, sink, ledger, true)
     }
 
+    /// Tells what a datagram from a port that [`names_hosts`] says of its
+    /// sender's own name.
+    #[cold]
+    pub(super) fn host_name<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger) {
+        if at.packet.payload_missing > 0 {
+            return;
+        }
+        let Dns { message, name, .. } = self;
+        let sender = &at.packet.src;
+        let told = match at.packet.sport {
+            NBNS => nbns_name(bytes, sender, name).then(|| (name.as_str(), NameSource::Nbns)),
+            _ if !message.parse(bytes) => None,
+            MDNS => message.mdns_name(sender).map(|name| (name, NameSource::Mdns)),
+            _ => {
+                let flags = bytes.get(2).copied().unwrap_or(0);
+                message.llmnr_name(flags, sender).map(|name| (name, NameSource::Llmnr))
+            }
+        };
+        if let Some((name, told)) = told {
+            let at = At { from_client: true, ..*at };
+            sink.seen(&at, &Seen::Host { name, told }, Notes::NONE, &mut None, ledger);
+        }
+    }
+
+    /// Whether bytes from such a port are a whole message beyond doubt.
+    pub(super) fn is_certain(&mut self, bytes: &[u8]) -> bool {
+        may_be_message(bytes) && self.message.parse(bytes) && self.message.is_certain_anywhere()
+    }
+
     fn read<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger, strict: bool) -> bool {
         let mut message = std::mem::take(&mut self.message);
         let is_dns = message.parse(bytes) && (!strict || message.is_certain_anywhere());
@@ -66,37 +112,74 @@ impl Dns {
             if message.malformed && at.packet.payload_missing == 0 {
                 ledger.count(Counter::DnsMalformed);
             }
-            let kind = self.kind(&message, at, ledger);
-            if kind == DnsKind::Unsolicited {
+            let key = self.key(&message, at);
+            let kind = self.kind(&message, key, at, ledger);
+            // Only the first message of a zone transfer must repeat the question
+            // (RFC 5936 section 2.2.1).
+            let goes_on = message.questions.is_empty() && at.packet.transport == Transport::Tcp;
+            if kind == DnsKind::Unsolicited && !goes_on {
                 ledger.count(Counter::DnsUnsolicited);
             }
+            if message.ech {
+                ledger.count(Counter::DnsEch);
+            }
             let notes = Notes::NONE
-                .with_if(message.malformed, super::Note::PartialMessage)
-                .with_if(at.packet.conflict, super::Note::Conflict);
+                .with_if(at.packet.conflict, Note::Conflict)
+                .with_if(message.malformed, Note::PartialMessage)
+                .with_if(kind == DnsKind::Unsolicited, Note::Unsolicited);
             // The sender of a query is the client, whatever its port.
             let at = At { from_client: kind == DnsKind::Query, ..*at };
             sink.seen(&at, &Seen::Dns(&message, kind), notes, &mut None, ledger);
+            match kind {
+                DnsKind::Unsolicited if !message.questions.is_empty() => self.early.keep(key, bytes, &at),
+                DnsKind::Query => self.tell_early(key, &mut message, &at, sink, ledger),
+                _ => {}
+            }
         }
         self.message = message;
         is_dns
     }
 
-    fn kind(&mut self, message: &Message, at: &At<'_>, ledger: &mut Ledger) -> DnsKind {
-        let (p, ts) = (at.packet, at.packet.ts);
-        if message.questions.is_empty() {
-            return if message.response { DnsKind::Unsolicited } else { DnsKind::Query };
-        }
+    /// Tells an answer that came just before this question. It is parsed into
+    /// `message`, which nobody needs any more.
+    #[inline(never)]
+    fn tell_early<S: Sink>(&mut self, key: u64, message: &mut Message, at: &At<'_>, sink: &mut S, ledger: &mut Ledger) {
+        let Dns { early, young, .. } = self;
+        early.take(key, at.packet.ts, |bytes, at| {
+            if !message.parse(bytes) {
+                return;
+            }
+            ledger.count(Counter::DnsEarly);
+            let notes = Notes::NONE.with_if(message.malformed, Note::PartialMessage);
+            sink.seen(at, &Seen::Dns(message, DnsKind::Early), notes, &mut None, ledger);
+            if let Some(asked) = young.get_mut(&key) {
+                asked.answered = true;
+            }
+        });
+    }
+
+    /// Hash of what a question and its answer have in common.
+    fn key(&self, message: &Message, at: &At<'_>) -> u64 {
+        let p = at.packet;
         let mut h = self.state.build_hasher();
         let (client, server) =
             if message.response { ((p.dst, p.dport), (p.src, p.sport)) } else { ((p.src, p.sport), (p.dst, p.dport)) };
         h.write(&client.0.0);
         h.write(&server.0.0);
-        h.write_u64(u64::from(client.1) << 48 | u64::from(server.1) << 32 | u64::from(message.id) << 16);
+        let ports = u64::from(client.1) << 48 | u64::from(server.1) << 32;
+        h.write_u64(ports | u64::from(message.id) << 16 | u64::from(message.opcode));
         for question in &message.questions {
             h.write_u64(u64::from(at.segment) << 16 | u64::from(question.qtype));
             h.write(message.name(question.name).as_bytes());
         }
-        let key = h.finish();
+        h.finish()
+    }
+
+    fn kind(&mut self, message: &Message, key: u64, at: &At<'_>, ledger: &mut Ledger) -> DnsKind {
+        let ts = at.packet.ts;
+        if message.questions.is_empty() {
+            return if message.response { DnsKind::Unsolicited } else { DnsKind::Query };
+        }
         if !message.response {
             if self.young.len() >= GENERATION {
                 let open = |a: &&Asked| !a.answered && ts.since(a.at).abs() <= PATIENCE;

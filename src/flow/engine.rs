@@ -1,6 +1,6 @@
 //! The state of one shard, and the way of a segment through it.
 
-use super::dns::Dns;
+use super::dns::{self, Dns};
 use super::events::{At, FrameRef, Sink};
 use super::holders::Holders;
 use super::table::{FlowKey, Gone, Table};
@@ -205,6 +205,9 @@ impl<S: Sink> Engine<S> {
     fn udp_datagram(&mut self, p: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
         let Engine { sink, udp, dns, scratch, budget, .. } = self;
         let mut at = At { packet: p, payload, frame, segment, from_client: true };
+        if dns::names_hosts(p.sport) {
+            dns.host_name(payload, &at, sink, ledger);
+        }
         if is_group_naming(p) {
             return;
         }

@@ -1,6 +1,6 @@
 //! What the flow layer tells its sink.
 
-use crate::base::{Addr, Name, Stage};
+use crate::base::{Addr, Name, NameSource, Stage};
 use crate::coverage::Ledger;
 use crate::packet::{Packet, Transport};
 use crate::protocol::dns::Message;
@@ -111,7 +111,7 @@ notes! {
     ServFail => "servfail",
     /// The server answered the handshake with an alert.
     TlsAlert => "tls_alert",
-    /// An answer whose question was not seen.
+    /// An answer whose question was not seen before it.
     Unsolicited => "unsolicited",
     /// The contact went through an explicit proxy.
     ViaProxy => "via_proxy",
@@ -183,8 +183,12 @@ pub enum DnsKind {
     /// A response to that very question: same ends reversed, same id, same
     /// name, within 30 seconds.
     Answer,
-    /// A response that nobody was seen to ask for.
+    /// A response that nobody was seen to ask for before it.
     Unsolicited,
+    /// A response that was told as unsolicited, once more: its very question
+    /// came within a second behind it, as where a capture has two ports'
+    /// packets in the wrong order.
+    Early,
 }
 
 /// An HTTP request.
@@ -238,6 +242,14 @@ pub enum Seen<'a> {
     },
     /// An HTTP request.
     Http(HttpSeen<'a>),
+    /// The sender's own word on what it is called, by the protocols that name
+    /// hosts of a LAN: never a contact. The sender counts as the client.
+    Host {
+        /// Canonical name, without a domain that says only "here".
+        name: &'a str,
+        /// Protocol.
+        told: NameSource,
+    },
     /// The first payload of a flow, which is none of the above.
     Unrecognised,
 }

@@ -1,8 +1,9 @@
 //! Every name, as the `names` command prints it.
 
-use super::events::{At, HttpSeen, Notes, Progress, Seen, Sink, Token};
+use super::events::{At, DnsKind, HttpSeen, Notes, Progress, Seen, Sink, Token};
 use crate::base::{Addr, Channel, Name, Timestamp};
 use crate::coverage::{Counter, Ledger};
+use crate::protocol::dns::Data;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -165,14 +166,24 @@ impl Sink for NameLister {
 
     fn seen(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, _: &mut Option<Token>, ledger: &mut Ledger) {
         match seen {
+            // It was listed when it came.
+            Seen::Dns(_, DnsKind::Early) => {}
             Seen::Dns(message, _) => {
                 let channel = if message.response { Channel::DnsAnswer } else { Channel::DnsQuery };
                 for q in &message.questions {
                     self.row(at, channel, message.name(q.name), notes, ledger);
                 }
+                let mut before = None;
                 for r in message.answers.iter().filter(|_| message.response) {
-                    if let crate::protocol::dns::Data::Cname(target) = r.data {
-                        self.row(at, Channel::DnsCname, message.name(target), notes, ledger);
+                    let target = match r.data {
+                        Data::Cname(target) => Some(message.name(target)),
+                        // Several services at one name follow each other.
+                        Data::Service(s) => s.target.map(|t| message.name(t)).filter(|t| before != Some(*t)),
+                        _ => None,
+                    };
+                    if let Some(target) = target {
+                        before = Some(target);
+                        self.row(at, Channel::DnsCname, target, notes, ledger);
                     }
                 }
             }
@@ -190,6 +201,7 @@ impl Sink for NameLister {
             | Seen::Quic { .. }
             | Seen::Socks { .. }
             | Seen::Certificate { .. }
+            | Seen::Host { .. }
             | Seen::Unrecognised => {}
         }
     }

@@ -18,6 +18,7 @@ mod assembly;
 mod awaited;
 mod dns;
 mod dtls;
+mod early;
 mod engine;
 mod events;
 mod follow;

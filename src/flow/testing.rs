@@ -77,6 +77,7 @@ impl Sink for Recorder {
                     DnsKind::Query => "query",
                     DnsKind::Answer => "answer",
                     DnsKind::Unsolicited => "unsolicited",
+                    DnsKind::Early => "early",
                 };
                 format!("dns {kind} {}", m.questions.first().map_or("-", |q| m.name(q.name).as_str()))
             }
@@ -97,6 +98,7 @@ impl Sink for Recorder {
                 Some(addr) => format!("socks {addr}"),
                 None => format!("socks {}", name(n)),
             },
+            Seen::Host { name, told } => format!("host {} {name}", told.as_str()),
             Seen::Unrecognised => "?".to_owned(),
         };
         if self.policy == Policy::Names && !matches!(seen, Seen::Dns(..) | Seen::Unrecognised) {

@@ -11,6 +11,7 @@ use crate::capture::{FrameSource, InterfaceStatistics, LiveSource, Status};
 use crate::coverage::{Account, Counter, Forgotten, Key, Ledger};
 use crate::flow::Limits;
 use crate::packet::EncapTable;
+use crate::sighting::Naming;
 use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Draft, HomeNets, Observer, Settings};
 use std::io;
@@ -69,6 +70,8 @@ pub struct News<'n> {
     pub canaries: Vec<Canary>,
     /// Who had which address, where that is new or went on.
     pub presences: Vec<Presence>,
+    /// What hosts said they are called, where that is new or said again.
+    pub namings: Vec<Naming>,
     /// Days before this one are over, and their drafts are all told.
     pub closed: Option<i64>,
     /// What came in.
@@ -128,6 +131,7 @@ pub fn watch(
                 drafts: found.drafts,
                 canaries: found.canaries,
                 presences: Vec::new(),
+                namings: Vec::new(),
                 closed: None,
                 intake: Intake::default(),
                 account: &mut account,
@@ -138,6 +142,7 @@ pub fn watch(
                 news.account.add(beat.ledger);
                 news.account.forget(Timestamp::now().quarter().saturating_sub(remembered));
                 news.presences = beat.presences;
+                news.namings = beat.namings;
                 news.closed = closing.heard(beat.worker, beat.open_from);
             }
             let mut desk = lock(&desk);
@@ -162,9 +167,17 @@ pub fn watch(
         trouble: std::mem::take(&mut lock(&desk).intake.trouble),
     };
     outcome.fold(shards);
-    let (encaps, presences) = (outcome.encaps.clone(), outcome.intervals.clone());
-    let news =
-        News { drafts, canaries: Vec::new(), presences, closed: None, intake, account: &mut account, encaps: &encaps };
+    let (encaps, presences, namings) = (outcome.encaps.clone(), outcome.intervals.clone(), outcome.namings.clone());
+    let news = News {
+        drafts,
+        canaries: Vec::new(),
+        presences,
+        namings,
+        closed: None,
+        intake,
+        account: &mut account,
+        encaps: &encaps,
+    };
     tell(news).map_err(Failure::Writer)?;
     let unstored = account.take_unstored();
     let (recent, forgotten) = account.into_parts();

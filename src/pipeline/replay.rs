@@ -13,6 +13,7 @@ use crate::capture::{self, BpfFilter, CaptureError, FrameSource, Item, OpenOptio
 use crate::coverage::{Counter, Key, Ledger};
 use crate::flow::{Limits, NameLister, NameRow};
 use crate::packet::{EncapId, EncapTable};
+use crate::sighting::naming::{self, Naming};
 use crate::sighting::observer::MAX_DRAFTS;
 use crate::sighting::presence::{self, Presence};
 use crate::sighting::spool::MAX_HELD;
@@ -98,6 +99,8 @@ pub struct Outcome {
     pub canaries: Vec<Canary>,
     /// Who had which address.
     pub intervals: Vec<Presence>,
+    /// What hosts said they are called.
+    pub namings: Vec<Naming>,
 }
 
 /// What the reader's thread hands back.
@@ -232,6 +235,7 @@ impl Outcome {
             outside_full: false,
             canaries: Vec::new(),
             intervals: Vec::new(),
+            namings: Vec::new(),
         }
     }
 
@@ -243,8 +247,10 @@ impl Outcome {
             outside.extend(observed.outside);
             self.outside_full |= observed.outside_full;
             self.intervals.extend(observed.presences);
+            self.namings.extend(observed.namings);
         }
         self.intervals = presence::join(std::mem::take(&mut self.intervals));
+        self.namings = naming::join(std::mem::take(&mut self.namings));
         self.outside = outside.len() as u64;
     }
 }

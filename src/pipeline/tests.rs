@@ -9,7 +9,7 @@ use crate::catalogue::Catalogue;
 use crate::coverage::Ledger;
 use crate::flow::{At, Limits, Notes, Progress, Seen, Sink, Token};
 use crate::sighting::select::{Records, Selected};
-use crate::sighting::{HomeNets, Settings};
+use crate::sighting::{HomeNets, HostNames, Settings};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -124,7 +124,8 @@ fn printed(room: Room, workers: usize) -> (Vec<Selected>, bool) {
     let mut found = sightings(plan, &Arc::new(settings), room).unwrap();
     let names = RunNames::new("s", &found.outcome.sources, &found.outcome.encaps);
     let drafts = found.drafts.drafts().unwrap();
-    let all = Records::new(drafts, &catalogue, &names, &found.local_askers).collect::<Result<_, _>>().unwrap();
+    let hosts = HostNames::new(found.outcome.namings.clone());
+    let all = Records::new(drafts, &catalogue, &names, &found.local_askers, &hosts).collect::<Result<_, _>>().unwrap();
     (all, found.drafts.spilled())
 }
 
@@ -183,8 +184,9 @@ fn a_flood_of_clients_spills_and_prints_the_same() {
         let mut found = sightings(plan, &Arc::new(settings), room).unwrap();
         let names = RunNames::new("s", &found.outcome.sources, &found.outcome.encaps);
         let drafts = found.drafts.drafts().unwrap();
+        let hosts = HostNames::new(found.outcome.namings.clone());
         let mut out = Vec::new();
-        for selected in Records::new(drafts, &catalogue, &names, &found.local_askers) {
+        for selected in Records::new(drafts, &catalogue, &names, &found.local_askers, &hosts) {
             crate::report::ndjson::write(&mut out, &selected.unwrap().record).unwrap();
         }
         let coverage = found.outcome.ledger.entries().clone();
@@ -198,4 +200,72 @@ fn a_flood_of_clients_spills_and_prints_the_same() {
         assert!(spilled && parts == whole, "{workers}");
         assert_eq!(other, coverage, "{workers}");
     }
+}
+
+/// The answer that names a host can lie in another's shard, as an answer by
+/// LLMNR does: a record has the name all the same, for any number of workers.
+#[test]
+fn a_host_is_named_whichever_shard_heard_its_name() {
+    let label = |text: &[u8]| [&[text.len() as u8][..], text].concat();
+    let a = |n: u8| [&[0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 10, 0, 0, n][..]].concat();
+    let ask: Vec<u8> = [
+        &[0, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0][..],
+        &[&b"dnl-01"[..], b"geo", b"kaspersky", b"com"].map(label).concat(),
+        &[0, 0, 1, 0, 1],
+    ]
+    .concat();
+    let mut frames = Vec::new();
+    for n in 1..=40u8 {
+        let me = [10, 0, 0, n];
+        let name = [&label(format!("pc-{n}").as_bytes())[..], &[0]].concat();
+        let llmnr = [&[0, 9, 0x80, 0, 0, 1, 0, 1, 0, 0, 0, 0][..], &name, &[0, 1, 0, 1], &name, &a(n)].concat();
+        frames.push((me, 40_000, [10, 0, 0, 53], 53, ask.clone()));
+        frames.push((me, 5355, [10, 0, 0, 200 - n], 50_000, llmnr));
+    }
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    io::Write::write_all(&mut file, &capture(&frames)).unwrap();
+    let mut all = Vec::new();
+    for workers in [1, 2, 4, 8] {
+        let catalogue = Arc::new(Catalogue::builtin());
+        let home = HomeNets::default();
+        let settings = Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false };
+        let mut plan = plan(true, workers);
+        plan.inputs = vec![Item { path: file.path().to_owned(), relative: None }];
+        let mut found = sightings(plan, &Arc::new(settings), Room::default()).unwrap();
+        let names = RunNames::new("s", &found.outcome.sources, &found.outcome.encaps);
+        let hosts = HostNames::new(found.outcome.namings.clone());
+        let drafts = found.drafts.drafts().unwrap();
+        let records = Records::new(drafts, &catalogue, &names, &found.local_askers, &hosts);
+        let records: Vec<_> = records.map(|s| s.unwrap().record).collect();
+        assert_eq!(records.len(), 40);
+        for r in &records {
+            let last = r.host.ip.as_v4().unwrap()[3];
+            assert_eq!(r.host.name, Some(format!("pc-{last}")));
+        }
+        all.push(records);
+    }
+    assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+/// Source, its port, destination, its port, payload.
+type Datagram = ([u8; 4], u16, [u8; 4], u16, Vec<u8>);
+
+/// A capture of datagrams.
+fn capture(frames: &[Datagram]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
+        out.extend(word.to_le_bytes());
+    }
+    for (src, sport, dst, dport, payload) in frames {
+        let udp_len = (8 + payload.len() as u16).to_be_bytes();
+        let udp = [&sport.to_be_bytes()[..], &dport.to_be_bytes(), &udp_len, &[0, 0], payload].concat();
+        let length = (20 + udp.len() as u16).to_be_bytes();
+        let head = [0x45, 0, length[0], length[1], 0, 0, 0x40, 0, 64, 17, 0, 0];
+        let frame = [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 5, 8, 0][..], &head, src, dst, &udp].concat();
+        for word in [1_772_359_200, 0, frame.len() as u32, frame.len() as u32] {
+            out.extend(word.to_le_bytes());
+        }
+        out.extend(frame);
+    }
+    out
 }

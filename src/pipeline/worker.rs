@@ -7,6 +7,7 @@ use super::work::Work;
 use crate::base::Timestamp;
 use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
+use crate::sighting::Naming;
 use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Draft, Observed, Observer};
 use crossbeam_channel::{Receiver, Sender};
@@ -39,6 +40,7 @@ pub(super) struct Beat {
     pub(super) open_from: i64,
     pub(super) ledger: Ledger,
     pub(super) presences: Vec<Presence>,
+    pub(super) namings: Vec<Naming>,
 }
 
 /// What observers bring out of a batch or a tick.
@@ -125,14 +127,16 @@ impl Harvest for Observer {
             return Self::harvest(sinks);
         }
         let mut found = Found::default();
-        let mut presences = Vec::new();
+        let (mut presences, mut namings) = (Vec::new(), Vec::new());
         for (shard, sink) in sinks {
             found.drafts.extend(sink.take_changed().into_iter().map(|d| (shard, d)));
             found.canaries.append(&mut sink.take_canaries());
             presences.append(&mut sink.take_presences());
+            namings.append(&mut sink.take_namings());
             found.drafts.extend(sink.close(tick.open_from).into_iter().map(|d| (shard, d)));
         }
-        found.beat = Some(Box::new(Beat { worker, open_from: tick.open_from, ledger: ledger.take(), presences }));
+        let (open_from, ledger) = (tick.open_from, ledger.take());
+        found.beat = Some(Box::new(Beat { worker, open_from, ledger, presences, namings }));
         found
     }
 

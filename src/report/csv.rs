@@ -44,7 +44,8 @@ pub fn write_header(out: &mut dyn io::Write) -> io::Result<()> {
 }
 
 /// Writes one record as one line. Lists are joined by spaces; servers are
-/// `address:port/transport`. Evidence and community ids are left to NDJSON.
+/// `address:port/transport`. Evidence, client subnets
+/// and community ids are left to NDJSON.
 ///
 /// # Errors
 /// Those of `out`.

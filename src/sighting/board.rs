@@ -2,9 +2,11 @@
 //! is to be said next.
 
 use super::draft::{Draft, DraftKey, HostKey};
+use super::naming::{HostNames, Naming};
 use super::select::Signals;
+use crate::base::{Addr, NameSource};
 use crate::catalogue::Catalogue;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +19,8 @@ struct Held {
     /// What each shard knows of it.
     parts: Vec<(usize, Draft)>,
     revision: u64,
+    /// What its host is called.
+    called: Option<(Box<str>, NameSource)>,
     /// Changed since the revision was given.
     fresh: bool,
     unprinted: bool,
@@ -34,6 +38,7 @@ impl Held {
         let mut whole = parts.next()?.clone();
         parts.for_each(|d| whole.merge(d));
         whole.revision = self.revision;
+        whole.called.clone_from(&self.called);
         Some(whole)
     }
 }
@@ -62,6 +67,7 @@ pub struct Board {
     risen: Vec<DraftKey>,
     /// Days before this one are over.
     open_from: i64,
+    hosts: HostNames,
 }
 
 impl Board {
@@ -74,6 +80,7 @@ impl Board {
             waiting: HashMap::new(),
             risen: Vec::new(),
             open_from: i64::MIN,
+            hosts: HostNames::default(),
         }
     }
 
@@ -94,6 +101,7 @@ impl Board {
         }
         (held.fresh, held.unprinted, held.unstored) = (true, true, true);
         if before.is_none() {
+            held.called = named(&self.hosts, &key);
             self.signals.add(&key, &self.catalogue);
             if self.signals.is_lonely(&key, &self.catalogue) {
                 self.waiting.entry((key.host, key.day)).or_default().push(key);
@@ -112,6 +120,26 @@ impl Board {
             self.risen.push(key);
         }
         true
+    }
+
+    /// Takes what hosts said they are called; a record whose host is called
+    /// otherwise by that has changed. Hands back what is known of each name.
+    pub fn call(&mut self, namings: Vec<Naming>) -> Vec<Naming> {
+        if namings.is_empty() {
+            return namings;
+        }
+        let said: HashSet<(u32, Addr)> = namings.iter().map(|n| (n.segment, n.ip)).collect();
+        let known = namings.into_iter().map(|n| self.hosts.add(n)).collect();
+        for (key, held) in &mut self.held {
+            if said.contains(&(key.host.segment, key.host.ip)) {
+                let called = named(&self.hosts, key);
+                if called != held.called {
+                    held.called = called;
+                    (held.fresh, held.unprinted, held.unstored) = (true, true, true);
+                }
+            }
+        }
+        known
     }
 
     /// Records to be printed at once: new, or risen in stage.
@@ -160,6 +188,7 @@ impl Board {
             }
         }
         self.signals.forget(day);
+        self.hosts.forget(day.saturating_sub(1));
         self.waiting.retain(|(_, d), _| *d >= day);
         self.risen.retain(|k| k.day >= day);
         closed
@@ -174,6 +203,10 @@ impl Board {
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
     }
+}
+
+fn named(hosts: &HostNames, key: &DraftKey) -> Option<(Box<str>, NameSource)> {
+    hosts.of(key).map(|(name, told)| (name.into(), told))
 }
 
 fn post(key: &DraftKey, held: &mut Held, signals: &Signals, catalogue: &Catalogue) -> Option<Posted> {

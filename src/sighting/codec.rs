@@ -4,7 +4,7 @@ use super::draft::{Draft, DraftKey, HostKey};
 use super::listed::{Least, Listed};
 use super::record::Slots;
 use super::shown::{Frame, Kept, Shown};
-use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
+use crate::base::{Addr, Channel, Mac, Prefix, Stage, Timestamp};
 use crate::catalogue::IndicatorRef;
 use crate::flow::Notes;
 use crate::packet::EncapId;
@@ -40,7 +40,7 @@ fn put_frame(out: &mut Vec<u8>, f: &Frame) {
     out.push(f.stage as u8);
 }
 
-/// Appends a draft.
+/// Appends a draft, whose host has no name yet.
 pub(super) fn put(out: &mut Vec<u8>, d: &Draft) {
     out.extend(d.key.source.to_be_bytes());
     out.extend(d.key.host.segment.to_be_bytes());
@@ -67,6 +67,12 @@ pub(super) fn put(out: &mut Vec<u8>, d: &Draft) {
         out.push(*transport);
     }
     put_others(out, &d.servers);
+    put_len(out, d.subnets.listed.len());
+    for subnet in d.subnets.listed.iter() {
+        out.extend(subnet.network().to_be_bytes());
+        out.push(subnet.len128());
+    }
+    put_others(out, &d.subnets);
     put_len(out, d.flows.len());
     d.flows.iter().for_each(|id| put_text(out, id));
     put_len(out, d.shown.len());
@@ -192,8 +198,13 @@ impl Bytes<'_> {
                 })?),
                 others: self.list(Self::u64)?.into_iter().collect(),
             },
+            subnets: Listed {
+                listed: Least::from_sorted(self.list(|b| Prefix::new(Addr(b.array()?), b.u8()?))?),
+                others: self.list(Self::u64)?.into_iter().collect(),
+            },
             flows: Least::from_sorted(self.list(Self::text)?),
             shown: self.list(Self::shown)?,
+            called: None,
         })
     }
 }
@@ -216,6 +227,7 @@ mod tests {
         d.observe(Channel::HttpPath, &named, &names, Notes::NONE.with(Note::Ambiguous));
         d.observe(Channel::HttpPath, &frame(12, Stage::Connected), &[], Notes::NONE);
         (0..20).for_each(|i| d.add_server((Addr::v4([192, 0, 2, i]), 443), Transport::Udp));
+        (0..20u8).for_each(|i| d.add_subnet(format!("192.0.{i}.0/24").parse().unwrap()));
         d.add_flow("1:abc");
         d.add_bytes(1, u64::MAX);
         for d in [d, Draft::part(DraftKey { host: HostKey { mac: None, ..host }, ..key })] {

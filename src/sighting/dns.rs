@@ -2,15 +2,25 @@
 //! answers tie to it.
 
 use super::observer::{Match, Matches, Observer};
-use crate::base::{Channel, Stage};
+use crate::base::{Channel, Name, Stage};
 use crate::catalogue::IndicatorRef;
 use crate::coverage::{Counter, Ledger};
 use crate::flow::{At, DnsKind, Note, Notes};
-use crate::protocol::dns::Message;
+use crate::protocol::dns::{Message, NameRef};
 
 /// A standard query (RFC 1035 section 4.1.1). Zone transfers' notifications
 /// and dynamic updates name zones, which nobody looks up by that.
 const QUERY: u8 = 0;
+
+/// Whether a client asks for addresses of a name when it asks for this type:
+/// A, AAAA, SVCB, HTTPS or ANY. Other types, zone transfers among them, are
+/// lookups only: what addresses their answers hold, nobody is about to use.
+fn wants_addresses(qtype: u16) -> bool {
+    matches!(qtype, 1 | 28 | 64 | 65 | 255)
+}
+
+/// An indicator, and the name that an answer showed it by.
+type Tie<'m> = Option<(IndicatorRef, &'m str)>;
 
 impl Observer {
     pub(super) fn dns(&mut self, at: &At<'_>, message: &Message, kind: DnsKind, notes: Notes, ledger: &mut Ledger) {
@@ -19,9 +29,16 @@ impl Observer {
         }
         match kind {
             DnsKind::Query => self.dns_query(at, message, notes, ledger),
-            DnsKind::Answer => self.dns_answer(at, message, notes, ledger),
-            // Nobody asked: it says nothing of its receiver.
-            DnsKind::Unsolicited => {}
+            DnsKind::Answer | DnsKind::Early => self.dns_answer(at, message, notes, ledger),
+            DnsKind::Unsolicited => self.dns_unsolicited(message, ledger),
+        }
+    }
+
+    /// Nobody asked: it says nothing of its receiver, and is only counted.
+    fn dns_unsolicited(&self, message: &Message, ledger: &mut Ledger) {
+        let listed = |name: &Name| self.settings.catalogue.match_name(name).is_some();
+        if message.questions.iter().any(|q| listed(message.name(q.name))) {
+            ledger.count(Counter::DnsUnsolicitedListed);
         }
     }
 
@@ -37,7 +54,8 @@ impl Observer {
             let name = message.name(q.name);
             if let Some(indicator) = self.match_name(name, at, Channel::DnsQuery, ledger) {
                 let (channel, stage) = (Channel::DnsQuery, Stage::Queried);
-                matches.add(Match { indicator, channel, stage, notes, ..Match::of(name) });
+                let subnet = message.client_subnet;
+                matches.add(Match { indicator, channel, stage, notes, subnet, ..Match::of(name) });
             }
         }
         self.observe_all(at, matches, ledger);
@@ -55,28 +73,36 @@ impl Observer {
         for (at_question, q) in message.questions.iter().enumerate() {
             let resolution = message.resolve(at_question);
             // Nobody uses the addresses of an answer that says it failed.
-            let gave = message.rcode == 0 && resolution.addresses().next().is_some();
+            let useful = message.rcode == 0 && wants_addresses(q.qtype);
+            let gave = useful && resolution.addresses().next().is_some();
             let none = message.rcode == 0 && !gave && !message.truncated;
             let notes = notes.union(failure).with_if(none, Note::NoAddress);
             let stage = if gave { Stage::Answered } else { Stage::Queried };
-            let mut tied: Option<(IndicatorRef, &str)> = None;
-            let aliases = resolution.aliases().iter().map(|n| (*n, Channel::DnsCname));
-            for (name, channel) in std::iter::once((q.name, Channel::DnsAnswer)).chain(aliases) {
+            let mut show = |name: NameRef, channel: Channel, ledger: &mut Ledger| -> Tie<'_> {
                 let name = message.name(name);
-                if let Some(indicator) = self.match_name(name, at, channel, ledger) {
-                    matches.add(Match { indicator, channel, stage, notes, ..Match::of(name) });
-                    tied = tied.or(Some((indicator, name.as_str())));
-                }
+                let indicator = self.match_name(name, at, channel, ledger)?;
+                let subnet = message.client_subnet;
+                matches.add(Match { indicator, channel, stage, notes, subnet, ..Match::of(name) });
+                Some((indicator, name.as_str()))
+            };
+            let mut tied = show(q.name, Channel::DnsAnswer, ledger);
+            for alias in resolution.aliases() {
+                tied = tied.or(show(*alias, Channel::DnsCname, ledger));
+            }
+            let mut services: Vec<(NameRef, Tie<'_>)> = Vec::new();
+            for target in resolution.service_targets() {
+                services.push((target, show(target, Channel::DnsCname, ledger)));
             }
             if !gave {
                 continue;
             }
             let client = at.endpoints().client;
-            for address in resolution.addresses() {
+            let ttl = resolution.ttl().unwrap_or(0);
+            for (target, address) in resolution.endpoints() {
                 let key = (at.segment, client, address);
-                match tied {
+                let of_target = || services.iter().find(|(t, _)| Some(*t) == target).and_then(|(_, tie)| *tie);
+                match tied.or_else(of_target) {
                     Some((indicator, name)) if self.settings.home.contains(&client) => {
-                        let ttl = resolution.ttl().unwrap_or(0);
                         if self.answers.insert(key, indicator, name, at.packet.ts, ttl) {
                             ledger.count(Counter::TableEvicted);
                         }

@@ -1,14 +1,15 @@
 //! A sighting in the making.
 
 use super::listed::{Least, Listed};
+use super::naming::HostNames;
 use super::observer::Askers;
 use super::record::{
-    Evidence, Host, IndicatorSummary, MAX_COMMUNITY_IDS, MAX_EVIDENCE, MAX_NAMES, MAX_SERVERS, Record, SCHEMA, Server,
-    Slots,
+    Evidence, Host, IndicatorSummary, MAX_CLIENT_SUBNETS, MAX_COMMUNITY_IDS, MAX_EVIDENCE, MAX_NAMES, MAX_SERVERS,
+    Record, SCHEMA, Server, Slots,
 };
 use super::shown::{Frame, Place, Shown};
 use crate::base::time::format_day;
-use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
+use crate::base::{Addr, Channel, Mac, NameSource, Prefix, Stage, Timestamp};
 use crate::catalogue::{Indicator, IndicatorRef};
 use crate::flow::{Note, Notes};
 use crate::packet::{EncapId, Transport};
@@ -56,11 +57,14 @@ pub struct Draft {
     pub(super) slots_connected: Slots,
     pub(super) names: Listed<Box<str>>,
     pub(super) servers: Listed<(Addr, u16, u8)>,
+    pub(super) subnets: Listed<Prefix>,
     pub(super) flows: Least<Box<str>>,
     pub(super) to_server: u64,
     pub(super) from_server: u64,
     pub(super) notes: Notes,
     pub(super) shown: Vec<Shown>,
+    /// What the host is called, once that is settled.
+    pub(super) called: Option<(Box<str>, NameSource)>,
 }
 
 /// What a draft needs from its run to become a record.
@@ -98,11 +102,13 @@ impl Draft {
             slots_connected: Slots::default(),
             names: Listed::default(),
             servers: Listed::default(),
+            subnets: Listed::default(),
             flows: Least::default(),
             to_server: 0,
             from_server: 0,
             notes: Notes::NONE,
             shown: Vec::new(),
+            called: None,
         }
     }
 
@@ -181,8 +187,18 @@ impl Draft {
         self.flows.insert(&community_id.into(), MAX_COMMUNITY_IDS);
     }
 
+    /// The host asked for a client of this network.
+    pub(super) fn add_subnet(&mut self, subnet: Prefix) {
+        self.subnets.insert(&subnet, MAX_CLIENT_SUBNETS);
+    }
+
     pub(super) fn add_notes(&mut self, notes: Notes) {
         self.notes = self.notes.union(notes);
+    }
+
+    /// Gives the host the name that it is called by.
+    pub fn call(&mut self, names: &HostNames) {
+        self.called = names.of(&self.key).map(|(name, told)| (name.into(), told));
     }
 
     /// Drops the note of a public resolver where the host asks no local one.
@@ -210,9 +226,11 @@ impl Draft {
             .listed
             .len()
             .saturating_mul(size_of::<(Addr, u16, u8)>())
+            .saturating_add(self.subnets.listed.len().saturating_mul(size_of::<Prefix>()))
             .saturating_add(self.flows.len().saturating_mul(64));
         // A set of hashes takes about twice their size.
-        let others = self.names.others.len().saturating_add(self.servers.others.len()).saturating_mul(16);
+        let others = [self.names.others.len(), self.servers.others.len(), self.subnets.others.len()];
+        let others = others.into_iter().fold(0, usize::saturating_add).saturating_mul(16);
         let shown = self.shown.iter().map(Shown::weight);
         names.chain(shown).fold(size_of::<Draft>().saturating_add(lists).saturating_add(others), usize::saturating_add)
     }
@@ -229,6 +247,7 @@ impl Draft {
         self.slots_connected = self.slots_connected.union(other.slots_connected);
         self.names.merge(&other.names, MAX_NAMES);
         self.servers.merge(&other.servers, MAX_SERVERS);
+        self.subnets.merge(&other.subnets, MAX_CLIENT_SUBNETS);
         for id in other.flows.iter() {
             self.flows.insert(id, MAX_COMMUNITY_IDS);
         }
@@ -257,7 +276,13 @@ impl Draft {
             sensor: run.sensor().into(),
             source: run.source(key.source),
             period,
-            host: Host { ip: key.host.ip, mac: key.host.mac, segment, name: None, name_source: None },
+            host: Host {
+                ip: key.host.ip,
+                mac: key.host.mac,
+                segment,
+                name: self.called.as_ref().map(|(name, _)| name.to_string()),
+                name_source: self.called.as_ref().map(|(_, told)| told.as_str().to_owned()),
+            },
             indicator: IndicatorSummary {
                 id: indicator.id.clone(),
                 category: indicator.category,
@@ -278,6 +303,8 @@ impl Draft {
                 })
                 .collect(),
             servers_more: self.servers.more(),
+            client_subnets: self.subnets.listed.iter().copied().collect(),
+            client_subnets_more: self.subnets.more(),
             first_seen: self.first,
             last_seen: self.last,
             count: self.count,

@@ -9,7 +9,7 @@
 //! is the least number of entries that must have been left out; it may be less
 //! than the true one, never more.
 
-use super::record::{Evidence, MAX_COMMUNITY_IDS, MAX_EVIDENCE, MAX_NAMES, MAX_SERVERS, Record};
+use super::record::{Evidence, MAX_CLIENT_SUBNETS, MAX_COMMUNITY_IDS, MAX_EVIDENCE, MAX_NAMES, MAX_SERVERS, Record};
 use crate::base::{Addr, Channel, Timestamp};
 
 /// Merges two contributions of the same source and id that a file source
@@ -81,6 +81,12 @@ fn unite(into: &mut Record, other: &Record, same: fn(&Evidence, &Evidence) -> bo
     unite_list(&mut into.community_ids, &other.community_ids);
     unite_counted(&mut into.names, &mut into.names_more, &other.names, other.names_more);
     unite_counted(&mut into.servers, &mut into.servers_more, &other.servers, other.servers_more);
+    unite_counted(
+        &mut into.client_subnets,
+        &mut into.client_subnets_more,
+        &other.client_subnets,
+        other.client_subnets_more,
+    );
     into.slots = into.slots.union(other.slots);
     into.slots_connected = into.slots_connected.union(other.slots_connected);
     into.sessions = into.slots.runs();
@@ -130,6 +136,7 @@ fn unite_counted<T: Ord + Clone>(mine: &mut Vec<T>, more: &mut u64, theirs: &[T]
 fn cap(record: &mut Record) {
     cap_counted(&mut record.names, &mut record.names_more, MAX_NAMES);
     cap_counted(&mut record.servers, &mut record.servers_more, MAX_SERVERS);
+    cap_counted(&mut record.client_subnets, &mut record.client_subnets_more, MAX_CLIENT_SUBNETS);
     record.community_ids.truncate(MAX_COMMUNITY_IDS);
     let all = total(&record.evidence, record.evidence_more);
     select_evidence(&mut record.evidence);
@@ -238,6 +245,8 @@ mod tests {
                 r.names = names.iter().map(|n| format!("s{n:03}.upd.kaspersky.com")).collect();
                 r.names_more = more;
                 r.servers = servers.iter().map(|n| server(*n)).collect();
+                r.client_subnets = servers.iter().map(|n| format!("192.0.{n}.0/24").parse().unwrap()).collect();
+                r.client_subnets_more = more;
                 r.community_ids = ids.iter().map(|n| format!("1:{n:02}")).collect();
                 r.notes = notes.iter().map(|n| format!("note_{n}")).collect();
                 r.slots = Slots::default();
@@ -276,7 +285,7 @@ mod tests {
 
     /// The record without the numbers that a cap makes inexact.
     fn exact(mut r: Record) -> Record {
-        (r.names_more, r.servers_more, r.evidence_more) = (0, 0, 0);
+        (r.names_more, r.servers_more, r.client_subnets_more, r.evidence_more) = (0, 0, 0, 0);
         r
     }
 
@@ -324,6 +333,7 @@ mod tests {
         fn caps_hold_and_nothing_is_lost_unsaid(a in any_record(true), b in any_record(true)) {
             for r in [joined(&a, &b), combined(&a, &b)] {
                 prop_assert!(r.names.len() <= MAX_NAMES && r.servers.len() <= MAX_SERVERS);
+                prop_assert!(r.client_subnets.len() <= MAX_CLIENT_SUBNETS);
                 prop_assert!(r.evidence.len() <= MAX_EVIDENCE && r.community_ids.len() <= MAX_COMMUNITY_IDS);
                 let most = total(&a.names, a.names_more).max(total(&b.names, b.names_more));
                 prop_assert!(total(&r.names, r.names_more) >= most);

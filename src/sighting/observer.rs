@@ -5,10 +5,11 @@ use super::contact::{Contact, Contacts, Part, Pending};
 use super::draft::{Draft, DraftKey, HostKey};
 use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
+use super::naming::{Announced, Naming};
 use super::presence::{Presence, Presences};
 use super::shown::Frame;
 use super::unlisted::Unlisted;
-use crate::base::{Addr, Channel, Mac, Name, Stage, Timestamp};
+use crate::base::{Addr, Channel, Mac, Name, NameSource, Prefix, Stage, Timestamp};
 use crate::catalogue::{Catalogue, IndicatorRef};
 use crate::coverage::{Counter, Ledger};
 use crate::flow::{At, Note, Notes, Progress, Seen, Sink, Token};
@@ -76,6 +77,7 @@ pub struct Observer {
     outside_full: bool,
     canaries: Vec<Canary>,
     presences: Presences,
+    announced: Announced,
 }
 
 /// What an observer knows at the end.
@@ -94,6 +96,8 @@ pub struct Observed {
     pub outside_full: bool,
     /// Who had which address.
     pub presences: Vec<Presence>,
+    /// What hosts said they are called.
+    pub namings: Vec<Naming>,
 }
 
 /// One match, about to be folded in.
@@ -106,6 +110,8 @@ pub(super) struct Match<'a> {
     pub(super) names: Vec<Box<str>>,
     pub(super) stage: Stage,
     pub(super) notes: Notes,
+    /// Whom the host asked for.
+    pub(super) subnet: Option<Prefix>,
 }
 
 impl<'a> Match<'a> {
@@ -124,6 +130,7 @@ impl<'a> Match<'a> {
             names: Vec::new(),
             stage: Stage::Attempted,
             notes: Notes::NONE,
+            subnet: None,
         }
     }
 }
@@ -166,6 +173,7 @@ impl Observer {
             outside_full: false,
             canaries: Vec::new(),
             presences: Presences::default(),
+            announced: Announced::default(),
         }
     }
 
@@ -205,12 +213,19 @@ impl Observer {
         let mut drafts = self.drafts.close(day);
         self.settle(&mut drafts);
         self.presences.forget(day);
+        // A name also holds on the day after.
+        self.announced.forget(day.saturating_sub(1));
         drafts
     }
 
     /// Pairs of addresses that are new or were seen again since the last call.
     pub fn take_presences(&mut self) -> Vec<Presence> {
         self.presences.take_changed()
+    }
+
+    /// Names of hosts that are new or were heard again since the last call.
+    pub fn take_namings(&mut self) -> Vec<Naming> {
+        self.announced.take_changed()
     }
 
     /// Canary names seen since the last call.
@@ -231,6 +246,7 @@ impl Observer {
             outside: self.outside,
             outside_full: self.outside_full,
             presences: self.presences.into_list(),
+            namings: self.announced.into_list(),
         }
     }
 
@@ -296,6 +312,12 @@ impl Observer {
         let frame = Self::frame(at, m.text, m.stage);
         let key = DraftKey { source: at.frame.source, host, indicator: m.indicator, day: frame.ts.day() };
         let draft = self.fold(key, m.channel, &frame, &m.names, m.notes);
+        if let Some(subnet) = m.subnet
+            && let Some(d) = self.drafts.get_mut(draft)
+        {
+            d.add_subnet(subnet);
+            self.drafts.weigh(draft);
+        }
         Some(Part { channel: m.channel, key, draft, text: frame.name, names: m.names })
     }
 
@@ -313,6 +335,21 @@ impl Observer {
 
     pub(super) fn observe_all(&mut self, at: &At<'_>, matches: Matches<'_>, ledger: &mut Ledger) -> Vec<Part> {
         matches.0.into_iter().filter_map(|m| self.observe(at, m, ledger)).collect()
+    }
+
+    /// The sender of this segment said what it is called.
+    fn named(&mut self, at: &At<'_>, name: &str, told: NameSource, ledger: &mut Ledger) {
+        let (p, host) = (at.packet, Self::host(at));
+        if !self.settings.home.contains(&host.ip) || is_group(&host.ip) {
+            return;
+        }
+        ledger.count(Counter::HostNames);
+        let (source, segment) = (at.frame.source, at.segment);
+        let naming =
+            Naming { source, segment, ip: host.ip, mac: host.mac, told, name: name.into(), from: p.ts, to: p.ts };
+        if self.announced.note(naming) {
+            ledger.count(Counter::TableEvicted);
+        }
     }
 
     /// A client at home asks a resolver at home.
@@ -417,6 +454,7 @@ impl Sink for Observer {
             Seen::Certificate { names } => self.certificate(at, names, notes, follow, ledger),
             Seen::Http(http) => self.http(at, http, notes, follow, ledger),
             Seen::Socks { name, addr } => self.socks(at, *name, *addr, notes, follow, ledger),
+            Seen::Host { name, told } => self.named(at, name, *told, ledger),
             Seen::Unrecognised => self.unrecognised(at, notes, follow, ledger),
         }
     }

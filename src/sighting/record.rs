@@ -1,7 +1,7 @@
 //! The sighting record, version 1.
 
 pub use crate::base::Stage;
-use crate::base::{Addr, Channel, Mac, Timestamp};
+use crate::base::{Addr, Channel, Mac, Prefix, Timestamp};
 use crate::catalogue::{Category, Confidence};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,8 @@ pub const SCHEMA: &str = "spansight.sighting/1";
 pub const MAX_NAMES: usize = 64;
 /// Most servers a record lists.
 pub const MAX_SERVERS: usize = 16;
+/// Most client subnets a record lists.
+pub const MAX_CLIENT_SUBNETS: usize = 16;
 /// Most evidence entries a record lists.
 pub const MAX_EVIDENCE: usize = 8;
 /// Most community ids a record lists.
@@ -125,6 +127,13 @@ pub struct Record {
     pub servers: Vec<Server>,
     /// Servers left out.
     pub servers_more: u64,
+    /// Networks of clients that the host's DNS questions were passed on for
+    /// (EDNS client subnet, RFC 7871), sorted: it may be a forwarder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client_subnets: Vec<Prefix>,
+    /// Client subnets left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub client_subnets_more: u64,
     /// First observation, or first payload of a matched flow on this day.
     pub first_seen: Timestamp,
     /// Last observation, or last payload of a matched flow on this day.

@@ -1,6 +1,7 @@
 //! Which drafts stand as records.
 
 use super::draft::{Draft, DraftKey, HostKey, Names};
+use super::naming::HostNames;
 use super::observer::Askers;
 use super::record::Record;
 use crate::catalogue::{Catalogue, Category, Use};
@@ -61,14 +62,21 @@ pub struct Records<'r, I: Iterator> {
     catalogue: &'r Catalogue,
     names: &'r dyn Names,
     local_askers: &'r Askers,
+    hosts: &'r HostNames,
     ready: VecDeque<Selected>,
 }
 
 impl<'r, I: Iterator<Item = io::Result<Draft>>> Records<'r, I> {
     /// The records of `drafts`. `local_askers` are all clients of the run that
-    /// ask a local resolver.
-    pub fn new(drafts: I, catalogue: &'r Catalogue, names: &'r dyn Names, local_askers: &'r Askers) -> Self {
-        Records { drafts: drafts.peekable(), catalogue, names, local_askers, ready: VecDeque::new() }
+    /// ask a local resolver, `hosts` what hosts say they are called.
+    pub fn new(
+        drafts: I,
+        catalogue: &'r Catalogue,
+        names: &'r dyn Names,
+        local_askers: &'r Askers,
+        hosts: &'r HostNames,
+    ) -> Self {
+        Records { drafts: drafts.peekable(), catalogue, names, local_askers, hosts, ready: VecDeque::new() }
     }
 
     /// Fetches the drafts of the next host and day.
@@ -85,6 +93,7 @@ impl<'r, I: Iterator<Item = io::Result<Draft>>> Records<'r, I> {
         let mut selected: Vec<Selected> = Vec::with_capacity(drafts.len());
         for mut d in drafts {
             d.settle(self.local_askers);
+            d.call(self.hosts);
             let Some(indicator) = self.catalogue.get(d.key.indicator) else { continue };
             let lonely = signals.is_lonely(&d.key, self.catalogue);
             selected.push(Selected { record: d.record(indicator, self.names), lonely });

@@ -33,6 +33,8 @@ pub(crate) fn record() -> Record {
         names_more: 0,
         servers: vec![Server { ip: "192.0.2.7".parse().unwrap(), port: 443, transport: "tcp".to_owned() }],
         servers_more: 0,
+        client_subnets: Vec::new(),
+        client_subnets_more: 0,
         first_seen: Timestamp::parse("2026-03-01T10:00:00Z").unwrap(),
         last_seen: Timestamp::parse("2026-03-01T10:05:30.5Z").unwrap(),
         count: 2,

@@ -1,8 +1,9 @@
 //! Conversations for tests, through a real flow engine into an observer.
 
 use super::draft::Names;
+use super::naming;
 use super::select::{Records, Selected};
-use super::{HomeNets, Observer, Record, Settings, Spool};
+use super::{HomeNets, HostNames, Observer, Record, Settings, Spool};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Catalogue;
 use crate::coverage::{Counter, Counts, Ledger};
@@ -189,7 +190,8 @@ impl Scene {
         let observed = observed.finish();
         self.spool.add(observed.drafts, |_| String::new()).unwrap();
         let drafts = self.spool.drafts().unwrap();
-        let all: Vec<Selected> = Records::new(drafts, &self.catalogue, &TestNames, &observed.local_askers)
+        let hosts = HostNames::new(naming::join(observed.namings));
+        let all: Vec<Selected> = Records::new(drafts, &self.catalogue, &TestNames, &observed.local_askers, &hosts)
             .collect::<Result<_, _>>()
             .unwrap();
         let (lonely, standing): (Vec<_>, Vec<_>) = all.into_iter().partition(|s| s.lonely);
@@ -296,16 +298,31 @@ impl Tcp {
 pub(super) enum Rr<'a> {
     A(&'a str, [u8; 4], u32),
     Cname(&'a str, &'a str),
+    /// Of type HTTPS: owner, priority, target, IPv4 hints.
+    Https(&'a str, u8, &'a str, &'a [[u8; 4]]),
 }
 
 fn labels(name: &str) -> Vec<u8> {
     let mut out = Vec::new();
-    for label in name.split('.') {
+    for label in name.split('.').filter(|l| !l.is_empty()) {
         out.push(label.len() as u8);
         out.extend(label.as_bytes());
     }
     out.push(0);
     out
+}
+
+/// A DNS message with questions of another type.
+pub(super) fn of_type(qtype: u8, mut message: Vec<u8>) -> Vec<u8> {
+    let mut at = 12;
+    for _ in 0..message[5] {
+        while message[at] != 0 {
+            at += 1 + usize::from(message[at]);
+        }
+        message[at + 2] = qtype;
+        at += 5;
+    }
+    message
 }
 
 /// A DNS message with questions of type A.
@@ -322,6 +339,14 @@ pub(super) fn dns(id: u16, flags: u16, questions: &[&str], answers: &[Rr<'_>]) -
         let (owner, kind, ttl, data) = match *a {
             Rr::A(owner, ip, ttl) => (owner, 1, ttl, ip.to_vec()),
             Rr::Cname(owner, target) => (owner, 5, 300, labels(target)),
+            Rr::Https(owner, priority, target, hints) => {
+                let mut data = [&[0, priority][..], &labels(target)].concat();
+                if !hints.is_empty() {
+                    data.extend([0, 4]);
+                    data.extend(vec16(&hints.concat()));
+                }
+                (owner, 65, 300, data)
+            }
         };
         out.extend(labels(owner));
         out.extend([0, kind, 0, 1]);

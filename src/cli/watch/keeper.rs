@@ -4,10 +4,11 @@
 
 use crate::base::{Addr, Mac};
 use crate::cli::exit::{Stop, say};
+use crate::cli::output::interval_of;
 use crate::coverage::Ledger;
 use crate::pipeline::live::Intake;
-use crate::sighting::Record;
 use crate::sighting::presence::Presence;
+use crate::sighting::{Naming, Record};
 use crate::store::{Canary, Interval, Run, Source, Store, StoreError};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use std::collections::HashMap;
@@ -103,6 +104,12 @@ impl Keeper {
             let joined = self.pairs.join(p);
             self.waiting.intervals.push(interval(&joined, source, segment(p.segment)));
         }
+    }
+
+    /// Notes what hosts are called.
+    pub(super) fn namings(&mut self, known: &[Naming], source: &str, segment: impl Fn(u32) -> String) {
+        let named = known.iter().map(|n| interval_of(n, source.to_owned(), segment(n.segment)));
+        self.waiting.intervals.extend(named);
     }
 
     /// A day is over.

@@ -79,6 +79,7 @@ impl Printer<'_> {
         if let Some(day) = news.closed {
             self.close(day, &names);
         }
+        let namings = self.board.call(news.namings);
         let risen = self.board.take_risen(now);
         self.print_all(&risen, &names);
         if now.saturating_duration_since(self.round) >= ROUND {
@@ -91,6 +92,7 @@ impl Printer<'_> {
         }
         if let Some(keeper) = &mut self.keeper {
             keeper.presences(&news.presences, &names.source(0), |s| names.segment(s));
+            keeper.namings(&namings, &names.source(0), |s| names.segment(s));
             let waiting = keeper.waiting();
             waiting.intake.trouble.extend(news.intake.trouble);
             (waiting.intake.frames, waiting.intake.span) = (news.intake.frames, news.intake.span);

@@ -24,9 +24,11 @@ fn behind_text(payload: &[u8]) -> Option<usize> {
 }
 
 /// Whether a segment begins a DNS message with its length prefix, as far as
-/// its header tells.
+/// its header tells; or is the prefix alone, which some send by itself.
 pub(super) fn begins_dns(payload: &[u8]) -> bool {
-    payload.get(2..).is_some_and(dns::may_be_message) && !matches!(dns::stream_message(payload), Probe::Not)
+    let prefix = matches!(*payload, [high, low] if (17..=4096).contains(&u16::from_be_bytes([high, low])));
+    let begins = payload.get(2..).is_some_and(dns::may_be_message);
+    prefix || begins && !matches!(dns::stream_message(payload), Probe::Not)
 }
 
 impl Tcp {
@@ -86,7 +88,12 @@ impl Tcp {
     }
 
     fn begins_something(&self, at: &At<'_>) -> bool {
-        looks_like_start(at.payload) || at.endpoints().sport == 53 && begins_dns(at.payload)
+        looks_like_start(at.payload)
+            || if at.endpoints().sport == 53 {
+                begins_dns(at.payload)
+            } else {
+                matches!(dns::stream_query(at.payload), Probe::Found(_))
+            }
     }
 
     /// Where a message begins in a segment of a stream that was not
@@ -229,6 +236,20 @@ impl Tcp {
         }
     }
 
+    #[cold]
+    fn begin_dns<S: Sink>(&mut self, rest: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) -> Option<usize> {
+        self.set(bit::SPOKE | bit::KNOWN, true);
+        self.mode = Mode::Dns;
+        let server_at = self.server_at(at);
+        if let Some(f) = self.follow.as_mut() {
+            f.begin_plain(server_at);
+        }
+        match self.client_dns(rest, 0, at, cx) {
+            Took::Bytes(n) => Some(n),
+            Took::Enough => None,
+        }
+    }
+
     fn client_dns<S: Sink>(&mut self, rest: &[u8], used: usize, at: &At<'_>, cx: &mut Context<'_, S>) -> Took {
         let took = cx.dns_stream(rest, used, at);
         if took == Took::Enough {
@@ -240,25 +261,23 @@ impl Tcp {
     /// The first message of a stream: bytes used, 0 to wait for more, `None`
     /// for enough.
     pub(super) fn probe<S: Sink>(&mut self, rest: &[u8], at: &At<'_>, cx: &mut Context<'_, S>) -> Option<usize> {
-        let mut may_be_dns = at.endpoints().sport == 53;
-        if may_be_dns {
-            match dns::stream_message(rest) {
-                Probe::Found(_) => {
-                    self.set(bit::SPOKE | bit::KNOWN, true);
-                    self.mode = Mode::Dns;
-                    return match self.client_dns(rest, 0, at, cx) {
-                        Took::Bytes(n) => Some(n),
-                        Took::Enough => None,
-                    };
-                }
-                Probe::More(_) => {}
-                Probe::Not => may_be_dns = false,
+        let known_port = at.endpoints().sport == 53;
+        let first = if known_port { dns::stream_message(rest) } else { dns::stream_query(rest) };
+        let may_be_dns = match first {
+            Probe::Found(message) if known_port || cx.dns.is_certain(message) => {
+                return self.begin_dns(rest, at, cx);
             }
-        }
+            Probe::Found(_) | Probe::Not => false,
+            Probe::More(_) => true,
+        };
         let found = self.probe_header(rest, at, cx);
         let open = matches!(self.mode, Mode::Probe { .. } | Mode::Http { .. });
         if may_be_dns && open && matches!(found, None | Some(0)) {
-            // Either may still be.
+            // Either may still be. Until then it is as good as unknown.
+            let server_at = self.server_at(at);
+            if let Some(f) = self.follow.as_mut() {
+                f.begin_plain(server_at);
+            }
             self.mode = Mode::Probe { need: rest.len().saturating_add(1) };
             return Some(0);
         }

@@ -26,7 +26,7 @@ impl Tcp {
             self.certificate(seq, at, cx, progress);
             return;
         }
-        if at.packet.sport == 53 && (matches!(self.mode, Mode::Dns) || !self.has(bit::CLIENT_DATA)) {
+        if matches!(self.mode, Mode::Dns) || at.packet.sport == 53 && self.may_answer_dns(at) {
             self.server_dns(seq, at, cx);
             return;
         }
@@ -44,7 +44,18 @@ impl Tcp {
         }
     }
 
-    /// The server's half of DNS over TCP.
+    /// Whether the server of port 53 may speak DNS though the client was not
+    /// heard to: it said nothing that was seen, or nothing that was understood
+    /// since the capture lacks a part of it.
+    #[inline(never)]
+    fn may_answer_dns(&self, at: &At<'_>) -> bool {
+        let heard = self.has(bit::CLIENT_DATA);
+        !heard || !self.has(bit::KNOWN) && self.follow.is_none() && (self.back.is_some() || begins_dns(at.payload))
+    }
+
+    /// The server's half of DNS over TCP. Kept out of the way of bulk payload,
+    /// as what is rare here costs instructions where it is inlined.
+    #[inline(never)]
     fn server_dns<S: Sink>(&mut self, seq: u32, at: &At<'_>, cx: &mut Context<'_, S>) {
         let mut a = match self.back.take() {
             Some(a) => a,
@@ -100,15 +111,23 @@ impl Tcp {
 }
 
 impl<S: Sink> Context<'_, S> {
-    /// Reads the DNS messages of a stream from `used` on.
+    /// Reads the DNS messages of a stream from `used` on; on ports other than
+    /// 53 only those that are certain.
     pub(super) fn dns_stream(&mut self, rest: &[u8], used: usize, at: &At<'_>) -> Took {
         let mut at_byte = 0_usize;
+        let known_port = at.packet.sport == 53 || at.packet.dport == 53;
         loop {
             let tail = rest.get(at_byte..).unwrap_or(&[]);
             match dns::stream_message(tail) {
                 Probe::Found(message) => {
                     at_byte = at_byte.saturating_add(message.len()).saturating_add(2);
-                    if !message.is_empty() && !self.dns.message(message, at, self.sink, self.ledger) {
+                    let is_dns = message.is_empty()
+                        || if known_port {
+                            self.dns.message(message, at, self.sink, self.ledger)
+                        } else {
+                            self.dns.guess(message, at, self.sink, self.ledger)
+                        };
+                    if !is_dns {
                         return Took::Enough;
                     }
                 }

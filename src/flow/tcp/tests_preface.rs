@@ -338,7 +338,8 @@ fn the_wish_for_tls_where_the_start_was_not_seen() {
 
 #[test]
 fn padding_that_is_taken_for_payload_hides_no_hello() {
-    for len in 1..=6 {
+    // What 60 bytes leave of 54 with and without four more of a tag or option.
+    for len in [2, 6] {
         let mut lab = Lab::new(Policy::Nothing);
         let mut c = Conn::new(50_000, 443);
         lab.open(&c);

@@ -1,6 +1,6 @@
 //! From a question along its aliases to addresses.
 
-use super::{Data, Message, NameRef};
+use super::{Data, Message, NameRef, Service};
 use crate::base::Addr;
 
 /// Aliases followed from one question.
@@ -18,10 +18,11 @@ pub struct Resolution<'m> {
 }
 
 impl Message {
-    /// Follows the CNAME records from a question, given by its place in
-    /// [`Message::questions`], up to 16 of them. Of several CNAME records
-    /// with one owner the first counts. Whether the message is a response,
-    /// and to what, is the caller's to judge.
+    /// Follows the aliases from a question, given by its place in
+    /// [`Message::questions`], up to 16 of them: CNAME records, and where an
+    /// owner has none, its SVCB and HTTPS records in AliasMode (RFC 9460
+    /// section 2.4.2). Of several with one owner the first counts. Whether
+    /// the message is a response, and to what, is the caller's to judge.
     pub fn resolve(&self, question: usize) -> Resolution<'_> {
         let start = self.questions.get(question).map(|q| q.name);
         let mut out = Resolution { message: self, aliases: [NameRef(0); MAX_LINKS], links: 0, end: start, ttl: None };
@@ -43,6 +44,7 @@ impl Message {
         }
         if let Some(end) = out.end {
             self.addresses_of(end).for_each(|(_, ttl)| out.lower_ttl(ttl));
+            self.services_of(end).for_each(|(_, ttl)| out.lower_ttl(ttl));
         }
         out
     }
@@ -52,8 +54,25 @@ impl Message {
     }
 
     fn alias_of(&self, owner: NameRef) -> Option<(NameRef, u32)> {
-        self.answers.iter().find_map(|record| match record.data {
+        let cname = self.answers.iter().find_map(|record| match record.data {
             Data::Cname(target) if self.same(record.owner, owner) => Some((target, record.ttl)),
+            _ => None,
+        });
+        let service = || {
+            self.answers.iter().find_map(|record| match record.data {
+                Data::Service(s) if s.is_alias() && self.same(record.owner, owner) => {
+                    s.target.map(|target| (target, record.ttl))
+                }
+                _ => None,
+            })
+        };
+        cname.or_else(|| if self.services { service() } else { None })
+    }
+
+    fn services_of(&self, owner: NameRef) -> impl Iterator<Item = (&Service, u32)> {
+        let answers = if self.services { self.answers.as_slice() } else { &[] };
+        answers.iter().filter_map(move |record| match &record.data {
+            Data::Service(s) if !s.is_alias() && self.same(record.owner, owner) => Some((s, record.ttl)),
             _ => None,
         })
     }
@@ -76,14 +95,30 @@ impl<'m> Resolution<'m> {
         self.aliases.get(..self.links).unwrap_or_default()
     }
 
-    /// The addresses that the chain's end owns; none where it has no end.
+    /// The addresses that the chain's end owns, and those that its services
+    /// hint at; none where it has no end.
     pub fn addresses(&self) -> impl Iterator<Item = Addr> + use<'m> {
-        let message = self.message;
-        self.end.into_iter().flat_map(move |end| message.addresses_of(end)).map(|(addr, _)| addr)
+        self.endpoints().map(|(_, addr)| addr)
     }
 
-    /// The least TTL of the chain's CNAME records and the addresses, in
-    /// seconds; `None` if there are none.
+    /// The addresses, each with the target of the service that hints at it;
+    /// `None` for an address of the chain's end itself.
+    pub fn endpoints(&self) -> impl Iterator<Item = (Option<NameRef>, Addr)> + use<'m> {
+        let message = self.message;
+        let own = self.end.into_iter().flat_map(move |end| message.addresses_of(end)).map(|(addr, _)| (None, addr));
+        let hinted = self.end.into_iter().flat_map(move |end| message.services_of(end));
+        own.chain(hinted.flat_map(move |(s, _)| message.hints(s).iter().map(move |addr| (s.target, *addr))))
+    }
+
+    /// Names other than its own at which the chain's end offers its service
+    /// (RFC 9460 ServiceMode), in the order of the records.
+    pub fn service_targets(&self) -> impl Iterator<Item = NameRef> + use<'m> {
+        let message = self.message;
+        self.end.into_iter().flat_map(move |end| message.services_of(end)).filter_map(|(s, _)| s.target)
+    }
+
+    /// The least TTL of the chain's aliases, its services and the addresses,
+    /// in seconds; `None` if there are none.
     pub fn ttl(&self) -> Option<u32> {
         self.ttl
     }

@@ -1,5 +1,5 @@
-//! DNS messages (RFC 1035, with RFC 2136, RFC 6891 and RFC 7871 where they
-//! matter to a reader).
+//! DNS messages (RFC 1035, with RFC 2136, RFC 6891, RFC 7871 and RFC 9460 where
+//! they matter to a reader).
 //!
 //! [`Message::parse`] walks a message leniently: what it can read it keeps,
 //! what it cannot is skipped and flagged. Header, types and addresses are read
@@ -15,10 +15,13 @@
     clippy::arithmetic_side_effects
 )]
 
+mod announce;
 mod chain;
 mod edns;
 mod name;
+mod nbns;
 mod rrtype;
+mod service;
 mod stream;
 mod strict;
 mod walk;
@@ -29,11 +32,13 @@ mod oracle_tests;
 mod tests;
 
 pub use chain::Resolution;
+pub use nbns::nbns_name;
 pub use rrtype::type_name;
+pub use service::{MAX_HINTS, Service};
 pub use stream::stream_message;
-pub use strict::may_be_message;
+pub use strict::{may_be_message, stream_query};
 
-use crate::base::{Addr, Name};
+use crate::base::{Addr, Name, Prefix};
 
 /// Questions kept of one message.
 pub const MAX_QUESTIONS: usize = 8;
@@ -66,6 +71,8 @@ pub enum Data {
     Aaaa([u8; 16]),
     /// The target of an alias.
     Cname(NameRef),
+    /// A service binding (SVCB or HTTPS).
+    Service(Service),
     /// Any other type, a class other than IN, or data that cannot be read.
     Other,
 }
@@ -105,13 +112,22 @@ pub struct Message {
     /// Records of the answer section beyond [`MAX_ANSWERS`].
     pub answers_left_out: u16,
     /// The client's network that a forwarder passed on (EDNS client subnet,
-    /// RFC 7871): address and prefix length in bits of its own family.
-    pub client_subnet: Option<(Addr, u8)>,
+    /// RFC 7871).
+    pub client_subnet: Option<Prefix>,
     /// The message ended early, asked more than [`MAX_QUESTIONS`] questions,
     /// or held names or fields that cannot be (pointers that do not go
     /// strictly backwards, more jumps than allowed, names beyond 255 octets,
-    /// addresses of a wrong length); what could be read is kept.
+    /// addresses of a wrong length, parameters of a service out of order);
+    /// what could be read is kept.
     pub malformed: bool,
+    /// Bytes behind the message; 0 where it ended early.
+    pub trailing: usize,
+    /// A service binding offers keys for Encrypted Client Hello.
+    pub ech: bool,
+    /// Whether there is a service binding at all; most messages have none.
+    services: bool,
+    /// Address hints of all service bindings.
+    hints: Vec<Addr>,
     /// Names, of which the first `starts.len()` are in use.
     names: Vec<Name>,
     /// Where in the message each name in use starts.

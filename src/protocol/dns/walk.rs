@@ -1,6 +1,7 @@
 //! The walk over the sections of a message.
 
 use super::name::{Outcome, skip};
+use super::service::{HTTPS, SVCB};
 use super::{Data, MAX_ANSWERS, MAX_QUESTIONS, Message, NameRef, Question, Record, edns};
 use dns_parser::{Header, RData, Type};
 
@@ -116,8 +117,9 @@ impl Message {
         self.opcode = u8::try_from(Into::<u16>::into(header.opcode)).unwrap_or(u8::MAX);
         self.rcode = header.response_code.into();
         self.truncated = header.truncated;
-        let whole = self.walk(bytes, &header).is_some();
-        self.malformed |= !whole || !plausible;
+        let end = self.walk(bytes, &header);
+        self.trailing = end.map_or(0, |end| bytes.len().saturating_sub(end));
+        self.malformed |= end.is_none() || !plausible;
         true
     }
 
@@ -132,6 +134,10 @@ impl Message {
         self.answers_left_out = 0;
         self.client_subnet = None;
         self.malformed = false;
+        self.trailing = 0;
+        self.ech = false;
+        self.services = false;
+        self.hints.clear();
         self.starts.clear();
         self.jumps = 0;
     }
@@ -160,9 +166,9 @@ impl Message {
         matches!(question.qclass & !CACHE_FLUSH, 1 | 3 | 4 | 254 | 255) && !self.name(question.name).is_empty()
     }
 
-    /// Reads the sections; `None` where the message ends before they do, or
-    /// cannot be followed any further.
-    fn walk(&mut self, bytes: &[u8], header: &Header) -> Option<()> {
+    /// Reads the sections and returns the offset behind them; `None` where the
+    /// message ends before they do, or cannot be followed any further.
+    fn walk(&mut self, bytes: &[u8], header: &Header) -> Option<usize> {
         let mut pos = Header::size();
         for nth in 0..usize::from(header.questions) {
             pos = self.question(bytes, pos, nth < MAX_QUESTIONS)?;
@@ -185,7 +191,7 @@ impl Message {
                 self.client_subnet = edns::client_subnet(bytes.get(fixed.start..fixed.end)?);
             }
         }
-        Some(())
+        Some(pos)
     }
 
     /// Reads a question and returns the offset behind it.
@@ -230,6 +236,7 @@ impl Message {
         }
         let rdata = bytes.get(fixed.start..fixed.end).unwrap_or_default();
         let data = match Type::parse(fixed.rtype) {
+            _ if matches!(fixed.rtype, SVCB | HTTPS) => self.service(bytes, fixed.start, fixed.end).map(Data::Service),
             Ok(Type::CNAME) => self.alias(bytes, fixed).map(Data::Cname),
             Ok(rtype @ (Type::A | Type::AAAA)) => match RData::parse(rtype, rdata, bytes) {
                 Ok(RData::A(a)) => Some(Data::A(a.0.octets())),

@@ -103,3 +103,35 @@ fn a_closed_day_takes_nothing_more() {
     assert_eq!(board.len(), 1);
     assert_eq!(board.take_risen(Instant::now()).len(), 1);
 }
+
+#[test]
+fn a_name_that_comes_later_is_a_change() {
+    let naming = |name: &str, secs: i64| {
+        let at = Timestamp::from_parts(5 * 86_400 + secs, 0);
+        let (ip, told) = (Addr::v4([10, 0, 0, 1]), NameSource::Mdns);
+        Naming { source: 0, segment: 0, ip, mac: None, told, name: name.into(), from: at, to: at }
+    };
+    let called =
+        |drafts: &[Draft]| drafts.iter().map(|d| d.called.as_ref().map(|c| c.0.to_string())).collect::<Vec<_>>();
+    let catalogue = catalogue();
+    let (one, two) = (indicator(&catalogue, Use::Alone, 0), indicator(&catalogue, Use::Alone, 1));
+    let mut board = Board::new(catalogue);
+    let start = Instant::now();
+    let at = |secs| start + Duration::from_secs(secs);
+    board.update(0, draft(one, 5, Stage::Queried, 0));
+    assert_eq!(called(&board.take_risen(at(0))), [None]);
+    board.take_unstored();
+    assert_eq!(board.call(vec![naming("pc", 9)]), [naming("pc", 9)]);
+    let due = board.take_due(at(60));
+    assert_eq!((called(&due), said(&due)), (vec![Some("pc".to_owned())], vec![(Stage::Queried, 2)]));
+    assert_eq!(board.take_unstored()[0].draft, due[0]);
+    // The same name again changes nothing, and holds for records to come.
+    let later = Naming { to: naming("pc", 20).to, ..naming("pc", 9) };
+    assert_eq!(board.call(vec![naming("pc", 20)]), [later]);
+    assert_eq!(board.take_due(at(600)), []);
+    board.update(0, draft(two, 6, Stage::Queried, 0));
+    assert_eq!(called(&board.take_risen(at(601))), [Some("pc".to_owned())]);
+    board.close(7);
+    board.update(0, draft(two, 7, Stage::Queried, 0));
+    assert_eq!(called(&board.take_risen(at(602))), [None]);
+}

@@ -68,13 +68,123 @@ fn an_answer_that_nobody_asked_for_makes_no_host() {
     Tcp::only_syn(&mut s, SERVER, 443);
     let seen = s.end();
     assert!(seen.standing.is_empty());
-    assert_eq!(seen.get(Counter::DnsUnsolicited), 4);
+    assert_eq!((seen.get(Counter::DnsUnsolicited), seen.get(Counter::DnsUnsolicitedListed)), (4, 4));
     for (wait, stage) in [(29, Stage::Answered), (31, Stage::Queried)] {
         let mut s = Scene::new();
         let port = s.ask(UPDATE);
         s.wait(wait).udp((RESOLVER, 53), (HOST, port), &answer(7, &[UPDATE]));
         assert_eq!(s.end().one().stage, stage);
     }
+}
+
+#[test]
+fn an_answer_that_the_capture_holds_before_its_question_answers_it() {
+    let answer = dns(7, 0x8180, &[UPDATE], &[Rr::A(UPDATE, IP, 60)]);
+    let query = dns(7, 0x0100, &[UPDATE], &[]);
+    let mut s = Scene::new();
+    s.udp((RESOLVER, 53), (HOST, 5000), &answer).udp((HOST, 5000), (RESOLVER, 53), &query);
+    // What it says of addresses holds too.
+    Tcp::only_syn(&mut s, SERVER, 443);
+    let seen = s.end();
+    let r = seen.one();
+    assert_eq!((r.stage, r.count, r.notes.len()), (Stage::Attempted, 3, 0));
+    assert_eq!(r.channels, [Channel::DnsQuery, Channel::DnsAnswer, Channel::Address]);
+    let shown = |c| r.evidence.iter().find(|e| e.channel == c).unwrap();
+    assert_eq!((shown(Channel::DnsQuery).frame, shown(Channel::DnsAnswer).frame), (2, 1));
+    let digest = ring::digest::digest(&ring::digest::SHA256, &answer);
+    assert_eq!(shown(Channel::DnsAnswer).packet_sha256, super::super::draft::hex(digest.as_ref()));
+    assert_eq!((seen.get(Counter::DnsUnsolicited), seen.get(Counter::DnsEarly)), (1, 1));
+    // Long before, with another id, or of another name it does not.
+    let other = dns(7, 0x8180, &["example.test"], &[Rr::A("example.test", IP, 60)]);
+    for (wait, answer) in [(2, &answer), (0, &dns(8, 0x8180, &[UPDATE], &[Rr::A(UPDATE, IP, 60)])), (0, &other)] {
+        let mut s = Scene::new();
+        s.udp((RESOLVER, 53), (HOST, 5000), answer).wait(wait).udp((HOST, 5000), (RESOLVER, 53), &query);
+        let seen = s.end();
+        assert_eq!((seen.one().stage, seen.get(Counter::DnsEarly)), (Stage::Queried, 0), "{wait}");
+    }
+}
+
+#[test]
+fn a_service_is_where_its_record_says() {
+    let cases: [(&[Rr<'_>], &str, &[Channel], bool); 6] = [
+        // Hints for the name that was asked for.
+        (&[Rr::Https(UPDATE, 1, "", &[IP])], UPDATE, &[Channel::DnsAnswer], true),
+        // A service elsewhere, and an alias: the target counts by itself.
+        (&[Rr::Https("a.test", 1, UPDATE, &[IP])], "a.test", &[Channel::DnsCname], true),
+        (&[Rr::Https("a.test", 0, UPDATE, &[]), Rr::A(UPDATE, IP, 60)], "a.test", &[Channel::DnsCname], true),
+        // Of two services each has its own addresses.
+        (
+            &[Rr::Https("a.test", 1, UPDATE, &[[203, 0, 113, 7]]), Rr::Https("a.test", 2, "b.test", &[IP])],
+            "a.test",
+            &[Channel::DnsCname],
+            false,
+        ),
+        // The name asked for stands for every service that it offers.
+        (&[Rr::Https(UPDATE, 1, "b.test", &[IP])], UPDATE, &[Channel::DnsAnswer], true),
+        // A record beside the chain proves nothing.
+        (&[Rr::Https("other.test", 1, "", &[IP])], UPDATE, &[Channel::DnsAnswer], false),
+    ];
+    for (at, (records, asked, channels, tied)) in cases.into_iter().enumerate() {
+        let mut s = Scene::new();
+        s.udp((HOST, 5000), (RESOLVER, 53), &of_type(65, dns(7, 0x0100, &[asked], &[])));
+        s.udp((RESOLVER, 53), (HOST, 5000), &of_type(65, dns(7, 0x8180, &[asked], records)));
+        Tcp::only_syn(&mut s, SERVER, 443);
+        let seen = s.end();
+        let r = seen.one();
+        assert!(channels.iter().all(|c| r.channels.contains(c)), "{at} {:?}", r.channels);
+        assert_eq!(r.channels.contains(&Channel::Address), tied, "{at}");
+        assert_eq!(
+            r.stage,
+            [Stage::Queried, Stage::Answered, Stage::Attempted][usize::from(tied) * 2 + usize::from(at == 3)]
+        );
+    }
+}
+
+#[test]
+fn only_questions_for_addresses_are_answered_by_them() {
+    // PTR, MX, TXT, IXFR and AXFR against A, AAAA, SVCB, HTTPS and ANY.
+    for (qtype, stage) in [12, 15, 16, 251, 252]
+        .map(|t| (t, Stage::Queried))
+        .into_iter()
+        .chain([1, 28, 64, 65, 255].map(|t| (t, Stage::Attempted)))
+    {
+        let mut s = Scene::new();
+        s.udp((HOST, 5000), (RESOLVER, 53), &of_type(qtype, dns(7, 0x0100, &[UPDATE], &[])));
+        let records = [Rr::A(UPDATE, IP, 60), Rr::A("other.kaspersky.com", [203, 0, 113, 8], 60)];
+        s.udp((RESOLVER, 53), (HOST, 5000), &of_type(qtype, dns(7, 0x8180, &[UPDATE], &records)));
+        Tcp::only_syn(&mut s, SERVER, 443);
+        assert_eq!(s.end().one().stage, stage, "{qtype}");
+    }
+}
+
+#[test]
+fn networks_that_a_forwarder_asks_for_are_listed() {
+    let asks_for = |third: u8| {
+        let mut m = dns(7, 0x0100, &[UPDATE], &[]);
+        m[11] = 1;
+        m.extend([0, 0, 41, 16, 0, 0, 0, 0, 0, 0, 11, 0, 8, 0, 7, 0, 1, 24, 0, 198, 51, third]);
+        m
+    };
+    let mut s = Scene::new();
+    s.spill = true;
+    for third in [100, 9, 100] {
+        s.udp((HOST, 5000), (RESOLVER, 53), &asks_for(third));
+    }
+    let seen = s.end();
+    let r = seen.one();
+    let listed = |r: &super::super::Record| r.client_subnets.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!((listed(r), r.client_subnets_more), (vec!["198.51.9.0/24".to_owned(), "198.51.100.0/24".into()], 0));
+    assert_eq!((r.host.ip, r.count), (addr(HOST), 3), "the sender stays the host");
+    let mut s = Scene::new();
+    for third in 0..40 {
+        s.udp((HOST, 5000), (RESOLVER, 53), &asks_for(third));
+    }
+    let seen = s.end();
+    assert_eq!((seen.one().client_subnets.len(), seen.one().client_subnets_more), (16, 24));
+    let mut s = Scene::new();
+    s.ask(UPDATE);
+    let json = serde_json::to_string(s.end().one()).unwrap();
+    assert!(!json.contains("client_subnets"));
 }
 
 #[test]
