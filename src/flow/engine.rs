@@ -1,5 +1,6 @@
 //! The state of one shard, and the way of a segment through it.
 
+use super::budget::Budget;
 use super::dns::Dns;
 use super::events::{At, FrameRef, Sink};
 use super::holders::Holders;
@@ -60,31 +61,6 @@ impl Scratch {
     }
 }
 
-/// What QUIC key derivation may cost: so many a second of packet time, and so
-/// many at once.
-#[derive(Debug)]
-pub(super) struct Budget {
-    left: u32,
-    full: u32,
-    at: i64,
-}
-
-impl Budget {
-    fn refill(&mut self, ts: Timestamp) {
-        let second = ts.secs();
-        if second != self.at {
-            self.at = second;
-            self.left = self.full;
-        }
-    }
-
-    pub(super) fn spend(&mut self) -> bool {
-        let had = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        had
-    }
-}
-
 /// Flow state of one shard.
 pub struct Engine<S> {
     sink: S,
@@ -121,7 +97,7 @@ impl<S: Sink> Engine<S> {
             udp: Table::new(limits.udp_flows),
             dns: Dns::new(),
             scratch: Scratch::default(),
-            budget: Budget { left: limits.quic_keys, full: limits.quic_keys, at: i64::MIN },
+            budget: Budget::new(limits.quic_keys),
             holders: Holders::new(limits.tcp_flows.saturating_add(limits.udp_flows)),
             max_held: limits.held_bytes,
             now: Timestamp(i64::MIN),
@@ -294,6 +270,7 @@ impl<S: Sink> Engine<S> {
         udp.drain(|flow| flow.close(sink, ledger, scratch));
         debug_assert_eq!(scratch.held, 0, "flows that are gone hold nothing");
         self.dns = Dns::new();
+        self.budget.start_anew();
         self.now = Timestamp(i64::MIN);
     }
 

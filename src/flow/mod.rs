@@ -15,6 +15,7 @@
 )]
 
 mod assembly;
+mod budget;
 mod dns;
 mod engine;
 mod events;

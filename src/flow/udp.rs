@@ -1,7 +1,8 @@
 //! One UDP flow: QUIC, DNS on an unusual port, or just a contact.
 
+use super::budget::Budget;
 use super::dns::Dns;
-use super::engine::{Budget, Scratch};
+use super::engine::Scratch;
 use super::events::{At, Note, Notes, Progress, Seen, Sink, Token};
 use super::quic::{Head, Outcome};
 use super::table::Entry;
