@@ -49,7 +49,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn FrameSource>, 
 
 /// Bytes of content that tell what it is: the file header of classic pcap; of
 /// pcapng, the start of the section header with byte order and version.
-const START: usize = classic::FILE_HEADER;
+pub(super) const START: usize = classic::FILE_HEADER;
 
 /// Bytes of a buffer for pipes: what a pipe delivers at most at once on
 /// Linux, and room for what the last buffer had cut.

@@ -3,7 +3,7 @@
 use super::args::{Format, HashBy, ReplayArgs};
 use super::exit::{Exit, Stop, all_of, judge_all};
 use super::output::{self, Printing};
-use super::{inputs, places, run_record};
+use super::{follow, inputs, places, run_record};
 use crate::pipeline::{self, Room};
 use crate::sighting::Settings;
 use std::sync::Arc;
@@ -13,6 +13,9 @@ const SENSOR: &str = "replay";
 
 /// Runs the command.
 pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
+    if args.follow {
+        return follow::run(args, SENSOR);
+    }
     let m = &args.matching;
     let catalogue = inputs::catalogue(m)?;
     let home = inputs::home(m, Vec::new())?;

@@ -7,6 +7,7 @@ mod bad_input;
 mod cli;
 mod contacts;
 mod determinism;
+mod follow;
 mod goldens;
 mod hostile_text;
 mod names;

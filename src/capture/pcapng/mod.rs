@@ -259,7 +259,7 @@ impl Ng {
                 _ => {}
             }
         }
-        self.interfaces.push(Interface { name, link: LinkType(self.u16([l0, l1])), snaplen });
+        self.interfaces.push(Interface { name, link: LinkType(self.u16([l0, l1])), snaplen, file: None });
         self.statistics.push(InterfaceStatistics::default());
         self.section.push(Local { index, clock, snaplen });
         self.changed = true;

@@ -33,7 +33,7 @@ fn both_byte_orders_with_all_kinds_of_blocks() {
         assert_eq!(got.times(), [1_700_000_000_000_000_001, 7, 0]);
         assert_eq!(got.frames.iter().map(|f| f.1.head).collect::<Vec<_>>(), [28, 28, 12]);
         assert_eq!(got.frames[1].1.orig_len, 9);
-        assert_eq!(got.interfaces, [Interface { name: "span0".into(), link: LinkType(1), snaplen: 0 }]);
+        assert_eq!(got.interfaces, [Interface { name: "span0".into(), link: LinkType(1), ..Interface::default() }]);
         assert!(got.statistics.is_empty());
     }
 }
