@@ -70,7 +70,7 @@ fn a_growing_file_ends_with_the_records_of_a_replay() {
     );
     assert!(ran.err.contains("Read 1 file: 144 frames"), "{}", ran.err);
     let stats: Value = serde_json::from_slice(&fs::read(stats).unwrap()).unwrap();
-    assert_eq!(stats["coverage"]["total"]["frames"], 144);
+    assert_eq!(stats["coverage"]["totals"]["frames"], 144);
     fs::write(&path, &whole).unwrap();
     assert_eq!(last(ran.json()), replayed(&path));
 }
