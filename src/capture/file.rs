@@ -289,7 +289,7 @@ impl FrameSource for FileSource {
     fn statistics(&self) -> Vec<InterfaceStatistics> {
         match &self.parts.parser {
             Parser::Classic(_) => Vec::new(),
-            Parser::Ng(p) => p.statistics().to_vec(),
+            Parser::Ng(p) => p.statistics(),
         }
     }
 

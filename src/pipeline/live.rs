@@ -395,8 +395,11 @@ impl Ear<'_> {
 fn book_losses(ledger: &mut Ledger, before: &[InterfaceStatistics], now: &[InterfaceStatistics], at: Timestamp) {
     for (interface, s) in (0u16..).zip(now) {
         let last = before.get(usize::from(interface)).copied().unwrap_or_default();
-        let kernel = s.dropped_kernel.saturating_sub(last.dropped_kernel);
-        let card = s.dropped_interface.saturating_sub(last.dropped_interface);
+        // A file may say of losses that were booked already who caused them.
+        let sum = |s: &InterfaceStatistics| s.dropped_kernel.saturating_add(s.dropped_interface);
+        let more = sum(s).saturating_sub(sum(&last));
+        let card = s.dropped_interface.saturating_sub(last.dropped_interface).min(more);
+        let kernel = more.saturating_sub(card);
         if kernel > 0 || card > 0 {
             ledger.turn_to(Key { source: 0, interface, quarter: at.quarter() });
             ledger.add(Counter::DroppedKernel, kernel);
@@ -497,6 +500,8 @@ mod tests {
         book_losses(&mut ledger, &[], &[lost(3, 0), lost(0, 0)], at(7));
         book_losses(&mut ledger, &[lost(3, 0), lost(0, 0)], &[lost(3, 0), lost(0, 0)], at(8));
         book_losses(&mut ledger, &[lost(3, 0), lost(0, 0)], &[lost(4, 0), lost(0, 2)], at(9));
+        let told = [lost(0, 5), lost(0, 2)];
+        book_losses(&mut ledger, &[lost(4, 0), lost(0, 2)], &told, at(10));
         let booked: Vec<_> = ledger
             .entries()
             .iter()
@@ -505,6 +510,6 @@ mod tests {
                 (k.interface, k.quarter, kernel, card)
             })
             .collect();
-        assert_eq!(booked, [(0, 7, 3, 0), (0, 9, 1, 0), (1, 9, 0, 2)]);
+        assert_eq!(booked, [(0, 7, 3, 0), (0, 9, 1, 0), (0, 10, 0, 1), (1, 9, 0, 2)]);
     }
 }
