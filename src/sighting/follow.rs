@@ -126,6 +126,9 @@ impl Observer {
         follow: &mut Option<Token>,
         ledger: &mut Ledger,
     ) {
+        if follow.is_some_and(|t| !self.contacts.knows(t.0)) {
+            *follow = None; // it had to make room for another
+        }
         let mut c = match contact {
             Some(c) => c,
             None if parts.is_empty() => return,
@@ -167,8 +170,9 @@ impl Observer {
             Some(t) => self.contacts.put(t.0, c),
             None if c.is_idle() => {}
             None => {
-                *follow = self.contacts.insert(c).map(Token);
-                if follow.is_none() {
+                let filed = self.contacts.insert(c);
+                *follow = filed.map(|(token, _)| Token(token));
+                if filed.is_none_or(|(_, dropped)| dropped) {
                     ledger.count(Counter::ContactsUnfollowed);
                 }
             }
@@ -183,6 +187,7 @@ impl Observer {
         let payload = progress.to_server > 0 || progress.from_server > 0;
         if let Some(stage) = progress.stage {
             c.stage = c.stage.max(stage);
+            c.answered |= stage > Stage::Attempted;
             if let Some(p) = c.pending.as_mut() {
                 p.raised = Some(Self::frame(at, Some(&p.name), c.stage));
             }

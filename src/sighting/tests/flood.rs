@@ -3,6 +3,7 @@
 use super::super::contact::CAP;
 use super::super::testing_flow::*;
 use super::super::{Observer, Settings};
+use crate::base::Stage;
 use crate::catalogue::Catalogue;
 use crate::coverage::Counter;
 use std::sync::Arc;
@@ -18,7 +19,54 @@ fn contacts_beyond_the_cap_are_counted_and_not_followed() {
     let seen = s.end();
     assert_eq!(seen.get(Counter::ContactsUnfollowed), 10);
     let r = &seen.lonely[0];
-    assert_eq!((r.count, r.bytes_to_server), (CAP as u64 + 10, 0), "each still counts");
+    assert_eq!((r.count, r.bytes_to_server), (CAP as u64 + 10, 11), "each still counts");
+}
+
+/// Forged names, to which no server answers, keep no genuine contact from
+/// being followed; and what was followed keeps its place.
+#[test]
+fn a_genuine_contact_gets_through_a_flood_of_names() {
+    let mut s = Scene::new();
+    let flood = |s: &mut Scene, n: usize| {
+        for _ in 0..n {
+            let mut t = Tcp::only_syn(s, "203.0.113.77", 443);
+            t.up(s, &hello(Some("forged.upd.kaspersky.com"), 0));
+        }
+    };
+    flood(&mut s, 3 * CAP);
+    let mut t = s.connect(SERVER, 443);
+    flood(&mut s, CAP / 2);
+    t.up(&mut s, &hello(Some(UPDATE), 0));
+    flood(&mut s, CAP / 2);
+    t.down(&mut s, &server_hello());
+    flood(&mut s, 3 * CAP);
+    t.up(&mut s, &[&[0x17, 3, 3, 0, 100][..], &[1; 100]].concat());
+    for _ in 0..4 {
+        t.down(&mut s, &[&[0x17, 3, 3, 4, 0][..], &[2; 1024]].concat());
+    }
+    let seen = s.end();
+    let genuine = seen.standing.iter().find(|r| r.names.iter().any(|n| n == UPDATE)).unwrap();
+    assert_eq!(genuine.stage, Stage::Transferred);
+    assert!(seen.get(Counter::ContactsUnfollowed) > 3 * CAP as u64);
+}
+
+#[test]
+fn answered_contacts_are_not_driven_out() {
+    let mut s = Scene::new();
+    let mut held = Vec::new();
+    for _ in 0..CAP {
+        let mut t = s.connect(NETBLOCK[0], 443);
+        t.up(&mut s, b"\x01\x02\x03\x04unknown").down(&mut s, b"yes");
+        held.push(t);
+    }
+    assert_eq!(s.ledger.total().get(Counter::ContactsUnfollowed), 0);
+    for _ in 0..9 {
+        s.connect(NETBLOCK[0], 443);
+    }
+    held[0].down(&mut s, &[5; 100]);
+    let seen = s.end();
+    assert_eq!(seen.get(Counter::ContactsUnfollowed), 9);
+    assert_eq!(seen.lonely[0].bytes_from_server, 3 * CAP as u64 + 100);
 }
 
 #[test]
