@@ -31,7 +31,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { tcp_flows: 4096, udp_flows: 2048, held_bytes: 512 << 10, quic_keys: 1000 }
+        Limits { tcp_flows: 3584, udp_flows: 1792, held_bytes: 320 << 10, quic_keys: 1000 }
     }
 }
 
@@ -98,11 +98,25 @@ impl<S: Sink> Engine<S> {
             dns: Dns::new(),
             scratch: Scratch::default(),
             budget: Budget::new(limits.quic_keys),
-            holders: Holders::new(limits.tcp_flows.saturating_add(limits.udp_flows)),
+            holders: Holders::new(),
             max_held: limits.held_bytes,
             now: Timestamp(i64::MIN),
             last: None,
         }
+    }
+
+    /// Most bytes that an engine's tables take with these limits, besides its
+    /// sink's.
+    pub fn most_bytes(limits: Limits) -> usize {
+        [
+            Table::<Tcp>::most_bytes(limits.tcp_flows),
+            Table::<Udp>::most_bytes(limits.udp_flows),
+            limits.held_bytes,
+            Holders::MOST_BYTES,
+            Dns::MOST_BYTES,
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
     }
 
     /// The sink.

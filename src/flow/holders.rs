@@ -7,20 +7,25 @@ use std::collections::VecDeque;
 /// have let go, or be gone, by the time its turn comes.
 pub(super) struct Holders {
     list: VecDeque<FlowKey>,
-    cap: usize,
 }
 
+/// Flows that may hold something at the same time.
+const CAP: usize = 2047;
+
 impl Holders {
-    /// An empty list for at most `cap` flows.
-    pub(super) fn new(cap: usize) -> Self {
-        Holders { list: VecDeque::new(), cap: cap.max(2) }
+    /// Most bytes of the list.
+    pub(super) const MOST_BYTES: usize = (CAP + 1) * size_of::<FlowKey>();
+
+    /// An empty list.
+    pub(super) fn new() -> Self {
+        Holders { list: VecDeque::new() }
     }
 
     /// Adds a flow. True if the list is longer than it should be, so that the
     /// oldest must go.
     pub(super) fn add(&mut self, key: FlowKey) -> bool {
         self.list.push_back(key);
-        self.list.len() > self.cap
+        self.list.len() > CAP
     }
 
     /// Takes the oldest off.

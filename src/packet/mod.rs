@@ -40,6 +40,7 @@ mod wrapped;
 
 pub use decoder::{Decoder, Options};
 pub use encap::{Encap, EncapReader, EncapTable, MAX_ENCAPS};
+pub use fragment::MAX_BYTES as MAX_FRAGMENT_BYTES;
 pub use link::link_name;
 
 use crate::base::{Addr, Mac, Timestamp};

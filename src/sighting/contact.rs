@@ -2,6 +2,7 @@
 
 use super::draft::{DraftKey, HostKey};
 use super::drafts::DraftAt;
+use super::observer::MAX_NAME;
 use super::shown::Frame;
 use crate::base::{Addr, Channel, Stage, Timestamp};
 use crate::catalogue::IndicatorRef;
@@ -11,7 +12,12 @@ use std::collections::VecDeque;
 
 /// Contacts of one shard that are followed at the same time. Of others an
 /// observation still counts, but nothing is learned of how far they got.
-pub(super) const CAP: usize = 1 << PLACE_BITS;
+pub(super) const CAP: usize = 384;
+
+/// Characters of a community id.
+const COMMUNITY_ID: usize = 30;
+/// What an allocation costs beside its bytes.
+pub(super) const ALLOCATION: usize = 16;
 
 /// One reason why the flow is followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +107,7 @@ impl Contact {
 
 /// Bits of a token that are the number of a place; the others tell one use of
 /// the place from the next.
-const PLACE_BITS: u32 = 10;
+const PLACE_BITS: u32 = 9;
 
 /// A place for a contact.
 #[derive(Debug, Default)]
@@ -114,8 +120,9 @@ struct Place {
 /// Contacts by token, places used again.
 ///
 /// When all places are taken, the contact goes that has waited longest for its
-/// server to answer: a flood of forged names is not answered. One that was
-/// answered keeps its place until its flow ends.
+/// server to answer: a flood of forged names is not answered. Where all were
+/// answered, the one that first got as far as a contact can: of it only bytes
+/// and its last time are lost.
 #[derive(Debug, Default)]
 pub(super) struct Contacts {
     places: Vec<Place>,
@@ -123,11 +130,26 @@ pub(super) struct Contacts {
     /// Tokens in the order in which they were given; some may be spent, or
     /// their contacts answered.
     waiting: VecDeque<u32>,
+    /// Tokens of contacts that reached the last stage, the oldest first; some
+    /// may be spent.
+    arrived: VecDeque<u32>,
 }
 
 impl Contacts {
-    /// Files a contact; `None` if there are too many that were answered. True
-    /// beside the token if another one had to go.
+    /// Most bytes of all contacts: each with a name in a part, one that waits,
+    /// and its community id.
+    pub(super) const MOST_BYTES: usize = CAP
+        * (size_of::<Place>()
+            + size_of::<Part>()
+            + size_of::<Pending>()
+            + size_of::<Box<str>>()
+            + 3 * MAX_NAME
+            + COMMUNITY_ID
+            + 6 * ALLOCATION
+            + 6 * size_of::<u32>());
+
+    /// Files a contact; `None` if all others were answered and are still on
+    /// their way. True beside the token if another one had to go.
     pub(super) fn insert(&mut self, contact: Contact) -> Option<(u32, bool)> {
         let (at, dropped) = self.place()?;
         let place = self.places.get_mut(at as usize)?;
@@ -152,12 +174,30 @@ impl Contacts {
         }
         while let Some(token) = self.waiting.pop_front() {
             if is_waiting(&self.places, token) {
-                drop(self.take(token));
-                self.release(token);
-                return self.free.pop().map(|at| (at, true));
+                return self.vacate(token);
+            }
+        }
+        while let Some(token) = self.arrived.pop_front() {
+            if has_arrived(&self.places, token) {
+                return self.vacate(token);
             }
         }
         None
+    }
+
+    fn vacate(&mut self, token: u32) -> Option<(u32, bool)> {
+        drop(self.take(token));
+        self.release(token);
+        self.free.pop().map(|at| (at, true))
+    }
+
+    /// A contact reached the last stage.
+    pub(super) fn arrived(&mut self, token: u32) {
+        if self.arrived.len() >= 2 * CAP {
+            let places = &self.places;
+            self.arrived.retain(|token| has_arrived(places, *token));
+        }
+        self.arrived.push_back(token);
     }
 
     /// Whether a token still stands for a contact, or for the place of one
@@ -198,6 +238,11 @@ const PLACES: u32 = (1 << PLACE_BITS) - 1;
 
 fn place(places: &[Place], token: u32) -> Option<&Place> {
     places.get((token & PLACES) as usize).filter(|p| p.turn == token & !PLACES)
+}
+
+/// Whether a token's contact reached the last stage.
+fn has_arrived(places: &[Place], token: u32) -> bool {
+    place(places, token).and_then(|p| p.contact.as_ref()).is_some_and(|c| c.stage == Stage::Transferred)
 }
 
 /// Whether a token's contact waits for its server's first answer.

@@ -182,6 +182,9 @@ impl Observer {
     /// A followed contact moved on.
     pub(super) fn move_on(&mut self, at: &At<'_>, token: u32, progress: &Progress, ledger: &mut Ledger) {
         let Observer { contacts, drafts, .. } = self;
+        if progress.stage == Some(Stage::Transferred) {
+            contacts.arrived(token);
+        }
         let Some(c) = contacts.get_mut(token) else { return };
         let (ts, day) = (at.packet.ts, at.packet.ts.day());
         let payload = progress.to_server > 0 || progress.from_server > 0;

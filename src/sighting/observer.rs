@@ -18,14 +18,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Clients of one shard that are remembered for having asked a local resolver.
-const MAX_ASKERS: usize = 3584;
+const MAX_ASKERS: usize = 1792;
 /// Clients outside the home networks of one shard that are told apart.
-const MAX_OUTSIDE: usize = 3584;
+const MAX_OUTSIDE: usize = 1792;
 /// Longest host name (RFC 1035 section 2.3.4, without the final dot). What is
 /// longer is none, and is neither matched nor kept.
-const MAX_NAME: usize = 253;
+pub(super) const MAX_NAME: usize = 253;
 /// Bytes that the drafts of one shard may take before a replay spills them.
-pub const MAX_DRAFTS: usize = 256 << 10;
+pub const MAX_DRAFTS: usize = 128 << 10;
 
 /// Where resolvers listen.
 const DNS_PORT: u16 = 53;
@@ -210,6 +210,15 @@ impl Observer {
     pub fn take_presences(&mut self) -> Vec<Presence> {
         self.presences.take_changed()
     }
+
+    /// Most bytes that an observer takes in a replay.
+    pub const MOST_BYTES: usize = MAX_DRAFTS
+        + Contacts::MOST_BYTES
+        + Answers::MOST_BYTES
+        + Presences::MOST_BYTES
+        + (MAX_ASKERS * 8 / 7) * (size_of::<(u32, Addr)>() + 1)
+        + (MAX_OUTSIDE * 8 / 7) * (size_of::<Addr>() + 1)
+        + Unlisted::SHARD_BYTES;
 
     /// Canary names seen since the last call.
     pub fn take_canaries(&mut self) -> Vec<Canary> {
