@@ -147,7 +147,8 @@ impl Observer {
                 if c.stage > Stage::Attempted {
                     let place = place(at);
                     let text = part.text.as_deref();
-                    rose = d.advance(part.channel, c.stage, place, text, || Self::frame(at, text, c.stage));
+                    rose =
+                        d.advance(part.channel, c.stage, place, text, || Self::frame(&self.digest, at, text, c.stage));
                     d.touch(at.packet.ts, c.stage);
                 }
             }
@@ -181,7 +182,7 @@ impl Observer {
 
     /// A followed contact moved on.
     pub(super) fn move_on(&mut self, at: &At<'_>, token: u32, progress: &Progress, ledger: &mut Ledger) {
-        let Observer { contacts, drafts, .. } = self;
+        let Observer { contacts, drafts, digest, .. } = self;
         if progress.stage == Some(Stage::Transferred) {
             contacts.arrived(token);
         }
@@ -192,7 +193,7 @@ impl Observer {
             c.stage = c.stage.max(stage);
             c.answered |= stage > Stage::Attempted;
             if let Some(p) = c.pending.as_mut() {
-                p.raised = Some(Self::frame(at, Some(&p.name), c.stage));
+                p.raised = Some(Self::frame(digest, at, Some(&p.name), c.stage));
             }
         }
         if !c.spoke {
@@ -212,7 +213,7 @@ impl Observer {
                 ledger.count(Counter::Observations);
                 part.key = DraftKey { source: at.frame.source, day, ..part.key };
                 part.draft = drafts.open(part.key, ts);
-                let frame = Self::frame(at, text, c.stage);
+                let frame = Self::frame(digest, at, text, c.stage);
                 if let Some(d) = drafts.get_mut(part.draft) {
                     d.observe(part.channel, &frame, &part.names, Notes::NONE.with(Note::Continued));
                     d.add_server(c.server, c.transport);
@@ -232,7 +233,7 @@ impl Observer {
                 d.touch(ts, c.stage);
             }
             if let Some(stage) = progress.stage {
-                let rose = d.advance(part.channel, stage, place(at), text, || Self::frame(at, text, stage));
+                let rose = d.advance(part.channel, stage, place(at), text, || Self::frame(digest, at, text, stage));
                 if rose {
                     drafts.rose(part.draft);
                 }

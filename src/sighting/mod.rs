@@ -10,6 +10,7 @@ pub mod board;
 mod codec;
 mod community;
 mod contact;
+mod digest;
 mod dns;
 pub mod draft;
 mod drafts;

@@ -2,6 +2,7 @@
 
 use super::answers::Answers;
 use super::contact::{Contact, Contacts, Part, Pending};
+use super::digest::Digest;
 use super::draft::{Draft, DraftKey, HostKey};
 use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
@@ -67,6 +68,7 @@ pub struct Observer {
     pub(super) drafts: Drafts,
     max_drafts: usize,
     pub(super) contacts: Contacts,
+    pub(super) digest: Digest,
     pub(super) answers: Answers,
     unlisted: Unlisted,
     local_askers: Askers,
@@ -157,6 +159,7 @@ impl Observer {
             max_drafts: MAX_DRAFTS,
             settings,
             contacts: Contacts::default(),
+            digest: Digest::default(),
             answers: Answers::default(),
             unlisted: Unlisted::of_shard(),
             local_askers: HashSet::default(),
@@ -252,9 +255,8 @@ impl Observer {
         HostKey { segment: at.segment, ip: e.client, mac }
     }
 
-    pub(super) fn frame(at: &At<'_>, text: Option<&str>, stage: Stage) -> Frame {
+    pub(super) fn frame(digest: &Digest, at: &At<'_>, text: Option<&str>, stage: Stage) -> Frame {
         let p = at.packet;
-        let digest = ring::digest::digest(&ring::digest::SHA256, at.frame.bytes);
         Frame {
             source: at.frame.source,
             number: at.frame.number,
@@ -264,7 +266,7 @@ impl Observer {
             encap: p.encap,
             src: (p.src, p.sport),
             dst: (p.dst, p.dport),
-            sha256: digest.as_ref().try_into().unwrap_or([0; 32]),
+            sha256: digest.of(&at.frame),
             name: text.map(Into::into),
             stage,
         }
@@ -300,7 +302,7 @@ impl Observer {
             return None;
         }
         ledger.count(Counter::Observations);
-        let frame = Self::frame(at, m.text, m.stage);
+        let frame = Self::frame(&self.digest, at, m.text, m.stage);
         let key = DraftKey { source: at.frame.source, host, indicator: m.indicator, day: frame.ts.day() };
         let draft = self.fold(key, m.channel, &frame, &m.names, m.notes);
         Some(Part { channel: m.channel, key, draft, text: frame.name, names: m.names })
@@ -365,7 +367,7 @@ impl Sink for Observer {
             indicator: a.indicator,
             name: a.name.clone(),
             notes,
-            frame: Self::frame(at, Some(&a.name), Stage::Attempted),
+            frame: Self::frame(&self.digest, at, Some(&a.name), Stage::Attempted),
             raised: None,
         });
         let block = self.settings.catalogue.match_addr(&e.server).map(|r| (r, Channel::Netblock));
