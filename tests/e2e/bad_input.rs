@@ -405,8 +405,8 @@ fn a_full_disk_takes_nothing_that_was_there() {
         drop(store);
 
         // Room for some of the names.
-        for file in ["out", "s.sqlite"] {
-            fs::remove_file(disk.join(file)).unwrap();
+        for file in fs::read_dir(&disk).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
         }
         let mut fill = fs::File::create(disk.join("fill")).unwrap();
         while fill.write_all(&[0; 4096]).is_ok() {}
