@@ -92,7 +92,7 @@ impl Classic {
             record_header,
             lengths,
             most_caplen: snaplen.clamp(USUAL_CAPLEN, MOST_CAPLEN),
-            interface: Interface { name: String::new(), link, snaplen },
+            interface: Interface { link, snaplen, ..Interface::default() },
         })
     }
 
@@ -182,7 +182,7 @@ mod tests {
                 assert_eq!(got.data(), [&[7; 3][..], &[], &[9; 100]]);
                 assert_eq!(got.frames[0].0, 40);
                 assert_eq!((got.frames[0].1.head, got.frames[0].1.orig_len), (16, 13));
-                assert_eq!(got.interfaces, [Interface { name: String::new(), link: LinkType(1), snaplen: 65_535 }]);
+                assert_eq!(got.interfaces, [Interface { link: LinkType(1), snaplen: 65_535, ..Interface::default() }]);
             }
         }
     }

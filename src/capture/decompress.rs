@@ -10,6 +10,8 @@
     clippy::arithmetic_side_effects
 )]
 
+mod bz2;
+
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Bytes of compressed input that are read at once.
@@ -44,9 +46,8 @@ impl Compression {
         match head {
             // RFC 1952 section 2.3.1: deflate is the only method.
             [0x1f, 0x8b, 8, ..] => Some(Compression::Gzip),
-            // RFC 8878 sections 3.1.1 and 3.1.2 (skippable frames, which
-            // parallel compressors put first).
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Compression::Zstd),
+            // RFC 8878 section 3.1.1.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Compression::Zstd),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Compression::Xz),
             // The frame format, and the legacy one of the Linux kernel.
             [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Some(Compression::Lz4),
@@ -87,8 +88,32 @@ impl Compression {
                 Box::new(liblzma::bufread::XzDecoder::new_stream(input, stream))
             }
             Compression::Lz4 => Box::new(Lz4::new(input)),
-            Compression::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
+            Compression::Bzip2 => Box::new(bz2::Bzip2::new(input)),
         })
+    }
+}
+
+/// Whether content begins with a skippable frame, which zstd and LZ4 have in
+/// common (RFC 8878 section 3.1.2). Parallel compressors put such frames first.
+pub(super) fn begins_skippable(head: &[u8]) -> bool {
+    matches!(head, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}
+
+/// Steps over the skippable frames at the beginning. The magic number of the
+/// frame behind them, empty at the end.
+pub(super) fn skip_frames<R: BufRead>(input: &mut R) -> io::Result<Vec<u8>> {
+    loop {
+        let mut magic = Vec::with_capacity(4);
+        input.take(4).read_to_end(&mut magic)?;
+        if !begins_skippable(&magic) {
+            return Ok(magic);
+        }
+        let mut length = [0; 4];
+        input.read_exact(&mut length)?;
+        let length = u64::from(u32::from_le_bytes(length));
+        if io::copy(&mut input.take(length), &mut io::sink())? < length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
     }
 }
 
@@ -337,7 +362,7 @@ mod tests {
     #[test]
     fn damage_is_told_from_a_cut() {
         let plain = capture();
-        for format in [Compression::Gzip, Compression::Zstd, Compression::Xz, Compression::Lz4] {
+        for format in ALL {
             let packed = [compress(format, &plain), b"other bytes".to_vec()].concat();
             let got = read_all(&mut open_bytes(&packed, 4096, true).unwrap());
             assert_eq!(got.frames.len(), 300, "{format:?}");
@@ -369,8 +394,29 @@ mod tests {
             let got = read_all(&mut open_bytes(&cut, 4096, true).unwrap());
             assert_eq!((got.frames.len(), got.errors.len()), (300, 1), "{format:?}");
         }
-        let packed = [&skippable[..], &compress(Compression::Zstd, &plain)].concat();
-        assert_eq!(read_all(&mut open_bytes(&packed, 4096, true).unwrap()).frames.len(), 300);
+        for format in [Compression::Zstd, Compression::Lz4] {
+            let packed = [&skippable[..], &skippable, &compress(format, &plain)].concat();
+            assert_eq!(read_all(&mut open_bytes(&packed, 4096, true).unwrap()).frames.len(), 300, "{format:?}");
+            let e = open_bytes(&packed[..20], 4096, true).err().unwrap();
+            assert!(matches!(e, CaptureError::CutCompressed { .. }), "{e}");
+        }
+        for other in [&b""[..], b"some text", &compress(Compression::Gzip, &plain)] {
+            let e = open_bytes(&[&skippable[..], other].concat(), 4096, true).err().unwrap();
+            assert!(matches!(e, CaptureError::NotACapture { .. }), "{e}");
+        }
+    }
+
+    #[test]
+    fn tiny_bzip2_members_are_bounded_and_others_are_not() {
+        let plain = capture();
+        let one = compress(Compression::Bzip2, &plain[..30_000]);
+        let rest = compress(Compression::Bzip2, &plain[30_000..]);
+        let tiny = compress(Compression::Bzip2, b"");
+        let got = read_all(&mut open_bytes(&[&one[..], &tiny.repeat(3000), &rest].concat(), 4096, true).unwrap());
+        assert_eq!((got.frames.len(), got.error()), (300, String::new()));
+        let got = read_all(&mut open_bytes(&[&one[..], &tiny.repeat(5000), &rest].concat(), 4096, true).unwrap());
+        assert!(got.error().contains("too many tiny members"), "{}", got.error());
+        assert_eq!(got.frames.len(), 29);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What can go wrong with a source of frames.
 
 use std::io;
+use std::path::PathBuf;
 
 /// Why a source cannot be opened, or not be read to its end.
 ///
@@ -91,6 +92,23 @@ pub enum CaptureError {
         /// What the decompressor said.
         what: String,
     },
+    /// Compressed data cannot be read while they grow.
+    #[error("a compressed file cannot be followed; read it when it is complete, or follow an uncompressed one")]
+    CompressedGrows,
+    /// A file went on growing after it was taken to be finished.
+    #[error("it grew after many others had begun, and what was added then was not read")]
+    GrewLate,
+    /// Reading was stopped while there was much to read.
+    #[error("stopped before everything that was there could be read; what came before was")]
+    StoppedEarly,
+    /// Something is wrong with one of the files that a source reads.
+    #[error("{}: {error}", .file.display())]
+    InFile {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        error: Box<CaptureError>,
+    },
     /// Reading failed.
     #[error("cannot be read ({0}); check the file system and the device under it")]
     Io(io::Error),
@@ -147,6 +165,9 @@ impl CaptureError {
     /// Whether the source could be read in part: frames before the problem,
     /// if there were any, have been delivered.
     pub fn is_partial(&self) -> bool {
+        if let CaptureError::InFile { error, .. } = self {
+            return error.is_partial();
+        }
         matches!(
             self,
             CaptureError::Damaged { .. }
@@ -154,6 +175,8 @@ impl CaptureError {
                 | CaptureError::Cut { .. }
                 | CaptureError::CutCompressed { .. }
                 | CaptureError::DamagedCompressed { .. }
+                | CaptureError::GrewLate
+                | CaptureError::StoppedEarly
                 | CaptureError::InterfaceVanished { .. }
         )
     }

@@ -89,6 +89,8 @@ pub(super) struct FileSource {
     number: u64,
     /// Whether the content has no more bytes.
     ended: bool,
+    /// Whether the content has no more bytes for now.
+    idle: bool,
     next: Next,
 }
 
@@ -98,7 +100,26 @@ impl FileSource {
             Parser::Classic(classic) => Arc::from([classic.interface().clone()]),
             Parser::Ng(_) => Arc::from([]),
         };
-        FileSource { parts, interfaces, carry: Vec::new(), base: 0, number: 1, ended: false, next: Next::Read }
+        FileSource {
+            parts,
+            interfaces,
+            carry: Vec::new(),
+            base: 0,
+            number: 1,
+            ended: false,
+            idle: false,
+            next: Next::Read,
+        }
+    }
+
+    /// Whether the content was compressed.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.parts.compression.is_some()
+    }
+
+    /// Whether a call has nothing to say before more content comes.
+    pub(super) fn wants_more(&self) -> bool {
+        matches!(self.next, Next::Read)
     }
 
     /// Reads a buffer and describes its frames; sets what comes next.
@@ -126,12 +147,13 @@ impl FileSource {
             match self.parts.content.read(space) {
                 Ok(0) => self.ended = true,
                 Ok(n) => len = len.saturating_add(n),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.idle = true,
                 Err(e) => {
                     self.ended = true;
                     failure = Some(input_error(e, self.parts.compression, self.base.saturating_add(len as u64)));
                 }
             }
-            if self.ended {
+            if self.ended || self.idle {
                 break self.scan(batch, len, &mut pos);
             }
             if !self.parts.fill {
@@ -237,9 +259,13 @@ impl FrameSource for FileSource {
             batch.buf.shrink_to(self.parts.size);
         }
         if matches!(self.next, Next::Read) {
+            self.idle = false;
             self.read(batch);
             if batch.buf.len() > batch.carried {
                 return Ok(Status::Frames);
+            }
+            if self.idle {
+                return Ok(Status::Idle);
             }
             // The content ended with the last batch.
             batch.carried = 0;
@@ -263,7 +289,7 @@ impl FrameSource for FileSource {
     fn statistics(&self) -> Vec<InterfaceStatistics> {
         match &self.parts.parser {
             Parser::Classic(_) => Vec::new(),
-            Parser::Ng(p) => p.statistics().to_vec(),
+            Parser::Ng(p) => p.statistics(),
         }
     }
 

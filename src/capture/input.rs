@@ -44,7 +44,7 @@ impl Input {
 }
 
 /// Standard input without the standard library's small buffer.
-fn stdin() -> io::Result<File> {
+pub(super) fn stdin() -> io::Result<File> {
     use std::os::fd::AsFd;
     Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
 }

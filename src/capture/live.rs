@@ -62,6 +62,16 @@ struct Shared {
 }
 
 impl LiveControl {
+    /// For a source without interfaces of its own.
+    pub(super) fn new() -> Self {
+        LiveControl(Arc::new(Shared { stop: AtomicBool::new(false), statistics: Mutex::default() }))
+    }
+
+    /// Whether the source was asked to end.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.0.stop.load(Ordering::Acquire)
+    }
+
     /// Asks the source to end. It first delivers what was captured until now.
     pub fn request_stop(&self) {
         self.0.stop.store(true, Ordering::Release);
@@ -123,7 +133,7 @@ pub fn open_live<S: AsRef<str>>(names: &[S], options: &LiveOptions) -> Result<Li
         }
         let tap = Tap::open(name, options)?;
         let link = link_type(tap.capture.get_datalink().0);
-        interfaces.push(Interface { name: name.to_owned(), link, snaplen: options.snaplen });
+        interfaces.push(Interface { name: name.to_owned(), link, snaplen: options.snaplen, file: None });
         taps.push(tap);
     }
     let statistics = Mutex::new(vec![InterfaceStatistics::default(); taps.len()]);

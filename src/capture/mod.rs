@@ -5,6 +5,7 @@
 mod classic;
 mod decompress;
 mod file;
+pub mod follow;
 mod input;
 mod pcapng;
 #[cfg(test)]
@@ -21,12 +22,14 @@ pub mod source;
 pub use bpf::BpfFilter;
 pub use device::interface_prefixes;
 pub use error::CaptureError;
+pub use follow::{FollowSource, follow};
 pub use live::{LiveControl, LiveOptions, LiveSource, open_live};
 pub use open::{OpenOptions, first_timestamp, open};
 pub use set::{Expansion, Item, expand};
 pub use source::{FrameSource, InterfaceStatistics, Progress, Status};
 
 use crate::base::Timestamp;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A link-layer type as capture files number it
@@ -43,6 +46,20 @@ pub struct Interface {
     pub link: LinkType,
     /// Most bytes captured of a frame; 0 for no limit.
     pub snaplen: u32,
+    /// The file that its frames come from, where one source reads several.
+    pub file: Option<Arc<Path>>,
+}
+
+impl Interface {
+    /// What to call it: its name, behind that of its file if it has one; empty
+    /// if it has neither.
+    pub fn label(&self) -> String {
+        match &self.file {
+            None => self.name.clone(),
+            Some(file) if self.name.is_empty() => file.display().to_string(),
+            Some(file) => format!("{} {}", file.display(), self.name),
+        }
+    }
 }
 
 /// One frame of a [`Batch`].

@@ -14,7 +14,7 @@ use super::input::{Input, Rewound};
 use super::pcapng::{self, Ng};
 use super::{Batch, CaptureError, FrameSource, Status};
 use crate::base::Timestamp;
-use std::io::Read;
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 /// How to read a capture file.
@@ -49,7 +49,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn FrameSource>, 
 
 /// Bytes of content that tell what it is: the file header of classic pcap; of
 /// pcapng, the start of the section header with byte order and version.
-const START: usize = classic::FILE_HEADER;
+pub(super) const START: usize = classic::FILE_HEADER;
 
 /// Bytes of a buffer for pipes: what a pipe delivers at most at once on
 /// Linux, and room for what the last buffer had cut.
@@ -63,10 +63,19 @@ pub(super) fn from_input(input: Input, options: &OpenOptions) -> Result<FileSour
     if plain.head().is_empty() {
         return Err(CaptureError::Empty);
     }
-    let compression = Compression::detect(plain.head());
-    let content: Box<dyn Read + Send> = match compression {
-        Some(c) => c.decoder(plain).map_err(CaptureError::from_io)?,
-        None => Box::new(plain),
+    let mut compression = Compression::detect(plain.head());
+    let content: Box<dyn Read + Send> = if decompress::begins_skippable(plain.head()) {
+        let mut plain = BufReader::new(plain);
+        let magic = decompress::skip_frames(&mut plain).map_err(|e| input_error(e, Some(Compression::Zstd), 0))?;
+        compression = Compression::detect(&magic).filter(|c| matches!(c, Compression::Zstd | Compression::Lz4));
+        let what = if magic.is_empty() { "it holds nothing" } else { "its first bytes are unknown" };
+        let found = compression.ok_or(CaptureError::NotACapture { what })?;
+        found.decoder(io::Cursor::new(magic).chain(plain)).map_err(CaptureError::from_io)?
+    } else {
+        match compression {
+            Some(c) => c.decoder(plain).map_err(CaptureError::from_io)?,
+            None => Box::new(plain),
+        }
     };
     let (content, outcome) = Rewound::peek(content, START);
     let head = content.head();
@@ -115,7 +124,9 @@ fn recognise(head: &[u8], compressed: bool) -> Result<(Parser, usize), CaptureEr
 fn describe(head: &[u8], compressed: bool) -> &'static str {
     match head {
         [] => "it holds nothing",
-        _ if Compression::detect(head).is_some() && compressed => "it is compressed twice",
+        _ if (Compression::detect(head).is_some() || decompress::begins_skippable(head)) && compressed => {
+            "it is compressed twice"
+        }
         [b'P', b'K', 3 | 5, 4 | 6, ..] => "it is a ZIP archive",
         _ if head.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) => "it is text",
         _ => "its first bytes are unknown",

@@ -87,7 +87,7 @@ fn folder(root: &Path, expansion: &mut Expansion) {
 }
 
 /// The regular files below a folder, as paths from there.
-fn files(root: &Path, expansion: &mut Expansion) -> Vec<PathBuf> {
+pub(super) fn files(root: &Path, expansion: &mut Expansion) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut seen = HashSet::new();
     let mut links: Vec<PathBuf> = Vec::new();

@@ -19,6 +19,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Decode capture files, folders of them, or - for standard input
+    #[command(after_help = REPLAY_HELP)]
     Replay(ReplayArgs),
     /// Decode live traffic of a SPAN port until stopped
     #[command(after_help = WATCH_HELP)]
@@ -117,6 +118,14 @@ pub enum HashBy {
     None,
 }
 
+/// What `replay --help` ends with.
+const REPLAY_HELP: &str = "\
+With --follow, give one file that grows, one folder into which files are written, or -. Records are \
+printed as with watch: when they begin or rise in stage, otherwise at most once a minute while they \
+change, and at the end. A record that is not yet whole is waited for. Files that come into a folder \
+are read in order of their first timestamp. SIGINT and SIGTERM end the run in order; a second one \
+ends it at once.";
+
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
@@ -129,6 +138,9 @@ pub struct ReplayArgs {
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    /// Read on as the file or folder grows, until stopped; records are printed as they come
+    #[arg(long, conflicts_with = "hash")]
+    pub follow: bool,
     /// How to name inputs in records [default: sha256 where records are written]
     #[arg(long, value_enum)]
     pub hash: Option<HashBy>,

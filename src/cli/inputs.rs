@@ -25,19 +25,25 @@ pub(super) fn expand(args: &InputArgs) -> (Expansion, Exit) {
     (expansion, exit)
 }
 
-/// How to read them.
-pub(super) fn plan(args: &InputArgs, expansion: &mut Expansion, hash: bool, home: HomeNets) -> Result<Plan, Stop> {
+/// Which frames are looked at.
+pub(super) fn period(args: &InputArgs) -> Result<Period, Stop> {
     if let (Some(since), Some(until)) = (args.since, args.until)
         && since >= until
     {
         return Err(Stop::usage(format_args!("--since {since} is not before --until {until}: nothing would be read")));
     }
+    Ok(Period { since: args.since, until: args.until })
+}
+
+/// How to read them.
+pub(super) fn plan(args: &InputArgs, expansion: &mut Expansion, hash: bool, home: HomeNets) -> Result<Plan, Stop> {
+    let period = period(args)?;
     let filter = args.decoding.bpf.as_deref().map(BpfFilter::new).transpose().map_err(Stop::usage)?;
     Ok(Plan {
         inputs: std::mem::take(&mut expansion.items),
         workers: workers(args.decoding.workers),
         hash,
-        period: Period { since: args.since, until: args.until },
+        period,
         filter,
         ignore_vlan: args.decoding.ignore_vlan,
         home,

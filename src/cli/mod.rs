@@ -3,6 +3,7 @@
 pub mod args;
 pub mod catalogue;
 mod exit;
+mod follow;
 mod inputs;
 mod names;
 mod output;

@@ -4,6 +4,7 @@ use super::args::Format;
 use super::exit::Stop;
 use super::run_record;
 use crate::base::Timestamp;
+use crate::capture::Interface;
 use crate::catalogue::Catalogue;
 use crate::pipeline::{Outcome, RunNames, Sighted, repeated};
 use crate::report::output::Output;
@@ -189,7 +190,7 @@ pub(super) fn write_stats(path: &Path, outcome: &mut Outcome) -> Result<(), Stop
         .map(|s| SourceName {
             source: s.id.map(|id| id.to_string()).unwrap_or_default(),
             path: s.path.to_string_lossy().into_owned(),
-            interfaces: s.interfaces.iter().map(|i| i.name.clone()).collect(),
+            interfaces: s.interfaces.iter().map(Interface::label).collect(),
         })
         .collect();
     let stages = outcome.timing.all().into_iter().filter(|(_, h)| !h.is_empty());

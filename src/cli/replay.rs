@@ -3,8 +3,9 @@
 use super::args::{Format, HashBy, ReplayArgs};
 use super::exit::{Exit, Stop, all_of, judge_all};
 use super::output::{self, Printing};
-use super::{inputs, places, run_record};
+use super::{follow, inputs, places, run_record};
 use crate::pipeline::{self, Room};
+use crate::report::output::Output;
 use crate::sighting::Settings;
 use std::sync::Arc;
 
@@ -13,6 +14,9 @@ const SENSOR: &str = "replay";
 
 /// Runs the command.
 pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
+    if args.follow {
+        return follow::run(args, SENSOR);
+    }
     let m = &args.matching;
     let catalogue = inputs::catalogue(m)?;
     let home = inputs::home(m, Vec::new())?;
@@ -29,6 +33,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         [("--output", m.output.as_deref()), ("--stats", args.input.stats.as_deref()), ("--store", m.store.as_deref())];
     let captures = plan.inputs.iter().map(|i| i.path.as_path());
     places::check(&written, captures.chain(m.catalogues()))?;
+    // Before anything is read, so that a wrong path is said at once.
+    for path in [m.output.as_deref(), args.input.stats.as_deref()] {
+        Output::check(path).map_err(Stop::failed)?;
+    }
     let mut store = output::open_store(m.store.as_deref())?;
     let hash_word = if hash { "sha256" } else { "none" };
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, hash_word);

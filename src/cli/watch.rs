@@ -4,27 +4,55 @@ mod controls;
 mod keeper;
 mod printer;
 
-use super::args::WatchArgs;
+use super::args::{Format, MatchArgs, WatchArgs};
 use super::exit::{Exit, Stop, judge, say};
 use super::{inputs, output, places, run_record};
 use crate::base::Name;
-use crate::capture::{self, FrameSource, LiveControl, LiveOptions};
+use crate::capture::{self, BpfFilter, FrameSource, LiveControl, LiveOptions};
+use crate::catalogue::Catalogue;
 use crate::flow::Limits;
-use crate::pipeline::live::{self, DAY_QUARTERS, Ended, LivePlan};
+use crate::pipeline::dispatch::Period;
+use crate::pipeline::live::{self, Clock, DAY_QUARTERS, Ended, LivePlan};
 use crate::pipeline::{SourceId, SourceReport, Timing};
 use crate::report::output::Output;
-use crate::sighting::{Board, Settings};
+use crate::sighting::{Board, HomeNets, Settings};
 use controls::Controls;
 use keeper::Keeper;
 use printer::{Last, Printer};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::collections::HashSet;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Quarter hours that can still be completed by what comes late.
 const RECENT_QUARTERS: u32 = 8;
+
+/// What is to be listened to, and what becomes of it.
+pub(super) struct Session<'s> {
+    pub(super) source: Box<dyn FrameSource>,
+    pub(super) control: LiveControl,
+    /// Interfaces, or the path that is followed.
+    pub(super) names: Vec<String>,
+    pub(super) clock: Clock,
+    pub(super) period: Period,
+    pub(super) filter: Option<BpfFilter>,
+    pub(super) ignore_vlan: bool,
+    pub(super) workers: usize,
+    pub(super) matching: &'s MatchArgs,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) home: HomeNets,
+    pub(super) sensor: &'s str,
+    pub(super) canaries: Vec<String>,
+    pub(super) format: Format,
+    pub(super) stats: Option<&'s Path>,
+    pub(super) quiet: bool,
+    /// What to say when it begins.
+    pub(super) greeting: String,
+    /// What the capture says of the run. Its errors were said when they came.
+    pub(super) judge: &'s dyn Fn(&SourceReport) -> Exit,
+}
 
 /// Runs the command.
 pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
@@ -44,35 +72,61 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
     })?;
     // One named twice is listened on once.
     let interfaces: Vec<String> = source.interfaces().iter().map(|i| i.name.clone()).collect();
-    let stop = source.control();
+    sense(Session {
+        control: source.control(),
+        source: Box::new(source),
+        greeting: format!("listening on {}; stop with Ctrl-C or SIGTERM", interfaces.join(", ")),
+        names: interfaces,
+        clock: Clock::Wall,
+        period: Period::default(),
+        filter: None,
+        ignore_vlan: args.decoding.ignore_vlan,
+        workers: inputs::workers(args.decoding.workers),
+        matching: m,
+        catalogue,
+        home,
+        sensor,
+        canaries,
+        format: args.format,
+        stats: args.stats.as_deref(),
+        quiet: args.quiet,
+        judge: &|report| judge_live(report, args.decoding.bpf.is_some()),
+    })
+}
+
+/// Listens until stopped, prints and stores.
+pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
+    let Session { matching: m, catalogue, home, sensor, names: interfaces, control: stop, .. } = s;
     stop_on_signals(&stop)?;
     let out = Output::append(m.output.as_deref()).map_err(Stop::failed)?;
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, "none");
     let id = SourceId::of_run(sensor, &interfaces, run.started);
     let store = output::open_store(m.store.as_deref())?;
     let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone())).transpose()?;
-    let settings = Settings { catalogue: Arc::clone(&catalogue), home: home.clone(), canaries, live: true };
+    let settings = Settings { catalogue: Arc::clone(&catalogue), home: home.clone(), canaries: s.canaries, live: true };
     let settings = Arc::new(settings);
     let plan = LivePlan {
-        source,
-        interfaces: interfaces.clone(),
+        source: s.source,
+        path: PathBuf::from(interfaces.join(",")),
+        clock: s.clock,
+        period: s.period,
+        filter: s.filter,
         id,
-        workers: inputs::workers(args.decoding.workers),
-        ignore_vlan: args.decoding.ignore_vlan,
+        workers: s.workers,
+        ignore_vlan: s.ignore_vlan,
         home,
         limits: Limits::default(),
-        remembered: if args.stats.is_some() { DAY_QUARTERS } else { RECENT_QUARTERS },
+        remembered: if s.stats.is_some() { DAY_QUARTERS } else { RECENT_QUARTERS },
     };
-    if !args.quiet {
-        say(format_args!("listening on {}; stop with Ctrl-C or SIGTERM", interfaces.join(", ")));
+    if !s.quiet {
+        say(&s.greeting);
     }
-    let sources = [SourceReport::live(&interfaces, id)];
     let mut printer = Printer {
         out,
-        format: args.format,
+        format: s.format,
         catalogue: Arc::clone(&catalogue),
         sensor,
-        sources: &sources,
+        sources: [SourceReport::live(&interfaces, id)].into(),
         board: Board::new(catalogue),
         controls: Controls::new(&settings.canaries),
         keeper,
@@ -94,13 +148,12 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         }
     };
     let last = printer.finish(&ended.outcome.encaps);
-    let exit =
-        ended.outcome.sources.iter().map(|r| judge_live(r, args.decoding.bpf.is_some())).max().unwrap_or_default();
-    if !args.quiet {
-        close(&mut ended, &last, &printer, &interfaces);
+    let exit = ended.outcome.sources.iter().map(s.judge).max().unwrap_or_default();
+    if !s.quiet {
+        close(&mut ended, &last, &printer, &interfaces, s.clock);
     }
     let mut results = Vec::new();
-    if let Some(path) = &args.stats {
+    if let Some(path) = s.stats {
         results.push(output::write_stats(path, &mut ended.outcome));
     }
     let keeper = printer.keeper.take();
@@ -119,17 +172,23 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
 }
 
 /// The closing lines, on standard error.
-fn close(ended: &mut Ended, last: &Last, printer: &Printer<'_>, interfaces: &[String]) {
+fn close(ended: &mut Ended, last: &Last, printer: &Printer<'_>, interfaces: &[String], clock: Clock) {
     let mut summary = output::summary(&mut ended.outcome, 0, 0);
     let mut hosts = crate::report::table::HostTable::new();
     last.standing.iter().for_each(|r| hosts.add(r));
     summary.hosts = hosts.hosts().max(printer.earlier.len() as u64);
     summary.counts.merge(&ended.forgotten.counts);
     summary.reach.merge(&ended.forgotten.reach);
-    summary.files = 0;
-    summary.interfaces = interfaces.to_vec();
+    match clock {
+        Clock::Wall => (summary.files, summary.interfaces) = (0, interfaces.to_vec()),
+        Clock::Frames => {
+            let files = ended.outcome.sources.iter().flat_map(|s| s.interfaces.iter()).map(|i| &i.file);
+            summary.files = files.collect::<HashSet<_>>().len() as u64;
+        }
+    }
     output::write_summary(&summary);
-    for line in lag(&ended.outcome.timing).into_iter().chain(printer.controls.lines()) {
+    let lag = lag(&ended.outcome.timing).filter(|_| clock == Clock::Wall);
+    for line in lag.into_iter().chain(printer.controls.lines()) {
         drop(io::Write::write_all(&mut io::stderr(), format!("{line}\n").as_bytes()));
     }
 }

@@ -72,9 +72,10 @@ impl Assembly {
         self.buf.len().saturating_add(self.aside).saturating_add(self.pieces.len().saturating_mul(PIECE))
     }
 
-    /// Memory taken, room in buffers included; nothing where nothing is held.
+    /// Memory taken, room in buffers included; nothing where nothing is held or
+    /// waited for.
     pub(super) fn cost(&self) -> usize {
-        if self.held() == 0 {
+        if self.held() == 0 && self.hole.is_none() {
             return 0;
         }
         let lists = self.buf.capacity().saturating_add(self.pieces.capacity().saturating_mul(size_of::<Piece>()));

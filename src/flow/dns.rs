@@ -46,6 +46,9 @@ pub(super) struct Dns {
 }
 
 impl Dns {
+    /// Most bytes of both generations.
+    pub(super) const MOST_BYTES: usize = 2 * (GENERATION * 8 / 7) * (size_of::<(u64, Asked)>() + 1);
+
     pub(super) fn new() -> Self {
         Dns {
             message: Message::default(),

@@ -1,5 +1,6 @@
 //! The state of one shard, and the way of a segment through it.
 
+use super::budget::Budget;
 use super::dns::{self, Dns};
 use super::events::{At, FrameRef, Sink};
 use super::holders::Holders;
@@ -31,7 +32,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { tcp_flows: 4096, udp_flows: 2048, held_bytes: 512 << 10, quic_keys: 1000 }
+        Limits { tcp_flows: 3584, udp_flows: 1792, held_bytes: 320 << 10, quic_keys: 1000 }
     }
 }
 
@@ -61,31 +62,6 @@ impl Scratch {
     /// Hash of the destination connection id of a datagram's first packet.
     pub(super) fn hash_of_first_id(&self, datagram: &[u8]) -> Option<u64> {
         quic::long_packet(datagram).ok().map(|(packet, _)| self.hash_id(packet.dcid))
-    }
-}
-
-/// What QUIC key derivation may cost: so many a second of packet time, and so
-/// many at once.
-#[derive(Debug)]
-pub(super) struct Budget {
-    left: u32,
-    full: u32,
-    at: i64,
-}
-
-impl Budget {
-    fn refill(&mut self, ts: Timestamp) {
-        let second = ts.secs();
-        if second != self.at {
-            self.at = second;
-            self.left = self.full;
-        }
-    }
-
-    pub(super) fn spend(&mut self) -> bool {
-        let had = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        had
     }
 }
 
@@ -125,12 +101,26 @@ impl<S: Sink> Engine<S> {
             udp: Table::new(limits.udp_flows),
             dns: Dns::new(),
             scratch: Scratch::default(),
-            budget: Budget { left: limits.quic_keys, full: limits.quic_keys, at: i64::MIN },
-            holders: Holders::new(limits.tcp_flows.saturating_add(limits.udp_flows)),
+            budget: Budget::new(limits.quic_keys),
+            holders: Holders::new(),
             max_held: limits.held_bytes,
             now: Timestamp(i64::MIN),
             last: None,
         }
+    }
+
+    /// Most bytes that an engine's tables take with these limits, besides its
+    /// sink's.
+    pub fn most_bytes(limits: Limits) -> usize {
+        [
+            Table::<Tcp>::most_bytes(limits.tcp_flows),
+            Table::<Udp>::most_bytes(limits.udp_flows),
+            limits.held_bytes,
+            Holders::MOST_BYTES,
+            Dns::MOST_BYTES,
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
     }
 
     /// The sink.
@@ -301,6 +291,7 @@ impl<S: Sink> Engine<S> {
         udp.drain(|flow| flow.close(sink, ledger, scratch));
         debug_assert_eq!(scratch.held, 0, "flows that are gone hold nothing");
         self.dns = Dns::new();
+        self.budget.start_anew();
         self.now = Timestamp(i64::MIN);
     }
 

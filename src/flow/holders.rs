@@ -7,15 +7,20 @@ use std::collections::VecDeque;
 /// have let go, or be gone, by the time its turn comes.
 pub(super) struct Holders {
     list: VecDeque<FlowKey>,
-    cap: usize,
     /// How many were added since all were looked at.
     added: usize,
 }
 
+/// Flows that may hold something at the same time.
+const CAP: usize = 2047;
+
 impl Holders {
-    /// An empty list for at most `cap` flows.
-    pub(super) fn new(cap: usize) -> Self {
-        Holders { list: VecDeque::new(), cap: cap.max(2), added: 0 }
+    /// Most bytes of the list.
+    pub(super) const MOST_BYTES: usize = (CAP + 1) * size_of::<FlowKey>();
+
+    /// An empty list.
+    pub(super) fn new() -> Self {
+        Holders { list: VecDeque::new(), added: 0 }
     }
 
     /// Adds a flow. True if the list is longer than it should be, so that the
@@ -23,7 +28,7 @@ impl Holders {
     pub(super) fn add(&mut self, key: FlowKey) -> bool {
         self.added = self.added.saturating_add(1);
         self.list.push_back(key);
-        self.list.len() > self.cap
+        self.list.len() > CAP
     }
 
     /// Takes the oldest off.
@@ -42,7 +47,7 @@ impl Holders {
                 _ => break,
             };
         }
-        if self.list.len() >= self.cap && self.added >= self.cap.div_ceil(4) {
+        if self.list.len() >= CAP && self.added >= CAP.div_ceil(4) {
             self.list.retain(still_holds);
             self.added = 0;
         }

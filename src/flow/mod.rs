@@ -16,6 +16,7 @@
 
 mod assembly;
 mod awaited;
+mod budget;
 mod dns;
 mod dtls;
 mod early;

@@ -1,9 +1,10 @@
 //! The crypto stream of a QUIC client's Initial packets.
 
-use super::engine::{Budget, Scratch};
+use super::budget::Budget;
+use super::engine::Scratch;
 use crate::coverage::{Counter, Ledger};
 use crate::protocol::Probe;
-use crate::protocol::quic::{self, ClientKeys, CryptoStream, Kind, LongPacket};
+use crate::protocol::quic::{self, ClientKeys, CryptoStream, Kind, LongPacket, Version};
 use crate::protocol::tls;
 
 /// What a head costs beside the bytes of its stream: keys and buffers.
@@ -121,7 +122,7 @@ impl Head {
     ) -> Option<bool> {
         for (i, known) in self.streams.iter_mut().enumerate().rev() {
             if let Some(frames) = known.keys.open(packet, &mut scratch.opened) {
-                read(frames, &mut known.stream, ledger);
+                read(packet.version, frames, &mut known.stream, ledger);
                 if let Some(behind) = self.streams.get_mut(i..) {
                     behind.rotate_left(1);
                 }
@@ -140,15 +141,17 @@ impl Head {
             self.streams.remove(0);
         }
         let mut stream = CryptoStream::default();
-        read(frames, &mut stream, ledger);
+        read(packet.version, frames, &mut stream, ledger);
+        // Room for one: nearly always it is the only one.
+        self.streams.reserve_exact(1);
         self.streams.push(Keyed { keys, dcid: packet.dcid.to_vec(), stream });
         Some(true)
     }
 }
 
 /// Adds the CRYPTO frames of a packet to the stream.
-fn read(frames: &[u8], stream: &mut CryptoStream, ledger: &mut Ledger) {
-    for (offset, data) in quic::crypto_frames(frames) {
+fn read(version: Version, frames: &[u8], stream: &mut CryptoStream, ledger: &mut Ledger) {
+    for (offset, data) in quic::crypto_frames(version, frames) {
         if stream.insert(offset, data).is_err() {
             ledger.count(Counter::StreamOverflow);
         }

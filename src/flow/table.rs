@@ -87,6 +87,14 @@ impl<T: Entry> Table<T> {
         }
     }
 
+    /// Most bytes that a table of so many entries takes: places, the index,
+    /// which holds 7 of 8 at most, and the list of free places.
+    pub(super) fn most_bytes(cap: usize) -> usize {
+        let index = (cap.saturating_mul(8) / 7).next_power_of_two().saturating_mul(size_of::<u32>().saturating_add(1));
+        let place = size_of::<Option<Slot<T>>>().saturating_add(size_of::<u32>());
+        cap.saturating_mul(place).saturating_add(index)
+    }
+
     /// Number of entries.
     pub(super) fn len(&self) -> usize {
         self.index.len()

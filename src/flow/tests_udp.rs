@@ -7,7 +7,7 @@ use crate::base::Stage::{Attempted, Connected, Transferred};
 use crate::coverage::Counter;
 use crate::protocol::quic::Version;
 use crate::protocol::quic::sample::{
-    DCID, Header, V1_CLIENT, V1_RETRY, V1_SERVER, V2_CLIENT, crypto, hex, seal, start,
+    DCID, Header, V1_CLIENT, V1_RETRY, V1_SERVER, V2_CLIENT, VERSIONS, crypto, hex, seal, start,
 };
 use crate::protocol::tls::sample;
 
@@ -306,4 +306,37 @@ fn names_out_of_contradictory_fragments_carry_the_note() {
 
 fn sample_query() -> Vec<u8> {
     b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x02up\x04test\x00\x00\x01\x00\x01".to_vec()
+}
+
+#[test]
+fn every_version_with_a_token_and_early_data_around_it() {
+    let hello = sample::hello(Some(&sample::server_name(b"up.test")));
+    for version in VERSIONS {
+        let mut frames = crypto(0, &hello);
+        if version.has_google_frames() {
+            frames[0] = 8;
+        }
+        frames.resize(1000, 0);
+        let first = seal(Header { token: &[4; 50], ..Header::new(version, &DCID) }, &DCID, &frames);
+        let early = [&start(version, 1)[..], &[8], &DCID, &[0, 0x40, 100], &[9; 100]].concat();
+        for datagram in [[&first[..], &early].concat(), [&early[..], &first].concat()] {
+            let mut lab = Lab::new(Policy::Nothing);
+            lab.udp(C, S, &early);
+            lab.udp(C, S, &datagram);
+            assert_eq!(lab.told(), [QUIC], "{version:?}");
+            lab.finish();
+        }
+    }
+}
+
+#[test]
+fn a_version_that_the_server_refuses_comes_before_one_that_it_knows() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut greased = whole(&DCID);
+    greased[1..5].copy_from_slice(&[0xba; 4]);
+    lab.udp(C, S, &greased);
+    lab.udp(S, C, &[&[0x80, 0, 0, 0, 0, 0, 8][..], &DCID, &[0, 0, 0, 1]].concat());
+    lab.udp(C, S, &whole(&DCID));
+    assert_eq!((lab.told(), lab.count(Counter::QuicVersionUnknown)), (vec![QUIC.to_owned()], 1));
+    lab.finish();
 }

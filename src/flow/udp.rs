@@ -1,8 +1,9 @@
 //! One UDP flow: QUIC, DTLS, DNS on an unusual port, or just a contact.
 
+use super::budget::Budget;
 use super::dns::Dns;
 use super::dtls;
-use super::engine::{Budget, Scratch};
+use super::engine::Scratch;
 use super::events::{At, Note, Notes, Progress, Seen, Sink, Token};
 use super::opaque;
 use super::quic::{Head, Outcome};

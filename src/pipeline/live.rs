@@ -7,7 +7,7 @@ use super::timing::{Timing, record};
 use super::worker::{Found, Job, Tick};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
-use crate::capture::{FrameSource, InterfaceStatistics, LiveSource, Status};
+use crate::capture::{Batch, BpfFilter, FrameSource, Interface, InterfaceStatistics, Status};
 use crate::coverage::{Account, Counter, Forgotten, Key, Ledger};
 use crate::flow::Limits;
 use crate::packet::EncapTable;
@@ -31,12 +31,34 @@ const COLLECT_EVERY: u32 = 10;
 /// any flow may be idle.
 const DAY_MARGIN: i64 = 600 * SECOND;
 
+/// What tells a run the time when nothing comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// The machine's clock: frames are captured as they are read.
+    Wall,
+    /// The frames: they may have been captured long ago, and be read faster or
+    /// slower than they came.
+    Frames,
+}
+
+/// How far one batch can move the clock of the frames, in nanoseconds: a frame
+/// from the future must not close the days before it. Where there really was
+/// a pause, the clock runs after.
+const STRIDE: i64 = 60 * SECOND;
+
 /// What to listen to, and how.
 pub struct LivePlan {
-    /// The opened interfaces.
-    pub source: LiveSource,
-    /// Their names.
-    pub interfaces: Vec<String>,
+    /// The opened interfaces, or files that grow.
+    pub source: Box<dyn FrameSource>,
+    /// What they are called together.
+    pub path: PathBuf,
+    /// What time it is.
+    pub clock: Clock,
+    /// Frames to look at.
+    pub period: Period,
+    /// Filter expression in libpcap's syntax, of what the source does not
+    /// filter itself.
+    pub filter: Option<BpfFilter>,
     /// Name of the run in records.
     pub id: SourceId,
     /// Worker threads, at least one.
@@ -60,6 +82,8 @@ pub struct Intake {
     pub span: Option<(Timestamp, Timestamp)>,
     /// What went wrong since the last call: sentences.
     pub trouble: Vec<String>,
+    /// The interfaces known so far.
+    pub interfaces: Arc<[Interface]>,
 }
 
 /// What a run tells while it goes on.
@@ -97,6 +121,8 @@ pub struct Ended {
 #[derive(Default)]
 struct Desk {
     ledger: Ledger,
+    /// What time it is, once there is a tick.
+    now: Option<Timestamp>,
     intake: Intake,
 }
 
@@ -117,7 +143,9 @@ pub fn watch(
     let make = || Observer::new(Arc::clone(settings));
     let crew = Crew::new(workers, plan.limits, true, &make);
     let failed = Arc::clone(&crew.failed);
-    let dispatcher = Dispatcher::new(plan.home.clone(), Period::default(), None, plan.ignore_vlan, workers);
+    let ear = (plan.source, plan.path, plan.id, plan.clock);
+    let (period, filter) = (plan.period, plan.filter);
+    let dispatcher = Dispatcher::new(plan.home.clone(), period, filter, plan.ignore_vlan, workers);
     let encaps = dispatcher.encaps();
     let desk = SharedDesk::default();
     let mut account = Account::new();
@@ -125,7 +153,7 @@ pub fn watch(
     let mut closing = Closing { open_from: vec![i64::MIN; workers], closed: i64::MIN };
     let mut all_canaries = Canaries::default();
     let (reader, shards, ledger, timing) = crew.work(
-        |hands| listen(plan, dispatcher, hands, &failed, &desk),
+        |hands| listen(ear, dispatcher, hands, &failed, &desk),
         |_, found: Found| {
             let mut news = News {
                 drafts: found.drafts,
@@ -140,7 +168,9 @@ pub fn watch(
             all_canaries.extend(&news.canaries);
             if let Some(beat) = found.beat {
                 news.account.add(beat.ledger);
-                news.account.forget(Timestamp::now().quarter().saturating_sub(remembered));
+                if let Some(now) = lock(&desk).now {
+                    news.account.forget(now.quarter().saturating_sub(remembered));
+                }
                 news.presences = beat.presences;
                 news.namings = beat.namings;
                 news.closed = closing.heard(beat.worker, beat.open_from);
@@ -165,6 +195,7 @@ pub fn watch(
         frames: last.map_or(0, |s| s.frames),
         span: last.and_then(|s| s.span),
         trouble: std::mem::take(&mut lock(&desk).intake.trouble),
+        interfaces: last.map_or_else(Default::default, |s| Arc::clone(&s.interfaces)),
     };
     outcome.fold(shards);
     let (encaps, presences, namings) = (outcome.encaps.clone(), outcome.intervals.clone(), outcome.namings.clone());
@@ -224,7 +255,8 @@ impl Canaries {
 
 /// The reader's thread.
 struct Ear<'l> {
-    source: LiveSource,
+    source: Box<dyn FrameSource>,
+    time: Clock,
     dispatcher: Dispatcher,
     hands: Hands,
     desk: &'l SharedDesk,
@@ -232,31 +264,41 @@ struct Ear<'l> {
     /// How far frames have been seen.
     clock: Timestamp,
     ticks: u32,
+    /// How many interfaces the writer knows of.
+    interfaces: usize,
     /// What the interfaces said last.
     losses: Vec<InterfaceStatistics>,
 }
 
-fn listen(plan: LivePlan, dispatcher: Dispatcher, hands: Hands, failed: &AtomicBool, desk: &SharedDesk) -> ReaderEnd {
-    let LivePlan { source, interfaces, id, .. } = plan;
-    let mut report = SourceReport::new(PathBuf::from(interfaces.join(",")), None);
+fn listen(
+    (source, path, id, time): (Box<dyn FrameSource>, PathBuf, SourceId, Clock),
+    dispatcher: Dispatcher,
+    hands: Hands,
+    failed: &AtomicBool,
+    desk: &SharedDesk,
+) -> ReaderEnd {
+    let mut report = SourceReport::new(path, None);
     report.id = Some(id);
     let mut ear = Ear {
         source,
+        time,
         dispatcher,
         hands,
         desk,
         timing: Timing::default(),
         clock: Timestamp(i64::MIN),
         ticks: 0,
+        interfaces: 0,
         losses: Vec::new(),
     };
     let failure = ear.listen(&mut report, failed);
+    let at = ear.now();
     let Ear { source, mut dispatcher, mut hands, timing, losses, .. } = ear;
     hands.jobs.clear();
     report.tallied(dispatcher.next_source());
     report.interfaces = source.interfaces();
     report.statistics = source.statistics();
-    book_losses(&mut dispatcher.ledger, &losses, &report.statistics, Timestamp::now());
+    book_losses(&mut dispatcher.ledger, &losses, &report.statistics, at);
     ReaderEnd { sources: vec![report], ledger: std::mem::take(&mut dispatcher.ledger), timing, failure }
 }
 
@@ -274,7 +316,9 @@ impl Ear<'_> {
                 Ok(Status::Idle) => {
                     self.hands.pool.put(work);
                     // Frames may still wait in the kernel; give them time.
-                    self.clock = Timestamp::now().plus(-SECOND);
+                    if self.time == Clock::Wall {
+                        self.clock = Timestamp::now().plus(-SECOND);
+                    }
                 }
                 Ok(Status::Frames) => {
                     work.read_at = Instant::now();
@@ -282,7 +326,7 @@ impl Ear<'_> {
                     work.source = 0;
                     work.number = number;
                     number = number.saturating_add(1);
-                    self.clock = work.batch.frames.last().map_or(self.clock, |f| f.ts);
+                    self.hear(&work.batch);
                     if let Err(e) = self.dispatcher.batch(&mut work) {
                         return Some(Failure::Filter(e));
                     }
@@ -309,20 +353,51 @@ impl Ear<'_> {
         None
     }
 
+    /// What time it is.
+    fn now(&self) -> Timestamp {
+        match self.time {
+            Clock::Wall => Timestamp::now(),
+            Clock::Frames => self.clock,
+        }
+    }
+
+    /// Notes how far the frames of a batch have come, and which interfaces
+    /// they are of.
+    fn hear(&mut self, batch: &Batch) {
+        match self.time {
+            Clock::Wall => self.clock = batch.frames.last().map_or(self.clock, |f| f.ts),
+            Clock::Frames if self.clock.0 == i64::MIN => {
+                self.clock = batch.frames.iter().map(|f| f.ts).min().unwrap_or(self.clock);
+            }
+            Clock::Frames => {
+                let latest = batch.frames.iter().map(|f| f.ts).max().unwrap_or(self.clock);
+                self.clock = latest.min(self.clock.plus(STRIDE)).max(self.clock);
+            }
+        }
+        if batch.interfaces.len() != self.interfaces {
+            self.interfaces = batch.interfaces.len();
+            lock(self.desk).intake.interfaces = Arc::clone(&batch.interfaces);
+        }
+    }
+
     /// Tells the workers the time, and lays out what the writer wants to know.
     /// False if a worker is gone.
     fn tick(&mut self, idle: bool) -> bool {
         let collect = self.ticks.is_multiple_of(COLLECT_EVERY);
         self.ticks = self.ticks.wrapping_add(1);
-        let now = Timestamp::now();
+        let now = self.now();
         let statistics = self.source.statistics();
         book_losses(&mut self.dispatcher.ledger, &self.losses, &statistics, now);
         self.losses = statistics;
         let mut desk = lock(self.desk);
         desk.ledger.merge(self.dispatcher.ledger.take());
+        desk.now = Some(now).filter(|t| t.0 != i64::MIN);
         let Tally { frames, least, greatest, .. } = &self.dispatcher.tally;
         (desk.intake.frames, desk.intake.span) = (*frames, least.zip(*greatest));
         drop(desk);
+        if now.0 == i64::MIN {
+            return true; // no frame came, so no time has passed
+        }
         let open_from = now.min(self.clock).plus(-DAY_MARGIN).day();
         let tick = Tick { idle_at: idle.then_some(self.clock), open_from, collect };
         self.hands.jobs.iter().all(|tx| tx.send(Job::Tick(tick)).is_ok())
@@ -333,8 +408,11 @@ impl Ear<'_> {
 fn book_losses(ledger: &mut Ledger, before: &[InterfaceStatistics], now: &[InterfaceStatistics], at: Timestamp) {
     for (interface, s) in (0u16..).zip(now) {
         let last = before.get(usize::from(interface)).copied().unwrap_or_default();
-        let kernel = s.dropped_kernel.saturating_sub(last.dropped_kernel);
-        let card = s.dropped_interface.saturating_sub(last.dropped_interface);
+        // A file may say of losses that were booked already who caused them.
+        let sum = |s: &InterfaceStatistics| s.dropped_kernel.saturating_add(s.dropped_interface);
+        let more = sum(s).saturating_sub(sum(&last));
+        let card = s.dropped_interface.saturating_sub(last.dropped_interface).min(more);
+        let kernel = more.saturating_sub(card);
         if kernel > 0 || card > 0 {
             ledger.turn_to(Key { source: 0, interface, quarter: at.quarter() });
             ledger.add(Counter::DroppedKernel, kernel);
@@ -435,6 +513,8 @@ mod tests {
         book_losses(&mut ledger, &[], &[lost(3, 0), lost(0, 0)], at(7));
         book_losses(&mut ledger, &[lost(3, 0), lost(0, 0)], &[lost(3, 0), lost(0, 0)], at(8));
         book_losses(&mut ledger, &[lost(3, 0), lost(0, 0)], &[lost(4, 0), lost(0, 2)], at(9));
+        let told = [lost(0, 5), lost(0, 2)];
+        book_losses(&mut ledger, &[lost(4, 0), lost(0, 2)], &told, at(10));
         let booked: Vec<_> = ledger
             .entries()
             .iter()
@@ -443,6 +523,6 @@ mod tests {
                 (k.interface, k.quarter, kernel, card)
             })
             .collect();
-        assert_eq!(booked, [(0, 7, 3, 0), (0, 9, 1, 0), (1, 9, 0, 2)]);
+        assert_eq!(booked, [(0, 7, 3, 0), (0, 9, 1, 0), (0, 10, 0, 1), (1, 9, 0, 2)]);
     }
 }

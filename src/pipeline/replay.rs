@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Batches in flight: a mebibyte each.
-const BATCHES: usize = 8;
+pub(super) const BATCHES: usize = 8;
 /// A capture that begins so much before the last frame of the one before is
 /// another view of the network, not the next file of the same capture: its
 /// flows are read from their beginning.

@@ -114,6 +114,22 @@ impl SourceReport {
         }
     }
 
+    /// The same live run with more interfaces.
+    pub fn with_interfaces(&self, interfaces: Arc<[Interface]>) -> Self {
+        SourceReport { id: self.id, interfaces, ..SourceReport::new(self.path.clone(), None) }
+    }
+
+    /// What was read, without what was wrong with it.
+    pub fn without_error(&self) -> Self {
+        SourceReport {
+            frames: self.frames,
+            wire_bytes: self.wire_bytes,
+            span: self.span,
+            unsupported: self.unsupported.clone(),
+            ..self.with_interfaces(Arc::clone(&self.interfaces))
+        }
+    }
+
     pub(super) fn tallied(&mut self, tally: Tally) {
         self.frames = tally.frames;
         self.wire_bytes = tally.wire_bytes;
@@ -185,6 +201,11 @@ impl Names for RunNames<'_> {
             None => report.path.file_name().map_or(report.path.as_path(), std::path::Path::new),
         };
         Some(shown.to_string_lossy().into_owned())
+    }
+
+    fn file(&self, source: u32, interface: u16) -> Option<String> {
+        let known = self.report(source).and_then(|r| r.interfaces.get(usize::from(interface)));
+        known.and_then(|i| i.file.as_ref()).map(|f| f.to_string_lossy().into_owned()).or_else(|| self.path(source))
     }
 
     fn interface(&self, source: u32, interface: u16) -> Option<String> {

@@ -9,7 +9,7 @@ use crate::catalogue::Catalogue;
 use crate::coverage::Ledger;
 use crate::flow::{At, Limits, Notes, Progress, Seen, Sink, Token};
 use crate::sighting::select::{Records, Selected};
-use crate::sighting::{HomeNets, HostNames, Settings};
+use crate::sighting::{HomeNets, HostNames, Observer, Settings};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,6 +52,24 @@ impl Harvest for Bomb {
         true
     }
     fn rest(self) {}
+}
+
+/// What ARCHITECTURE.md promises: all tables full at once stay below 256 MiB.
+#[test]
+fn all_tables_full_take_less_than_is_promised() {
+    const MIB: usize = 1 << 20;
+    let flows = super::SHARDS * crate::flow::Engine::<Observer>::most_bytes(Limits::default());
+    let observed = super::SHARDS * Observer::MOST_BYTES;
+    // A mebibyte of frames as short as can be decoded: buffer, frames, items.
+    let shortest = 16 + 42;
+    let batch = MIB + MIB / shortest * (size_of::<crate::capture::FrameMeta>() + size_of::<super::work::Item>());
+    let batches = super::replay::BATCHES * batch;
+    let spool = crate::sighting::spool::MAX_HELD;
+    let fragments = crate::packet::MAX_FRAGMENT_BYTES;
+    println!("in MiB: flows {}, observed {}, batches {}", flows / MIB, observed / MIB, batches / MIB);
+    let left = (256 * MIB).checked_sub(flows + observed + batches + spool + fragments).expect("less than all");
+    // Coverage, encapsulations, the program itself.
+    assert!(left >= 48 * MIB, "only {left} bytes are left of 256 MiB");
 }
 
 #[test]

@@ -94,6 +94,17 @@ impl Output {
         Ok(Output { to })
     }
 
+    /// Whether a file could be made at a destination, so that a wrong path is
+    /// said before hours of work. Devices and pipes are left alone.
+    ///
+    /// # Errors
+    /// [`OutputError::Create`].
+    pub fn check(path: Option<&Path>) -> Result<(), OutputError> {
+        let Some(path) = path.filter(|p| *p != Path::new("-")) else { return Ok(()) };
+        let check = || if is_special(path)? { Ok(()) } else { beside(path).map(drop) };
+        check().map_err(|source| OutputError::Create { path: path.to_owned(), source })
+    }
+
     /// Opens a destination that is to be read while it is written: lines are
     /// added to the end of a file, which is created if there is none; they are
     /// there as soon as they are flushed, and stay if the program dies. A
@@ -160,6 +171,34 @@ impl Output {
                 move_into_place(out, &path).map_err(|source| OutputError::Write { path, source })
             }
         }
+    }
+
+    /// Goes on at standard output, after what was written so far, so that a
+    /// disk that is full takes nothing from the reader. What went to a device
+    /// or a pipe stays there.
+    ///
+    /// # Errors
+    /// Of reading the file again, or of standard output.
+    pub fn turn_to_stdout(&mut self) -> io::Result<()> {
+        let stdout = BufWriter::with_capacity(BUFFER, io::stdout());
+        match std::mem::replace(&mut self.to, Destination::Stdout(stdout)) {
+            Destination::Stdout(_) => {}
+            Destination::Direct(file, _) => {
+                let (_, waiting) = file.into_parts();
+                self.write_all(&waiting.unwrap_or_default())?;
+            }
+            Destination::File(file, _) => {
+                let (temp, waiting) = file.into_parts();
+                io::copy(&mut temp.reopen()?, self)?;
+                self.write_all(&waiting.unwrap_or_default())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this is standard output.
+    pub fn is_stdout(&self) -> bool {
+        matches!(self.to, Destination::Stdout(_))
     }
 
     /// Says which destination an error of [`Write`] belongs to.

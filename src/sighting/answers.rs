@@ -1,5 +1,6 @@
 //! Addresses that answers tied to catalogue names, per client.
 
+use super::contact::ALLOCATION;
 use crate::base::time::SECOND;
 use crate::base::{Addr, Timestamp};
 use crate::catalogue::IndicatorRef;
@@ -7,7 +8,11 @@ use std::collections::VecDeque;
 
 /// Entries of one shard. The one that was told longest ago goes when it is
 /// full.
-const CAP: usize = 1792;
+const CAP: usize = 896;
+/// Bytes of all names. The same.
+const NAMES: usize = 48 << 10;
+/// Places in the queue, of which some may be spent.
+const QUEUE: usize = 1024;
 /// A client that was just told an address may use it although its lifetime is
 /// zero.
 const LEAST_LIFETIME: i64 = 10 * SECOND;
@@ -33,6 +38,8 @@ pub(super) struct Answers {
     map: hashbrown::HashMap<Key, Answer, foldhash::fast::RandomState>,
     order: VecDeque<(u64, Key)>,
     turn: u64,
+    /// Bytes of all names.
+    names: usize,
 }
 
 impl Answers {
@@ -41,28 +48,40 @@ impl Answers {
         let lifetime = i64::from(ttl).saturating_mul(SECOND).max(LEAST_LIFETIME);
         self.turn = self.turn.wrapping_add(1);
         let turn = self.turn;
-        let answer = Answer { indicator, name: name.into(), from: ts, until: ts.plus(lifetime), turn };
-        self.map.insert(key, answer);
-        self.order.push_back((turn, key));
+        self.remove(&key);
         let mut evicted = false;
-        if self.order.len() > 2 * CAP {
-            let map = &self.map;
-            self.order.retain(|(turn, key)| map.get(key).is_some_and(|a| a.turn == *turn));
-        }
-        while self.map.len() > CAP {
+        while self.map.len() >= CAP || self.names.saturating_add(name.len()) > NAMES {
             let Some((turn, key)) = self.order.pop_front() else { break };
             if self.map.get(&key).is_some_and(|a| a.turn == turn) {
-                self.map.remove(&key);
+                self.remove(&key);
                 evicted = true;
             }
         }
+        if self.order.len() >= QUEUE {
+            let map = &self.map;
+            self.order.retain(|(turn, key)| map.get(key).is_some_and(|a| a.turn == *turn));
+        }
+        let answer = Answer { indicator, name: name.into(), from: ts, until: ts.plus(lifetime), turn };
+        self.names = self.names.saturating_add(name.len());
+        self.map.insert(key, answer);
+        self.order.push_back((turn, key));
         evicted
+    }
+
+    /// Most bytes of all answers.
+    pub(super) const MOST_BYTES: usize =
+        (CAP * 8 / 7) * (size_of::<(Key, Answer)>() + 1) + QUEUE * size_of::<(u64, Key)>() + NAMES + CAP * ALLOCATION;
+
+    fn remove(&mut self, key: &Key) {
+        if let Some(gone) = self.map.remove(key) {
+            self.names = self.names.saturating_sub(gone.name.len());
+        }
     }
 
     /// Another answer gave this client this address for a name of no interest.
     pub(super) fn forget(&mut self, key: &Key) {
         if !self.map.is_empty() {
-            self.map.remove(key);
+            self.remove(key);
         }
     }
 
@@ -110,7 +129,7 @@ mod tests {
         for _ in 0..3 * CAP {
             t.insert(key(10), IndicatorRef(0), "n", Timestamp(0), 60);
         }
-        assert!(t.order.len() <= 2 * CAP && t.map.len() <= CAP);
+        assert!(t.order.len() <= QUEUE && t.map.len() <= CAP);
         assert!(t.get(&key(9), Timestamp(1)).is_none() && t.get(&key(10), Timestamp(1)).is_some());
     }
 }

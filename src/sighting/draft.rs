@@ -75,6 +75,11 @@ pub trait Names {
     fn source(&self, source: u32) -> String;
     /// Path of a source, relative to the argument given.
     fn path(&self, source: u32) -> Option<String>;
+    /// Path of the file that frames of an interface of a source come from: the
+    /// source's, unless that reads several.
+    fn file(&self, source: u32, _interface: u16) -> Option<String> {
+        self.path(source)
+    }
     /// Name of an interface of a source.
     fn interface(&self, source: u32, interface: u16) -> Option<String>;
     /// Words of a segment.

@@ -147,6 +147,9 @@ impl Observer {
         follow: &mut Option<Token>,
         ledger: &mut Ledger,
     ) {
+        if follow.is_some_and(|t| !self.contacts.knows(t.0)) {
+            *follow = None; // it had to make room for another
+        }
         let mut c = match contact {
             Some(c) => c,
             None if parts.is_empty() => return,
@@ -165,7 +168,8 @@ impl Observer {
                 if c.stage > Stage::Attempted {
                     let place = place(at);
                     let text = part.text.as_deref();
-                    rose = d.advance(part.channel, c.stage, place, text, || Self::frame(at, text, c.stage));
+                    rose =
+                        d.advance(part.channel, c.stage, place, text, || Self::frame(&self.digest, at, text, c.stage));
                     d.touch(at.packet.ts, c.stage);
                 }
             }
@@ -188,8 +192,9 @@ impl Observer {
             Some(t) => self.contacts.put(t.0, c),
             None if c.is_idle() => {}
             None => {
-                *follow = self.contacts.insert(c).map(Token);
-                if follow.is_none() {
+                let filed = self.contacts.insert(c);
+                *follow = filed.map(|(token, _)| Token(token));
+                if filed.is_none_or(|(_, dropped)| dropped) {
                     ledger.count(Counter::ContactsUnfollowed);
                 }
             }
@@ -198,14 +203,18 @@ impl Observer {
 
     /// A followed contact moved on.
     pub(super) fn move_on(&mut self, at: &At<'_>, token: u32, progress: &Progress, ledger: &mut Ledger) {
-        let Observer { contacts, drafts, .. } = self;
+        let Observer { contacts, drafts, digest, .. } = self;
+        if progress.stage == Some(Stage::Transferred) {
+            contacts.arrived(token);
+        }
         let Some(c) = contacts.get_mut(token) else { return };
         let (ts, day) = (at.packet.ts, at.packet.ts.day());
         let payload = progress.to_server > 0 || progress.from_server > 0;
         if let Some(stage) = progress.stage {
             c.stage = c.stage.max(stage);
+            c.answered |= stage > Stage::Attempted;
             if let Some(p) = c.pending.as_mut() {
-                p.raised = Some(Self::frame(at, Some(&p.name), c.stage));
+                p.raised = Some(Self::frame(digest, at, Some(&p.name), c.stage));
             }
         }
         if !c.spoke {
@@ -225,7 +234,7 @@ impl Observer {
                 ledger.count(Counter::Observations);
                 part.key = DraftKey { source: at.frame.source, day, ..part.key };
                 part.draft = drafts.open(part.key, ts);
-                let frame = Self::frame(at, text, c.stage);
+                let frame = Self::frame(digest, at, text, c.stage);
                 if let Some(d) = drafts.get_mut(part.draft) {
                     d.observe(part.channel, &frame, &part.names, Notes::NONE.with(Note::Continued));
                     d.add_server(c.server, c.transport);
@@ -245,7 +254,7 @@ impl Observer {
                 d.touch(ts, c.stage);
             }
             if let Some(stage) = progress.stage {
-                let rose = d.advance(part.channel, stage, place(at), text, || Self::frame(at, text, stage));
+                let rose = d.advance(part.channel, stage, place(at), text, || Self::frame(digest, at, text, stage));
                 if rose {
                     drafts.rose(part.draft);
                 }

@@ -11,6 +11,7 @@ mod certificate;
 mod codec;
 mod community;
 mod contact;
+mod digest;
 mod dns;
 pub mod draft;
 mod drafts;

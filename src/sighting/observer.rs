@@ -2,6 +2,7 @@
 
 use super::answers::Answers;
 use super::contact::{Contact, Contacts, Part, Pending};
+use super::digest::Digest;
 use super::draft::{Draft, DraftKey, HostKey};
 use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
@@ -19,14 +20,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Clients of one shard that are remembered for having asked a local resolver.
-const MAX_ASKERS: usize = 3584;
+const MAX_ASKERS: usize = 1792;
 /// Clients outside the home networks of one shard that are told apart.
-const MAX_OUTSIDE: usize = 3584;
+const MAX_OUTSIDE: usize = 1792;
 /// Longest host name (RFC 1035 section 2.3.4, without the final dot). What is
 /// longer is none, and is neither matched nor kept.
-const MAX_NAME: usize = 253;
+pub(super) const MAX_NAME: usize = 253;
 /// Bytes that the drafts of one shard may take before a replay spills them.
-pub const MAX_DRAFTS: usize = 256 << 10;
+pub const MAX_DRAFTS: usize = 128 << 10;
 
 /// Where resolvers listen.
 const DNS_PORT: u16 = 53;
@@ -70,6 +71,7 @@ pub struct Observer {
     pub(super) drafts: Drafts,
     max_drafts: usize,
     pub(super) contacts: Contacts,
+    pub(super) digest: Digest,
     pub(super) answers: Answers,
     unlisted: Unlisted,
     local_askers: Askers,
@@ -166,6 +168,7 @@ impl Observer {
             max_drafts: MAX_DRAFTS,
             settings,
             contacts: Contacts::default(),
+            digest: Digest::default(),
             answers: Answers::default(),
             unlisted: Unlisted::of_shard(),
             local_askers: HashSet::default(),
@@ -228,6 +231,15 @@ impl Observer {
         self.announced.take_changed()
     }
 
+    /// Most bytes that an observer takes in a replay.
+    pub const MOST_BYTES: usize = MAX_DRAFTS
+        + Contacts::MOST_BYTES
+        + Answers::MOST_BYTES
+        + Presences::MOST_BYTES
+        + (MAX_ASKERS * 8 / 7) * (size_of::<(u32, Addr)>() + 1)
+        + (MAX_OUTSIDE * 8 / 7) * (size_of::<Addr>() + 1)
+        + Unlisted::SHARD_BYTES;
+
     /// Canary names seen since the last call.
     pub fn take_canaries(&mut self) -> Vec<Canary> {
         std::mem::take(&mut self.canaries)
@@ -261,9 +273,8 @@ impl Observer {
         HostKey { segment: at.segment, ip: e.client, mac }
     }
 
-    pub(super) fn frame(at: &At<'_>, text: Option<&str>, stage: Stage) -> Frame {
+    pub(super) fn frame(digest: &Digest, at: &At<'_>, text: Option<&str>, stage: Stage) -> Frame {
         let p = at.packet;
-        let digest = ring::digest::digest(&ring::digest::SHA256, at.frame.bytes);
         Frame {
             source: at.frame.source,
             number: at.frame.number,
@@ -273,7 +284,7 @@ impl Observer {
             encap: p.encap,
             src: (p.src, p.sport),
             dst: (p.dst, p.dport),
-            sha256: digest.as_ref().try_into().unwrap_or([0; 32]),
+            sha256: digest.of(&at.frame),
             name: text.map(Into::into),
             stage,
         }
@@ -309,7 +320,7 @@ impl Observer {
             return None;
         }
         ledger.count(Counter::Observations);
-        let frame = Self::frame(at, m.text, m.stage);
+        let frame = Self::frame(&self.digest, at, m.text, m.stage);
         let key = DraftKey { source: at.frame.source, host, indicator: m.indicator, day: frame.ts.day() };
         let draft = self.fold(key, m.channel, &frame, &m.names, m.notes);
         if let Some(subnet) = m.subnet
@@ -328,7 +339,7 @@ impl Observer {
             indicator: a.indicator,
             name: a.name.clone(),
             notes,
-            frame: Self::frame(at, Some(&a.name), Stage::Attempted),
+            frame: Self::frame(&self.digest, at, Some(&a.name), Stage::Attempted),
             raised: None,
         })
     }

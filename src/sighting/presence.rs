@@ -5,7 +5,7 @@ use crate::base::{Addr, Mac, Timestamp};
 use foldhash::fast::RandomState;
 
 /// Pairs remembered by one shard.
-const CAP: usize = 3584;
+const CAP: usize = 1792;
 
 type Key = (u32, u32, Addr, Mac);
 
@@ -39,6 +39,9 @@ struct Times {
 pub(super) struct Presences(hashbrown::HashMap<Key, Times, RandomState>);
 
 impl Presences {
+    /// Most bytes of all pairs.
+    pub(super) const MOST_BYTES: usize = (CAP * 8 / 7) * (size_of::<(Key, Times)>() + 1);
+
     /// Notes a pair. True if it is new and there was no room for it.
     pub(super) fn note(&mut self, key: Key, ts: Timestamp) -> bool {
         if let Some(times) = self.0.get_mut(&key) {

@@ -43,7 +43,7 @@ impl Frame {
     }
 
     fn evidence(&self, channel: Channel, run: &dyn Names) -> Evidence {
-        let path = run.path(self.source);
+        let path = run.file(self.source, self.interface);
         Evidence {
             offset: path.as_ref().map(|_| self.offset),
             path,

@@ -25,6 +25,10 @@ impl Default for Unlisted {
 }
 
 impl Unlisted {
+    /// Most bytes of one shard's names. A node of the tree is half full at
+    /// least.
+    pub(super) const SHARD_BYTES: usize = SHARD_CAP * (255 + 16 + 2 * size_of::<(Box<str>, (u64, bool))>());
+
     /// The names of one shard.
     pub(super) fn of_shard() -> Self {
         Unlisted { cap: SHARD_CAP, ..Unlisted::default() }

@@ -403,7 +403,7 @@ fn nothing_is_written_over_what_is_read() {
 fn closing_lines_never_deny_what_was_printed() {
     let dir = dir();
     write(&dir, "a.pcap", &three());
-    let ran = run_in(dir.path(), &["replay", "a.pcap", "--output", "none/out"]);
+    let ran = run_in(dir.path(), &["replay", "a.pcap", "--output", "/dev/full"]);
     assert_eq!(ran.code, 3);
     assert!(ran.out.contains("10.0.0.5") && !ran.err.contains("No contact"), "{ran:?}");
 }

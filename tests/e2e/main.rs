@@ -8,6 +8,7 @@ mod cli;
 mod contacts;
 mod coverage;
 mod determinism;
+mod follow;
 mod goldens;
 mod hostile_text;
 mod names;

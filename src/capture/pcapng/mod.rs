@@ -72,6 +72,8 @@ pub(super) struct Ng {
     interfaces: Vec<Interface>,
     changed: bool,
     statistics: Vec<InterfaceStatistics>,
+    /// What packets said was lost before them, by interface.
+    lost: Vec<u64>,
     any_statistics: bool,
     skip: Option<Skip>,
     skipped: Option<Skipped>,
@@ -91,9 +93,20 @@ impl Ng {
         std::mem::take(&mut self.changed).then(|| Arc::from(self.interfaces.as_slice()))
     }
 
-    /// What the interface statistics blocks said; empty if there was none.
-    pub(super) fn statistics(&self) -> &[InterfaceStatistics] {
-        if self.any_statistics { &self.statistics } else { &[] }
+    /// What the interface statistics blocks said, and the packets of what was
+    /// lost before them; empty if nothing was said.
+    ///
+    /// Both count the same losses, so that the greater sum holds. Packets do
+    /// not say who lost what; it counts as the system's.
+    pub(super) fn statistics(&self) -> Vec<InterfaceStatistics> {
+        if !self.any_statistics {
+            return Vec::new();
+        }
+        let joined = |(s, lost): (&InterfaceStatistics, &u64)| InterfaceStatistics {
+            dropped_kernel: s.dropped_kernel.max(lost.saturating_sub(s.dropped_interface)),
+            ..*s
+        };
+        self.statistics.iter().zip(&self.lost).map(joined).collect()
     }
 
     /// Where the block starts that is being stepped over.
@@ -259,8 +272,9 @@ impl Ng {
                 _ => {}
             }
         }
-        self.interfaces.push(Interface { name, link: LinkType(self.u16([l0, l1])), snaplen });
+        self.interfaces.push(Interface { name, link: LinkType(self.u16([l0, l1])), snaplen, file: None });
         self.statistics.push(InterfaceStatistics::default());
+        self.lost.push(0);
         self.section.push(Local { index, clock, snaplen });
         self.changed = true;
         Outcome::Done
@@ -292,25 +306,56 @@ impl Ng {
     /// Section 4.3: interface, time in two halves, captured and original
     /// length, frame, options.
     #[inline]
-    fn enhanced(&self, body: &[u8], at: usize, frames: &mut Vec<FrameMeta>) -> Outcome {
+    fn enhanced(&mut self, body: &[u8], at: usize, frames: &mut Vec<FrameMeta>) -> Outcome {
         let Some(head) = body.first_chunk::<20>() else { return Outcome::Skipped("a packet block too short") };
         let ([id, high, low, caplen, orig_len], []) = head.as_chunks::<4>() else {
             return Outcome::Skipped("a packet block too short");
         };
         let ticks = u64::from(self.u32(high)) << 32 | u64::from(self.u32(low));
-        self.frame(body, at, self.u32(id), ticks, self.u32(caplen), self.u32(orig_len), frames)
+        let (id, caplen) = (self.u32(id), self.u32(caplen));
+        let outcome = self.frame(body, at, id, ticks, caplen, self.u32(orig_len), frames);
+        let options = (caplen as usize).next_multiple_of(4).saturating_add(20);
+        if body.len() > options && matches!(outcome, Outcome::Done) {
+            self.packet_options(id, body.get(options..).unwrap_or_default());
+        }
+        outcome
+    }
+
+    /// Section 4.3, `epb_dropcount`: packets lost between this one and the one
+    /// before it of the same interface.
+    fn packet_options(&mut self, id: u32, options: &[u8]) {
+        let big = self.big_endian;
+        for (code, value) in Options::new(options, big) {
+            if let (4, Some(b)) = (code, value.first_chunk::<8>()) {
+                self.lose(id, if big { u64::from_be_bytes(*b) } else { u64::from_le_bytes(*b) });
+            }
+        }
+    }
+
+    fn lose(&mut self, id: u32, n: u64) {
+        let at = self.section.get(id as usize).map(|local| usize::from(local.index));
+        if let Some(lost) = at.and_then(|at| self.lost.get_mut(at)) {
+            *lost = lost.saturating_add(n);
+            self.any_statistics |= n > 0;
+        }
     }
 
     /// Appendix A: as the enhanced one, but the interface has 16 bits and a
-    /// count of dropped packets follows it.
-    fn packet(&self, body: &[u8], at: usize, frames: &mut Vec<FrameMeta>) -> Outcome {
+    /// count of packets dropped before this one follows it, all ones where it
+    /// is not known.
+    fn packet(&mut self, body: &[u8], at: usize, frames: &mut Vec<FrameMeta>) -> Outcome {
         let Some(head) = body.first_chunk::<20>() else { return Outcome::Skipped("a packet block too short") };
         let ([id, high, low, caplen, orig_len], []) = head.as_chunks::<4>() else {
             return Outcome::Skipped("a packet block too short");
         };
-        let [i0, i1, _, _] = *id;
+        let [i0, i1, d0, d1] = *id;
+        let (id, drops) = (u32::from(self.u16([i0, i1])), self.u16([d0, d1]));
         let ticks = u64::from(self.u32(high)) << 32 | u64::from(self.u32(low));
-        self.frame(body, at, u32::from(self.u16([i0, i1])), ticks, self.u32(caplen), self.u32(orig_len), frames)
+        let outcome = self.frame(body, at, id, ticks, self.u32(caplen), self.u32(orig_len), frames);
+        if drops != u16::MAX && matches!(outcome, Outcome::Done) {
+            self.lose(id, drops.into());
+        }
+        outcome
     }
 
     #[inline]

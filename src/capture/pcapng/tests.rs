@@ -33,8 +33,8 @@ fn both_byte_orders_with_all_kinds_of_blocks() {
         assert_eq!(got.times(), [1_700_000_000_000_000_001, 7, 0]);
         assert_eq!(got.frames.iter().map(|f| f.1.head).collect::<Vec<_>>(), [28, 28, 12]);
         assert_eq!(got.frames[1].1.orig_len, 9);
-        assert_eq!(got.interfaces, [Interface { name: "span0".into(), link: LinkType(1), snaplen: 0 }]);
-        assert!(got.statistics.is_empty());
+        assert_eq!(got.interfaces, [Interface { name: "span0".into(), link: LinkType(1), ..Interface::default() }]);
+        assert_eq!(got.statistics, [InterfaceStatistics { dropped_kernel: 3, ..Default::default() }]);
     }
 }
 
@@ -84,6 +84,46 @@ fn statistics_blocks_report_losses() {
         let want = InterfaceStatistics { received: 50, dropped_kernel: 4, dropped_interface: 17 };
         assert_eq!(got.statistics, [InterfaceStatistics::default(), want]);
         assert_eq!(got.error(), "");
+    }
+}
+
+/// Packets and statistics blocks tell of the same losses.
+#[test]
+fn losses_that_packets_report_count_once() {
+    for big in [false, true] {
+        let n = |n: u64| if big { n.to_be_bytes() } else { n.to_le_bytes() };
+        let packet = |b: &mut Bytes, id: u32, lost: u64| {
+            let mut body = Bytes::new(big);
+            body.u32(id).u32(0).u32(0).u32(5).u32(5).raw(b"12345\0\0\0");
+            body.options(&[(2, &[0; 4]), (4, &n(lost))]);
+            b.block(6, &body.bytes);
+        };
+        let said = |b: &mut Bytes, card: u64, kernel: u64| {
+            let mut body = Bytes::new(big);
+            body.u32(0).u32(0).u32(0).options(&[(5, &n(card)), (7, &n(kernel))]);
+            b.block(5, &body.bytes);
+        };
+        let lost = |kernel, card| InterfaceStatistics { received: 0, dropped_kernel: kernel, dropped_interface: card };
+        let mut b = file(big);
+        b.interface(1, 0, &[]).interface(1, 0, &[]);
+        packet(&mut b, 0, 3);
+        packet(&mut b, 0, 4);
+        packet(&mut b, 1, 0);
+        packet(&mut b, 9, 5);
+        assert_eq!(read(&b).statistics, [lost(7, 0), lost(0, 0)]);
+        said(&mut b, 2, 4);
+        assert_eq!(read(&b).statistics, [lost(5, 2), lost(0, 0)], "7 in all");
+        said(&mut b, 6, 9);
+        assert_eq!(read(&b).statistics, [lost(9, 6), lost(0, 0)]);
+        // The old packet block.
+        let mut b = file(big);
+        b.interface(1, 0, &[]);
+        for drops in [2, u16::MAX, 1] {
+            let mut body = Bytes::new(big);
+            body.u16(0).u16(drops).u32(0).u32(0).u32(1).u32(1).raw(b"x");
+            b.block(2, &body.bytes);
+        }
+        assert_eq!((read(&b).statistics, read(&b).frames.len()), (vec![lost(3, 0)], 3));
     }
 }
 

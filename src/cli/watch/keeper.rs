@@ -3,6 +3,7 @@
 //! written is tried again with what comes next.
 
 use crate::base::{Addr, Mac};
+use crate::capture::Interface;
 use crate::cli::exit::{Stop, say};
 use crate::cli::output::interval_of;
 use crate::coverage::Ledger;
@@ -209,7 +210,11 @@ fn of_run(source: &str, interfaces: &[String], intake: &Intake) -> Source {
         last: intake.span.map(|s| s.1),
         frames: intake.frames,
         warnings: intake.trouble.clone(),
-        interfaces: interfaces.to_vec(),
+        interfaces: if intake.interfaces.is_empty() {
+            interfaces.to_vec()
+        } else {
+            intake.interfaces.iter().map(Interface::label).collect()
+        },
         ..Source::default()
     }
 }

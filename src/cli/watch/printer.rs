@@ -2,7 +2,7 @@
 
 use super::controls::Controls;
 use super::keeper::Keeper;
-use crate::capture::LiveControl;
+use crate::capture::{Interface, LiveControl};
 use crate::catalogue::Catalogue;
 use crate::cli::args::Format;
 use crate::cli::exit::{Stop, say};
@@ -29,7 +29,8 @@ pub(super) struct Printer<'p> {
     pub(super) format: Format,
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) sensor: &'p str,
-    pub(super) sources: &'p [SourceReport],
+    /// The run, as the names in records need it.
+    pub(super) sources: Arc<[SourceReport]>,
     pub(super) board: Board,
     pub(super) controls: Controls,
     pub(super) keeper: Option<Keeper>,
@@ -65,7 +66,9 @@ impl Printer<'_> {
         for sentence in &news.intake.trouble {
             say(sentence);
         }
-        let names = RunNames::new(self.sensor, self.sources, news.encaps);
+        self.learn(&news.intake.interfaces);
+        let sources = Arc::clone(&self.sources);
+        let names = RunNames::new(self.sensor, &sources, news.encaps);
         self.canaries(&news, &names);
         let mut late = Ledger::new();
         for (shard, draft) in news.drafts {
@@ -96,6 +99,7 @@ impl Printer<'_> {
             let waiting = keeper.waiting();
             waiting.intake.trouble.extend(news.intake.trouble);
             (waiting.intake.frames, waiting.intake.span) = (news.intake.frames, news.intake.span);
+            waiting.intake.interfaces = news.intake.interfaces;
             if keeper.is_due(now) {
                 post(keeper, self.board.take_unstored(), &self.catalogue, &names);
                 keeper.waiting().coverage.merge(news.account.take_unstored());
@@ -103,6 +107,15 @@ impl Printer<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Takes what is new of the run's interfaces: those of files come one by
+    /// one.
+    fn learn(&mut self, interfaces: &Arc<[Interface]>) {
+        let Some(run) = self.sources.first() else { return };
+        if !interfaces.is_empty() && !Arc::ptr_eq(&run.interfaces, interfaces) {
+            self.sources = [run.with_interfaces(Arc::clone(interfaces))].into();
+        }
     }
 
     fn canaries(&mut self, news: &News<'_>, names: &RunNames<'_>) {
@@ -185,7 +198,8 @@ impl Printer<'_> {
 
     /// Prints and passes on what is left of the open days.
     pub(super) fn finish(&mut self, encaps: &crate::packet::EncapTable) -> Last {
-        let names = RunNames::new(self.sensor, self.sources, encaps);
+        let sources = Arc::clone(&self.sources);
+        let names = RunNames::new(self.sensor, &sources, encaps);
         let posted = self.board.close(i64::MAX);
         self.print_last(&posted, &names);
         let mut last = Last { standing: Vec::new(), support: Vec::new() };

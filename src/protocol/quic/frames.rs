@@ -1,5 +1,6 @@
 //! Frames of Initial packets (RFC 9000 sections 12.4, 17.2.2 and 19).
 
+use super::Version;
 use super::varint::{prefixed, varint};
 
 const PADDING: u8 = 0x00;
@@ -9,13 +10,17 @@ const ACK_ECN: u64 = 0x03;
 const CRYPTO: u64 = 0x06;
 const CONNECTION_CLOSE: u64 = 0x1c;
 
+/// Google's own numbers, before it went over to those of the RFC.
+const GOOGLE_PING: u64 = 0x07;
+const GOOGLE_CRYPTO: u64 = 0x08;
+
 /// The CRYPTO frames of an opened Initial packet: offset and data, in packet
 /// order. Ends at the first frame that an Initial must not carry, or that is
 /// cut.
-pub fn crypto_frames(frames: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+pub fn crypto_frames(version: Version, frames: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
     let mut rest = frames;
     std::iter::from_fn(move || {
-        let frame = next_crypto(&mut rest);
+        let frame = if version.has_google_frames() { next_google(&mut rest) } else { next_crypto(&mut rest) };
         if frame.is_none() {
             rest = &[];
         }
@@ -35,6 +40,20 @@ fn next_crypto<'a>(rest: &mut &'a [u8]) -> Option<(u64, &'a [u8])> {
             CONNECTION_CLOSE => {
                 let (_error, _frame_type, _reason) = (varint(rest)?, varint(rest)?, prefixed(rest)?);
             }
+            _ => return None,
+        }
+    }
+}
+
+/// The same among Google's frames, of which a client's first packet has only
+/// these.
+fn next_google<'a>(rest: &mut &'a [u8]) -> Option<(u64, &'a [u8])> {
+    loop {
+        let padding = rest.iter().position(|b| *b != PADDING)?;
+        *rest = rest.get(padding..)?;
+        match varint(rest)? {
+            GOOGLE_PING => {}
+            GOOGLE_CRYPTO => return Some((varint(rest)?, prefixed(rest)?)),
             _ => return None,
         }
     }
@@ -61,7 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn all(frames: &[u8]) -> Vec<(u64, &[u8])> {
-        crypto_frames(frames).collect()
+        crypto_frames(Version::V1, frames).collect()
     }
 
     #[test]
@@ -83,6 +102,13 @@ mod tests {
     }
 
     #[test]
+    fn frames_of_google() {
+        let frames = [0, 0, 7, 8, 3, 2, b'd', b'e', 0, 8, 0, 3, b'a', b'b', b'c', 6, 0, 1, b'x', 8, 9, 0];
+        let found: Vec<_> = crypto_frames(Version::GoogleT051, &frames).collect();
+        assert_eq!(found, [(3, &b"de"[..]), (0, b"abc")]);
+    }
+
+    #[test]
     fn the_walk_ends_where_frames_go_wrong() {
         let good = [6, 0, 1, b'a'];
         for bad in [
@@ -98,7 +124,7 @@ mod tests {
             &[0x1c, 0, 0, 0x7f, 0xff],
         ] {
             let frames = [&good[..], bad].concat();
-            let mut walk = crypto_frames(&frames);
+            let mut walk = crypto_frames(Version::V1, &frames);
             assert_eq!(walk.next(), Some((0, &b"a"[..])));
             assert_eq!((walk.next(), walk.next()), (None, None), "{bad:x?}");
         }
@@ -108,7 +134,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_end(bytes in prop::collection::vec(prop_oneof![0u8..8, any::<u8>()], 0..400)) {
-            prop_assert!(crypto_frames(&bytes).count() <= bytes.len());
+            for version in [Version::V1, Version::GoogleT050] {
+                prop_assert!(crypto_frames(version, &bytes).count() <= bytes.len());
+            }
         }
     }
 }

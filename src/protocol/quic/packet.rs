@@ -116,11 +116,10 @@ fn known_version<'a>(
     if dcid.len() > MAX_CID || scid.len() > MAX_CID {
         return None;
     }
-    // RFC 9369 section 3.2 numbers the types anew.
-    let kind = match (version, flags >> 4 & 3) {
-        (Version::V2, 1) | (Version::V1 | Version::Draft29, 0) => Kind::Initial,
-        (Version::V2, 2) | (Version::V1 | Version::Draft29, 1) => Kind::ZeroRtt,
-        (Version::V2, 3) | (Version::V1 | Version::Draft29, 2) => Kind::Handshake,
+    let kind = match (version.is_like_v2(), flags >> 4 & 3) {
+        (false, 0) | (true, 1) => Kind::Initial,
+        (false, 1) | (true, 2) => Kind::ZeroRtt,
+        (false, 2) | (true, 3) => Kind::Handshake,
         _ => Kind::Retry,
     };
     if kind == Kind::Retry {

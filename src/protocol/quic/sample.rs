@@ -1,15 +1,23 @@
 //! Packets for tests: those of the RFCs, and some sealed here.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::Version;
-use rustls::Side;
-use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
-use rustls::quic;
+use super::{ClientKeys, Version};
 
 pub(crate) use crate::protocol::tls::sample::hex;
 
 /// Destination connection id of the client in the RFCs' samples.
 pub(crate) const DCID: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
+
+pub(crate) const VERSIONS: [Version; 8] = [
+    Version::V1,
+    Version::V2,
+    Version::V2Draft,
+    Version::Draft29,
+    Version::Draft23,
+    Version::Draft22,
+    Version::GoogleT050,
+    Version::GoogleT051,
+];
 
 /// What a client's long header says.
 #[derive(Clone, Copy)]
@@ -33,7 +41,12 @@ pub(crate) fn start(version: Version, kind: u8) -> Vec<u8> {
     let (number, first) = match version {
         Version::V1 => (1_u32, 0),
         Version::V2 => (0x6b33_43cf, 1),
+        Version::V2Draft => (0x709a_50c4, 1),
         Version::Draft29 => (0xff00_001d, 0),
+        Version::Draft23 => (0xff00_001b, 0),
+        Version::Draft22 => (0xff00_0016, 0),
+        Version::GoogleT050 => (u32::from_be_bytes(*b"T050"), 0),
+        Version::GoogleT051 => (u32::from_be_bytes(*b"T051"), 0),
     };
     [&[0xc0 | ((kind + first) % 4) << 4][..], &number.to_be_bytes()].concat()
 }
@@ -47,13 +60,6 @@ pub(crate) fn crypto(offset: u16, data: &[u8]) -> Vec<u8> {
 /// A client's Initial under the keys of `key_dcid`, its packet number in one
 /// byte.
 pub(crate) fn seal(header: Header<'_>, key_dcid: &[u8], frames: &[u8]) -> Vec<u8> {
-    let version = match header.version {
-        Version::V1 => quic::Version::V1,
-        Version::V2 => quic::Version::V2,
-        Version::Draft29 => quic::Version::V1Draft,
-    };
-    let suite = TLS13_AES_128_GCM_SHA256.tls13().unwrap().quic_suite().unwrap();
-    let keys = suite.keys(key_dcid, Side::Client, version).local;
     let mut packet = start(header.version, 0);
     for id in [header.dcid, header.scid, header.token] {
         packet.push(u8::try_from(id.len()).unwrap());
@@ -63,13 +69,7 @@ pub(crate) fn seal(header: Header<'_>, key_dcid: &[u8], frames: &[u8]) -> Vec<u8
     packet.extend((0x4000 | len).to_be_bytes());
     let number_at = packet.len();
     packet.push(header.number);
-    let mut payload = frames.to_vec();
-    let tag = keys.packet.encrypt_in_place(header.number.into(), &packet, &mut payload).unwrap();
-    packet.extend(payload);
-    packet.extend(tag.as_ref());
-    let (head, body) = packet.split_at_mut(number_at);
-    let (number, rest) = body.split_at_mut(1);
-    keys.header.encrypt_in_place(&rest[3..19], &mut head[0], number).unwrap();
+    ClientKeys::new(header.version, key_dcid).seal(header.number, number_at, &mut packet, frames);
     packet
 }
 

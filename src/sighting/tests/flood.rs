@@ -3,6 +3,7 @@
 use super::super::contact::CAP;
 use super::super::testing_flow::*;
 use super::super::{Observer, Settings};
+use crate::base::Stage;
 use crate::catalogue::Catalogue;
 use crate::coverage::Counter;
 use std::sync::Arc;
@@ -18,7 +19,76 @@ fn contacts_beyond_the_cap_are_counted_and_not_followed() {
     let seen = s.end();
     assert_eq!(seen.get(Counter::ContactsUnfollowed), 10);
     let r = &seen.lonely[0];
-    assert_eq!((r.count, r.bytes_to_server), (CAP as u64 + 10, 0), "each still counts");
+    assert_eq!((r.count, r.bytes_to_server), (CAP as u64 + 10, 11), "each still counts");
+}
+
+/// A request and its answer inside TLS.
+fn transfer(s: &mut Scene, t: &mut Tcp) {
+    t.up(s, &[&[0x17, 3, 3, 0, 100][..], &[1; 100]].concat());
+    for _ in 0..4 {
+        t.down(s, &[&[0x17, 3, 3, 4, 0][..], &[2; 1024]].concat());
+    }
+}
+
+/// Forged names, to which no server answers, keep no genuine contact from
+/// being followed; and what was followed keeps its place.
+#[test]
+fn a_genuine_contact_gets_through_a_flood_of_names() {
+    let mut s = Scene::new();
+    let flood = |s: &mut Scene, n: usize| {
+        for _ in 0..n {
+            let mut t = Tcp::only_syn(s, "203.0.113.77", 443);
+            t.up(s, &hello(Some("forged.upd.kaspersky.com"), 0));
+        }
+    };
+    flood(&mut s, 3 * CAP);
+    let mut t = s.connect(SERVER, 443);
+    flood(&mut s, CAP / 2);
+    t.up(&mut s, &hello(Some(UPDATE), 0));
+    flood(&mut s, CAP / 2);
+    t.down(&mut s, &server_hello());
+    flood(&mut s, 3 * CAP);
+    transfer(&mut s, &mut t);
+    let seen = s.end();
+    let genuine = seen.standing.iter().find(|r| r.names.iter().any(|n| n == UPDATE)).unwrap();
+    assert_eq!(genuine.stage, Stage::Transferred);
+    assert!(seen.get(Counter::ContactsUnfollowed) > 3 * CAP as u64);
+}
+
+#[test]
+fn contacts_that_got_as_far_as_they_can_make_room() {
+    let mut s = Scene::new();
+    for _ in 0..CAP + 5 {
+        let mut t = s.connect(SERVER, 443);
+        t.up(&mut s, &hello(Some(UPDATE), 0)).down(&mut s, &server_hello());
+        transfer(&mut s, &mut t);
+    }
+    let mut last = s.connect(SERVER, 443);
+    last.up(&mut s, &hello(Some(OTHER_UPDATE), 0)).down(&mut s, &server_hello());
+    let seen = s.end();
+    assert_eq!(seen.get(Counter::ContactsUnfollowed), 6);
+    let mut stages: Vec<_> = seen.standing.iter().map(|r| (r.stage, r.count)).collect();
+    stages.sort_unstable();
+    assert_eq!(stages, [(Stage::Connected, 1), (Stage::Transferred, CAP as u64 + 5)]);
+}
+
+#[test]
+fn answered_contacts_are_not_driven_out() {
+    let mut s = Scene::new();
+    let mut held = Vec::new();
+    for _ in 0..CAP {
+        let mut t = s.connect(NETBLOCK[0], 443);
+        t.up(&mut s, b"\x01\x02\x03\x04unknown").down(&mut s, b"yes");
+        held.push(t);
+    }
+    assert_eq!(s.ledger.total().get(Counter::ContactsUnfollowed), 0);
+    for _ in 0..9 {
+        s.connect(NETBLOCK[0], 443);
+    }
+    held[0].down(&mut s, &[5; 100]);
+    let seen = s.end();
+    assert_eq!(seen.get(Counter::ContactsUnfollowed), 9);
+    assert_eq!(seen.lonely[0].bytes_from_server, 3 * CAP as u64 + 100);
 }
 
 #[test]
@@ -42,8 +112,8 @@ fn askers_and_outside_clients_are_capped() {
         s.udp((&client(n, 10), 5000), (RESOLVER, 53), &dns(1, 0x0100, &["x.test"], &[]));
     }
     let seen = s.end();
-    assert_eq!((seen.outside, seen.get(Counter::ObservationsOutside)), (3584, 5000));
-    assert!(seen.get(Counter::TableEvicted) >= 5000 - 3584);
+    assert_eq!((seen.outside, seen.get(Counter::ObservationsOutside)), (1792, 5000));
+    assert!(seen.get(Counter::TableEvicted) >= 5000 - 1792);
 }
 
 #[test]

@@ -1,10 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use super::super::sample::{DCID, Header, V1_CLIENT, V1_SERVER, crypto, hex, seal, start};
+use super::super::sample::{DCID, Header, V1_CLIENT, V1_SERVER, VERSIONS, crypto, hex, seal, start};
 use super::*;
 use proptest::prelude::*;
-
-const VERSIONS: [Version; 3] = [Version::V1, Version::V2, Version::Draft29];
 
 /// A protected packet of 0-RTT or Handshake type, or an Initial without token.
 fn protected(version: Version, kind: u8, payload: usize) -> Vec<u8> {
@@ -166,7 +164,7 @@ proptest! {
 
     #[test]
     fn packets_lie_inside_their_datagram(
-        version in 0usize..3,
+        version in 0..VERSIONS.len(),
         kind in 0u8..4,
         bytes in prop::collection::vec(prop_oneof![0u8..30, any::<u8>()], 0..120),
     ) {

@@ -1,0 +1,66 @@
+//! `spansight replay --follow`: sightings from captures that grow.
+//!
+//! It runs as `watch` does and not as `replay`, which prints when everything is
+//! read: who follows a file wants to know what is in it now, for as long as
+//! that takes. The records therefore have a run as their source, since the
+//! hash of what is not yet written is not known, and name the file of each
+//! frame in their evidence.
+
+use super::args::ReplayArgs;
+use super::exit::{Exit, Stop, judge, say};
+use super::watch::{Session, sense};
+use super::{inputs, places};
+use crate::capture::{self, BpfFilter};
+use crate::pipeline::SourceReport;
+use crate::pipeline::live::Clock;
+
+/// Runs the command.
+pub(super) fn run(args: &ReplayArgs, sensor: &str) -> Result<Exit, Stop> {
+    let m = &args.matching;
+    let [path] = args.input.paths.as_slice() else {
+        return Err(Stop::usage("--follow takes one file or folder; run it once for each"));
+    };
+    let catalogue = inputs::catalogue(m)?;
+    let home = inputs::home(m, Vec::new())?;
+    let period = inputs::period(&args.input)?;
+    let filter = args.input.decoding.bpf.as_deref().map(BpfFilter::new).transpose().map_err(Stop::usage)?;
+    let stats = args.input.stats.as_deref();
+    let written = [("--output", m.output.as_deref()), ("--stats", stats), ("--store", m.store.as_deref())];
+    places::check(&written, m.catalogues().chain([path.as_path()]))?;
+    let shown = path.display();
+    let source = capture::follow(path).map_err(|e| match e {
+        capture::CaptureError::CompressedGrows => Stop::usage(format_args!("{shown}: {e}")),
+        e => Stop::failed(format_args!("{shown}: {e}")),
+    })?;
+    sense(Session {
+        control: source.control(),
+        source: Box::new(source),
+        names: vec![shown.to_string()],
+        greeting: format!("following {shown}; stop with Ctrl-C or SIGTERM"),
+        clock: Clock::Frames,
+        period,
+        filter,
+        ignore_vlan: args.input.decoding.ignore_vlan,
+        workers: inputs::workers(args.input.decoding.workers),
+        matching: m,
+        catalogue,
+        home,
+        sensor: m.sensor.as_deref().unwrap_or(sensor),
+        canaries: Vec::new(),
+        format: args.format,
+        stats,
+        quiet: args.input.quiet,
+        judge: &judge_followed,
+    })
+}
+
+/// What was read says of the run. What was wrong was said when it was found.
+fn judge_followed(report: &SourceReport) -> Exit {
+    let path = report.path.display();
+    if report.frames == 0 {
+        say(format_args!("{path}: no packet came, so nothing is known; check what writes the capture"));
+        return Exit::Failed;
+    }
+    let damaged = if report.error.is_some() { Exit::Partial } else { Exit::Done };
+    judge(&report.without_error()).max(damaged)
+}

@@ -1,0 +1,139 @@
+//! `replay --follow`: captures that grow while they are read.
+
+use crate::support::program::{Ran, program, run, run_with_input};
+use crate::support::samples;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+/// Starts to follow a path, records into `out`.
+fn follow(path: &Path, out: &Path, more: &[&str]) -> Child {
+    let mut command = program(&["replay", "--follow", "--format", "ndjson", "--sensor", "s"]);
+    command.args(more).arg(path).stdout(File::create(out).unwrap()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+fn await_lines(out: &Path, words: &str) {
+    let began = Instant::now();
+    while !fs::read_to_string(out).unwrap().contains(words) {
+        assert!(began.elapsed() < Duration::from_secs(60), "{words} did not come");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Ends a run in order.
+fn stop(child: Child, out: &Path) -> Ran {
+    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let mut ran = Ran::of(child.wait_with_output().unwrap());
+    ran.out = fs::read_to_string(out).unwrap();
+    ran
+}
+
+/// Of each id the highest revision, without what is another for a run.
+fn last(records: Vec<Value>) -> BTreeMap<String, Value> {
+    let mut all: BTreeMap<String, Value> = BTreeMap::new();
+    for mut record in records {
+        let fields = record.as_object_mut().unwrap();
+        fields.remove("source");
+        let revision = fields.remove("revision").unwrap();
+        assert!(revision.as_u64().is_some());
+        all.insert(record["id"].as_str().unwrap().to_owned(), record);
+    }
+    all
+}
+
+fn replayed(path: &Path) -> BTreeMap<String, Value> {
+    last(run(&["replay", "--format", "ndjson", "--sensor", "s", "-q", path.to_str().unwrap()]).json())
+}
+
+#[test]
+fn a_growing_file_ends_with_the_records_of_a_replay() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, out) = (dir.path().join("g.pcap"), dir.path().join("out"));
+    let whole = fs::read(samples().join("update-http.pcap")).unwrap();
+    // A record that is cut, and the rest of it later.
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let stats = dir.path().join("stats");
+    let child = follow(&path, &out, &["--stats", stats.to_str().unwrap()]);
+    await_lines(&out, "update-p-hosts");
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&whole[whole.len() / 2..]).unwrap();
+    fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&whole[24..50]).unwrap();
+    let ran = stop(child, &out);
+    assert_eq!(
+        (ran.code, ran.said()),
+        (0, vec![&*format!("following {}; stop with Ctrl-C or SIGTERM", path.display())])
+    );
+    assert!(ran.err.contains("Read 1 file: 144 frames"), "{}", ran.err);
+    let stats: Value = serde_json::from_slice(&fs::read(stats).unwrap()).unwrap();
+    assert_eq!(stats["coverage"]["totals"]["frames"], 144);
+    fs::write(&path, &whole).unwrap();
+    assert_eq!(last(ran.json()), replayed(&path));
+}
+
+#[test]
+fn a_folder_into_which_captures_are_rotated() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, out) = (dir.path().join("captures"), dir.path().join("out"));
+    fs::create_dir(&folder).unwrap();
+    let whole = fs::read(samples().join("update-http.pcap")).unwrap();
+    let half = 24 + records(&whole[24..]).take_while(|at| *at < whole.len() / 2).last().unwrap();
+    let child = follow(&folder, &out, &["--store", dir.path().join("s.db").to_str().unwrap()]);
+    fs::write(folder.join("c-1.pcap"), &whole[..half]).unwrap();
+    await_lines(&out, "update-p-hosts");
+    fs::write(folder.join("c-2.pcap"), [&whole[..24], &whole[half..]].concat()).unwrap();
+    fs::remove_file(folder.join("c-1.pcap")).unwrap();
+    let ran = stop(child, &out);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("Read 2 files: 144 frames"), "{}", ran.err);
+    let found = last(ran.json());
+    fs::write(folder.join("c-1.pcap"), &whole).unwrap();
+    let want = replayed(&folder.join("c-1.pcap"));
+    assert_eq!(found.keys().collect::<Vec<_>>(), want.keys().collect::<Vec<_>>());
+    let mut files = std::collections::BTreeSet::new();
+    for (id, record) in &found {
+        for field in ["stage", "count", "names", "bytes_from_server", "first_seen", "last_seen"] {
+            assert_eq!(record[field], want[id][field], "{field}");
+        }
+        files.extend(record["evidence"].as_array().unwrap().iter().map(|e| e["path"].as_str().unwrap()));
+    }
+    assert_eq!(files.into_iter().collect::<Vec<_>>(), ["c-1.pcap", "c-2.pcap"]);
+}
+
+/// Where the records of a classic capture begin.
+fn records(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let length = bytes.get(at + 8..at + 12)?;
+        let here = at;
+        at += 16 + u32::from_le_bytes(length.try_into().unwrap()) as usize;
+        Some(here)
+    })
+}
+
+#[test]
+fn what_cannot_be_followed_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.pcap");
+    let name = path.to_str().unwrap();
+    run(&["replay", "--follow", name]).said_once(3, &[name, "no such file"]);
+    run(&["replay", "--follow", name, name]).said_once(2, &["one file or folder"]);
+    let packed = samples().join("office-day.pcap.zst");
+    run(&["replay", "--follow", packed.to_str().unwrap()]).said_once(2, &["compressed"]);
+    fs::write(&path, "").unwrap();
+    let out = dir.path().join("out");
+    let child = follow(&path, &out, &["-q"]);
+    std::thread::sleep(Duration::from_millis(500));
+    stop(child, &out).said_once(3, &["no packet came"]);
+}
+
+#[test]
+fn a_pipe_is_read_to_its_end() {
+    let bytes = fs::read(samples().join("update-http.pcap")).unwrap();
+    let ran = run_with_input(&["replay", "--follow", "-q", "--format", "ndjson", "-"], &bytes);
+    assert_eq!((ran.code, ran.json().is_empty()), (0, false), "{ran:?}");
+}
