@@ -29,6 +29,9 @@ pub fn proxies(data: &[u8]) {
 
 /// The messages before TLS, of both ends, in every protocol.
 pub fn starttls(data: &[u8]) {
+    if data.is_empty() {
+        return;
+    }
     let known = Protocol::of_client(data);
     if let Probe::More(n) = known {
         assert!(n > data.len());

@@ -1,6 +1,6 @@
 //! Hellos and certificates, over streams and datagrams.
 
-use super::probe::{cut, grows};
+use super::probe::{cut, grows, settles};
 use spansight::protocol::tls::{self, ClientHello, Extent};
 use spansight::protocol::{Probe, dtls};
 
@@ -23,7 +23,8 @@ fn map<T, U>(found: Probe<T>, f: impl FnOnce(T) -> U) -> Probe<U> {
 /// A client's stream: whole, cut, and without records as QUIC has it.
 pub fn client(data: &[u8]) {
     let (mut scratch, mut partial) = (Vec::new(), Vec::new());
-    let whole = grows(data, |bytes| map(tls::client_hello(bytes, &mut scratch), |h| owned(&h)));
+    // A record of another kind may end a hello before its length is reached.
+    let whole = settles(data, |bytes| map(tls::client_hello(bytes, &mut scratch), |h| owned(&h)));
     let as_part = tls::partial_client_hello(data, &mut partial).map(|h| owned(&h));
     assert!(partial.len() <= tls::MAX_HELLO && scratch.len() <= tls::MAX_HELLO);
     if let Probe::More(n) = whole {

@@ -3,7 +3,7 @@
 use spansight::base::{Name, Stage, Timestamp};
 use spansight::capture::LinkType;
 use spansight::coverage::{Key, Ledger};
-use spansight::flow::{At, DnsKind, Engine, FrameRef, HttpSeen, Limits, Notes, Progress, Seen, Sink, Token};
+use spansight::flow::{At, DnsKind, Engine, FrameRef, HttpSeen, Limits, Note, Notes, Progress, Seen, Sink, Token};
 use spansight::packet::{Decoder, Options};
 
 /// Reads a fuzzer's bytes from the front; zeros when they are used up.
@@ -77,11 +77,20 @@ impl Segment {
     }
 }
 
-/// What an engine told: each thing that was said, and how far the flow that
-/// said it got.
+/// Something that was said.
+#[derive(Debug)]
+pub struct Told {
+    pub what: String,
+    /// How far the flow got that said it.
+    pub stage: Option<Stage>,
+    /// It was found somewhere in a stream whose beginning was not understood.
+    pub late: bool,
+}
+
+/// Writes down what an engine tells, and checks that it makes sense.
 #[derive(Debug, Default)]
-pub struct Teller {
-    pub told: Vec<(String, Option<Stage>)>,
+struct Teller {
+    told: Vec<Told>,
     /// Contacts that were closed, by token.
     closed: Vec<bool>,
     /// What each token stands for in `told`.
@@ -95,14 +104,15 @@ impl Sink for Teller {
 
     fn present(&mut self, _: &At<'_>, _: &mut Ledger) {}
 
-    fn seen(&mut self, _: &At<'_>, seen: &Seen<'_>, _: Notes, follow: &mut Option<Token>, _: &mut Ledger) {
+    fn seen(&mut self, _: &At<'_>, seen: &Seen<'_>, notes: Notes, follow: &mut Option<Token>, _: &mut Ledger) {
         let text = |n: &Option<&Name>| n.map_or("-", |n| n.as_str()).to_owned();
         let join = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join("+");
+        let late = notes.has(Note::MidStream);
         let what = match seen {
             Seen::Dns(_, DnsKind::Early) | Seen::Unrecognised => return,
             Seen::Dns(m, _) => {
                 let names: Vec<_> = m.questions.iter().map(|q| m.name(q.name).as_str()).collect();
-                self.told.push((format!("dns {} {names:?}", m.response), None));
+                self.told.push(Told { what: format!("dns {} {names:?}", m.response), stage: None, late });
                 return;
             }
             Seen::Tls { name, .. } => format!("tls {}", text(name)),
@@ -115,20 +125,20 @@ impl Sink for Teller {
         };
         assert!(what.bytes().all(|b| (b' '..=b'~').contains(&b)), "names are printable ASCII");
         // A further request for the same host belongs to the contact before.
-        let again = follow.and_then(|t| self.tokens.get(t.0 as usize)).is_some_and(|at| self.told[*at].0 == what);
+        let again = follow.and_then(|t| self.tokens.get(t.0 as usize)).is_some_and(|at| self.told[*at].what == what);
         if !again {
             *follow = Some(Token(self.tokens.len() as u32));
             self.tokens.push(self.told.len());
             self.closed.push(false);
         }
-        self.told.push((what, None));
+        self.told.push(Told { what, stage: None, late });
     }
 
     fn progress(&mut self, _: &At<'_>, token: Token, progress: &Progress, _: &mut Ledger) {
         let contact = token.0 as usize;
         assert!(!self.closed[contact], "nothing moves on after its end");
         if let Some(stage) = progress.stage {
-            let reached = &mut self.told[self.tokens[contact]].1;
+            let reached = &mut self.told[self.tokens[contact]].stage;
             assert!(reached.is_none_or(|r| r <= stage), "a stage only rises");
             *reached = Some(stage);
         }
@@ -142,7 +152,7 @@ impl Sink for Teller {
 }
 
 /// What an engine tells of frames a millisecond apart.
-pub fn told(frames: &[Vec<u8>]) -> Vec<(String, Option<Stage>)> {
+pub fn told(frames: &[Vec<u8>]) -> Vec<Told> {
     let mut engine = Engine::new(Teller::default(), Limits::default());
     let mut decoder = Decoder::new(Options::default());
     let mut ledger = Ledger::new();

@@ -249,7 +249,8 @@ pub(super) fn client_tds(rest: &[u8]) -> Ask {
     }
     match rest.first() {
         Some(&PRELOGIN) => match tds_len(rest) {
-            Some(n) if rest.len() > TDS_HEADER => whole(rest, n, true),
+            // Two bytes tell a record wrapped in it.
+            Some(n) if rest.len() > TDS_HEADER.saturating_add(1) => whole(rest, n, true),
             None if rest.len() >= 4 => Ask::End,
             _ => Ask::More,
         },
