@@ -15,7 +15,8 @@ pub fn proxies(data: &[u8]) {
             }
         }
     }
-    for read in [socks::greeting5, socks::password, proxy_header] {
+    let _ = grows(data, proxy_header);
+    for read in [socks::greeting5, socks::password] {
         if let Probe::Found(n) = grows(data, read) {
             assert!(n > 0 && n <= data.len());
         }

@@ -4,6 +4,7 @@ use super::wire::{Input, Segment, told};
 use spansight::base::Stage;
 use spansight::protocol::Probe;
 use spansight::protocol::dns::{Message, stream_message};
+use spansight::protocol::tls::record_header;
 use std::collections::BTreeMap;
 
 const SYN: u8 = 2;
@@ -66,13 +67,19 @@ pub fn chopped(data: &[u8]) {
         turns.push(Turn { from_server, at, other, bytes });
         sent[usize::from(from_server)] += bytes.len();
     }
-    let whole = run(port, &turns, |_| (1400, false, false));
+    let mut whole = run(port, &turns, |_| (1400, false, false));
     let mut random = u64::from(seed) << 1 | 1;
-    let cut = run(port, &turns, |_| {
+    let mut cut = run(port, &turns, |_| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let r = (random >> 33) as usize;
         (r % most + 1, r & 0x7000 == 0, r & 0x70000 == 0)
     });
+    // Where the client's records are damaged the next segment may begin one.
+    if !is_all_records(&stream_of(&turns, false)) {
+        for (_, stage) in whole.iter_mut().chain(&mut cut).filter(|(what, _)| what.starts_with("tls")) {
+            *stage = (*stage).min(Some(Stage::Connected));
+        }
+    }
     // A DNS message that is none ends the reading of its stream; behind it
     // only a segment can begin another.
     let has_dns = whole.keys().chain(cut.keys()).any(|what| what.starts_with("dns"));
@@ -82,10 +89,24 @@ pub fn chopped(data: &[u8]) {
     }
 }
 
+/// Everything that one end says.
+fn stream_of(turns: &[Turn<'_>], from_server: bool) -> Vec<u8> {
+    turns.iter().filter(|t| t.from_server == from_server).flat_map(|t| t.bytes).copied().collect()
+}
+
+/// Whether a stream is nothing but TLS records, the last perhaps cut.
+fn is_all_records(stream: &[u8]) -> bool {
+    let mut rest = stream;
+    while let Some((header, behind)) = rest.split_first_chunk() {
+        let Some(header) = record_header(header) else { return false };
+        rest = behind.get(header.len..).unwrap_or_default();
+    }
+    true
+}
+
 /// Whether one end's stream is nothing but DNS messages, the last perhaps cut.
 fn is_all_dns(port: u16, turns: &[Turn<'_>], from_server: bool) -> bool {
-    let stream: Vec<u8> =
-        turns.iter().filter(|t| t.from_server == from_server).flat_map(|t| t.bytes).copied().collect();
+    let stream = stream_of(turns, from_server);
     let (mut rest, mut message) = (stream.as_slice(), Message::default());
     while let Probe::Found(bytes) = stream_message(rest) {
         let fine = message.parse(bytes) && (port == 53 || message.is_certain_anywhere());
