@@ -17,8 +17,8 @@ use std::path::Path;
 const MAX_INPUT: usize = 16 << 10;
 
 /// Most inputs and bytes that a saved corpus holds.
-const MAX_INPUTS: usize = 600;
-const MAX_BYTES: usize = 512 << 10;
+const MAX_INPUTS: usize = 2000;
+const MAX_BYTES: usize = 200 << 10;
 
 /// Targets whose inputs are messages or streams.
 const MESSAGES: [&str; 6] = ["dns", "dns_stream", "tls_client", "tls_server", "quic", "http"];

@@ -274,8 +274,8 @@ impl Tcp {
                 self.server.reach(end);
                 let first = !self.has(bit::SERVER_DATA);
                 self.set(bit::SERVER_DATA, true);
-                if first && self.begins_handshake(&at) {
-                    self.await_certificate(seq);
+                if first {
+                    self.expect_certificate(seq, &at);
                 }
                 self.server_payload(seq, &at, cx, &mut progress);
             }
