@@ -4,6 +4,7 @@ use super::events::{At, DnsKind, Notes, Seen, Sink};
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::coverage::{Counter, Ledger};
+use crate::packet::Transport;
 use crate::protocol::dns::{Message, may_be_message};
 use foldhash::fast::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -30,6 +31,12 @@ pub(super) struct Dns {
     old: hashbrown::HashMap<u64, Asked, RandomState>,
 }
 
+/// Whether the capture holds only a part of a datagram. Of a stream the frame
+/// at hand may hold more than the message.
+fn is_cut(at: &At<'_>) -> bool {
+    at.packet.payload_missing > 0 && at.packet.transport == Transport::Udp
+}
+
 impl Dns {
     pub(super) fn new() -> Self {
         Dns {
@@ -44,7 +51,7 @@ impl Dns {
     pub(super) fn message<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger) -> bool {
         let is_dns = self.read(bytes, at, sink, ledger, false);
         if !is_dns {
-            ledger.count(Counter::DnsNot);
+            ledger.count(if is_cut(at) { Counter::DnsCut } else { Counter::DnsNot });
         }
         is_dns
     }
@@ -55,11 +62,24 @@ impl Dns {
         may_be_message(bytes) && self.read(bytes, at, sink, ledger, true)
     }
 
+    /// A question that is known was seen nearer to its client: its answer is
+    /// awaited there.
+    pub(super) fn ask_there(&mut self, bytes: &[u8], at: &At<'_>, ledger: &mut Ledger) {
+        let mut message = std::mem::take(&mut self.message);
+        if message.parse(bytes) && !message.response {
+            self.kind(&message, at, ledger);
+        }
+        self.message = message;
+    }
+
     fn read<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger, strict: bool) -> bool {
         let mut message = std::mem::take(&mut self.message);
         let is_dns = message.parse(bytes) && (!strict || message.is_certain_anywhere());
         if is_dns {
             ledger.count(Counter::DnsMessages);
+            if is_cut(at) {
+                ledger.count(Counter::DnsCut);
+            }
             if message.malformed && at.packet.payload_missing == 0 {
                 ledger.count(Counter::DnsMalformed);
             }

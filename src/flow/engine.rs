@@ -1,7 +1,10 @@
 //! The state of one shard, and the way of a segment through it.
 
+use super::checksum;
 use super::dns::Dns;
+use super::duplicates::{Arrival, Duplicates, Place, Reasons, Verdict, sender_is_client};
 use super::events::{At, FrameRef, Sink};
+use super::headers::Headers;
 use super::holders::Holders;
 use super::table::{FlowKey, Gone, Table};
 use super::tcp::{self, Tcp};
@@ -94,6 +97,7 @@ pub struct Engine<S> {
     scratch: Scratch,
     budget: Budget,
     holders: Holders,
+    duplicates: Duplicates,
     max_held: usize,
     now: Timestamp,
     /// Source, interface and time of the last packet.
@@ -123,6 +127,7 @@ impl<S: Sink> Engine<S> {
             scratch: Scratch::default(),
             budget: Budget { left: limits.quic_keys, full: limits.quic_keys, at: i64::MIN },
             holders: Holders::new(limits.tcp_flows.saturating_add(limits.udp_flows)),
+            duplicates: Duplicates::new(),
             max_held: limits.held_bytes,
             now: Timestamp(i64::MIN),
             last: None,
@@ -145,19 +150,29 @@ impl<S: Sink> Engine<S> {
     pub fn segment(&mut self, packet: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
         self.tick(packet.ts);
         self.last = Some((frame.source, frame.interface, packet.ts));
+        let came = Arrival::new(packet, segment);
+        let near = if self.duplicates.knows_none() { None } else { self.nearer(packet, segment) };
+        let (packet, segment) = near.as_ref().map_or((packet, segment), |(p, s)| (p, *s));
+        let at = At { packet, payload, frame, segment, from_client: true };
         match packet.transport {
             Transport::Tcp => {
                 ledger.count(Counter::TcpSegments);
-                self.tcp_segment(packet, payload, frame, segment, ledger);
+                self.tcp_segment(at, &came, ledger);
             }
             Transport::Udp => {
                 ledger.count(Counter::UdpDatagrams);
-                self.udp_datagram(packet, payload, frame, segment, ledger);
+                self.udp_datagram(at, &came, ledger);
             }
         }
         if packet.payload_missing > 0 {
             ledger.count(Counter::PayloadCut);
         }
+    }
+
+    /// The packet as it was near its client, if it was captured further away.
+    fn nearer(&self, packet: &Packet, segment: u32) -> Option<(Packet, u32)> {
+        let client_sent = sender_is_client(packet, |a| self.sink.is_home(a));
+        self.duplicates.nearer(packet, segment, client_sent)
     }
 
     /// The shard's clock follows packet time, but one packet from the future
@@ -169,27 +184,31 @@ impl<S: Sink> Engine<S> {
     }
 
     #[inline]
-    fn tcp_segment(&mut self, p: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
-        let (key, from_low) = FlowKey::of(p, segment);
+    fn tcp_segment(&mut self, at: At<'_>, came: &Arrival, ledger: &mut Ledger) {
+        let p = at.packet;
+        let (key, from_low) = FlowKey::of(p, at.segment);
         let Engine { sink, tcp, dns, scratch, .. } = self;
-        let at = At { packet: p, payload, frame, segment, from_client: true };
         match tcp.touch(&key, self.now) {
-            Some(flow) => flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns }),
-            // Acknowledgements and ends of flows that are not known tell nothing.
-            None if !tcp::is_syn(&at) && (payload.is_empty() || p.flags & RST != 0) => return,
-            None => {
-                ledger.count(Counter::Flows);
-                if !tcp::is_syn(&at) {
-                    ledger.count(Counter::FlowsMidStream);
-                }
-                let mut flow = Tcp::new(&at, from_low);
-                flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
-                tcp.insert(key, flow, self.now, |old, why| {
-                    if why == Gone::Full {
-                        ledger.count(Counter::FlowsEvicted);
+            Some(flow) => {
+                let reasons = flow.reason(p, from_low);
+                if reasons == Reasons::NONE {
+                    flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
+                } else if self.is_copy(&at, came, reasons, ledger) {
+                    return;
+                } else {
+                    let Engine { sink, tcp, dns, scratch, .. } = self;
+                    if let Some(flow) = tcp.find(&key) {
+                        flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
                     }
-                    old.close(sink, ledger, scratch);
-                });
+                }
+            }
+            // Acknowledgements and ends of flows that are not known tell nothing.
+            None if !tcp::is_syn(&at) && (at.payload.is_empty() || p.flags & RST != 0) => return,
+            None => {
+                if self.is_copy(&at, came, Self::of_new(&key), ledger) {
+                    return;
+                }
+                self.tcp_flow(at, key, from_low, ledger);
             }
         }
         if self.scratch.begins_to_hold || self.scratch.held > self.max_held {
@@ -197,38 +216,148 @@ impl<S: Sink> Engine<S> {
         }
     }
 
+    /// Begins a TCP flow.
+    fn tcp_flow(&mut self, at: At<'_>, key: FlowKey, from_low: bool, ledger: &mut Ledger) {
+        let Engine { sink, tcp, dns, scratch, .. } = self;
+        ledger.count(Counter::Flows);
+        if !tcp::is_syn(&at) {
+            ledger.count(Counter::FlowsMidStream);
+        }
+        let mut flow = Tcp::new(&at, from_low);
+        if key.is_sampled() {
+            flow.sample();
+        }
+        flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
+        tcp.insert(key, flow, self.now, |old, why| {
+            if why == Gone::Full {
+                ledger.count(Counter::FlowsEvicted);
+            }
+            old.close(sink, ledger, scratch);
+        });
+    }
+
     #[inline]
-    fn udp_datagram(&mut self, p: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
-        let Engine { sink, udp, dns, scratch, budget, .. } = self;
-        let mut at = At { packet: p, payload, frame, segment, from_client: true };
+    fn udp_datagram(&mut self, mut at: At<'_>, came: &Arrival, ledger: &mut Ledger) {
+        let p = at.packet;
         if is_group_naming(p) {
             return;
         }
+        let mut compared = false;
         if p.sport == 53 || p.dport == 53 {
             at.from_client = p.dport == 53;
-            if dns.message(payload, &at, sink, ledger) {
-                sink.present(&at, ledger);
+            if self.is_copy(&at, came, Reasons::DECODED, ledger) {
                 return;
             }
+            compared = true;
+            if self.dns.message(at.payload, &at, &mut self.sink, ledger) {
+                self.sink.present(&at, ledger);
+                return;
+            }
+            at.from_client = true;
         }
-        budget.refill(p.ts);
-        let (key, from_low) = FlowKey::of(p, segment);
+        self.budget.refill(p.ts);
+        let (key, from_low) = FlowKey::of(p, at.segment);
+        let Engine { sink, udp, dns, scratch, budget, .. } = self;
         match udp.touch(&key, self.now) {
-            Some(flow) => flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget }),
-            None => {
-                ledger.count(Counter::Flows);
-                let mut flow = Udp::new(&at, from_low);
-                flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
-                udp.insert(key, flow, self.now, |old, why| {
-                    if why == Gone::Full {
-                        ledger.count(Counter::FlowsEvicted);
+            Some(flow) => {
+                let reasons = if compared { Reasons::NONE } else { flow.reason(at.payload) };
+                if reasons == Reasons::NONE {
+                    flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
+                } else if self.is_copy(&at, came, reasons, ledger) {
+                    return;
+                } else {
+                    let Engine { sink, udp, dns, scratch, budget, .. } = self;
+                    if let Some(flow) = udp.find(&key) {
+                        flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
                     }
-                    old.close(sink, ledger, scratch);
-                });
+                }
+            }
+            None => {
+                if !compared && self.is_copy(&at, came, Self::of_new(&key), ledger) {
+                    return;
+                }
+                self.udp_flow(at, key, from_low, ledger);
             }
         }
         if self.scratch.begins_to_hold || self.scratch.held > self.max_held {
             self.relieve(key, ledger);
+        }
+    }
+
+    /// Begins a UDP flow.
+    fn udp_flow(&mut self, at: At<'_>, key: FlowKey, from_low: bool, ledger: &mut Ledger) {
+        let Engine { sink, udp, dns, scratch, budget, .. } = self;
+        ledger.count(Counter::Flows);
+        let mut flow = Udp::new(&at, from_low);
+        if key.is_sampled() {
+            flow.sample();
+        }
+        flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
+        udp.insert(key, flow, self.now, |old, why| {
+            if why == Gone::Full {
+                ledger.count(Counter::FlowsEvicted);
+            }
+            old.close(sink, ledger, scratch);
+        });
+    }
+
+    /// Why the first frame of a flow is compared with its copies.
+    fn of_new(key: &FlowKey) -> Reasons {
+        if key.is_sampled() { Reasons::DECODED | Reasons::SAMPLED } else { Reasons::DECODED }
+    }
+
+    /// Whether a frame is a copy of another, which then was read. Counts both
+    /// kinds, and checksums.
+    #[inline(never)]
+    fn is_copy(&mut self, at: &At<'_>, came: &Arrival, reasons: Reasons, ledger: &mut Ledger) -> bool {
+        let p = at.packet;
+        let headers = Headers::find(p, at.payload, at.frame.bytes);
+        if headers.is_none() && !p.in_arena {
+            return false;
+        }
+        let digest = self.duplicates.digest(p, at.payload, headers.as_ref());
+        let sink = &self.sink;
+        let client_sent = || sender_is_client(p, |a| sink.is_home(a));
+        let verdict = self.duplicates.judge(digest, *came, (p.src, p.dst), client_sent, ledger);
+        let is_copy = verdict != Verdict::Fresh;
+        if reasons.any(Reasons::SAMPLED) {
+            ledger.count(Counter::SampleFrames);
+            ledger.add(Counter::DuplicatesSampled, is_copy.into());
+        }
+        if is_copy && reasons.any(Reasons::DECODED | Reasons::FOLLOWED) {
+            ledger.count(Counter::Duplicates);
+        }
+        if let Some(headers) = headers
+            && !is_copy
+            && reasons.any(Reasons::DECODED | Reasons::SAMPLED)
+        {
+            checksum::count(p, at.payload, &headers, ledger);
+        }
+        if let Verdict::Moved { client, far, near } = verdict {
+            self.moved(at, client, far, near, ledger);
+        }
+        is_copy
+    }
+
+    /// What was begun at a far place goes on at the near one.
+    #[cold]
+    fn moved(&mut self, at: &At<'_>, client: Addr, far: Place, near: Place, ledger: &mut Ledger) {
+        self.sink.moved(client, far, near, ledger);
+        if far.segment == near.segment {
+            return;
+        }
+        let p = at.packet;
+        let (old, new) = (FlowKey::of(p, far.segment).0, FlowKey::of(p, near.segment).0);
+        let holds = match p.transport {
+            Transport::Tcp => self.tcp.move_to(&old, new).is_some_and(Tcp::still_holds),
+            Transport::Udp => self.udp.move_to(&old, new).is_some_and(Udp::still_holds),
+        };
+        if holds {
+            self.scratch.begins_to_hold = true;
+            self.relieve(new, ledger);
+        }
+        if p.transport == Transport::Udp && p.dport == 53 {
+            self.dns.ask_there(at.payload, &At { segment: near.segment, ..*at }, ledger);
         }
     }
 
@@ -294,6 +423,7 @@ impl<S: Sink> Engine<S> {
         udp.drain(|flow| flow.close(sink, ledger, scratch));
         debug_assert_eq!(scratch.held, 0, "flows that are gone hold nothing");
         self.dns = Dns::new();
+        self.duplicates = Duplicates::new();
         self.now = Timestamp(i64::MIN);
     }
 

@@ -15,10 +15,13 @@
 )]
 
 mod assembly;
+mod checksum;
 mod dns;
+mod duplicates;
 mod engine;
 mod events;
 mod follow;
+mod headers;
 mod holders;
 mod lister;
 mod quic;
@@ -38,6 +41,7 @@ mod tests_properties;
 mod tests_udp;
 mod udp;
 
+pub use duplicates::{Place, sender_is_client};
 pub use engine::{Engine, Limits};
 pub use events::{At, DnsKind, Endpoints, FrameRef, HttpSeen, Note, Notes, Progress, Seen, Sink, Token};
 pub use lister::{NameLister, NameRow};

@@ -1,6 +1,7 @@
 //! One UDP flow: QUIC, DNS on an unusual port, or just a contact.
 
 use super::dns::Dns;
+use super::duplicates::Reasons;
 use super::engine::{Budget, Scratch};
 use super::events::{At, Note, Notes, Progress, Seen, Sink, Token};
 use super::quic::{Head, Outcome};
@@ -58,6 +59,7 @@ pub(super) struct Udp {
     client_spoke: bool,
     told: bool,
     listed: bool,
+    sampled: bool,
     dns_tries: u8,
     failures: u8,
     /// The second in which the failures were.
@@ -119,6 +121,7 @@ impl Udp {
             client_spoke: false,
             told: false,
             listed: false,
+            sampled: false,
             dns_tries: DNS_TRIES,
             failures: 0,
             failed_at: i64::MIN,
@@ -128,6 +131,25 @@ impl Udp {
             before: (0, 0),
             follow: None,
         }
+    }
+
+    /// Every frame of the flow is to be compared with its copies.
+    pub(super) fn sample(&mut self) {
+        self.sampled = true;
+    }
+
+    /// Why a datagram is to be compared with its copies, if it is.
+    #[inline]
+    pub(super) fn reason(&self, payload: &[u8]) -> Reasons {
+        let sampled = if self.sampled { Reasons::SAMPLED } else { Reasons::NONE };
+        let followed = if self.follow.is_some() { Reasons::FOLLOWED } else { Reasons::NONE };
+        let read = match self.speech {
+            Speech::Silent | Speech::Quic(_) | Speech::Dns => true,
+            Speech::Other => self.dns_tries > 0 || may_be_quic(payload),
+            Speech::QuicDone { .. } => may_be_quic(payload),
+        };
+        let decoded = if read { Reasons::DECODED } else { Reasons::NONE };
+        decoded | followed | sampled
     }
 
     /// Takes a datagram, whose direction is found here.

@@ -149,7 +149,7 @@ impl Dispatcher {
                     if packet.encap.0 != 0 || packet.in_arena {
                         self.side_counts();
                     }
-                    let shard = shard(&packet, segment, &self.home);
+                    let shard = shard(&packet, &self.home);
                     if let Some(list) = work.lists.get_mut(shard % self.workers) {
                         let item = Item { packet, frame: index as u32, segment, shard: (shard % SHARDS) as u8 };
                         list.push(item);

@@ -38,3 +38,5 @@ pub(super) const AGREED: u32 = 1 << 17;
 pub(super) const KNOWN: u32 = 1 << 18;
 /// The flow stands in the engine's list of those that hold bytes.
 pub(super) const LISTED: u32 = 1 << 19;
+/// Every frame of the flow is compared with its copies.
+pub(super) const SAMPLED: u32 = 1 << 20;

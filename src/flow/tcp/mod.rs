@@ -28,6 +28,7 @@ pub(super) use handshake::is_syn;
 
 use super::assembly::Assembly;
 use super::dns::Dns;
+use super::duplicates::Reasons;
 use super::engine::Scratch;
 use super::events::{At, Note, Notes, Progress, Seen, Sink};
 use super::follow::{Follow, RecordWalker};
@@ -35,6 +36,7 @@ use super::table::Entry;
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::coverage::{Counter, Ledger};
+use crate::packet::Packet;
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::protocol::http::BodyCursor;
 
@@ -182,6 +184,39 @@ impl Tcp {
     #[inline]
     fn is_client(&self, sender_is_low: bool) -> bool {
         self.has(bit::CLIENT_LOW) == sender_is_low
+    }
+
+    /// Every frame of the flow is to be compared with its copies.
+    pub(super) fn sample(&mut self) {
+        self.set(bit::SAMPLED, true);
+    }
+
+    /// Why a segment is to be compared with its copies, if it is. The payload
+    /// of a flow that answered its question is of no account.
+    #[inline]
+    pub(super) fn reason(&self, p: &Packet, from_low: bool) -> Reasons {
+        let sampled = if self.has(bit::SAMPLED) { Reasons::SAMPLED } else { Reasons::NONE };
+        let followed = if self.follow.is_some() { Reasons::FOLLOWED } else { Reasons::NONE };
+        let decoded = if self.reads(p, from_low) { Reasons::DECODED } else { Reasons::NONE };
+        decoded | followed | sampled
+    }
+
+    /// Whether something is read of a segment.
+    #[inline]
+    fn reads(&self, p: &Packet, from_low: bool) -> bool {
+        if p.flags & SYN != 0 {
+            return true;
+        }
+        if matches!(self.mode, Mode::Done | Mode::Unknown { tries: None | Some(0) }) && self.back.is_none()
+            || p.payload_len == 0 && p.payload_missing == 0
+        {
+            return false;
+        }
+        match &self.mode {
+            Mode::Http { body: Some(_), .. } => self.back.is_some(),
+            Mode::Dns => true,
+            _ => self.is_client(from_low) || self.back.is_some(),
+        }
     }
 
     /// Takes a segment, whose direction is found here.

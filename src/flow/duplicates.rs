@@ -1,0 +1,307 @@
+//! Frames that a capture delivered more than once, and which of the copies was
+//! taken nearest to the host.
+//!
+//! A SPAN port that mirrors both sides of a switch port delivers each frame
+//! twice; one that mirrors both sides of a router delivers each packet with
+//! two pairs of hardware addresses, perhaps two VLANs, and a TTL that is one
+//! less on the far side; a tunnelled mirror shows a packet inside and outside.
+//!
+//! Two packets are copies of one if they are equal in addresses, the sender's
+//! packet number (IPv4 identification, IPv6 flow label), transport header and
+//! payload, come within [`WINDOW`], and do not look like those of two hosts
+//! ([`Arrival::is_copy_of`]). A retransmission has another number, comes later, or is
+//! of no account. What NAT rewrote is another packet.
+//!
+//! The first copy is read, whichever it is. Of a client, the place nearest to
+//! it is its identity: where its packets have the highest TTL and those for it
+//! the lowest. Once a pair of copies has shown that a place is a far one,
+//! whatever comes from there is taken to come from the near one.
+
+use super::headers::Headers;
+use crate::base::time::SECOND;
+use crate::base::{Addr, Mac, Timestamp};
+use crate::coverage::{Counter, Ledger};
+use crate::packet::tcp_flags::SYN;
+use crate::packet::{Packet, Transport};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+use std::hash::{BuildHasher, Hasher};
+use std::ops::BitOr;
+
+/// Copies come within this time of each other.
+const WINDOW: i64 = SECOND / 20;
+/// Most routers between two copies. Hosts' systems begin with TTLs that lie
+/// further apart.
+const MAX_HOPS: u8 = 8;
+/// Payload bytes that are compared, by their hash.
+const MAX_PAYLOAD: usize = 64;
+/// Packets remembered in each of two generations.
+const GENERATION: usize = 512;
+/// Far places that are known.
+const MAX_FAR: usize = 512;
+/// A far place that no pair of copies confirmed for so long is forgotten:
+/// hosts move.
+const MEMORY: i64 = 600 * SECOND;
+
+/// Whether the sender of a packet is the client of its conversation: the end at
+/// home; where both or neither are, the end with the higher port. Both
+/// directions give the same end.
+#[inline]
+pub fn sender_is_client(p: &Packet, is_home: impl Fn(&Addr) -> bool) -> bool {
+    match (is_home(&p.src), is_home(&p.dst)) {
+        (true, false) => true,
+        (false, true) => false,
+        _ => (p.sport, &p.dst) >= (p.dport, &p.src),
+    }
+}
+
+/// Where a host was seen: the segment, and its hardware address there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Segment number.
+    pub segment: u32,
+    /// Hardware address; a router's, where one lies between.
+    pub mac: Option<Mac>,
+}
+
+/// A packet as it came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) ts: Timestamp,
+    pub(super) ttl: u8,
+    pub(super) segment: u32,
+    pub(super) src_mac: Option<Mac>,
+    pub(super) dst_mac: Option<Mac>,
+}
+
+impl Arrival {
+    pub(super) fn new(p: &Packet, segment: u32) -> Self {
+        Arrival { ts: p.ts, ttl: p.ttl, segment, src_mac: p.src_mac, dst_mac: p.dst_mac }
+    }
+
+    /// The place of its client.
+    fn place(&self, client_sent: bool) -> Place {
+        Place { segment: self.segment, mac: if client_sent { self.src_mac } else { self.dst_mac } }
+    }
+
+    /// Whether an equal packet is a copy of this one, and not that of another
+    /// host: machines of one make may send equal packets from equal addresses
+    /// in two VLANs. A router takes one off the TTL; without a router between
+    /// them copies have the same hardware addresses, as far as they have any.
+    fn is_copy_of(&self, first: &Arrival) -> bool {
+        if self.ts.since(first.ts).abs() > WINDOW || self.ttl.abs_diff(first.ttl) > MAX_HOPS {
+            return false;
+        }
+        let same = |a: Option<Mac>, b: Option<Mac>| a.is_none() || b.is_none() || a == b;
+        self.segment == first.segment || self.ttl != first.ttl || same(self.src_mac, first.src_mac)
+    }
+}
+
+/// Why a frame is compared with its copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reasons(u8);
+
+impl Reasons {
+    /// It is not.
+    pub(super) const NONE: Reasons = Reasons(0);
+    /// A decoder reads it.
+    pub(super) const DECODED: Reasons = Reasons(1);
+    /// Its contact is followed.
+    pub(super) const FOLLOWED: Reasons = Reasons(2);
+    /// Its flow belongs to the sample.
+    pub(super) const SAMPLED: Reasons = Reasons(4);
+
+    /// Whether one of those reasons holds.
+    #[inline]
+    pub(super) fn any(self, of: Reasons) -> bool {
+        self.0 & of.0 != 0
+    }
+}
+
+impl BitOr for Reasons {
+    type Output = Reasons;
+    #[inline]
+    fn bitor(self, other: Reasons) -> Reasons {
+        Reasons(self.0 | other.0)
+    }
+}
+
+/// What an arrival is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The first of its kind.
+    Fresh,
+    /// A copy.
+    Copy,
+    /// A copy; the client, seen at `far`, is known from now on to be at `near`.
+    Moved { client: Addr, far: Place, near: Place },
+}
+
+/// Where a far place is near, and when that was last confirmed.
+#[derive(Clone, Copy, Debug)]
+struct Near {
+    place: Place,
+    confirmed: Timestamp,
+}
+
+/// The packets of the last moments and the far places of one shard.
+pub(super) struct Duplicates {
+    state: RandomState,
+    /// When the young generation began.
+    began: Timestamp,
+    young: HashMap<u64, Arrival, RandomState>,
+    old: HashMap<u64, Arrival, RandomState>,
+    /// By client and segment; by hardware address too where that alone
+    /// differs.
+    far: HashMap<(Addr, u32, Option<Mac>), Near, RandomState>,
+}
+
+impl Duplicates {
+    pub(super) fn new() -> Self {
+        Duplicates {
+            state: RandomState::default(),
+            began: Timestamp(i64::MIN),
+            young: HashMap::default(),
+            old: HashMap::default(),
+            far: HashMap::default(),
+        }
+    }
+
+    /// Whether no far place is known, so that every packet is what it seems.
+    #[inline]
+    pub(super) fn knows_none(&self) -> bool {
+        self.far.is_empty()
+    }
+
+    /// The packet as it was near its client, if it comes from a far place.
+    pub(super) fn nearer(&self, p: &Packet, segment: u32, client_sent: bool) -> Option<(Packet, u32)> {
+        let (client, mac) = if client_sent { (p.src, p.src_mac) } else { (p.dst, p.dst_mac) };
+        let other = || self.far.get(&(client, segment, mac)).filter(|_| mac.is_some());
+        let near = self.far.get(&(client, segment, None)).or_else(other)?;
+        if p.ts.since(near.confirmed).abs() > MEMORY {
+            return None;
+        }
+        let mut packet = *p;
+        *(if client_sent { &mut packet.src_mac } else { &mut packet.dst_mac }) = near.place.mac;
+        Some((packet, near.place.segment))
+    }
+
+    /// A number that equal packets share.
+    pub(super) fn digest(&self, p: &Packet, payload: &[u8], headers: Option<&Headers<'_>>) -> u64 {
+        let mut h = self.state.build_hasher();
+        h.write(&p.src.0);
+        h.write(&p.dst.0);
+        h.write_u64(u64::from(p.sport) << 32 | u64::from(p.dport) << 16 | u64::from(p.flags) << 8 | p.transport as u64);
+        h.write_u64(u64::from(p.seq) << 32 | u64::from(p.ack));
+        h.write_u32(p.payload_len.saturating_add(p.payload_missing));
+        if let Some(headers) = headers {
+            h.write_u32(headers.packet_id());
+            // Routers may lower the segment size that a SYN announces.
+            if p.transport == Transport::Udp || p.flags & SYN == 0 {
+                h.write(headers.transport);
+            }
+        }
+        h.write(payload.get(..MAX_PAYLOAD).unwrap_or(payload));
+        h.finish()
+    }
+
+    /// Judges an arrival with that digest, and remembers it.
+    pub(super) fn judge(
+        &mut self,
+        digest: u64,
+        now: Arrival,
+        ends: (Addr, Addr),
+        client_sent: impl FnOnce() -> bool,
+        ledger: &mut Ledger,
+    ) -> Verdict {
+        if now.ts.since(self.began).abs() > WINDOW {
+            self.next_generation();
+            self.began = now.ts;
+        }
+        let known = match self.young.get(&digest) {
+            Some(first) => Some(first),
+            None => self.old.get(&digest),
+        };
+        let Some(first) = known.copied().filter(|first| now.is_copy_of(first)) else {
+            if self.young.len() >= GENERATION {
+                let lost = self.old.values().filter(|a| now.ts.since(a.ts).abs() <= WINDOW).count();
+                ledger.add(Counter::DuplicatesForgotten, lost as u64);
+                self.next_generation();
+                self.began = now.ts;
+            }
+            self.young.insert(digest, now);
+            return Verdict::Fresh;
+        };
+        if (first.segment, first.src_mac, first.dst_mac) == (now.segment, now.src_mac, now.dst_mac) {
+            return Verdict::Copy;
+        }
+        let client_sent = client_sent();
+        let now_is_near = if client_sent { now.ttl > first.ttl } else { now.ttl < first.ttl };
+        let (far, near) = if now_is_near { (first, now) } else { (now, first) };
+        if now_is_near {
+            // What comes next is compared with the nearest so far.
+            self.young.insert(digest, now);
+        }
+        let client = if client_sent { ends.0 } else { ends.1 };
+        let proved = first.ttl != now.ttl;
+        self.learn(client, far.place(client_sent), near.place(client_sent), proved, now.ts, ledger)
+    }
+
+    fn next_generation(&mut self) {
+        std::mem::swap(&mut self.young, &mut self.old);
+        self.young.clear();
+    }
+
+    /// Two copies showed the client at two places. Whether one is the near one
+    /// is `proved` by their TTL; else it is the one that came first.
+    fn learn(
+        &mut self,
+        client: Addr,
+        far: Place,
+        near: Place,
+        proved: bool,
+        ts: Timestamp,
+        ledger: &mut Ledger,
+    ) -> Verdict {
+        let one_segment = far.segment == near.segment;
+        if far == near || one_segment && far.mac.is_none() {
+            return Verdict::Copy;
+        }
+        let key = |of: Place| (client, of.segment, of.mac.filter(|_| one_segment));
+        let (there, back) = (key(far), key(near));
+        let known = self.far.get(&back).filter(|n| ts.since(n.confirmed).abs() <= MEMORY).map(|n| n.place);
+        let near = match known {
+            // The other way round than before: by their TTL the host has moved.
+            Some(place) if key(place) == there => {
+                if !proved {
+                    return Verdict::Copy;
+                }
+                self.far.remove(&back);
+                near
+            }
+            // The near place is a far one of a third.
+            Some(place) => place,
+            None => near,
+        };
+        if let Some(known) = self.far.get_mut(&there)
+            && ts.since(known.confirmed).abs() <= MEMORY
+        {
+            *known = Near { place: near, confirmed: ts };
+            return Verdict::Copy;
+        }
+        if self.far.len() >= MAX_FAR {
+            self.far.retain(|_, n| ts.since(n.confirmed).abs() <= MEMORY);
+            if self.far.len() >= MAX_FAR {
+                ledger.count(Counter::TableEvicted);
+                return Verdict::Copy;
+            }
+        }
+        for ((of, ..), n) in &mut self.far {
+            if *of == client && n.place == far {
+                n.place = near;
+            }
+        }
+        self.far.insert(there, Near { place: near, confirmed: ts });
+        Verdict::Moved { client, far, near }
+    }
+}
