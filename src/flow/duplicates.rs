@@ -13,8 +13,8 @@
 //! of no account. What NAT rewrote is another packet.
 //!
 //! The first copy is read, whichever it is. Of a client, the place nearest to
-//! it is its identity: where its packets have the highest TTL and those for it
-//! the lowest. Once a pair of copies has shown that a place is a far one,
+//! it is its identity: where its packets have the highest TTL and, as long as
+//! none of them was seen twice, those for it the lowest. Once a pair of copies has shown that a place is a far one,
 //! whatever comes from there is taken to come from the near one.
 
 use super::headers::Headers;
@@ -142,6 +142,18 @@ pub(super) enum Verdict {
 struct Near {
     place: Place,
     confirmed: Timestamp,
+    proof: Proof,
+}
+
+/// What tells the near place from the far one, the better proof last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Proof {
+    /// It came first.
+    Order,
+    /// What the client received had the lower TTL there.
+    Received,
+    /// What the client sent had the higher TTL there.
+    Sent,
 }
 
 /// The packets of the last moments and the far places of one shard.
@@ -154,6 +166,8 @@ pub(super) struct Duplicates {
     /// By client and segment; by hardware address too where that alone
     /// differs.
     far: HashMap<(Addr, u32, Option<Mac>), Near, RandomState>,
+    /// Clients and their near places, as their own packets proved.
+    near: HashMap<(Addr, Place), Timestamp, RandomState>,
 }
 
 impl Duplicates {
@@ -164,6 +178,7 @@ impl Duplicates {
             young: HashMap::default(),
             old: HashMap::default(),
             far: HashMap::default(),
+            near: HashMap::default(),
         }
     }
 
@@ -236,15 +251,25 @@ impl Duplicates {
             return Verdict::Copy;
         }
         let client_sent = client_sent();
-        let now_is_near = if client_sent { now.ttl > first.ttl } else { now.ttl < first.ttl };
-        let (far, near) = if now_is_near { (first, now) } else { (now, first) };
+        let client = if client_sent { ends.0 } else { ends.1 };
+        let (was, is) = (first.place(client_sent), now.place(client_sent));
+        let now_is_near = match (self.near.get(&(client, was)), self.near.get(&(client, is))) {
+            (Some(_), None) if !client_sent => false,
+            (None, Some(_)) if !client_sent => true,
+            _ if client_sent => now.ttl > first.ttl,
+            _ => now.ttl < first.ttl,
+        };
+        let (far, near) = if now_is_near { (was, is) } else { (is, was) };
         if now_is_near {
             // What comes next is compared with the nearest so far.
             self.young.insert(digest, now);
         }
-        let client = if client_sent { ends.0 } else { ends.1 };
-        let proved = first.ttl != now.ttl;
-        self.learn(client, far.place(client_sent), near.place(client_sent), proved, now.ts, ledger)
+        let proof = match (first.ttl != now.ttl, client_sent) {
+            (false, _) => Proof::Order,
+            (true, false) => Proof::Received,
+            (true, true) => Proof::Sent,
+        };
+        self.learn(client, far, near, proof, now.ts, ledger)
     }
 
     fn next_generation(&mut self) {
@@ -252,14 +277,13 @@ impl Duplicates {
         self.young.clear();
     }
 
-    /// Two copies showed the client at two places. Whether one is the near one
-    /// is `proved` by their TTL; else it is the one that came first.
+    /// Two copies showed the client at two places.
     fn learn(
         &mut self,
         client: Addr,
         far: Place,
         near: Place,
-        proved: bool,
+        proof: Proof,
         ts: Timestamp,
         ledger: &mut Ledger,
     ) -> Verdict {
@@ -267,41 +291,48 @@ impl Duplicates {
         if far == near || one_segment && far.mac.is_none() {
             return Verdict::Copy;
         }
+        if proof == Proof::Sent {
+            self.near.remove(&(client, far));
+            if self.near.len() < MAX_FAR || self.near.contains_key(&(client, near)) {
+                self.near.insert((client, near), ts);
+            }
+        }
         let key = |of: Place| (client, of.segment, of.mac.filter(|_| one_segment));
         let (there, back) = (key(far), key(near));
-        let known = self.far.get(&back).filter(|n| ts.since(n.confirmed).abs() <= MEMORY).map(|n| n.place);
+        let known = self.far.get(&back).filter(|n| ts.since(n.confirmed).abs() <= MEMORY).copied();
         let near = match known {
-            // The other way round than before: by their TTL the host has moved.
-            Some(place) if key(place) == there => {
-                if !proved {
-                    return Verdict::Copy;
-                }
+            // The other way round than before, and better proved, or the host
+            // has moved.
+            Some(n) if proof > n.proof || key(n.place) == there && proof == n.proof && proof != Proof::Order => {
                 self.far.remove(&back);
                 near
             }
+            Some(n) if key(n.place) == there => return Verdict::Copy,
             // The near place is a far one of a third.
-            Some(place) => place,
+            Some(n) => n.place,
             None => near,
         };
+        let here = Near { place: near, confirmed: ts, proof };
         if let Some(known) = self.far.get_mut(&there)
             && ts.since(known.confirmed).abs() <= MEMORY
         {
-            *known = Near { place: near, confirmed: ts };
+            *known = if proof >= known.proof { here } else { Near { confirmed: ts, ..*known } };
             return Verdict::Copy;
         }
         if self.far.len() >= MAX_FAR {
             self.far.retain(|_, n| ts.since(n.confirmed).abs() <= MEMORY);
+            self.near.retain(|_, confirmed| ts.since(*confirmed).abs() <= MEMORY);
             if self.far.len() >= MAX_FAR {
                 ledger.count(Counter::TableEvicted);
                 return Verdict::Copy;
             }
         }
         for ((of, ..), n) in &mut self.far {
-            if *of == client && n.place == far {
+            if *of == client && key(n.place) == there {
                 n.place = near;
             }
         }
-        self.far.insert(there, Near { place: near, confirmed: ts });
+        self.far.insert(there, here);
         Verdict::Moved { client, far, near }
     }
 }

@@ -347,17 +347,25 @@ impl<S: Sink> Engine<S> {
             return;
         }
         let p = at.packet;
-        let (old, new) = (FlowKey::of(p, far.segment).0, FlowKey::of(p, near.segment).0);
+        let there = At { segment: near.segment, from_client: true, ..*at };
+        let ((old, _), (new, from_low)) = (FlowKey::of(p, far.segment), FlowKey::of(p, near.segment));
+        let Engine { sink, tcp, udp, dns, scratch, budget, .. } = self;
         let holds = match p.transport {
-            Transport::Tcp => self.tcp.move_to(&old, new).is_some_and(Tcp::still_holds),
-            Transport::Udp => self.udp.move_to(&old, new).is_some_and(Udp::still_holds),
+            Transport::Tcp => tcp.move_to(&old, new).is_some_and(|flow| {
+                flow.open_there(there, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
+                flow.still_holds()
+            }),
+            Transport::Udp => udp.move_to(&old, new).is_some_and(|flow| {
+                flow.open_there(there, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
+                flow.still_holds()
+            }),
         };
         if holds {
             self.scratch.begins_to_hold = true;
             self.relieve(new, ledger);
         }
         if p.transport == Transport::Udp && p.dport == 53 {
-            self.dns.ask_there(at.payload, &At { segment: near.segment, ..*at }, ledger);
+            self.dns.ask_there(at.payload, &there, ledger);
         }
     }
 

@@ -185,6 +185,15 @@ impl Udp {
         }
     }
 
+    /// The client is known at another place now: the sink, which did not follow
+    /// the flow, may know more of that.
+    pub(super) fn open_there<S: Sink>(&mut self, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
+        at.from_client = self.client_low == from_low;
+        if at.from_client && self.opened && !self.told && self.follow.is_none() {
+            self.follow = cx.sink.opened(&at, cx.ledger).map(Follow::new);
+        }
+    }
+
     #[inline]
     fn look<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
         if may_be_quic(at.payload) && self.look_for_quic(at, from_low, cx) {

@@ -1,5 +1,6 @@
 //! Addresses that answers tied to catalogue names, per client.
 
+use super::moved::Move;
 use crate::base::time::SECOND;
 use crate::base::{Addr, Timestamp};
 use crate::catalogue::IndicatorRef;
@@ -63,6 +64,21 @@ impl Answers {
     pub(super) fn forget(&mut self, key: &Key) {
         if !self.map.is_empty() {
             self.map.remove(key);
+        }
+    }
+
+    /// The client is known at another place from now on. What was told it there
+    /// already stands.
+    pub(super) fn move_client(&mut self, to: &Move) {
+        let Answers { map, order, .. } = self;
+        let moved = map.extract_if(|(segment, client, _), _| to.segment(*segment, client).is_some());
+        let moved: Vec<(Key, Answer)> = moved.collect();
+        for ((segment, client, server), answer) in moved {
+            let key = (to.segment(segment, &client).unwrap_or(segment), client, server);
+            if !map.contains_key(&key) {
+                order.push_back((answer.turn, key));
+                map.insert(key, answer);
+            }
         }
     }
 

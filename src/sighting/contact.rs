@@ -124,6 +124,11 @@ impl Contacts {
         self.slots.get_mut(at as usize).and_then(Option::as_mut)
     }
 
+    /// All that are filed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Contact> {
+        self.slots.iter_mut().flatten()
+    }
+
     /// Files a taken contact again under its number.
     pub(super) fn put(&mut self, at: u32, contact: Contact) {
         if let Some(slot) = self.slots.get_mut(at as usize) {

@@ -18,6 +18,7 @@ pub mod home;
 mod http;
 mod listed;
 pub mod merge;
+mod moved;
 pub mod observer;
 pub mod presence;
 pub mod record;

@@ -11,4 +11,5 @@ mod goldens;
 mod hostile_text;
 mod names;
 mod panics;
+mod span;
 mod store;

@@ -295,6 +295,15 @@ impl Tcp {
         }
     }
 
+    /// The client is known at another place now: the sink, which did not follow
+    /// the flow, may know more of that.
+    pub(super) fn open_there<S: Sink>(&mut self, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
+        at.from_client = self.is_client(from_low);
+        if at.from_client && self.has(bit::OPENED) && !self.has(bit::TOLD | bit::SPOKE) && self.follow.is_none() {
+            self.open(&at, cx);
+        }
+    }
+
     fn begin_client(&mut self, base: u32) {
         self.client.begin(base);
         self.next = base;
