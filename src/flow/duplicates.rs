@@ -336,3 +336,194 @@ impl Duplicates {
         Verdict::Moved { client, far, near }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+    use crate::packet::testing::blank;
+
+    const CLIENT: Addr = Addr::v4([10, 0, 0, 5]);
+    const SERVER: Addr = Addr::v4([192, 0, 2, 7]);
+
+    fn mac(n: u8) -> Option<Mac> {
+        Some(Mac([2, 0, 0, 0, 0, n]))
+    }
+
+    fn place(segment: u32, n: u8) -> Place {
+        Place { segment, mac: mac(n) }
+    }
+
+    struct Bench {
+        d: Duplicates,
+        ledger: Ledger,
+        now: i64,
+        digest: u64,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            Bench { d: Duplicates::new(), ledger: Ledger::new(), now: 1_000 * SECOND, digest: 0 }
+        }
+
+        /// The copies of one packet of the client, or for it: segment, TTL and
+        /// the client's hardware address of each.
+        fn packet<const N: usize>(&mut self, client_sent: bool, copies: [(u32, u8, u8); N]) -> [Verdict; N] {
+            self.digest += 1;
+            self.now += SECOND;
+            copies.map(|(segment, ttl, n)| {
+                self.now += 1000;
+                let (src_mac, dst_mac) = if client_sent { (mac(n), mac(200)) } else { (mac(200), mac(n)) };
+                let a = Arrival { ts: Timestamp(self.now), ttl, segment, src_mac, dst_mac };
+                let ends = if client_sent { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
+                self.d.judge(self.digest, a, ends, || client_sent, &mut self.ledger)
+            })
+        }
+
+        /// Where a packet of the client that came from there is taken to come
+        /// from.
+        fn taken(&self, from: Place) -> Place {
+            let p = Packet { src: CLIENT, dst: SERVER, src_mac: from.mac, ts: Timestamp(self.now), ..blank() };
+            let near = self.d.nearer(&p, from.segment, true);
+            near.map_or(from, |(p, segment)| Place { segment, mac: p.src_mac })
+        }
+    }
+
+    fn moved(far: Place, near: Place) -> Verdict {
+        Verdict::Moved { client: CLIENT, far, near }
+    }
+
+    #[test]
+    fn the_same_frame_again_within_the_window() {
+        let mut b = Bench::new();
+        assert_eq!(
+            b.packet(true, [(1, 64, 9), (1, 64, 9), (1, 64, 9)]),
+            [Verdict::Fresh, Verdict::Copy, Verdict::Copy]
+        );
+        b.now += WINDOW + 1;
+        b.digest -= 1;
+        assert_eq!(b.packet(true, [(1, 64, 9)]), [Verdict::Fresh]);
+        assert!(b.d.knows_none());
+    }
+
+    #[test]
+    fn of_routed_copies_the_near_one_stands_in_any_order() {
+        let (near, far) = (place(1, 9), place(2, 100));
+        for near_first in [true, false] {
+            for client_sent in [true, false] {
+                // What the client sends loses a hop on the way to the far place,
+                // what it gets on the way from there.
+                let (at_near, at_far) = if client_sent { (64, 63) } else { (57, 58) };
+                let copies = [(1, at_near, 9), (2, at_far, 100)];
+                let mut b = Bench::new();
+                let got = b.packet(client_sent, if near_first { copies } else { [copies[1], copies[0]] });
+                assert_eq!(got, [Verdict::Fresh, moved(far, near)], "{near_first} {client_sent}");
+                assert_eq!((b.taken(far), b.taken(near)), (near, near));
+                // Whatever address the far side shows, it is a router's.
+                assert_eq!(b.taken(place(2, 101)), near);
+                assert_eq!(b.packet(client_sent, copies), [Verdict::Fresh, Verdict::Copy]);
+            }
+        }
+    }
+
+    #[test]
+    fn within_one_segment_the_hardware_address_tells_the_places_apart() {
+        let mut b = Bench::new();
+        assert_eq!(b.packet(true, [(0, 63, 100), (0, 64, 9)])[1], moved(place(0, 100), place(0, 9)));
+        assert_eq!(b.taken(place(0, 100)), place(0, 9));
+        assert_eq!(b.taken(place(0, 55)), place(0, 55), "another address is another host");
+    }
+
+    #[test]
+    fn three_places_in_any_order_give_the_nearest() {
+        let copies = [(1, 64, 9), (2, 63, 100), (3, 62, 101)];
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let mut b = Bench::new();
+            b.packet(true, order.map(|i: usize| copies[i]));
+            for (segment, _, n) in copies {
+                assert_eq!(b.taken(place(segment, n)), place(1, 9), "{order:?}");
+            }
+        }
+    }
+
+    /// Tagged and untagged, or inside and outside of a tunnelled mirror.
+    #[test]
+    fn of_copies_without_a_router_between_the_first_stands() {
+        let mut b = Bench::new();
+        assert_eq!(b.packet(true, [(1, 64, 9), (2, 64, 9)])[1], moved(place(2, 9), place(1, 9)));
+        assert_eq!(b.packet(true, [(2, 64, 9), (1, 64, 9)])[1], Verdict::Copy);
+        assert_eq!((b.taken(place(2, 9)), b.taken(place(1, 9))), (place(1, 9), place(1, 9)));
+        // What has no hardware addresses may be either's.
+        let mut b = Bench::new();
+        b.packet(true, [(1, 64, 9)]);
+        let bare = Arrival { ts: Timestamp(b.now), ttl: 64, segment: 3, src_mac: None, dst_mac: None };
+        let got = b.d.judge(b.digest, bare, (CLIENT, SERVER), || true, &mut b.ledger);
+        assert_eq!(got, moved(Place { segment: 3, mac: None }, place(1, 9)));
+    }
+
+    #[test]
+    fn equal_packets_of_two_hosts_are_no_copies() {
+        // Two machines of one make in two VLANs: another hardware address, but
+        // no router between.
+        let mut b = Bench::new();
+        assert_eq!(b.packet(true, [(1, 64, 9), (2, 64, 10)]), [Verdict::Fresh, Verdict::Fresh]);
+        // Two systems with other initial TTLs.
+        assert_eq!(b.packet(true, [(1, 64, 9), (2, 128, 10)]), [Verdict::Fresh, Verdict::Fresh]);
+        assert!(b.d.knows_none());
+    }
+
+    #[test]
+    fn what_the_client_sent_proves_more_than_what_it_got() {
+        // A middle box that restores the TTL of what passes through.
+        let mut b = Bench::new();
+        b.packet(false, [(1, 60, 9), (2, 59, 100)]);
+        assert_eq!(b.taken(place(1, 9)), place(2, 100));
+        assert_eq!(b.packet(true, [(1, 64, 9), (2, 63, 100)])[1], moved(place(2, 100), place(1, 9)));
+        assert_eq!(b.packet(false, [(1, 60, 9), (2, 59, 100)])[1], Verdict::Copy);
+        assert_eq!((b.taken(place(1, 9)), b.taken(place(2, 100))), (place(1, 9), place(1, 9)));
+    }
+
+    #[test]
+    fn a_host_that_moves_is_followed_and_a_silent_one_forgotten() {
+        let mut b = Bench::new();
+        b.packet(true, [(1, 64, 9), (2, 63, 100)]);
+        assert_eq!(b.packet(true, [(2, 64, 9), (1, 63, 101)])[1], moved(place(1, 101), place(2, 9)));
+        assert_eq!((b.taken(place(1, 101)), b.taken(place(2, 9))), (place(2, 9), place(2, 9)));
+        // Another machine gets the address.
+        b.packet(true, [(2, 64, 10), (1, 63, 101)]);
+        assert_eq!(b.taken(place(1, 101)), place(2, 10));
+        b.now += MEMORY + SECOND;
+        assert_eq!(b.taken(place(1, 101)), place(1, 101));
+    }
+
+    #[test]
+    fn tables_are_bounded_and_say_what_they_forget() {
+        let mut b = Bench::new();
+        for _ in 0..10_000 {
+            b.now -= SECOND;
+            b.packet(true, [(1, 64, 9)]);
+        }
+        assert!(b.d.young.len() <= GENERATION && b.d.old.len() <= GENERATION);
+        let lost = b.ledger.total().get(Counter::DuplicatesForgotten);
+        assert!((8_000..10_000).contains(&lost), "{lost}");
+        for i in 0..2000u32 {
+            b.digest += 1;
+            let client = Addr::v4([10, 1, (i >> 8) as u8, i as u8]);
+            for (segment, ttl) in [(1, 64), (2, 63)] {
+                let a = Arrival { ts: Timestamp(b.now), ttl, segment, src_mac: mac(ttl), dst_mac: None };
+                b.d.judge(b.digest, a, (client, SERVER), || true, &mut b.ledger);
+            }
+        }
+        assert_eq!((b.d.far.len(), b.d.near.len()), (MAX_FAR, MAX_FAR));
+        assert_eq!(b.ledger.total().get(Counter::TableEvicted), 2000 - MAX_FAR as u64);
+    }
+
+    #[test]
+    fn the_client_is_the_same_in_both_directions() {
+        let p = Packet { src: CLIENT, dst: SERVER, sport: 40_000, dport: 443, ..blank() };
+        let back = Packet { src: SERVER, dst: CLIENT, sport: 443, dport: 40_000, ..blank() };
+        assert!(sender_is_client(&p, |_| false) && !sender_is_client(&back, |_| false));
+        let home = |a: &Addr| *a == SERVER;
+        assert!(!sender_is_client(&p, home) && sender_is_client(&back, home));
+    }
+}

@@ -155,3 +155,22 @@ fn what_is_no_dns_on_its_port_is_still_a_flow() {
     lab.client_at(&c, 0, ACK, b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
     assert_eq!(lab.last().what, "http a.test /");
 }
+
+/// The client's half of a connection whose start the capture lacks cannot be
+/// read: the answers can.
+#[test]
+fn answers_are_read_although_the_questions_cannot_be() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(40_000, 53);
+    lab.client(&mut c, &dns(1, NAME, false)); // its length came before
+    lab.server(&mut c, &prefixed(&dns(1, NAME, true)));
+    let next = prefixed(&dns(2, "b.test", false));
+    lab.client(&mut c, &next[..2]);
+    lab.client(&mut c, &next[2..]);
+    let answer = prefixed(&dns(2, "b.test", true));
+    lab.server(&mut c, &answer[..20]);
+    lab.server(&mut c, &answer[20..]);
+    let told = lab.told();
+    assert!(told.contains(&format!("dns unsolicited {NAME}")), "{told:?}");
+    assert!(told.iter().any(|t| t.ends_with("b.test") && !t.contains("query")), "{told:?}");
+}

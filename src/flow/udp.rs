@@ -231,7 +231,11 @@ impl Udp {
     fn look_for_quic<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
         let ts = at.packet.ts;
         match quic::long_packet(at.payload) {
-            Ok(_) => {}
+            Ok((packet, _)) => {
+                if packet.kind == Kind::Initial && !packet.complete && at.packet.payload_missing > 0 {
+                    cx.ledger.count(Counter::QuicCut);
+                }
+            }
             Err(Stop::UnknownVersion(_)) if !matches!(self.speech, Speech::Dns) => {
                 cx.ledger.count(Counter::QuicVersionUnknown);
                 if matches!(self.speech, Speech::Silent) && at.from_client {

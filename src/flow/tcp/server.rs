@@ -22,7 +22,7 @@ impl Tcp {
         cx: &mut Context<'_, S>,
         progress: &mut Progress,
     ) {
-        if at.packet.sport == 53 && (matches!(self.mode, Mode::Dns) || !self.has(bit::CLIENT_DATA)) {
+        if at.packet.sport == 53 && self.reads_answers(at) {
             self.server_dns(seq, at, cx);
             return;
         }
@@ -34,6 +34,18 @@ impl Tcp {
             self.answer(seq, at, progress);
         } else {
             self.back = None;
+        }
+    }
+
+    /// Whether the server's half is to be read as DNS: where the client's is,
+    /// or was not seen; where that is not (yet) understood, as after a gap,
+    /// from what begins a message on.
+    fn reads_answers(&self, at: &At<'_>) -> bool {
+        match self.mode {
+            Mode::Dns => true,
+            _ if !self.has(bit::CLIENT_DATA) => true,
+            Mode::Probe { .. } | Mode::Unknown { .. } => self.back.is_some() || begins_dns(at.payload),
+            _ => false,
         }
     }
 
@@ -49,6 +61,9 @@ impl Tcp {
         let gap = at.packet.payload_missing > 0 || a.hole().is_some_and(|t| at.packet.ts.since(t) > HOLE_PATIENCE);
         if gap {
             cx.ledger.count(Counter::StreamGaps);
+        }
+        if at.packet.payload_missing > 0 {
+            cx.ledger.count(Counter::DnsCut);
         }
         if out.overflow {
             cx.ledger.count(Counter::StreamOverflow);
