@@ -19,6 +19,9 @@ mod tests_forged;
 mod tests_http;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_odd;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_stage;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -317,6 +320,10 @@ impl Tcp {
     fn begin_server(&mut self, base: u32) {
         self.server.begin(base);
         self.set(bit::SERVER_BASE, true);
+        // What was awaited before began at a number that nobody knew.
+        if self.back.is_some() {
+            self.back = Some(Box::new(Assembly::new(base)));
+        }
         if let Some(f) = self.follow.as_mut() {
             f.counted_server = base;
             f.rebase(base);
