@@ -334,21 +334,25 @@ impl<S: Sink> Engine<S> {
             checksum::count(p, at.payload, &headers, ledger);
         }
         if let Verdict::Moved { client, far, near } = verdict {
-            self.moved(at, client, far, near, ledger);
+            return !self.moved(at, client, far, near, ledger);
         }
         is_copy
     }
 
-    /// What was begun at a far place goes on at the near one.
+    /// What was begun at a far place goes on at the near one. Whether the copy
+    /// is to be read there all the same.
     #[cold]
-    fn moved(&mut self, at: &At<'_>, client: Addr, far: Place, near: Place, ledger: &mut Ledger) {
+    fn moved(&mut self, at: &At<'_>, client: Addr, far: Place, near: Place, ledger: &mut Ledger) -> bool {
         self.sink.moved(client, far, near, ledger);
         if far.segment == near.segment {
-            return;
+            return false;
         }
         let p = at.packet;
         let there = At { segment: near.segment, from_client: true, ..*at };
         let ((old, _), (new, from_low)) = (FlowKey::of(p, far.segment), FlowKey::of(p, near.segment));
+        if self.join(&old, &new, ledger) {
+            return true;
+        }
         let Engine { sink, tcp, udp, dns, scratch, budget, .. } = self;
         let holds = match p.transport {
             Transport::Tcp => tcp.move_to(&old, new).is_some_and(|flow| {
@@ -366,6 +370,36 @@ impl<S: Sink> Engine<S> {
         }
         if p.transport == Transport::Udp && p.dport == 53 {
             self.dns.ask_there(at.payload, &there, ledger);
+        }
+        false
+    }
+
+    /// A flow was under way at the near place, and a frame of it came from the
+    /// far one first: the flow that was begun there is closed, or the other if
+    /// that frame was understood. Whether it is still to be read.
+    fn join(&mut self, far: &FlowKey, near: &FlowKey, ledger: &mut Ledger) -> bool {
+        let Engine { sink, tcp, udp, scratch, .. } = self;
+        match far.transport() {
+            Transport::Tcp => {
+                if tcp.find(near).is_none() {
+                    return false;
+                }
+                let Some(known) = tcp.find(far).map(|f| f.is_known()) else { return false };
+                if let Some(flow) = tcp.remove(if known { near } else { far }) {
+                    flow.close(sink, ledger, scratch);
+                }
+                !known
+            }
+            Transport::Udp => {
+                if udp.find(near).is_none() {
+                    return false;
+                }
+                let Some(known) = udp.find(far).map(|f| f.is_known()) else { return false };
+                if let Some(flow) = udp.remove(if known { near } else { far }) {
+                    flow.close(sink, ledger, scratch);
+                }
+                !known
+            }
         }
     }
 

@@ -158,6 +158,15 @@ impl<T: Entry> Table<T> {
         self.index.insert_unique(hash, at, |&i| slots.get(i as usize).and_then(Option::as_ref).map_or(0, |s| s.hash));
     }
 
+    /// Takes the entry of a key out.
+    pub(super) fn remove(&mut self, key: &FlowKey) -> Option<T> {
+        let hash = key.hash(&self.state);
+        let slots = &self.slots;
+        let is_it = |i: &u32| slots.get(*i as usize).and_then(Option::as_ref).is_some_and(|s| s.key == *key);
+        let at = *self.index.find(hash, is_it)?;
+        self.take(at as usize)
+    }
+
     /// Files the entry of a key under another, if none has that.
     pub(super) fn move_to(&mut self, old: &FlowKey, new: FlowKey) -> Option<&mut T> {
         if old == &new || self.slot(&new).is_some() {

@@ -1,7 +1,7 @@
 //! Frames that a mirror delivered twice, from their bytes on.
 
 use super::events::FrameRef;
-use super::testing::{Policy, Recorder, dns, hello};
+use super::testing::{Contact, Policy, Recorder, dns, hello, long_hello, sealed, server_hello};
 use super::{Engine, Limits};
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
@@ -9,6 +9,7 @@ use crate::capture::LinkType;
 use crate::coverage::{Counter, Ledger};
 use crate::packet::testing::{ethernet, ipv4, tcp, udp};
 use crate::packet::{Decoder, Options, tcp_flags};
+use proptest::prelude::*;
 
 const CLIENT: [u8; 4] = [10, 0, 0, 5];
 const SERVER: [u8; 4] = [192, 0, 2, 7];
@@ -244,4 +245,127 @@ fn what_a_snap_length_cut_is_counted_by_protocol() {
     use Counter::*;
     let counts = [TlsHellos, TlsHellosCut, HttpCut, StreamHeadsCut, DnsCut, DnsMessages].map(|c| s.count(c));
     assert_eq!(counts, [2, 1, 1, 1, 1, 2]);
+}
+
+/// The mirror lost the far copies of what came before.
+#[test]
+fn a_far_copy_that_comes_first_in_mid_flow_does_not_tear_it() {
+    let hello = hello("up.test");
+    for cut in [0, 80] {
+        let mut s = Span::new(Policy::Names);
+        let data = |id: u16, flags: u8, seq: u32, payload: &[u8]| {
+            let mut t = tcp(40_000, 443, flags, payload);
+            t[4..8].copy_from_slice(&seq.to_be_bytes());
+            packet(id, 6, CLIENT, SERVER, &t)
+        };
+        s.frame(&data(1, tcp_flags::SYN, 99, b""));
+        s.frame(&data(2, tcp_flags::ACK, 100, &hello[..cut]));
+        let rest = data(3, tcp_flags::ACK, 100 + cut as u32, &hello[cut..]);
+        s.frame(&behind_router(&rest, 7, 1));
+        s.frame(&rest);
+        assert!(s.told().contains(&"tls up.test".to_owned()), "{cut}: {:?}", s.told());
+        assert_eq!(s.told().iter().filter(|t| *t != "?").count(), 1);
+        s.engine.finish(&mut s.ledger);
+    }
+}
+
+/// A conversation: the server's port, and what either end sends.
+fn conversation(which: usize) -> (u16, Vec<u8>, Vec<u8>) {
+    let prefixed = |m: &[u8]| [&[0, u8::try_from(m.len()).unwrap()][..], m].concat();
+    let request = |n: u32| format!("POST /{n} HTTP/1.1\r\nHost: h.test\r\nContent-Length: 4\r\n\r\nGET ").into_bytes();
+    match which {
+        0 => (443, long_hello("up.test", 700), [server_hello(0x0303, false), sealed(3000)].concat()),
+        1 => (80, (0..4).flat_map(request).collect(), [b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b'x'; 3000]].concat()),
+        _ => (
+            53,
+            (0..4).flat_map(|n| prefixed(&dns(n, &format!("n{n}.test"), false))).collect(),
+            (0..4).flat_map(|n| prefixed(&dns(n, &format!("n{n}.test"), true))).collect(),
+        ),
+    }
+}
+
+/// Its segments: whether the client sends, flags, offset, payload.
+type Sent = (bool, u8, u32, Vec<u8>);
+
+fn segments(client: &[u8], server: &[u8], sizes: &[usize]) -> Vec<Sent> {
+    use tcp_flags::{ACK, SYN};
+    let mut all: Vec<Sent> =
+        vec![(true, SYN, 0, Vec::new()), (false, SYN | ACK, 0, Vec::new()), (true, ACK, 1, Vec::new())];
+    let mut sizes = sizes.iter().cycle();
+    for (stream, is_client) in [(client, true), (server, false)] {
+        let mut at = 0;
+        while at < stream.len() {
+            let end = stream.len().min(at + sizes.next().unwrap());
+            all.push((is_client, ACK, 1 + at as u32, stream[at..end].to_vec()));
+            at = end;
+        }
+    }
+    all
+}
+
+/// What is told and counted of them, each with a copy as `copies` says.
+fn play(port: u16, ends: (u32, u32), segments: &[Sent], copies: &[u8]) -> (Vec<String>, Vec<Contact>) {
+    let mut s = Span::new(Policy::Names);
+    let isn = (u32::MAX - 300, 77);
+    for (n, (from_client, flags, offset, payload)) in segments.iter().enumerate() {
+        let (a, b) = ((CLIENT, 40_000), (SERVER, port));
+        let (src, dst, mine, theirs, acked) =
+            if *from_client { (a, b, isn.0, isn.1, 0) } else { (b, a, isn.1, isn.0, ends.0) };
+        let mut t = tcp(src.1, dst.1, *flags, payload);
+        t[4..8].copy_from_slice(&mine.wrapping_add(*offset).to_be_bytes());
+        let ack = if flags & tcp_flags::SYN != 0 { 1 } else { 1 + acked };
+        t[8..12].copy_from_slice(&theirs.wrapping_add(ack).to_be_bytes());
+        let frame = packet(n as u16, 6, src.0, dst.0, &t);
+        let hop = if *from_client { 1 } else { u8::MAX };
+        let vlan = |v| behind_router(&frame, v, hop);
+        let bare = || [&[2, 9, 9, 9, 9, 1, 2, 9, 9, 9, 9, 2][..], &vlan(0)[16..]].concat();
+        // Of the SYN there is a copy in the other VLAN, as of all that a router
+        // passes on.
+        let kind = copies.get(n % copies.len().max(1)).map_or(0, |c| if n == 0 { 3 + c % 2 } else { c % 6 });
+        let both = match kind {
+            0 => vec![frame],
+            1 => vec![frame.clone(), frame],
+            2 => vec![frame.clone(), bare()],
+            3 => vec![frame.clone(), vlan(7), vlan(7)],
+            4 => vec![vlan(7), frame],
+            _ => vec![bare(), frame],
+        };
+        for frame in both {
+            s.frame(&frame);
+        }
+    }
+    assert_eq!((s.count(Counter::Flows), s.count(Counter::StreamConflict), s.count(Counter::StreamGaps)), (1, 0, 0));
+    let sink = s.engine.finish(&mut s.ledger);
+    assert!(sink.told.iter().all(|t| t.notes.is_empty()));
+    (sink.told.into_iter().map(|t| t.what).collect(), sink.contacts)
+}
+
+proptest! {
+    /// Other segments, another order, and copies of any kind change nothing.
+    #[test]
+    fn any_mirror_of_a_connection_tells_the_same(
+        which in 0usize..3,
+        sizes in prop::collection::vec(1usize..400, 1..20),
+        copies in prop::collection::vec(any::<u8>(), 1..30),
+        moves in prop::collection::vec((0usize..2000, 1usize..3), 0..40),
+    ) {
+        let (port, client, server) = conversation(which);
+        let ends = (client.len() as u32, server.len() as u32);
+        let want = play(port, ends, &segments(&client, &server, &[1400]), &[]);
+        let mut sent = segments(&client, &server, &sizes);
+        let first_answer = sent.iter().rposition(|s| s.0).unwrap() + 1;
+        for (at, by) in moves {
+            let at = 3 + at % (sent.len() - 3);
+            let to = (at + by).min(sent.len() - 1);
+            // An answer before its question is another conversation.
+            if (at < first_answer) == (to < first_answer) {
+                sent.swap(at, to);
+            }
+        }
+        let (told, contacts) = play(port, ends, &sent, &copies);
+        prop_assert_eq!(told, want.0);
+        // In another order a contact may rise by two stages at once.
+        let summary = |all: &[Contact]| -> Vec<_> { all.iter().map(|c| (c.stages.last().copied(), c.up, c.down)).collect() };
+        prop_assert_eq!(summary(&contacts), summary(&want.1));
+    }
 }

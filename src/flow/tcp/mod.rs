@@ -298,6 +298,11 @@ impl Tcp {
         }
     }
 
+    /// Whether a message of a known protocol was read.
+    pub(super) fn is_known(&self) -> bool {
+        self.has(bit::KNOWN)
+    }
+
     /// The client is known at another place now: the sink, which did not follow
     /// the flow, may know more of that.
     pub(super) fn open_there<S: Sink>(&mut self, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
