@@ -6,16 +6,18 @@
 //! two pairs of hardware addresses, perhaps two VLANs, and a TTL that is one
 //! less on the far side; a tunnelled mirror shows a packet inside and outside.
 //!
-//! Two packets are copies of one if they are equal in addresses, the sender's
-//! packet number (IPv4 identification, IPv6 flow label), transport header and
-//! payload, come within [`WINDOW`], and do not look like those of two hosts
-//! ([`Arrival::is_copy_of`]). A retransmission has another number, comes later, or is
-//! of no account. What NAT rewrote is another packet.
+//! Two packets of a source are copies of one if they are equal in addresses,
+//! the sender's packet number (IPv4 identification, IPv6 flow label),
+//! transport header and payload, come within [`WINDOW`], and do not look like
+//! those of two hosts ([`Arrival::is_copy_of`]). A retransmission has another
+//! number, comes later, or is of no account. What NAT rewrote is another
+//! packet.
 //!
 //! The first copy is read, whichever it is. Of a client, the place nearest to
 //! it is its identity: where its packets have the highest TTL and, as long as
-//! none of them was seen twice, those for it the lowest. Once a pair of copies has shown that a place is a far one,
-//! whatever comes from there is taken to come from the near one.
+//! none of them was seen twice, those for it the lowest. Once a pair of copies
+//! has shown that a place is a far one, whatever comes from there is taken to
+//! come from the near one.
 
 use super::headers::Headers;
 use crate::base::time::SECOND;
@@ -201,9 +203,10 @@ impl Duplicates {
         Some((packet, near.place.segment))
     }
 
-    /// A number that equal packets share.
-    pub(super) fn digest(&self, p: &Packet, payload: &[u8], headers: Option<&Headers<'_>>) -> u64 {
+    /// A number that equal packets of one source share.
+    pub(super) fn digest(&self, source: u32, p: &Packet, payload: &[u8], headers: Option<&Headers<'_>>) -> u64 {
         let mut h = self.state.build_hasher();
+        h.write_u32(source);
         h.write(&p.src.0);
         h.write(&p.dst.0);
         h.write_u64(u64::from(p.sport) << 32 | u64::from(p.dport) << 16 | u64::from(p.flags) << 8 | p.transport as u64);

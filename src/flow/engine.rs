@@ -315,7 +315,7 @@ impl<S: Sink> Engine<S> {
         if headers.is_none() && !p.in_arena {
             return false;
         }
-        let digest = self.duplicates.digest(p, at.payload, headers.as_ref());
+        let digest = self.duplicates.digest(at.frame.source, p, at.payload, headers.as_ref());
         let sink = &self.sink;
         let client_sent = || sender_is_client(p, |a| sink.is_home(a));
         let verdict = self.duplicates.judge(digest, *came, (p.src, p.dst), client_sent, ledger);

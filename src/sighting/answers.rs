@@ -94,6 +94,7 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::Place;
 
     #[test]
     fn an_answer_holds_for_its_lifetime_and_its_client() {
@@ -128,5 +129,23 @@ mod tests {
         }
         assert!(t.order.len() <= 2 * CAP && t.map.len() <= CAP);
         assert!(t.get(&key(9), Timestamp(1)).is_none() && t.get(&key(10), Timestamp(1)).is_some());
+    }
+
+    #[test]
+    fn a_client_that_moves_keeps_what_it_was_told() {
+        let mut t = Answers::default();
+        let (c, other, s): (Addr, Addr, Addr) =
+            ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap(), "198.51.100.1".parse().unwrap());
+        t.insert((7, c, s), IndicatorRef(3), "far", Timestamp(0), 60);
+        t.insert((7, other, s), IndicatorRef(3), "other", Timestamp(0), 60);
+        let place = |segment| Place { segment, mac: None };
+        t.move_client(&Move { client: c, far: place(7), near: place(4) });
+        let name = |t: &Answers, key: &Key| t.get(key, Timestamp(1)).map(|a| a.name.to_string());
+        assert_eq!(name(&t, &(4, c, s)).as_deref(), Some("far"));
+        assert_eq!((name(&t, &(7, c, s)), name(&t, &(7, other, s)).as_deref()), (None, Some("other")));
+        for i in 0..CAP {
+            t.insert((1, other, Addr::v4([9, 9, (i >> 8) as u8, i as u8])), IndicatorRef(0), "n", Timestamp(1), 60);
+        }
+        assert_eq!((name(&t, &(4, c, s)), t.map.len()), (None, CAP), "it goes in its turn");
     }
 }

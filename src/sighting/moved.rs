@@ -10,8 +10,8 @@ use crate::flow::Place;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Move {
     pub(super) client: Addr,
-    far: Place,
-    near: Place,
+    pub(super) far: Place,
+    pub(super) near: Place,
 }
 
 impl Move {
@@ -54,5 +54,56 @@ impl Observer {
         {
             self.local_askers.insert((segment, client));
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::super::testing_flow::*;
+    use crate::base::{Mac, Stage};
+    use crate::flow::Place;
+
+    fn place(segment: u32, n: u8) -> Place {
+        Place { segment, mac: Some(Mac([2, 0, 0, 0, 0, n])) }
+    }
+
+    /// What was filed under the far place is found at the near one, once, and
+    /// a contact under way goes on there.
+    #[test]
+    fn records_and_contacts_move() {
+        let mut s = Scene::new();
+        s.mac = place(0, 100).mac;
+        s.ask(UPDATE);
+        let mut t = s.connect(SERVER, 443);
+        t.up(&mut s, &hello(Some(UPDATE), 0));
+        s.moved(HOST, place(0, 100), place(0, 9));
+        s.mac = place(0, 9).mac;
+        t.down(&mut s, &server_hello());
+        s.ask(UPDATE);
+        let seen = s.end();
+        let r = seen.one();
+        assert_eq!((r.host.mac, r.count, r.stage), (place(0, 9).mac, 3, Stage::Connected));
+        assert!(r.bytes_to_server > 0 && r.bytes_from_server > 0);
+    }
+
+    #[test]
+    fn in_another_segment_every_address_was_a_routers() {
+        let mut s = Scene::new();
+        s.lookup(UPDATE, &[Rr::A(UPDATE, [203, 0, 113, 9], 60)]);
+        s.moved(HOST, place(0, 100), place(4, 9));
+        let seen = s.end();
+        assert_eq!((seen.one().host.segment.as_str(), seen.one().host.mac), ("vlan:4", place(4, 9).mac));
+    }
+
+    #[test]
+    fn another_host_stays() {
+        let mut s = Scene::new();
+        s.mac = place(0, 50).mac;
+        s.ask(UPDATE);
+        s.moved(HOST, place(0, 100), place(0, 9));
+        s.moved("10.0.0.77", place(0, 50), place(0, 9));
+        s.moved(HOST, place(3, 50), place(4, 9));
+        assert_eq!(s.end().one().host.mac, place(0, 50).mac);
     }
 }

@@ -6,7 +6,7 @@ use super::{HomeNets, Observer, Record, Settings, Spool};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Catalogue;
 use crate::coverage::{Counter, Counts, Ledger};
-use crate::flow::{Engine, FrameRef, Limits};
+use crate::flow::{Engine, FrameRef, Limits, Place, Sink};
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::packet::testing::blank;
 use crate::packet::{EncapId, Packet, Transport};
@@ -176,6 +176,11 @@ impl Scene {
         t.sseq += 1;
         t.send(self, true, ACK, b"");
         t
+    }
+
+    /// The flow layer finds that a client seen at one place is at another.
+    pub(super) fn moved(&mut self, client: &str, far: Place, near: Place) {
+        self.engine.sink().moved(addr(client), far, near, &mut self.ledger);
     }
 
     pub(super) fn end(mut self) -> Seen {
