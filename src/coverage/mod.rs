@@ -95,9 +95,9 @@ counters! {
     UdpDatagrams => "udp_datagrams",
     /// Segments whose payload the capture holds only in part.
     PayloadCut => "payload_cut",
-    /// Copies of frames, as a mirror of both sides of a port or router gives them, among those that reach a decoder or belong to a followed contact; they count for nothing else.
+    /// Copies of frames, as a mirror of both sides of a port or router gives them, among those that reach a decoder or belong to a followed contact; they count for nothing else. Bare TCP acknowledgements, which may be equal without being copies, are not compared.
     Duplicates => "duplicates",
-    /// Frames of the sample of flows of which every frame is compared, to estimate the share of copies among all frames.
+    /// Frames of the sample of flows of which every frame but bare TCP acknowledgements is compared, to estimate the share of copies among all frames.
     SampleFrames => "sample_frames",
     /// Copies among the frames of the sample.
     DuplicatesSampled => "duplicates_sampled",

@@ -44,15 +44,15 @@ pub(super) fn count(p: &Packet, payload: &[u8], headers: &Headers<'_>, ledger: &
 fn holds(parts: &[&[u8]]) -> bool {
     let mut sum = 0_u64;
     for part in parts {
+        // In the machine's own byte order: the sum of swapped words is the
+        // swapped sum (RFC 1071 section 2), and the one looked for looks the same.
         let (words, rest) = part.as_chunks::<4>();
-        for word in words {
-            sum = sum.wrapping_add(u64::from(u32::from_be_bytes(*word)));
-        }
+        sum = words.iter().fold(sum, |sum, w| sum.wrapping_add(u64::from(u32::from_ne_bytes(*w))));
         let mut last = [0; 4];
         for (to, from) in last.iter_mut().zip(rest) {
             *to = *from;
         }
-        sum = sum.wrapping_add(u64::from(u32::from_be_bytes(last)));
+        sum = sum.wrapping_add(u64::from(u32::from_ne_bytes(last)));
     }
     // A packet has far fewer than 2^32 words: nothing was carried away.
     while sum >> 16 != 0 {

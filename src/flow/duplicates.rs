@@ -36,9 +36,11 @@ const WINDOW: i64 = SECOND / 20;
 /// further apart.
 const MAX_HOPS: u8 = 8;
 /// Payload bytes that are compared, by their hash.
-const MAX_PAYLOAD: usize = 64;
+const MAX_PAYLOAD: usize = 32;
 /// Packets remembered in each of two generations.
 const GENERATION: usize = 512;
+/// So many may stay beyond their time: changing generations has its cost.
+const SMALL: usize = 32;
 /// Far places that are known.
 const MAX_FAR: usize = 512;
 /// A far place that no pair of copies confirmed for so long is forgotten:
@@ -207,16 +209,20 @@ impl Duplicates {
     pub(super) fn digest(&self, source: u32, p: &Packet, payload: &[u8], headers: Option<&Headers<'_>>) -> u64 {
         let mut h = self.state.build_hasher();
         h.write_u32(source);
-        h.write(&p.src.0);
-        h.write(&p.dst.0);
+        h.write_u128(p.src.bits());
+        h.write_u128(p.dst.bits());
         h.write_u64(u64::from(p.sport) << 32 | u64::from(p.dport) << 16 | u64::from(p.flags) << 8 | p.transport as u64);
         h.write_u64(u64::from(p.seq) << 32 | u64::from(p.ack));
         h.write_u32(p.payload_len.saturating_add(p.payload_missing));
         if let Some(headers) = headers {
             h.write_u32(headers.packet_id());
-            // Routers may lower the segment size that a SYN announces.
-            if p.transport == Transport::Udp || p.flags & SYN == 0 {
-                h.write(headers.transport);
+            // TCP's window, or UDP's length, and the checksum, which covers all
+            // else. Routers may lower the segment size that a SYN announces.
+            let at = if p.transport == Transport::Tcp { 14..18 } else { 4..8 };
+            if p.flags & SYN == 0
+                && let Some([a, b, c, d]) = headers.transport.get(at)
+            {
+                h.write_u32(u32::from_be_bytes([*a, *b, *c, *d]));
             }
         }
         h.write(payload.get(..MAX_PAYLOAD).unwrap_or(payload));
@@ -232,7 +238,7 @@ impl Duplicates {
         client_sent: impl FnOnce() -> bool,
         ledger: &mut Ledger,
     ) -> Verdict {
-        if now.ts.since(self.began).abs() > WINDOW {
+        if self.young.len() >= SMALL && now.ts.since(self.began).abs() > WINDOW {
             self.next_generation();
             self.began = now.ts;
         }

@@ -88,6 +88,10 @@ impl Budget {
     }
 }
 
+/// A packet and its segment as they came, before they are taken to be near
+/// their client.
+type Came<'a> = (&'a Packet, u32);
+
 /// Flow state of one shard.
 pub struct Engine<S> {
     sink: S,
@@ -150,29 +154,41 @@ impl<S: Sink> Engine<S> {
     pub fn segment(&mut self, packet: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
         self.tick(packet.ts);
         self.last = Some((frame.source, frame.interface, packet.ts));
-        let came = Arrival::new(packet, segment);
-        let near = if self.duplicates.knows_none() { None } else { self.nearer(packet, segment) };
-        let (packet, segment) = near.as_ref().map_or((packet, segment), |(p, s)| (p, *s));
         let at = At { packet, payload, frame, segment, from_client: true };
-        match packet.transport {
-            Transport::Tcp => {
-                ledger.count(Counter::TcpSegments);
-                self.tcp_segment(at, &came, ledger);
-            }
-            Transport::Udp => {
-                ledger.count(Counter::UdpDatagrams);
-                self.udp_datagram(at, &came, ledger);
-            }
+        if self.duplicates.knows_none() {
+            self.take(at, (packet, segment), ledger);
+        } else {
+            self.take_nearer(at, ledger);
         }
         if packet.payload_missing > 0 {
             ledger.count(Counter::PayloadCut);
         }
     }
 
-    /// The packet as it was near its client, if it was captured further away.
-    fn nearer(&self, packet: &Packet, segment: u32) -> Option<(Packet, u32)> {
-        let client_sent = sender_is_client(packet, |a| self.sink.is_home(a));
-        self.duplicates.nearer(packet, segment, client_sent)
+    #[inline(always)]
+    fn take(&mut self, at: At<'_>, came: Came<'_>, ledger: &mut Ledger) {
+        match at.packet.transport {
+            Transport::Tcp => {
+                ledger.count(Counter::TcpSegments);
+                self.tcp_segment(at, came, ledger);
+            }
+            Transport::Udp => {
+                ledger.count(Counter::UdpDatagrams);
+                self.udp_datagram(at, came, ledger);
+            }
+        }
+    }
+
+    /// Takes a packet as it was near its client, if it was captured further
+    /// away.
+    #[inline(never)]
+    fn take_nearer(&mut self, at: At<'_>, ledger: &mut Ledger) {
+        let came = (at.packet, at.segment);
+        let client_sent = sender_is_client(at.packet, |a| self.sink.is_home(a));
+        match self.duplicates.nearer(at.packet, at.segment, client_sent) {
+            Some((packet, segment)) => self.take(At { packet: &packet, segment, ..at }, came, ledger),
+            None => self.take(at, came, ledger),
+        }
     }
 
     /// The shard's clock follows packet time, but one packet from the future
@@ -184,7 +200,7 @@ impl<S: Sink> Engine<S> {
     }
 
     #[inline]
-    fn tcp_segment(&mut self, at: At<'_>, came: &Arrival, ledger: &mut Ledger) {
+    fn tcp_segment(&mut self, at: At<'_>, came: Came<'_>, ledger: &mut Ledger) {
         let p = at.packet;
         let (key, from_low) = FlowKey::of(p, at.segment);
         let Engine { sink, tcp, dns, scratch, .. } = self;
@@ -193,13 +209,8 @@ impl<S: Sink> Engine<S> {
                 let reasons = flow.reason(p, from_low);
                 if reasons == Reasons::NONE {
                     flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
-                } else if self.is_copy(&at, came, reasons, ledger) {
-                    return;
                 } else {
-                    let Engine { sink, tcp, dns, scratch, .. } = self;
-                    if let Some(flow) = tcp.find(&key) {
-                        flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
-                    }
+                    self.tcp_compared(at, &key, from_low, came, reasons, ledger);
                 }
             }
             // Acknowledgements and ends of flows that are not known tell nothing.
@@ -216,7 +227,28 @@ impl<S: Sink> Engine<S> {
         }
     }
 
+    /// A segment of a known flow that is read unless it is a copy. Apart, so
+    /// that what nobody reads takes a short way.
+    #[inline(never)]
+    fn tcp_compared(
+        &mut self,
+        at: At<'_>,
+        key: &FlowKey,
+        from_low: bool,
+        came: Came<'_>,
+        reasons: Reasons,
+        ledger: &mut Ledger,
+    ) {
+        if !self.is_copy(&at, came, reasons, ledger) {
+            let Engine { sink, tcp, dns, scratch, .. } = self;
+            if let Some(flow) = tcp.find(key) {
+                flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
+            }
+        }
+    }
+
     /// Begins a TCP flow.
+    #[inline(never)]
     fn tcp_flow(&mut self, at: At<'_>, key: FlowKey, from_low: bool, ledger: &mut Ledger) {
         let Engine { sink, tcp, dns, scratch, .. } = self;
         ledger.count(Counter::Flows);
@@ -237,7 +269,7 @@ impl<S: Sink> Engine<S> {
     }
 
     #[inline]
-    fn udp_datagram(&mut self, mut at: At<'_>, came: &Arrival, ledger: &mut Ledger) {
+    fn udp_datagram(&mut self, mut at: At<'_>, came: Came<'_>, ledger: &mut Ledger) {
         let p = at.packet;
         if is_group_naming(p) {
             return;
@@ -263,13 +295,8 @@ impl<S: Sink> Engine<S> {
                 let reasons = if compared { Reasons::NONE } else { flow.reason(at.payload) };
                 if reasons == Reasons::NONE {
                     flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
-                } else if self.is_copy(&at, came, reasons, ledger) {
-                    return;
                 } else {
-                    let Engine { sink, udp, dns, scratch, budget, .. } = self;
-                    if let Some(flow) = udp.find(&key) {
-                        flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
-                    }
+                    self.udp_compared(at, &key, from_low, came, reasons, ledger);
                 }
             }
             None => {
@@ -284,7 +311,27 @@ impl<S: Sink> Engine<S> {
         }
     }
 
+    /// The same for a datagram.
+    #[inline(never)]
+    fn udp_compared(
+        &mut self,
+        at: At<'_>,
+        key: &FlowKey,
+        from_low: bool,
+        came: Came<'_>,
+        reasons: Reasons,
+        ledger: &mut Ledger,
+    ) {
+        if !self.is_copy(&at, came, reasons, ledger) {
+            let Engine { sink, udp, dns, scratch, budget, .. } = self;
+            if let Some(flow) = udp.find(key) {
+                flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
+            }
+        }
+    }
+
     /// Begins a UDP flow.
+    #[inline(never)]
     fn udp_flow(&mut self, at: At<'_>, key: FlowKey, from_low: bool, ledger: &mut Ledger) {
         let Engine { sink, udp, dns, scratch, budget, .. } = self;
         ledger.count(Counter::Flows);
@@ -309,7 +356,7 @@ impl<S: Sink> Engine<S> {
     /// Whether a frame is a copy of another, which then was read. Counts both
     /// kinds, and checksums.
     #[inline(never)]
-    fn is_copy(&mut self, at: &At<'_>, came: &Arrival, reasons: Reasons, ledger: &mut Ledger) -> bool {
+    fn is_copy(&mut self, at: &At<'_>, came: Came<'_>, reasons: Reasons, ledger: &mut Ledger) -> bool {
         let p = at.packet;
         let headers = Headers::find(p, at.payload, at.frame.bytes);
         if headers.is_none() && !p.in_arena {
@@ -318,7 +365,7 @@ impl<S: Sink> Engine<S> {
         let digest = self.duplicates.digest(at.frame.source, p, at.payload, headers.as_ref());
         let sink = &self.sink;
         let client_sent = || sender_is_client(p, |a| sink.is_home(a));
-        let verdict = self.duplicates.judge(digest, *came, (p.src, p.dst), client_sent, ledger);
+        let verdict = self.duplicates.judge(digest, Arrival::new(came.0, came.1), (p.src, p.dst), client_sent, ledger);
         let is_copy = verdict != Verdict::Fresh;
         if reasons.any(Reasons::SAMPLED) {
             ledger.count(Counter::SampleFrames);

@@ -6,6 +6,10 @@ use crate::packet::{Packet, Transport};
 /// Bytes that IPv6 extension headers may take between the two.
 const MAX_EXTENSIONS: usize = 256;
 
+/// Lengths of TCP headers, the common ones first: with time stamps, without
+/// options.
+const TCP_LENGTHS: [usize; 11] = [32, 20, 24, 28, 36, 40, 44, 48, 52, 56, 60];
+
 /// A segment's own headers, as captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Headers<'a> {
@@ -30,7 +34,7 @@ impl<'a> Headers<'a> {
         let whole = end.saturating_add(payload.len()) < frame.len() || !payload.is_empty();
         let transport = match p.transport {
             Transport::Udp => tail(before, 8).filter(|h| has_ports(h, p))?,
-            Transport::Tcp => (20..=60).step_by(4).find_map(|len| tail(before, len).filter(|h| is_tcp(h, p, whole)))?,
+            Transport::Tcp => TCP_LENGTHS.iter().find_map(|len| tail(before, *len).filter(|h| is_tcp(h, p, whole)))?,
         };
         let before = before.get(..before.len().checked_sub(transport.len())?)?;
         let ip = match (p.src.as_v4(), p.dst.as_v4()) {

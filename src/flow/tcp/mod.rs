@@ -195,9 +195,16 @@ impl Tcp {
     }
 
     /// Why a segment is to be compared with its copies, if it is. The payload
-    /// of a flow that answered its question is of no account.
+    /// of a flow that answered its question is of no account, and bare
+    /// acknowledgements may be equal without being copies.
     #[inline]
     pub(super) fn reason(&self, p: &Packet, from_low: bool) -> Reasons {
+        if p.payload_len | p.payload_missing == 0 && p.flags & (SYN | FIN | RST) == 0 {
+            return Reasons::NONE;
+        }
+        if matches!(self.mode, Mode::Done) && self.follow.is_none() && p.flags & SYN == 0 && !self.has(bit::SAMPLED) {
+            return Reasons::NONE;
+        }
         let sampled = if self.has(bit::SAMPLED) { Reasons::SAMPLED } else { Reasons::NONE };
         let followed = if self.follow.is_some() { Reasons::FOLLOWED } else { Reasons::NONE };
         let decoded = if self.reads(p, from_low) { Reasons::DECODED } else { Reasons::NONE };
