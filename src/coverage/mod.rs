@@ -226,6 +226,22 @@ counters! {
     UdpDatagrams => "udp_datagrams",
     /// Segments whose payload the capture holds only in part.
     PayloadCut => "payload_cut",
+    /// Copies of frames, as a mirror of both sides of a port or router gives them, among those that reach a decoder or belong to a followed contact; they count for nothing else. Bare TCP acknowledgements, which may be equal without being copies, are not compared.
+    Duplicates => "duplicates",
+    /// Frames of the sample of flows of which every frame but bare TCP acknowledgements is compared, to estimate the share of copies among all frames.
+    SampleFrames => "sample_frames",
+    /// Copies among the frames of the sample.
+    DuplicatesSampled => "duplicates_sampled",
+    /// Frames that could no longer be recognised if they were copied, because too many came at once.
+    DuplicatesForgotten => "duplicates_forgotten",
+    /// TCP and UDP checksums verified: of frames that reach a decoder or belong to the sample, and are whole.
+    ChecksumsVerified => "checksums_verified",
+    /// IPv4 headers with a wrong checksum among those frames.
+    IpChecksumBad => "ip_checksum_bad",
+    /// TCP segments with a wrong checksum among those verified.
+    TcpChecksumBad => "tcp_checksum_bad",
+    /// UDP datagrams with a wrong checksum among those verified.
+    UdpChecksumBad => "udp_checksum_bad",
     /// TCP and UDP flows.
     Flows => "flows",
     /// TCP flows first seen after their handshake.
@@ -261,6 +277,8 @@ counters! {
     MatchedAckedBytes => "matched_acked_bytes",
     /// Acknowledged bytes in followed TCP flows that the capture never showed.
     MatchedUnseenBytes => "matched_unseen_bytes",
+    /// Stream heads of which the capture holds too little to tell what they begin.
+    StreamHeadsCut => "stream_heads_cut",
     // DNS.
     /// DNS messages.
     DnsMessages => "dns_messages",
@@ -268,6 +286,8 @@ counters! {
     DnsAnswers => "dns_answers",
     /// DNS messages that end early, loop or are otherwise malformed.
     DnsMalformed => "dns_malformed",
+    /// DNS messages of which the capture holds only a part.
+    DnsCut => "dns_cut",
     /// DNS answers whose question was not seen before them.
     DnsUnsolicited => "dns_unsolicited",
     /// Of these, answers that name a catalogue name; they make no host.
@@ -287,6 +307,8 @@ counters! {
     TlsHellos => "tls_hellos",
     /// TLS ClientHellos that could not be read to their end.
     TlsHellosIncomplete => "tls_hellos_incomplete",
+    /// TLS ClientHellos over TCP that could not be read to their end because the capture holds only a part of a frame.
+    TlsHellosCut => "tls_hellos_cut",
     /// TLS ClientHellos without a server name.
     TlsNoName => "tls_no_name",
     /// TLS ClientHellos that offer Encrypted Client Hello, most of them for show.
@@ -300,6 +322,8 @@ counters! {
     // QUIC.
     /// QUIC client Initial packets.
     QuicInitials => "quic_initials",
+    /// QUIC Initial packets of which the capture holds only a part.
+    QuicCut => "quic_cut",
     /// QUIC client Initial packets opened.
     QuicOpened => "quic_opened",
     /// QUIC client Initial packets that did not authenticate.
@@ -313,6 +337,8 @@ counters! {
     // HTTP.
     /// HTTP requests.
     HttpRequests => "http_requests",
+    /// HTTP request heads that could not be read to their end because the capture holds only a part of a frame.
+    HttpCut => "http_cut",
     /// HTTP requests without a host.
     HttpNoHost => "http_no_host",
     /// HTTP request heads, bodies and frames that are malformed.

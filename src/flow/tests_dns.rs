@@ -324,3 +324,22 @@ fn hosts_of_the_lan_name_themselves() {
     assert_eq!(lab.told()[1..], ["host llmnr pc-17.local", "?"]);
     assert_eq!(lab.last().client.0, CLIENT);
 }
+
+/// The client's half of a connection whose start the capture lacks cannot be
+/// read: the answers can.
+#[test]
+fn answers_are_read_although_the_questions_cannot_be() {
+    let mut lab = Lab::new(Policy::Nothing);
+    let mut c = Conn::new(40_000, 53);
+    lab.client(&mut c, &dns(1, NAME, false)); // its length came before
+    lab.server(&mut c, &prefixed(&dns(1, NAME, true)));
+    let next = prefixed(&dns(2, "b.test", false));
+    lab.client(&mut c, &next[..2]);
+    lab.client(&mut c, &next[2..]);
+    let answer = prefixed(&dns(2, "b.test", true));
+    lab.server(&mut c, &answer[..20]);
+    lab.server(&mut c, &answer[20..]);
+    let told = lab.told();
+    assert!(told.contains(&format!("dns unsolicited {NAME}")), "{told:?}");
+    assert!(told.iter().any(|t| t.ends_with("b.test") && !t.contains("query")), "{told:?}");
+}

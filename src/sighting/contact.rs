@@ -200,6 +200,11 @@ impl Contacts {
         self.arrived.push_back(token);
     }
 
+    /// All that are filed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Contact> {
+        self.places.iter_mut().filter_map(|p| p.contact.as_mut())
+    }
+
     /// Whether a token still stands for a contact, or for the place of one
     /// that was taken out to be filed again.
     pub(super) fn knows(&self, token: u32) -> bool {

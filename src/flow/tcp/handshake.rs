@@ -73,6 +73,13 @@ impl Tcp {
             && rival.low != from_low
             && ahead(p.ack, rival.base) < FAST_OPEN
         {
+            if at.from_client && self.has(bit::CLIENT_BASE) && self.client.base == p.seq.wrapping_add(1) {
+                // Both opened at once (RFC 9293 section 3.5): the first is the
+                // client, and still says so.
+                self.rival = None;
+                self.begin_server(rival.base);
+                return true;
+            }
             self.restart(rival, at, from_low, cx);
         }
         if at.from_client {

@@ -5,7 +5,7 @@ use super::client::begins_dns;
 use super::handshake::looks_like_start;
 use super::{Context, Mode, Tcp, WINDOW, ahead, bit};
 use crate::base::time::SECOND;
-use crate::coverage::Counter;
+use crate::coverage::{Counter, Ledger};
 use crate::flow::assembly::Took;
 use crate::flow::events::{At, Sink};
 use crate::flow::follow::RecordWalker;
@@ -29,7 +29,19 @@ impl Tcp {
             return;
         }
         if self.ahead.as_ref().is_none_or(|a| a.hole().is_none()) {
+            self.count_cut(cx.ledger);
             self.give_up(at, cx);
+        }
+    }
+
+    /// Counts the message of which the capture holds only the start.
+    fn count_cut(&self, ledger: &mut Ledger) {
+        match self.mode {
+            Mode::Probe { .. } if self.has(bit::HELLO_OPEN) => ledger.count(Counter::TlsHellosCut),
+            Mode::Probe { .. } if !self.has(bit::SPOKE) => ledger.count(Counter::StreamHeadsCut),
+            Mode::Http { body: None, .. } => ledger.count(Counter::HttpCut),
+            Mode::Dns => ledger.count(Counter::DnsCut),
+            _ => {}
         }
     }
 

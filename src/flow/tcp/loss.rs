@@ -12,13 +12,7 @@ use crate::coverage::{Counter, Ledger};
 use crate::flow::engine::Scratch;
 use crate::packet::Packet;
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
-use std::hash::BuildHasher;
 
-/// One flow in so many is in the sample.
-const SAMPLE: u64 = 64;
-/// Key of the sample. Fixed, so that each run, worker and sensor takes the same
-/// flows; a client can choose ports that are in it, which [`MAX_SAMPLED`] bounds.
-const SEED: u64 = 0x7370_616e_7369_6768;
 /// Flows of the sample that one shard reckons at a time, four times what a full
 /// table holds by chance.
 const MAX_SAMPLED: u32 = 256;
@@ -30,15 +24,6 @@ const WINDOW: u32 = 1 << 24;
 const PATIENCE: i64 = SECOND;
 /// Holes of one direction that may still be filled.
 const MAX_HOLES: usize = 8;
-
-/// Whether the sample holds the flow of a packet. Both directions, and copies
-/// of it in other segments, give the same answer.
-pub(super) fn is_sampled(p: &Packet) -> bool {
-    let (a, b) = ((p.src.bits(), p.sport), (p.dst.bits(), p.dport));
-    let (low, high) = if a <= b { (a, b) } else { (b, a) };
-    let hash = foldhash::quality::FixedState::with_seed(SEED).hash_one((low, high));
-    hash.is_multiple_of(SAMPLE)
-}
 
 /// Bytes that were not seen.
 #[derive(Clone, Copy, Debug)]

@@ -32,6 +32,9 @@ mod tests_http2;
 mod tests_loss;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_odd;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_preface;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -44,6 +47,7 @@ pub(super) use handshake::is_syn;
 
 use super::assembly::Assembly;
 use super::dns::Dns;
+use super::duplicates::Reasons;
 use super::engine::Scratch;
 use super::events::{At, Notes, Progress, Seen, Sink};
 use super::follow::{Awaited, Follow, RecordWalker};
@@ -51,6 +55,7 @@ use super::table::Entry;
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::coverage::{Counter, Ledger};
+use crate::packet::Packet;
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::protocol::http::BodyCursor;
 
@@ -186,7 +191,6 @@ impl Tcp {
             follow: None,
             loss: None,
         };
-        flow.set(bit::SAMPLED, loss::is_sampled(at.packet));
         flow.set(bit::CLIENT_LOW, sender_is_low == handshake::sender_is_client(at));
         flow.set(bit::MID_STREAM, !handshake::is_syn(at));
         flow
@@ -209,6 +213,47 @@ impl Tcp {
     #[inline]
     fn is_client(&self, sender_is_low: bool) -> bool {
         self.has(bit::CLIENT_LOW) == sender_is_low
+    }
+
+    /// The flow belongs to the sample: its capture loss is reckoned, and every
+    /// frame of it compared with its copies.
+    pub(super) fn sample(&mut self) {
+        self.set(bit::SAMPLED, true);
+    }
+
+    /// Why a segment is to be compared with its copies, if it is. The payload
+    /// of a flow that answered its question is of no account, and bare
+    /// acknowledgements may be equal without being copies.
+    #[inline]
+    pub(super) fn reason(&self, p: &Packet, from_low: bool) -> Reasons {
+        if p.payload_len | p.payload_missing == 0 && p.flags & (SYN | FIN | RST) == 0 {
+            return Reasons::NONE;
+        }
+        if matches!(self.mode, Mode::Done) && self.follow.is_none() && p.flags & SYN == 0 && !self.has(bit::SAMPLED) {
+            return Reasons::NONE;
+        }
+        let sampled = if self.has(bit::SAMPLED) { Reasons::SAMPLED } else { Reasons::NONE };
+        let followed = if self.follow.is_some() { Reasons::FOLLOWED } else { Reasons::NONE };
+        let decoded = if self.reads(p, from_low) { Reasons::DECODED } else { Reasons::NONE };
+        decoded | followed | sampled
+    }
+
+    /// Whether something is read of a segment.
+    #[inline]
+    fn reads(&self, p: &Packet, from_low: bool) -> bool {
+        if p.flags & SYN != 0 {
+            return true;
+        }
+        if matches!(self.mode, Mode::Done | Mode::Unknown { tries: None | Some(0) }) && self.back.is_none()
+            || p.payload_len == 0 && p.payload_missing == 0
+        {
+            return false;
+        }
+        match &self.mode {
+            Mode::Http { body: Some(_), .. } => self.back.is_some(),
+            Mode::Dns => true,
+            _ => self.is_client(from_low) || self.back.is_some(),
+        }
     }
 
     /// Takes a segment, whose direction is found here.
@@ -297,6 +342,20 @@ impl Tcp {
         }
     }
 
+    /// Whether a message of a known protocol was read.
+    pub(super) fn is_known(&self) -> bool {
+        self.has(bit::KNOWN)
+    }
+
+    /// The client is known at another place now: the sink, which did not follow
+    /// the flow, may know more of that.
+    pub(super) fn open_there<S: Sink>(&mut self, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
+        at.from_client = self.is_client(from_low);
+        if at.from_client && self.has(bit::OPENED) && !self.has(bit::TOLD | bit::SPOKE) && self.follow.is_none() {
+            self.open(&at, cx);
+        }
+    }
+
     fn begin_client(&mut self, base: u32) {
         self.client.begin(base);
         self.next = base;
@@ -310,6 +369,10 @@ impl Tcp {
     fn begin_server(&mut self, base: u32) {
         self.server.begin(base);
         self.set(bit::SERVER_BASE, true);
+        // What was awaited before began at a number that nobody knew.
+        if self.back.is_some() {
+            self.back = Some(Box::new(Assembly::new(base)));
+        }
         if let Some(f) = self.follow.as_mut() {
             f.counted_server = base;
             f.rebase(base);
