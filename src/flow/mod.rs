@@ -25,6 +25,7 @@ mod headers;
 mod holders;
 mod lister;
 mod quic;
+mod recent;
 mod table;
 mod tcp;
 #[cfg(test)]
