@@ -20,6 +20,7 @@
 //! come from the near one.
 
 use super::headers::Headers;
+use super::recent::{Digest, Recent, WINDOW, within};
 use crate::base::time::SECOND;
 use crate::base::{Addr, Mac, Timestamp};
 use crate::coverage::{Counter, Ledger};
@@ -30,17 +31,11 @@ use hashbrown::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use std::ops::BitOr;
 
-/// Copies come within this time of each other.
-const WINDOW: i64 = SECOND / 20;
 /// Most routers between two copies. Hosts' systems begin with TTLs that lie
 /// further apart.
 const MAX_HOPS: u8 = 8;
 /// Payload bytes that are compared, by their hash.
 const MAX_PAYLOAD: usize = 32;
-/// Packets remembered in each of two generations.
-const GENERATION: usize = 512;
-/// So many may stay beyond their time: changing generations has its cost.
-const SMALL: usize = 32;
 /// Far places that are known.
 const MAX_FAR: usize = 512;
 /// A far place that no pair of copies confirmed for so long is forgotten:
@@ -93,7 +88,7 @@ impl Arrival {
     /// in two VLANs. A router takes one off the TTL; without a router between
     /// them copies have the same hardware addresses, as far as they have any.
     fn is_copy_of(&self, first: &Arrival) -> bool {
-        if self.ts.since(first.ts).abs() > WINDOW || self.ttl.abs_diff(first.ttl) > MAX_HOPS {
+        if !within(WINDOW, self.ts, first.ts) || self.ttl.abs_diff(first.ttl) > MAX_HOPS {
             return false;
         }
         let same = |a: Option<Mac>, b: Option<Mac>| a.is_none() || b.is_none() || a == b;
@@ -163,10 +158,7 @@ enum Proof {
 /// The packets of the last moments and the far places of one shard.
 pub(super) struct Duplicates {
     state: RandomState,
-    /// When the young generation began.
-    began: Timestamp,
-    young: HashMap<u64, Arrival, RandomState>,
-    old: HashMap<u64, Arrival, RandomState>,
+    seen: Recent,
     /// By client and segment; by hardware address too where that alone
     /// differs.
     far: HashMap<(Addr, u32, Option<Mac>), Near, RandomState>,
@@ -178,9 +170,7 @@ impl Duplicates {
     pub(super) fn new() -> Self {
         Duplicates {
             state: RandomState::default(),
-            began: Timestamp(i64::MIN),
-            young: HashMap::default(),
-            old: HashMap::default(),
+            seen: Recent::default(),
             far: HashMap::default(),
             near: HashMap::default(),
         }
@@ -197,7 +187,7 @@ impl Duplicates {
         let (client, mac) = if client_sent { (p.src, p.src_mac) } else { (p.dst, p.dst_mac) };
         let other = || self.far.get(&(client, segment, mac)).filter(|_| mac.is_some());
         let near = self.far.get(&(client, segment, None)).or_else(other)?;
-        if p.ts.since(near.confirmed).abs() > MEMORY {
+        if !within(MEMORY, p.ts, near.confirmed) {
             return None;
         }
         let mut packet = *p;
@@ -205,9 +195,10 @@ impl Duplicates {
         Some((packet, near.place.segment))
     }
 
-    /// A number that equal packets of one source share.
-    pub(super) fn digest(&self, source: u32, p: &Packet, payload: &[u8], headers: Option<&Headers<'_>>) -> u64 {
+    /// What equal packets of one source share.
+    pub(super) fn digest(&self, source: u32, p: &Packet, payload: &[u8], headers: Option<&Headers<'_>>) -> Digest {
         let mut h = self.state.build_hasher();
+        let id = headers.map_or(0, Headers::packet_id);
         h.write_u32(source);
         h.write_u128(p.src.bits());
         h.write_u128(p.dst.bits());
@@ -215,7 +206,7 @@ impl Duplicates {
         h.write_u64(u64::from(p.seq) << 32 | u64::from(p.ack));
         h.write_u32(p.payload_len.saturating_add(p.payload_missing));
         if let Some(headers) = headers {
-            h.write_u32(headers.packet_id());
+            h.write_u32(id);
             // TCP's window, or UDP's length, and the checksum, which covers all
             // else. Routers may lower the segment size that a SYN announces.
             let at = if p.transport == Transport::Tcp { 14..18 } else { 4..8 };
@@ -226,36 +217,30 @@ impl Duplicates {
             }
         }
         h.write(payload.get(..MAX_PAYLOAD).unwrap_or(payload));
-        h.finish()
+        // No secret: what is forgotten must not differ from run to run.
+        let ends = (p.src.bits() ^ p.dst.bits().rotate_left(16)) as u64;
+        let ports = u64::from(p.sport) << 32 | u64::from(p.dport) << 48;
+        let numbers = u64::from(p.seq) ^ u64::from(id).rotate_left(16);
+        let mixed = (ends ^ ports ^ numbers).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Digest::new(h.finish(), mixed >> 32)
     }
 
     /// Judges an arrival with that digest, and remembers it.
     pub(super) fn judge(
         &mut self,
-        digest: u64,
+        digest: Digest,
         now: Arrival,
         ends: (Addr, Addr),
         client_sent: impl FnOnce() -> bool,
         ledger: &mut Ledger,
     ) -> Verdict {
-        if self.young.len() >= SMALL && now.ts.since(self.began).abs() > WINDOW {
-            self.next_generation();
-            self.began = now.ts;
-        }
-        let known = match self.young.get(&digest) {
-            Some(first) => Some(first),
-            None => self.old.get(&digest),
-        };
-        let Some(first) = known.copied().filter(|first| now.is_copy_of(first)) else {
-            if self.young.len() >= GENERATION {
-                let lost = self.old.values().filter(|a| now.ts.since(a.ts).abs() <= WINDOW).count();
-                ledger.add(Counter::DuplicatesForgotten, lost as u64);
-                self.next_generation();
-                self.began = now.ts;
+        let Some(kept) = self.seen.find(digest, now.ts).filter(|first| now.is_copy_of(first)) else {
+            if self.seen.add(digest, now) {
+                ledger.count(Counter::DuplicatesForgotten);
             }
-            self.young.insert(digest, now);
             return Verdict::Fresh;
         };
+        let first = *kept;
         if (first.segment, first.src_mac, first.dst_mac) == (now.segment, now.src_mac, now.dst_mac) {
             return Verdict::Copy;
         }
@@ -271,7 +256,7 @@ impl Duplicates {
         let (far, near) = if now_is_near { (was, is) } else { (is, was) };
         if now_is_near {
             // What comes next is compared with the nearest so far.
-            self.young.insert(digest, now);
+            *kept = now;
         }
         let proof = match (first.ttl != now.ttl, client_sent) {
             (false, _) => Proof::Order,
@@ -279,11 +264,6 @@ impl Duplicates {
             (true, true) => Proof::Sent,
         };
         self.learn(client, far, near, proof, now.ts, ledger)
-    }
-
-    fn next_generation(&mut self) {
-        std::mem::swap(&mut self.young, &mut self.old);
-        self.young.clear();
     }
 
     /// Two copies showed the client at two places.
@@ -308,7 +288,7 @@ impl Duplicates {
         }
         let key = |of: Place| (client, of.segment, of.mac.filter(|_| one_segment));
         let (there, back) = (key(far), key(near));
-        let known = self.far.get(&back).filter(|n| ts.since(n.confirmed).abs() <= MEMORY).copied();
+        let known = self.far.get(&back).filter(|n| within(MEMORY, ts, n.confirmed)).copied();
         let near = match known {
             // The other way round than before, and better proved, or the host
             // has moved.
@@ -323,14 +303,14 @@ impl Duplicates {
         };
         let here = Near { place: near, confirmed: ts, proof };
         if let Some(known) = self.far.get_mut(&there)
-            && ts.since(known.confirmed).abs() <= MEMORY
+            && within(MEMORY, ts, known.confirmed)
         {
             *known = if proof >= known.proof { here } else { Near { confirmed: ts, ..*known } };
             return Verdict::Copy;
         }
         if self.far.len() >= MAX_FAR {
-            self.far.retain(|_, n| ts.since(n.confirmed).abs() <= MEMORY);
-            self.near.retain(|_, confirmed| ts.since(*confirmed).abs() <= MEMORY);
+            self.far.retain(|_, n| within(MEMORY, ts, n.confirmed));
+            self.near.retain(|_, confirmed| within(MEMORY, ts, *confirmed));
             if self.far.len() >= MAX_FAR {
                 ledger.count(Counter::TableEvicted);
                 return Verdict::Copy;
@@ -349,6 +329,7 @@ impl Duplicates {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests {
+    use super::super::recent::PLACES;
     use super::*;
     use crate::packet::testing::blank;
 
@@ -359,6 +340,11 @@ mod tests {
         Some(Mac([2, 0, 0, 0, 0, n]))
     }
 
+    fn digest(number: u64) -> Digest {
+        let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        Digest::new(hash, hash >> 20)
+    }
+
     fn place(segment: u32, n: u8) -> Place {
         Place { segment, mac: mac(n) }
     }
@@ -367,25 +353,25 @@ mod tests {
         d: Duplicates,
         ledger: Ledger,
         now: i64,
-        digest: u64,
+        number: u64,
     }
 
     impl Bench {
         fn new() -> Self {
-            Bench { d: Duplicates::new(), ledger: Ledger::new(), now: 1_000 * SECOND, digest: 0 }
+            Bench { d: Duplicates::new(), ledger: Ledger::new(), now: 1_000 * SECOND, number: 0 }
         }
 
         /// The copies of one packet of the client, or for it: segment, TTL and
         /// the client's hardware address of each.
         fn packet<const N: usize>(&mut self, client_sent: bool, copies: [(u32, u8, u8); N]) -> [Verdict; N] {
-            self.digest += 1;
+            self.number += 1;
             self.now += SECOND;
             copies.map(|(segment, ttl, n)| {
                 self.now += 1000;
                 let (src_mac, dst_mac) = if client_sent { (mac(n), mac(200)) } else { (mac(200), mac(n)) };
                 let a = Arrival { ts: Timestamp(self.now), ttl, segment, src_mac, dst_mac };
                 let ends = if client_sent { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
-                self.d.judge(self.digest, a, ends, || client_sent, &mut self.ledger)
+                self.d.judge(digest(self.number), a, ends, || client_sent, &mut self.ledger)
             })
         }
 
@@ -410,7 +396,7 @@ mod tests {
             [Verdict::Fresh, Verdict::Copy, Verdict::Copy]
         );
         b.now += WINDOW + 1;
-        b.digest -= 1;
+        b.number -= 1;
         assert_eq!(b.packet(true, [(1, 64, 9)]), [Verdict::Fresh]);
         assert!(b.d.knows_none());
     }
@@ -466,7 +452,7 @@ mod tests {
         let mut b = Bench::new();
         b.packet(true, [(1, 64, 9)]);
         let bare = Arrival { ts: Timestamp(b.now), ttl: 64, segment: 3, src_mac: None, dst_mac: None };
-        let got = b.d.judge(b.digest, bare, (CLIENT, SERVER), || true, &mut b.ledger);
+        let got = b.d.judge(digest(b.number), bare, (CLIENT, SERVER), || true, &mut b.ledger);
         assert_eq!(got, moved(Place { segment: 3, mac: None }, place(1, 9)));
     }
 
@@ -512,15 +498,15 @@ mod tests {
             b.now -= SECOND;
             b.packet(true, [(1, 64, 9)]);
         }
-        assert!(b.d.young.len() <= GENERATION && b.d.old.len() <= GENERATION);
+        assert_eq!(b.d.seen.len(), PLACES);
         let lost = b.ledger.total().get(Counter::DuplicatesForgotten);
-        assert!((8_000..10_000).contains(&lost), "{lost}");
+        assert!((9_000..10_000).contains(&lost), "{lost}");
         for i in 0..2000u32 {
-            b.digest += 1;
+            b.number += 1;
             let client = Addr::v4([10, 1, (i >> 8) as u8, i as u8]);
             for (segment, ttl) in [(1, 64), (2, 63)] {
                 let a = Arrival { ts: Timestamp(b.now), ttl, segment, src_mac: mac(ttl), dst_mac: None };
-                b.d.judge(b.digest, a, (client, SERVER), || true, &mut b.ledger);
+                b.d.judge(digest(b.number), a, (client, SERVER), || true, &mut b.ledger);
             }
         }
         assert_eq!((b.d.far.len(), b.d.near.len()), (MAX_FAR, MAX_FAR));

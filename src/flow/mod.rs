@@ -31,6 +31,7 @@ mod http2;
 mod lister;
 mod opaque;
 mod quic;
+mod recent;
 mod table;
 mod tcp;
 #[cfg(test)]
