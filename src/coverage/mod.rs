@@ -396,39 +396,71 @@ impl Counter {
     }
 }
 
-/// Counts of one source, interface and quarter hour.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counts([u64; COUNTERS]);
-
-impl Default for Counts {
-    fn default() -> Self {
-        Counts([0; COUNTERS])
-    }
-}
+/// Counts of one source, interface and quarter hour: the counters that are not
+/// zero. Most are, and of these there may be many thousands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(Vec<(Counter, u64)>);
 
 impl Counts {
     /// Adds to a counter, saturating.
-    #[inline]
     pub fn add(&mut self, counter: Counter, n: u64) {
-        if let Some(c) = self.0.get_mut(counter as usize) {
-            *c = c.saturating_add(n);
+        if n == 0 {
+            return;
+        }
+        match self.0.binary_search_by_key(&counter, |(c, _)| *c) {
+            Ok(at) => {
+                if let Some((_, sum)) = self.0.get_mut(at) {
+                    *sum = sum.saturating_add(n);
+                }
+            }
+            Err(at) => self.0.insert(at, (counter, n)),
         }
     }
 
     /// The value of a counter.
     pub fn get(&self, counter: Counter) -> u64 {
-        self.0.get(counter as usize).copied().unwrap_or(0)
+        let at = self.0.binary_search_by_key(&counter, |(c, _)| *c);
+        at.ok().and_then(|at| self.0.get(at)).map_or(0, |(_, n)| *n)
     }
 
     /// Adds every count of `other`.
     pub fn merge(&mut self, other: &Counts) {
-        for (a, b) in self.0.iter_mut().zip(&other.0) {
-            *a = a.saturating_add(*b);
+        if self.0.is_empty() {
+            self.0.clone_from(&other.0);
+        } else {
+            other.0.iter().for_each(|(counter, n)| self.add(*counter, *n));
         }
     }
 
     /// The counters that are not zero, in output order.
     pub fn iter(&self) -> impl Iterator<Item = (Counter, u64)> + '_ {
-        Counter::ALL.iter().copied().map(|c| (c, self.get(c))).filter(|(_, n)| *n > 0)
+        self.0.iter().copied()
+    }
+}
+
+/// Counts in the making: a place for each counter, so that counting is an
+/// addition.
+#[derive(Clone, Debug)]
+struct Tally([u64; COUNTERS]);
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally([0; COUNTERS])
+    }
+}
+
+impl Tally {
+    #[inline]
+    fn add(&mut self, counter: Counter, n: u64) {
+        if let Some(c) = self.0.get_mut(counter as usize) {
+            *c = c.saturating_add(n);
+        }
+    }
+
+    /// Moves everything to `counts`.
+    fn move_to(&mut self, counts: &mut Counts) {
+        for (counter, n) in Counter::ALL.iter().zip(&mut self.0) {
+            counts.add(*counter, std::mem::take(n));
+        }
     }
 }

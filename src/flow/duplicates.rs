@@ -167,6 +167,11 @@ pub(super) struct Duplicates {
 }
 
 impl Duplicates {
+    /// Most bytes of all tables.
+    pub(super) const MOST_BYTES: usize = Recent::MOST_BYTES
+        + (MAX_FAR * 8 / 7)
+            * (size_of::<((Addr, u32, Option<Mac>), Near)>() + size_of::<((Addr, Place), Timestamp)>() + 2);
+
     pub(super) fn new() -> Self {
         Duplicates {
             state: RandomState::default(),

@@ -4,6 +4,7 @@ use super::budget::Budget;
 use super::checksum;
 use super::dns::{self, Dns};
 use super::duplicates::{Arrival, Duplicates, Place, Reasons, Verdict, sender_is_client};
+use super::early::Early;
 use super::events::{At, FrameRef, Sink};
 use super::headers::Headers;
 use super::holders::Holders;
@@ -35,7 +36,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { tcp_flows: 3584, udp_flows: 1792, held_bytes: 320 << 10, quic_keys: 1000 }
+        Limits { tcp_flows: 3072, udp_flows: 1536, held_bytes: 320 << 10, quic_keys: 1000 }
     }
 }
 
@@ -53,6 +54,8 @@ pub(super) struct Scratch {
     pub(super) begins_to_hold: bool,
     /// TCP flows of the sample for capture loss that are under way.
     pub(super) sampled: u32,
+    /// Flows whose capture loss is reckoned.
+    pub(super) reckoned: u32,
     state: RandomState,
 }
 
@@ -127,6 +130,9 @@ impl<S: Sink> Engine<S> {
             limits.held_bytes,
             Holders::MOST_BYTES,
             Dns::MOST_BYTES,
+            Early::MOST_BYTES,
+            Duplicates::MOST_BYTES,
+            tcp::MOST_RECKONED_BYTES,
         ]
         .into_iter()
         .fold(0, usize::saturating_add)
@@ -373,7 +379,7 @@ impl<S: Sink> Engine<S> {
         }
         if let Some(headers) = headers
             && !is_copy
-            && reasons.any(Reasons::DECODED | Reasons::SAMPLED)
+            && (reasons.any(Reasons::SAMPLED) || p.transport == Transport::Udp && reasons.any(Reasons::DECODED))
         {
             checksum::count(p, at.payload, &headers, ledger);
         }

@@ -59,6 +59,9 @@ impl Slot {
 }
 
 impl Recent {
+    /// Most bytes of ring and index.
+    pub(super) const MOST_BYTES: usize = PLACES * (size_of::<(u64, Arrival)>() + 2 * size_of::<Slot>());
+
     /// The packet of that digest.
     pub(super) fn find(&mut self, digest: Digest, ts: Timestamp) -> Option<&mut Arrival> {
         let slot = self.index.get(digest.slot)?;

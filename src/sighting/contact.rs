@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 /// Contacts of one shard that are followed at the same time. Of others an
 /// observation still counts, but nothing is learned of how far they got.
-pub(super) const CAP: usize = 384;
+pub(super) const CAP: usize = 320;
 
 /// Characters of a community id.
 const COMMUNITY_ID: usize = 30;

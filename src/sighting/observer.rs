@@ -236,6 +236,7 @@ impl Observer {
         + Contacts::MOST_BYTES
         + Answers::MOST_BYTES
         + Presences::MOST_BYTES
+        + Announced::MOST_BYTES
         + (MAX_ASKERS * 8 / 7) * (size_of::<(u32, Addr)>() + 1)
         + (MAX_OUTSIDE * 8 / 7) * (size_of::<Addr>() + 1)
         + Unlisted::SHARD_BYTES;

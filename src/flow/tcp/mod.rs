@@ -45,6 +45,9 @@ mod tests_stream;
 
 pub(super) use handshake::is_syn;
 
+/// Most bytes of all reckonings of capture loss in a shard.
+pub(super) const MOST_RECKONED_BYTES: usize = loss::Loss::MOST_BYTES;
+
 use super::assembly::Assembly;
 use super::dns::Dns;
 use super::duplicates::Reasons;
