@@ -234,7 +234,7 @@ counters! {
     DuplicatesSampled => "duplicates_sampled",
     /// Frames that could no longer be recognised if they were copied, because too many came at once.
     DuplicatesForgotten => "duplicates_forgotten",
-    /// TCP and UDP checksums verified: of frames that reach a decoder or belong to the sample, and are whole.
+    /// TCP and UDP checksums verified: of datagrams that reach a decoder and of all that belongs to the sample, if they are whole.
     ChecksumsVerified => "checksums_verified",
     /// IPv4 headers with a wrong checksum among those frames.
     IpChecksumBad => "ip_checksum_bad",
