@@ -9,7 +9,7 @@ use crate::flow::events::{At, Note, Seen, Sink};
 use crate::flow::follow::{Kind, RecordWalker};
 use crate::protocol::{Probe, dns, proxy_header, starttls, tls};
 
-/// Segments of an unrecognised flow that are searched for a late beginning.
+/// Turns of an unrecognised flow that are searched for a late beginning.
 const LATE_STARTS: u8 = 16;
 /// Longest text before a ClientHello in the same segment.
 const MAX_PREFACE: usize = 1024;
@@ -54,7 +54,7 @@ impl Tcp {
         match self.mode {
             Mode::Done => return,
             Mode::Unknown { .. } => {
-                let Some(skip) = self.late_start(at) else { return };
+                let Some(skip) = self.late_start(seq, at) else { return };
                 seq = seq.wrapping_add(skip as u32);
                 payload = payload.get(skip..).unwrap_or(&[]);
                 self.set(bit::MID_STREAM, true);
@@ -96,10 +96,30 @@ impl Tcp {
             }
     }
 
+    /// Whether the client begins to speak at `seq`: where its stream begins,
+    /// or after the server spoke and had heard all before. Where else a segment
+    /// begins is chance, and what looks like a message there may be part of a
+    /// text. Where the capture lacks the server's side, it spoke if the client
+    /// has heard more than `heard`.
+    pub(super) fn is_turn(&self, seq: u32, heard: u32) -> bool {
+        // Padding of the handshake may have been taken for the first bytes; a
+        // keep-alive probe sends one old byte (RFC 9293 section 3.8.4).
+        let from_start = ahead(seq, self.client.base);
+        let first = from_start == 0 || from_start == 1 && !self.has(bit::SYN);
+        let answers = if self.has(bit::SERVER_DATA) { seq == self.turn } else { self.server.high != heard };
+        first || answers
+    }
+
     /// Where a message begins in a segment of a stream that was not
     /// understood: behind a preface, or where a capture started late.
-    fn late_start(&mut self, at: &At<'_>) -> Option<usize> {
-        let Mode::Unknown { tries } = &mut self.mode else { return None };
+    fn late_start(&mut self, seq: u32, at: &At<'_>) -> Option<usize> {
+        let server_at = self.server_at(at);
+        let Mode::Unknown { heard, .. } = &mut self.mode else { return None };
+        let before = std::mem::replace(heard, server_at);
+        if !self.is_turn(seq, before) {
+            return None;
+        }
+        let Mode::Unknown { tries, .. } = &mut self.mode else { return None };
         if let Some(n) = tries {
             *n = n.checked_sub(1)?;
         }
@@ -192,7 +212,7 @@ impl Tcp {
             f.begin_plain(server_at);
         }
         let whole = self.has(bit::SYN) && !self.has(bit::GAP);
-        self.mode = Mode::Unknown { tries: whole.then_some(LATE_STARTS) };
+        self.mode = Mode::Unknown { tries: whole.then_some(LATE_STARTS), heard: server_at };
         self.ahead = None;
     }
 
@@ -253,7 +273,7 @@ impl Tcp {
     fn client_dns<S: Sink>(&mut self, rest: &[u8], used: usize, at: &At<'_>, cx: &mut Context<'_, S>) -> Took {
         let took = cx.dns_stream(rest, used, at);
         if took == Took::Enough {
-            self.mode = Mode::Unknown { tries: None };
+            self.mode = Mode::Unknown { tries: None, heard: self.server.high };
         }
         took
     }

@@ -86,16 +86,19 @@ impl Tcp {
         if missing.is_none() {
             self.next = self.client.high;
             if !matches!(self.mode, Mode::Records(_) | Mode::Http2(_) | Mode::Done) {
-                self.mode = Mode::Unknown { tries: None };
+                self.mode = Mode::Unknown { tries: None, heard: self.server.high };
             }
             return;
         }
+        let behind = a.next().wrapping_add(missing.unwrap_or(0) as u32);
+        let mut begins = self.is_turn(behind, self.server.base);
         let out = a.skip_hole(ts, |bytes, _| {
             let dns = at.endpoints().sport == 53 && begins_dns(bytes);
-            if matches!(self.mode, Mode::Probe { .. }) && !looks_like_start(bytes) && !dns {
-                self.mode = Mode::Unknown { tries: None };
+            if matches!(self.mode, Mode::Probe { .. }) && !(begins && looks_like_start(bytes)) && !dns {
+                self.mode = Mode::Unknown { tries: None, heard: self.server.high };
                 return Took::Enough;
             }
+            begins = true;
             self.read_client(bytes, at, cx)
         });
         self.settle(a, out, at, cx);
@@ -119,7 +122,7 @@ impl Tcp {
                 if !self.has(bit::SPOKE) {
                     self.unrecognised(at, cx);
                 }
-                self.mode = Mode::Unknown { tries: None };
+                self.mode = Mode::Unknown { tries: None, heard: self.server.high };
             }
         }
     }

@@ -20,6 +20,9 @@ mod server;
 mod tests_certificate;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_cut;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_forged;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -75,9 +78,10 @@ enum Mode {
     Dns,
     /// TLS records of a followed flow.
     Records(RecordWalker),
-    /// Nothing known. So many segments may still show a beginning; `None` for
-    /// a flow whose start was not seen, which may show one at any time.
-    Unknown { tries: Option<u8> },
+    /// Nothing known. So many turns may still show a beginning; `None` for a
+    /// flow whose start was not seen, which may show one at any time. With
+    /// what the client had heard of the server when it last spoke.
+    Unknown { tries: Option<u8>, heard: u32 },
     /// The question is answered.
     Done,
 }
@@ -133,6 +137,9 @@ pub(super) struct Tcp {
     next: u32,
     /// What the server last acknowledged, while client bytes are held.
     acked: u32,
+    /// What the server had heard of the client when it last spoke: where the
+    /// client's next turn begins. Kept while bytes behind a hole are held.
+    turn: u32,
     /// Bytes held, as last reported to the engine.
     held: u32,
     rival: Option<Rival>,
@@ -177,6 +184,7 @@ impl Tcp {
             server: Half::default(),
             next: 0,
             acked: 0,
+            turn: 0,
             held: 0,
             rival: None,
             mode: Mode::Probe { need: 1 },
@@ -274,6 +282,9 @@ impl Tcp {
                 self.server.reach(end);
                 let first = !self.has(bit::SERVER_DATA);
                 self.set(bit::SERVER_DATA, true);
+                if self.ahead.as_ref().is_none_or(|a| a.missing().is_none()) {
+                    self.turn = p.ack;
+                }
                 if first && self.begins_handshake(&at) {
                     self.await_certificate(seq);
                 }
@@ -466,7 +477,7 @@ impl Tcp {
                 Mode::Http2(_) => {}
                 // Nobody knows where the next head begins.
                 Mode::Http { body: Some(_), .. } => self.mode = Mode::Done,
-                _ => self.mode = Mode::Unknown { tries: None },
+                _ => self.mode = Mode::Unknown { tries: None, heard: self.server.high },
             }
         }
         if self.back.take().is_some() {
