@@ -54,12 +54,14 @@ pub(super) struct Assembly {
     /// When the hole came up. It is there also where nothing behind it could
     /// be kept.
     hole: Option<Timestamp>,
+    /// What the other end last acknowledged.
+    pub(super) acked: u32,
 }
 
 impl Assembly {
     /// A stream whose first byte has sequence number `next`.
     pub(super) fn new(next: u32) -> Self {
-        Assembly { next, ..Assembly::default() }
+        Assembly { next, acked: next, ..Assembly::default() }
     }
 
     /// Sequence number of the first byte not yet in order.

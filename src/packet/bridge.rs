@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn metadata_of_another_version_is_not_read() {
-        let bytes = [&[2, 1, 0, 1, 0, 2, 8, 0][..], &ipv4(17, [10, 0, 0, 1], [10, 0, 0, 2], &udp(1, 53, b"dns"))].concat();
+        let bytes =
+            [&[2, 1, 0, 1, 0, 2, 8, 0][..], &ipv4(17, [10, 0, 0, 1], [10, 0, 0, 2], &udp(1, 53, b"dns"))].concat();
         assert_eq!(decode_layers(&ethernet(0x8909, &bytes)), Err(Counter::OtherEthertype));
     }
 

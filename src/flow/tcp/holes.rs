@@ -59,7 +59,7 @@ impl Tcp {
     pub(super) fn check_hole<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
         let ts = at.packet.ts;
         let Some(a) = self.ahead.as_mut() else { return };
-        let lost = ahead(self.acked, a.next()).wrapping_sub(1) < WINDOW;
+        let lost = ahead(a.acked, a.next()).wrapping_sub(1) < WINDOW;
         if lost {
             a.note_hole(ts);
         }
@@ -86,16 +86,16 @@ impl Tcp {
         if missing.is_none() {
             self.next = self.client.high;
             if !matches!(self.mode, Mode::Records(_) | Mode::Http2(_) | Mode::Done) {
-                self.mode = Mode::Unknown { tries: None, heard: self.server.high };
+                self.mode = Mode::Unknown { tries: None };
             }
             return;
         }
         let behind = a.next().wrapping_add(missing.unwrap_or(0) as u32);
-        let mut begins = self.is_turn(behind, self.server.base);
+        let mut begins = self.is_turn(behind);
         let out = a.skip_hole(ts, |bytes, _| {
             let dns = at.endpoints().sport == 53 && begins_dns(bytes);
             if matches!(self.mode, Mode::Probe { .. }) && !(begins && looks_like_start(bytes)) && !dns {
-                self.mode = Mode::Unknown { tries: None, heard: self.server.high };
+                self.mode = Mode::Unknown { tries: None };
                 return Took::Enough;
             }
             begins = true;
@@ -122,7 +122,7 @@ impl Tcp {
                 if !self.has(bit::SPOKE) {
                     self.unrecognised(at, cx);
                 }
-                self.mode = Mode::Unknown { tries: None, heard: self.server.high };
+                self.mode = Mode::Unknown { tries: None };
             }
         }
     }

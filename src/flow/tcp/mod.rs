@@ -79,9 +79,8 @@ enum Mode {
     /// TLS records of a followed flow.
     Records(RecordWalker),
     /// Nothing known. So many turns may still show a beginning; `None` for a
-    /// flow whose start was not seen, which may show one at any time. With
-    /// what the client had heard of the server when it last spoke.
-    Unknown { tries: Option<u8>, heard: u32 },
+    /// flow whose start was not seen, which may show one at any time.
+    Unknown { tries: Option<u8> },
     /// The question is answered.
     Done,
 }
@@ -135,10 +134,10 @@ pub(super) struct Tcp {
     server: Half,
     /// First client byte not yet read, while there is no assembly.
     next: u32,
-    /// What the server last acknowledged, while client bytes are held.
-    acked: u32,
     /// What the server had heard of the client when it last spoke: where the
     /// client's next turn begins. Kept while bytes behind a hole are held.
+    /// Where the server's payload was not seen, what the client had heard when
+    /// it last spoke.
     turn: u32,
     /// Bytes held, as last reported to the engine.
     held: u32,
@@ -183,7 +182,6 @@ impl Tcp {
             client: Half::default(),
             server: Half::default(),
             next: 0,
-            acked: 0,
             turn: 0,
             held: 0,
             rival: None,
@@ -311,7 +309,6 @@ impl Tcp {
     fn begin_client(&mut self, base: u32) {
         self.client.begin(base);
         self.next = base;
-        self.acked = base;
         self.set(bit::CLIENT_BASE, true);
         if let Some(f) = self.follow.as_mut() {
             f.counted_client = base;
@@ -320,6 +317,9 @@ impl Tcp {
 
     fn begin_server(&mut self, base: u32) {
         self.server.begin(base);
+        if !self.has(bit::SERVER_DATA) {
+            self.turn = base;
+        }
         self.set(bit::SERVER_BASE, true);
         if let Some(f) = self.follow.as_mut() {
             f.counted_server = base;
@@ -331,8 +331,8 @@ impl Tcp {
     fn acknowledge(&mut self, at: &At<'_>, progress: &mut Progress) {
         let ack = at.packet.ack;
         if !at.from_client {
-            if self.ahead.is_some() {
-                self.acked = ack;
+            if let Some(a) = self.ahead.as_mut() {
+                a.acked = ack;
             }
             if let Some(f) = self.follow.as_mut()
                 && self.bits & (bit::CLIENT_BASE | bit::CLIENT_FIN) == bit::CLIENT_BASE
@@ -477,7 +477,7 @@ impl Tcp {
                 Mode::Http2(_) => {}
                 // Nobody knows where the next head begins.
                 Mode::Http { body: Some(_), .. } => self.mode = Mode::Done,
-                _ => self.mode = Mode::Unknown { tries: None, heard: self.server.high },
+                _ => self.mode = Mode::Unknown { tries: None },
             }
         }
         if self.back.take().is_some() {

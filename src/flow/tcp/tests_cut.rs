@@ -92,7 +92,10 @@ fn a_body_whose_head_is_lost_gives_no_name() {
     assert_eq!(lab.told(), ["http a.test /1"]);
     lab.server(&mut c, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     lab.client(&mut c, b"GET /3 HTTP/1.1\r\nHost: b.test\r\n\r\n");
-    assert_eq!((lab.told(), lab.last().notes), (vec!["http a.test /1".to_owned(), "http b.test /3".to_owned()], vec!["gap", "mid_stream"]));
+    assert_eq!(
+        (lab.told(), lab.last().notes),
+        (vec!["http a.test /1".to_owned(), "http b.test /3".to_owned()], vec!["gap", "mid_stream"])
+    );
 }
 
 /// Text in a server's answer turns no flow around whose start was not seen.

@@ -160,7 +160,10 @@ fn other_protocols_are_refused_early() {
 fn fields_tell_a_request_without_a_version() {
     let head = b"GET /gen.php?a=1\r\nHost: a.test\r\n\r\n";
     let Probe::Found(request) = request(head) else { panic!("it is a request") };
-    assert_eq!((request.path, &*request.hosts[0], request.odd, request.len), (&b"/gen.php?a=1"[..], &b"a.test"[..], true, head.len()));
+    assert_eq!(
+        (request.path, &*request.hosts[0], request.odd, request.len),
+        (&b"/gen.php?a=1"[..], &b"a.test"[..], true, head.len())
+    );
     for n in 4..head.len() {
         assert!(matches!(super::request(&head[..n]), Probe::More(_)), "{n}");
     }
