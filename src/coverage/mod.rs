@@ -123,6 +123,8 @@ counters! {
     EncapVnTag => "encap_vn_tag",
     /// E-Tags (802.1BR).
     EncapETag => "encap_e_tag",
+    /// Cisco MetaData headers, which carry security group tags.
+    EncapCmd => "encap_cmd",
     /// MACsec headers of frames that are authenticated and not encrypted.
     EncapMacsec => "encap_macsec",
     /// MPLS labels.

@@ -202,6 +202,7 @@ fn tcp_on_other_ports() {
     let mut lab = Lab::new(Policy::Nothing);
     let mut c = Conn::new(40_000, 5300);
     lab.say(&mut c, b"hello?");
+    lab.server(&mut c, b"go on");
     lab.client(&mut c, &prefixed(&dns(1, NAME, false)));
     assert_eq!(lab.told(), ["?".to_owned(), format!("dns query {NAME}")]);
 }

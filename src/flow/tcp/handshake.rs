@@ -140,7 +140,7 @@ impl Tcp {
             return !is_far(seq, self.client_at()) || self.foreign(seq, at, cx);
         }
         // The client was guessed, or a SYN that nobody consented to said so.
-        if !self.has(bit::KNOWN | bit::AGREED) && looks_like_start(at.payload) {
+        if !self.has(bit::KNOWN | bit::AGREED | bit::SERVER_DATA) && looks_like_start(at.payload) {
             self.set(bit::CLIENT_LOW, from_low);
             self.set(bit::SERVER_BASE | bit::SERVER_DATA | bit::SYN, false);
             self.set(bit::MID_STREAM, true);

@@ -71,7 +71,7 @@ impl Tcp {
     pub(super) fn check_hole<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
         let ts = at.packet.ts;
         let Some(a) = self.ahead.as_mut() else { return };
-        let lost = ahead(self.acked, a.next()).wrapping_sub(1) < WINDOW;
+        let lost = ahead(a.acked, a.next()).wrapping_sub(1) < WINDOW;
         if lost {
             a.note_hole(ts);
         }
@@ -102,12 +102,15 @@ impl Tcp {
             }
             return;
         }
+        let behind = a.next().wrapping_add(missing.unwrap_or(0) as u32);
+        let mut begins = self.is_turn(behind);
         let out = a.skip_hole(ts, |bytes, _| {
             let dns = at.endpoints().sport == 53 && begins_dns(bytes);
-            if matches!(self.mode, Mode::Probe { .. }) && !looks_like_start(bytes) && !dns {
+            if matches!(self.mode, Mode::Probe { .. }) && !(begins && looks_like_start(bytes)) && !dns {
                 self.mode = Mode::Unknown { tries: None };
                 return Took::Enough;
             }
+            begins = true;
             self.read_client(bytes, at, cx)
         });
         self.settle(a, out, at, cx);

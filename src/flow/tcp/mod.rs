@@ -20,6 +20,9 @@ mod server;
 mod tests_certificate;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_cut;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_forged;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -83,8 +86,8 @@ enum Mode {
     Dns,
     /// TLS records of a followed flow.
     Records(RecordWalker),
-    /// Nothing known. So many segments may still show a beginning; `None` for
-    /// a flow whose start was not seen, which may show one at any time.
+    /// Nothing known. So many turns may still show a beginning; `None` for a
+    /// flow whose start was not seen, which may show one at any time.
     Unknown { tries: Option<u8> },
     /// The question is answered.
     Done,
@@ -139,8 +142,11 @@ pub(super) struct Tcp {
     server: Half,
     /// First client byte not yet read, while there is no assembly.
     next: u32,
-    /// What the server last acknowledged, while client bytes are held.
-    acked: u32,
+    /// What the server had heard of the client when it last spoke: where the
+    /// client's next turn begins. Kept while bytes behind a hole are held.
+    /// Where the server's payload was not seen, what the client had heard when
+    /// it last spoke.
+    turn: u32,
     /// Bytes held, as last reported to the engine.
     held: u32,
     rival: Option<Rival>,
@@ -184,7 +190,7 @@ impl Tcp {
             client: Half::default(),
             server: Half::default(),
             next: 0,
-            acked: 0,
+            turn: 0,
             held: 0,
             rival: None,
             mode: Mode::Probe { need: 1 },
@@ -322,6 +328,9 @@ impl Tcp {
                 self.server.reach(end);
                 let first = !self.has(bit::SERVER_DATA);
                 self.set(bit::SERVER_DATA, true);
+                if self.ahead.as_ref().is_none_or(|a| a.missing().is_none()) {
+                    self.turn = p.ack;
+                }
                 if first && self.begins_handshake(&at) {
                     self.await_certificate(seq);
                 }
@@ -362,7 +371,6 @@ impl Tcp {
     fn begin_client(&mut self, base: u32) {
         self.client.begin(base);
         self.next = base;
-        self.acked = base;
         self.set(bit::CLIENT_BASE, true);
         if let Some(f) = self.follow.as_mut() {
             f.counted_client = base;
@@ -371,6 +379,9 @@ impl Tcp {
 
     fn begin_server(&mut self, base: u32) {
         self.server.begin(base);
+        if !self.has(bit::SERVER_DATA) {
+            self.turn = base;
+        }
         self.set(bit::SERVER_BASE, true);
         // What was awaited before began at a number that nobody knew.
         if self.back.is_some() {
@@ -386,8 +397,8 @@ impl Tcp {
     fn acknowledge(&mut self, at: &At<'_>, progress: &mut Progress) {
         let ack = at.packet.ack;
         if !at.from_client {
-            if self.ahead.is_some() {
-                self.acked = ack;
+            if let Some(a) = self.ahead.as_mut() {
+                a.acked = ack;
             }
             if let Some(f) = self.follow.as_mut()
                 && self.bits & (bit::CLIENT_BASE | bit::CLIENT_FIN) == bit::CLIENT_BASE
