@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| spansight_fuzz::messages::http(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| spansight_fuzz::http::head(data));

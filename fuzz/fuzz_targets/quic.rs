@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| spansight_fuzz::messages::quic(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| spansight_fuzz::quic::packets(data));

@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| spansight_fuzz::messages::quic_frames(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| spansight_fuzz::quic::frames(data));

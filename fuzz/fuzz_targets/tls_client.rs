@@ -1,2 +1,2 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| spansight_fuzz::messages::tls_client(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| spansight_fuzz::tls::client(data));

@@ -1,10 +1,14 @@
 //! Capture files, and the whole pipeline over them.
 
+use super::probe::cut;
 use spansight::capture::{Batch, FrameSource, Item, OpenOptions, Status, open};
 use spansight::catalogue::Catalogue;
+use spansight::coverage::Counter;
 use spansight::flow::Limits;
-use spansight::pipeline::{Plan, Room, names, sightings};
-use spansight::sighting::{HomeNets, Settings};
+use spansight::pipeline::{Outcome, Plan, Room, RunNames, Sighted, names, sightings};
+use spansight::report::ndjson;
+use spansight::sighting::select::Records;
+use spansight::sighting::{HomeNets, HostNames, Settings};
 use std::cell::OnceCell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -37,7 +41,8 @@ fn file(data: &[u8]) -> PathBuf {
     FILE.with(|cell| {
         let file = cell.get_or_init(|| {
             let memory = Path::new("/dev/shm");
-            let made = if memory.is_dir() { tempfile::NamedTempFile::new_in(memory) } else { tempfile::NamedTempFile::new() };
+            let made =
+                if memory.is_dir() { tempfile::NamedTempFile::new_in(memory) } else { tempfile::NamedTempFile::new() };
             made.expect("a temporary file")
         });
         let mut handle = file.as_file();
@@ -76,8 +81,19 @@ pub fn compressed(data: &[u8]) {
     read(data, data.len().saturating_mul(1 << 16) + 8);
 }
 
-/// A replay and a listing of names of any file.
+/// A replay of any file and a listing of its names, to the lines that are
+/// printed. For one input in eight with two workers as well: the lines are the
+/// same.
 pub fn pipeline(data: &[u8]) {
+    let path = file(data);
+    let one = replay(&path, 1);
+    if cut(data).is_multiple_of(8) {
+        let two = replay(&path, 2);
+        assert_eq!(one, two, "two workers tell the same as one");
+    }
+}
+
+fn replay(path: &Path, workers: usize) -> (Vec<u8>, Vec<String>) {
     thread_local!(static SETTINGS: OnceCell<Arc<Settings>> = const { OnceCell::new() });
     let settings = SETTINGS.with(|cell| {
         let make = || {
@@ -87,8 +103,8 @@ pub fn pipeline(data: &[u8]) {
         Arc::clone(cell.get_or_init(make))
     });
     let plan = || Plan {
-        inputs: vec![Item { path: file(data), relative: None }],
-        workers: 1,
+        inputs: vec![Item { path: path.to_owned(), relative: None }],
+        workers,
         hash: false,
         period: Default::default(),
         filter: None,
@@ -97,11 +113,42 @@ pub fn pipeline(data: &[u8]) {
         limits: Limits::default(),
         opened: Box::new(|_, _| {}),
     };
-    sightings(plan(), &settings, Room::default()).expect("a run does not fail for what is in a file");
+    let mut found = sightings(plan(), &settings, Room::default()).expect("a run does not fail for what is in a file");
+    balances(&mut found.outcome);
+    let records = records(found, &settings.catalogue);
     let files: Arc<[String]> = Arc::new(["\"fuzz\"".into()]);
-    names(plan(), &files, |rows| {
+    let mut lines = Vec::new();
+    let mut outcome = names(plan(), &files, |rows| {
         assert!(rows.iter().all(|r| !r.line.bytes().any(|b| !(b' '..0x7f).contains(&b))), "lines are printable ASCII");
+        lines.extend(rows.iter().map(|r| r.line.clone()));
         Ok(())
     })
     .expect("a run does not fail for what is in a file");
+    balances(&mut outcome);
+    (records, lines)
+}
+
+/// The bytes of each frame are in exactly one counter.
+fn balances(outcome: &mut Outcome) {
+    let counts = outcome.ledger.total();
+    let kinds = Counter::ALL.iter().filter(|c| c.as_str().starts_with("bytes_"));
+    assert_eq!(
+        kinds.map(|c| counts.get(*c)).sum::<u64>(),
+        counts.get(Counter::WireBytes),
+        "every byte is accounted for"
+    );
+}
+
+/// The records as they are printed.
+fn records(mut found: Sighted, catalogue: &Catalogue) -> Vec<u8> {
+    let Sighted { outcome, drafts, local_askers } = &mut found;
+    let names = RunNames::new("fuzz", &outcome.sources, &outcome.encaps);
+    let hosts = HostNames::new(outcome.namings.iter().cloned());
+    let drafts = drafts.drafts().expect("few drafts stay in memory");
+    let mut out = Vec::new();
+    for selected in Records::new(drafts, catalogue, &names, local_askers, &hosts) {
+        ndjson::write(&mut out, &selected.expect("few drafts stay in memory").record).expect("room in memory");
+    }
+    assert!(out.iter().all(|b| matches!(b, b'\n' | b' '..0x7f)), "lines are printable ASCII");
+    out
 }

@@ -6,10 +6,15 @@
 //! and runs each on its saved corpus and on fixed mutations of it.
 
 pub mod corpus;
+pub mod dns;
 pub mod files;
-pub mod messages;
+pub mod http;
 pub mod packets;
+pub mod preludes;
+mod probe;
+pub mod quic;
 pub mod streams;
+pub mod tls;
 mod wire;
 
 /// Takes any bytes; panics if it finds a fault.
@@ -18,12 +23,19 @@ pub type Target = fn(&[u8]);
 /// Every target by name.
 pub const TARGETS: &[(&str, Target)] = &[
     ("packet", packets::packet),
-    ("dns", messages::dns),
-    ("tls_client", messages::tls_client),
-    ("tls_server", messages::tls_server),
-    ("quic", messages::quic),
-    ("quic_frames", messages::quic_frames),
-    ("http", messages::http),
+    ("dns", dns::message),
+    ("dns_stream", dns::stream),
+    ("announced", dns::announced),
+    ("tls_client", tls::client),
+    ("tls_server", tls::server),
+    ("dtls", tls::datagram),
+    ("quic", quic::packets),
+    ("quic_frames", quic::frames),
+    ("http", http::head),
+    ("http2", http::frames),
+    ("hpack", http::hpack),
+    ("proxies", preludes::proxies),
+    ("starttls", preludes::starttls),
     ("segments", streams::segments),
     ("chopped", streams::chopped),
     ("pcap", files::pcap),

@@ -1,11 +1,10 @@
 //! Frames made of what a fuzzer says, and names found in them.
 
-use spansight::base::Timestamp;
+use spansight::base::{Name, Stage, Timestamp};
 use spansight::capture::LinkType;
 use spansight::coverage::{Key, Ledger};
-use spansight::flow::{Engine, FrameRef, Limits, NameLister, NameRow};
+use spansight::flow::{At, DnsKind, Engine, FrameRef, HttpSeen, Limits, Note, Notes, Progress, Seen, Sink, Token};
 use spansight::packet::{Decoder, Options};
-use std::sync::Arc;
 
 /// Reads a fuzzer's bytes from the front; zeros when they are used up.
 pub struct Input<'a>(pub &'a [u8]);
@@ -78,13 +77,85 @@ impl Segment {
     }
 }
 
-/// Names that an engine finds in frames a millisecond apart.
-pub fn names(frames: &[Vec<u8>]) -> Vec<NameRow> {
-    let files: Arc<[String]> = Arc::new(["\"fuzz\"".into()]);
-    let mut engine = Engine::new(NameLister::new(files), Limits::default());
+/// Something that was said.
+#[derive(Debug)]
+pub struct Told {
+    pub what: String,
+    /// How far the flow got that said it.
+    pub stage: Option<Stage>,
+    /// It was found somewhere in a stream whose beginning was not understood.
+    pub late: bool,
+}
+
+/// Writes down what an engine tells, and checks that it makes sense.
+#[derive(Debug, Default)]
+struct Teller {
+    told: Vec<Told>,
+    /// Contacts that were closed, by token.
+    closed: Vec<bool>,
+    /// What each token stands for in `told`.
+    tokens: Vec<usize>,
+}
+
+impl Sink for Teller {
+    fn opened(&mut self, _: &At<'_>, _: &mut Ledger) -> Option<Token> {
+        None
+    }
+
+    fn present(&mut self, _: &At<'_>, _: &mut Ledger) {}
+
+    fn seen(&mut self, _: &At<'_>, seen: &Seen<'_>, notes: Notes, follow: &mut Option<Token>, _: &mut Ledger) {
+        let text = |n: &Option<&Name>| n.map_or("-", |n| n.as_str()).to_owned();
+        let join = |names: &[Name]| names.iter().map(Name::as_str).collect::<Vec<_>>().join("+");
+        let late = notes.has(Note::MidStream);
+        let what = match seen {
+            Seen::Dns(_, DnsKind::Early) | Seen::Unrecognised => return,
+            Seen::Dns(m, _) => {
+                let names: Vec<_> = m.questions.iter().map(|q| m.name(q.name).as_str()).collect();
+                self.told.push(Told { what: format!("dns {} {names:?}", m.response), stage: None, late });
+                return;
+            }
+            Seen::Tls { name, .. } => format!("tls {}", text(name)),
+            Seen::Quic { name, .. } => format!("quic {}", text(name)),
+            Seen::Http(HttpSeen { hosts, connect: None, .. }) => format!("http {}", join(hosts)),
+            Seen::Http(HttpSeen { connect: Some(target), .. }) => format!("connect {}", target.as_str()),
+            Seen::Certificate { names } => format!("certificate {}", join(names)),
+            Seen::Socks { name, addr } => format!("socks {} {addr:?}", text(name)),
+            Seen::Host { name, told } => format!("host {} {name}", told.as_str()),
+        };
+        assert!(what.bytes().all(|b| (b' '..=b'~').contains(&b)), "names are printable ASCII");
+        // A further request for the same host belongs to the contact before.
+        let again = follow.and_then(|t| self.tokens.get(t.0 as usize)).is_some_and(|at| self.told[*at].what == what);
+        if !again {
+            *follow = Some(Token(self.tokens.len() as u32));
+            self.tokens.push(self.told.len());
+            self.closed.push(false);
+        }
+        self.told.push(Told { what, stage: None, late });
+    }
+
+    fn progress(&mut self, _: &At<'_>, token: Token, progress: &Progress, _: &mut Ledger) {
+        let contact = token.0 as usize;
+        assert!(!self.closed[contact], "nothing moves on after its end");
+        if let Some(stage) = progress.stage {
+            let reached = &mut self.told[self.tokens[contact]].stage;
+            assert!(reached.is_none_or(|r| r <= stage), "a stage only rises");
+            *reached = Some(stage);
+        }
+    }
+
+    fn closed(&mut self, token: Token, _: &mut Ledger) {
+        let closed = &mut self.closed[token.0 as usize];
+        assert!(!*closed, "nothing ends twice");
+        *closed = true;
+    }
+}
+
+/// What an engine tells of frames a millisecond apart.
+pub fn told(frames: &[Vec<u8>]) -> Vec<Told> {
+    let mut engine = Engine::new(Teller::default(), Limits::default());
     let mut decoder = Decoder::new(Options::default());
     let mut ledger = Ledger::new();
-    let mut rows = Vec::new();
     for (n, bytes) in frames.iter().enumerate() {
         let ts = Timestamp(1_700_000_000_000_000_000 + n as i64 * 1_000_000);
         ledger.turn_to(Key { source: 0, interface: 0, quarter: ts.quarter() });
@@ -95,9 +166,7 @@ pub fn names(frames: &[Vec<u8>]) -> Vec<NameRow> {
         let frame = FrameRef { bytes, number: n as u64 + 1, offset: 0, source: 0, interface: 0 };
         engine.segment(&packet, payload, frame, 0, &mut ledger);
     }
-    let mut lister = engine.finish(&mut ledger);
-    lister.drain_into(&mut rows);
-    rows
+    engine.finish(&mut ledger).told
 }
 
 /// A packet's payload in the buffer it lies in.

@@ -164,7 +164,8 @@ pub fn reply5(stream: &[u8]) -> Probe<Reply> {
     let (kind, first) = match *stream {
         [5, 1..=255, ..] => return Probe::Found(Reply::Refused),
         [5, 0, 0, kind, first, ..] => (kind, first),
-        [] | [5] | [5, 0] | [5, 0, 0] | [5, 0, 0, _] => return Probe::More(5),
+        [] | [5] => return Probe::More(2),
+        [5, 0] | [5, 0, 0] | [5, 0, 0, _] => return Probe::More(5),
         _ => return Probe::Not,
     };
     let len = match kind {
@@ -182,7 +183,8 @@ pub fn reply4(stream: &[u8]) -> Probe<Reply> {
     match *stream {
         [0, 91..=93, ..] => Probe::Found(Reply::Refused),
         [0, 90, ..] if stream.len() >= 8 => Probe::Found(Reply::Granted(8)),
-        [] | [0] | [0, 90, ..] => Probe::More(8),
+        [] | [0] => Probe::More(2),
+        [0, 90, ..] => Probe::More(8),
         _ => Probe::Not,
     }
 }
@@ -255,6 +257,9 @@ mod tests {
         assert_eq!(reply5(&[5, 0, 0, 3, 2, b'a', b'b', 0, 0]), Probe::Found(Reply::Granted(9)));
         assert_eq!(reply5(&[5, 0, 0, 4]), Probe::More(5));
         assert_eq!(reply5(&[5, 5, 0, 1]), Probe::Found(Reply::Refused));
+        // The second byte refuses: no more is asked for until that is known.
+        assert_eq!((reply5(&[5]), reply5(&[5, 1])), (Probe::More(2), Probe::Found(Reply::Refused)));
+        assert_eq!((reply4(&[0]), reply4(&[0, 92])), (Probe::More(2), Probe::Found(Reply::Refused)));
         assert_eq!(reply5(b"HTTP"), Probe::Not);
         assert_eq!(reply4(&[0, 90, 0, 0, 0, 0, 0, 0]), Probe::Found(Reply::Granted(8)));
         assert_eq!(reply4(&[0, 91]), Probe::Found(Reply::Refused));

@@ -91,7 +91,9 @@ impl Made {
         assert!(copies <= segments && (copies > 0) == (segments > 0), "{of}: {copies} copies of {segments}");
         // Frames, and what is of no flow.
         let rest = |c: &BTreeMap<String, u64>| -> BTreeMap<String, u64> {
-            const FRAMES: [&str; 11] = [
+            const FRAMES: [&str; 12] = [
+                // Reckoned from where a flow is followed, which copies move by a segment.
+                "matched_acked_bytes",
                 "frames",
                 "frames_decoded",
                 "wire_bytes",

@@ -1,5 +1,6 @@
 //! The server's certificate, where its client's hello was missed.
 
+use super::server::HOLE_PATIENCE;
 use super::{Context, Mode, Tcp, bit};
 use crate::base::Name;
 use crate::coverage::Counter;
@@ -13,17 +14,24 @@ use crate::protocol::{Probe, tls};
 const MAX_NAMES: usize = 256;
 
 impl Tcp {
-    /// Whether the first payload that is seen of a server begins a TLS
-    /// handshake, and nothing that the client said was understood.
-    #[inline]
-    pub(super) fn begins_handshake(&self, at: &At<'_>) -> bool {
-        !self.has(bit::KNOWN) && tls::begins_server_handshake(at.payload)
-    }
-
-    /// Reads the server's handshake from this segment on.
-    pub(super) fn await_certificate(&mut self, seq: u32) {
+    /// Reads a server's handshake from the first payload on that is seen of it,
+    /// if nothing that the client said was understood. Where that is not the
+    /// stream's beginning, it may be on its way.
+    pub(super) fn expect_certificate(&mut self, seq: u32, at: &At<'_>) {
+        if self.has(bit::KNOWN) {
+            return;
+        }
+        let early = seq.wrapping_sub(self.server.base);
+        let early = self.has(bit::SERVER_BASE) && early > 0 && (early as usize) < tls::MAX_SERVER_HEAD;
+        let base = if early && at.packet.sport != 53 {
+            self.server.base
+        } else if tls::begins_server_handshake(at.payload) {
+            seq
+        } else {
+            return;
+        };
         self.set(bit::CERTIFICATE, true);
-        self.back = Some(Box::new(Assembly::new(seq)));
+        self.back = Some(Box::new(Assembly::new(base)));
     }
 
     /// Takes a segment of the server's handshake.
@@ -50,7 +58,8 @@ impl Tcp {
                 Took::Enough
             }
         });
-        if !out.enough && !out.overflow && at.packet.payload_missing == 0 {
+        let stale = a.hole().is_some_and(|t| at.packet.ts.since(t) > HOLE_PATIENCE);
+        if !out.enough && !out.overflow && !stale && at.packet.payload_missing == 0 {
             self.back = Some(a);
         } else {
             self.set(bit::CERTIFICATE, false);

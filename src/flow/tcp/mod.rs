@@ -331,8 +331,8 @@ impl Tcp {
                 if self.ahead.as_ref().is_none_or(|a| a.missing().is_none()) {
                     self.turn = p.ack;
                 }
-                if first && self.begins_handshake(&at) {
-                    self.await_certificate(seq);
+                if first {
+                    self.expect_certificate(seq, &at);
                 }
                 self.server_payload(seq, &at, cx, &mut progress);
             }

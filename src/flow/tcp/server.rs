@@ -11,7 +11,7 @@ use crate::protocol::http;
 use crate::protocol::{Probe, dns};
 
 /// A hole in an answer is given up after this long.
-const HOLE_PATIENCE: i64 = 2 * SECOND;
+pub(super) const HOLE_PATIENCE: i64 = 2 * SECOND;
 
 impl Tcp {
     #[inline]

@@ -17,7 +17,7 @@ fn told() -> Vec<String> {
 
 #[test]
 fn the_servers_side_alone() {
-    for (size, start) in [(1000, true), (1000, false), (40, true), (7, false)] {
+    for (size, start) in [(1000, true), (1000, false), (40, true), (7, false), (1, true), (1, false)] {
         let mut lab = Lab::new(Policy::Names);
         let mut c = Conn::new(50_000, 443);
         if start {
@@ -46,6 +46,30 @@ fn out_of_order_and_repeated() {
         lab.server_at(&c, u32::try_from(at).unwrap(), 0x10, &flight[at..at + 500]);
     }
     assert_eq!(lab.told(), told());
+}
+
+/// The first segments of a stream whose beginning is known may change places;
+/// what never comes is not waited for.
+#[test]
+fn what_comes_before_the_beginning_waits_for_it() {
+    let flight = flight(0x0303);
+    for (lost, size) in [(false, 500), (false, 5), (true, 500)] {
+        let mut lab = Lab::new(Policy::Names);
+        let mut c = Conn::new(50_000, 443);
+        lab.syn_ack(&c);
+        let mut parts: Vec<usize> = (0..flight.len()).step_by(size).collect();
+        parts.swap(0, 1);
+        parts.retain(|at| !lost || *at > 0);
+        for at in parts {
+            lab.server_at(&c, u32::try_from(at).unwrap(), 0x10, &flight[at..flight.len().min(at + size)]);
+        }
+        assert_eq!(lab.told(), if lost { vec![] } else { told() }, "{lost} {size}");
+        assert_eq!(lab.engine.held() > 0, lost);
+        lab.wait(2001);
+        c.sent.1 = u32::try_from(flight.len()).unwrap();
+        lab.server(&mut c, b"more");
+        assert_eq!(lab.engine.held(), 0);
+    }
 }
 
 #[test]

@@ -238,35 +238,37 @@ pub(super) fn begins_tds(stream: &[u8]) -> Probe<()> {
     }
 }
 
-/// A TLS record wrapped in a packet: the header is passed over, and still asks.
-fn is_wrapped(rest: &[u8]) -> bool {
-    matches!(rest, [PRELOGIN | TDS_REPLY, _, _, _, _, _, _, _, 21 | 22, 3, ..])
+/// Whether a packet, its first ten bytes at hand, wraps a TLS record: its
+/// header is passed over, and still asks.
+fn is_wrapped(packet: &[u8]) -> bool {
+    matches!(packet, [_, _, _, _, _, _, _, _, 21 | 22, 3, ..])
+}
+
+/// The length of the packet at the start, once it is known what it holds.
+/// Otherwise, whether more may tell.
+fn tds_packet(rest: &[u8], kinds: &[u8]) -> Result<usize, bool> {
+    match (rest.first(), tds_len(rest)) {
+        (Some(kind), _) if !kinds.contains(kind) => Err(false),
+        (_, Some(n)) if rest.len() > TDS_HEADER.saturating_add(1) => Ok(n),
+        (_, None) if rest.len() >= 4 => Err(false),
+        _ => Err(true),
+    }
 }
 
 pub(super) fn client_tds(rest: &[u8]) -> Ask {
-    if is_wrapped(rest) {
-        return Ask::Tls(TDS_HEADER);
-    }
-    match rest.first() {
-        Some(&PRELOGIN) => match tds_len(rest) {
-            Some(n) if rest.len() > TDS_HEADER => whole(rest, n, true),
-            None if rest.len() >= 4 => Ask::End,
-            _ => Ask::More,
-        },
-        _ => Ask::End,
+    match tds_packet(rest, &[PRELOGIN]) {
+        Ok(_) if is_wrapped(rest) => Ask::Tls(TDS_HEADER),
+        Ok(n) => whole(rest, n, true),
+        Err(true) => Ask::More,
+        Err(false) => Ask::End,
     }
 }
 
 pub(super) fn server_tds(rest: &[u8]) -> Reply {
-    if is_wrapped(rest) {
-        return Reply::Other(TDS_HEADER);
-    }
-    match rest.first() {
-        Some(&(PRELOGIN | TDS_REPLY)) => match tds_len(rest) {
-            Some(n) if rest.len() > TDS_HEADER.saturating_add(1) => passed(rest, n),
-            None if rest.len() >= 4 => Reply::End,
-            _ => Reply::More,
-        },
-        _ => Reply::End,
+    match tds_packet(rest, &[PRELOGIN, TDS_REPLY]) {
+        Ok(_) if is_wrapped(rest) => Reply::Other(TDS_HEADER),
+        Ok(n) => passed(rest, n),
+        Err(true) => Reply::More,
+        Err(false) => Reply::End,
     }
 }

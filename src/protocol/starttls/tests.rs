@@ -159,6 +159,22 @@ fn the_last_line_asks() {
     }
 }
 
+/// A packet of one byte may be the start of a wrapped record.
+#[test]
+fn a_packet_is_judged_by_the_same_bytes_however_they_come() {
+    let wrapped = b"\x12\x01\0\x09\0\0\0\0\x16\x03\x01";
+    assert_eq!(Protocol::Tds.client(wrapped), Ask::Tls(8));
+    for n in 1..10 {
+        assert_eq!(Protocol::Tds.client(&wrapped[..n]), Ask::More, "{n}");
+    }
+    // What the first bytes rule out, later ones do not bring back.
+    for other in [&b"\x04\x01\0\x2f\0\0\0\0\x16\x03"[..], b"\x12\x01\0\x05\0\0\0\0\x16\x03"] {
+        for n in 4..=other.len() {
+            assert_eq!(Protocol::Tds.client(&other[..n]), Ask::End, "{n}");
+        }
+    }
+}
+
 proptest! {
     /// Any bytes behind any start are read without harm and within them.
     #[test]

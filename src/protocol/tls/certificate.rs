@@ -28,9 +28,16 @@ const DNS_NAME: u8 = 0x82;
 const EXTENSIONS: u8 = 0xa3;
 
 /// Whether a server's bytes begin with a handshake record that starts with a
-/// ServerHello or a Certificate, as far as the first 6 bytes tell.
+/// ServerHello or a Certificate, as far as they go: the first 6 tell.
 pub fn begins_server_handshake(first_bytes: &[u8]) -> bool {
-    matches!(first_bytes, [HANDSHAKE, 3, 0..=3, _, _, SERVER_HELLO | CERTIFICATE, ..])
+    let fits = |(at, byte): (usize, &u8)| match at {
+        0 => *byte == HANDSHAKE,
+        1 => *byte == 3,
+        2 => *byte <= 3,
+        5 => matches!(*byte, SERVER_HELLO | CERTIFICATE),
+        _ => true,
+    };
+    !first_bytes.is_empty() && first_bytes.iter().take(6).enumerate().all(fits)
 }
 
 /// Finds the server's own certificate (the first of its chain) in the

@@ -57,7 +57,7 @@ fn the_certificate_is_found_over_records_and_segments() {
     let together = sample::records(&messages.concat(), &[5000]);
     let small = sample::records(&messages.concat(), &[7, 50]);
     for stream in [apart, together, small] {
-        assert!(begins_server_handshake(&stream));
+        assert!((1..stream.len()).all(|n| begins_server_handshake(&stream[..n])));
         assert_eq!(find(&stream), want);
         let mut found = false;
         for n in 0..stream.len() {
@@ -89,7 +89,7 @@ fn where_there_is_none_in_clear() {
     assert_eq!(find(&sample::records(&long, &[16_000])), Probe::Not);
     // The leaf is longer than its message.
     assert_eq!(find(&sample::record(22, &sample::message(11, &[0, 0, 9, 0, 1, 0, 1, 2, 3]))), Probe::Not);
-    for other in [&b"\x16\x03\x01\0\x05\x01"[..], b"HTTP/1", b"\x17\x03\x03\0\x20\x02", b""] {
+    for other in [&b"\x16\x03\x01\0\x05\x01"[..], b"HTTP/1", b"\x17\x03\x03\0\x20\x02", b"", b"H", b"\x16\x02"] {
         assert!(!begins_server_handshake(other));
     }
 }
