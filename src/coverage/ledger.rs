@@ -1,6 +1,6 @@
 //! Counts per source, interface and quarter hour, and the home addresses seen.
 
-use super::{Addresses, Counter, Counts, Reach, Resolvers};
+use super::{Addresses, Counter, Counts, Reach, Resolvers, Tally};
 use crate::base::Addr;
 use std::collections::BTreeMap;
 
@@ -88,13 +88,15 @@ pub struct Ledger {
     caps: Caps,
     key: Key,
     current: Entry,
+    /// What was counted since the key was turned to.
+    tally: Tally,
 }
 
 impl Default for Ledger {
     fn default() -> Self {
         let caps = Caps { cells: MAX_CELLS, resolver_cells: MAX_RESOLVER_CELLS };
         let (key, current) = (Key::default(), Entry::default());
-        Ledger { entries: BTreeMap::new(), cost: 0, resolver_cost: 0, caps, key, current }
+        Ledger { entries: BTreeMap::new(), cost: 0, resolver_cost: 0, caps, key, current, tally: Tally::default() }
     }
 }
 
@@ -123,6 +125,7 @@ impl Ledger {
     }
 
     fn file_current(&mut self) {
+        self.tally.move_to(&mut self.current.counts);
         let entry = std::mem::take(&mut self.current);
         if entry != Entry::default() {
             self.file(self.key, entry);
@@ -173,13 +176,13 @@ impl Ledger {
     /// Counts one.
     #[inline]
     pub fn count(&mut self, counter: Counter) {
-        self.current.counts.add(counter, 1);
+        self.tally.add(counter, 1);
     }
 
     /// Counts `n`.
     #[inline]
     pub fn add(&mut self, counter: Counter, n: u64) {
-        self.current.counts.add(counter, n);
+        self.tally.add(counter, n);
     }
 
     /// Notes that a home address was seen in this quarter hour.

@@ -123,6 +123,8 @@ counters! {
     EncapVnTag => "encap_vn_tag",
     /// E-Tags (802.1BR).
     EncapETag => "encap_e_tag",
+    /// Cisco MetaData headers, which carry security group tags.
+    EncapCmd => "encap_cmd",
     /// MACsec headers of frames that are authenticated and not encrypted.
     EncapMacsec => "encap_macsec",
     /// MPLS labels.
@@ -226,6 +228,22 @@ counters! {
     UdpDatagrams => "udp_datagrams",
     /// Segments whose payload the capture holds only in part.
     PayloadCut => "payload_cut",
+    /// Copies of frames, as a mirror of both sides of a port or router gives them, among those that reach a decoder or belong to a followed contact; they count for nothing else. Bare TCP acknowledgements, which may be equal without being copies, are not compared.
+    Duplicates => "duplicates",
+    /// Frames of the sample of flows of which every frame but bare TCP acknowledgements is compared, to estimate the share of copies among all frames.
+    SampleFrames => "sample_frames",
+    /// Copies among the frames of the sample.
+    DuplicatesSampled => "duplicates_sampled",
+    /// Frames that could no longer be recognised if they were copied, because too many came at once.
+    DuplicatesForgotten => "duplicates_forgotten",
+    /// TCP and UDP checksums verified: of datagrams that reach a decoder and of all that belongs to the sample, if they are whole.
+    ChecksumsVerified => "checksums_verified",
+    /// IPv4 headers with a wrong checksum among those frames.
+    IpChecksumBad => "ip_checksum_bad",
+    /// TCP segments with a wrong checksum among those verified.
+    TcpChecksumBad => "tcp_checksum_bad",
+    /// UDP datagrams with a wrong checksum among those verified.
+    UdpChecksumBad => "udp_checksum_bad",
     /// TCP and UDP flows.
     Flows => "flows",
     /// TCP flows first seen after their handshake.
@@ -261,6 +279,8 @@ counters! {
     MatchedAckedBytes => "matched_acked_bytes",
     /// Acknowledged bytes in followed TCP flows that the capture never showed.
     MatchedUnseenBytes => "matched_unseen_bytes",
+    /// Stream heads of which the capture holds too little to tell what they begin.
+    StreamHeadsCut => "stream_heads_cut",
     // DNS.
     /// DNS messages.
     DnsMessages => "dns_messages",
@@ -268,6 +288,8 @@ counters! {
     DnsAnswers => "dns_answers",
     /// DNS messages that end early, loop or are otherwise malformed.
     DnsMalformed => "dns_malformed",
+    /// DNS messages of which the capture holds only a part.
+    DnsCut => "dns_cut",
     /// DNS answers whose question was not seen before them.
     DnsUnsolicited => "dns_unsolicited",
     /// Of these, answers that name a catalogue name; they make no host.
@@ -287,6 +309,8 @@ counters! {
     TlsHellos => "tls_hellos",
     /// TLS ClientHellos that could not be read to their end.
     TlsHellosIncomplete => "tls_hellos_incomplete",
+    /// TLS ClientHellos over TCP that could not be read to their end because the capture holds only a part of a frame.
+    TlsHellosCut => "tls_hellos_cut",
     /// TLS ClientHellos without a server name.
     TlsNoName => "tls_no_name",
     /// TLS ClientHellos that offer Encrypted Client Hello, most of them for show.
@@ -300,6 +324,8 @@ counters! {
     // QUIC.
     /// QUIC client Initial packets.
     QuicInitials => "quic_initials",
+    /// QUIC Initial packets of which the capture holds only a part.
+    QuicCut => "quic_cut",
     /// QUIC client Initial packets opened.
     QuicOpened => "quic_opened",
     /// QUIC client Initial packets that did not authenticate.
@@ -313,6 +339,8 @@ counters! {
     // HTTP.
     /// HTTP requests.
     HttpRequests => "http_requests",
+    /// HTTP request heads that could not be read to their end because the capture holds only a part of a frame.
+    HttpCut => "http_cut",
     /// HTTP requests without a host.
     HttpNoHost => "http_no_host",
     /// HTTP request heads, bodies and frames that are malformed.
@@ -370,39 +398,71 @@ impl Counter {
     }
 }
 
-/// Counts of one source, interface and quarter hour.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counts([u64; COUNTERS]);
-
-impl Default for Counts {
-    fn default() -> Self {
-        Counts([0; COUNTERS])
-    }
-}
+/// Counts of one source, interface and quarter hour: the counters that are not
+/// zero. Most are, and of these there may be many thousands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(Vec<(Counter, u64)>);
 
 impl Counts {
     /// Adds to a counter, saturating.
-    #[inline]
     pub fn add(&mut self, counter: Counter, n: u64) {
-        if let Some(c) = self.0.get_mut(counter as usize) {
-            *c = c.saturating_add(n);
+        if n == 0 {
+            return;
+        }
+        match self.0.binary_search_by_key(&counter, |(c, _)| *c) {
+            Ok(at) => {
+                if let Some((_, sum)) = self.0.get_mut(at) {
+                    *sum = sum.saturating_add(n);
+                }
+            }
+            Err(at) => self.0.insert(at, (counter, n)),
         }
     }
 
     /// The value of a counter.
     pub fn get(&self, counter: Counter) -> u64 {
-        self.0.get(counter as usize).copied().unwrap_or(0)
+        let at = self.0.binary_search_by_key(&counter, |(c, _)| *c);
+        at.ok().and_then(|at| self.0.get(at)).map_or(0, |(_, n)| *n)
     }
 
     /// Adds every count of `other`.
     pub fn merge(&mut self, other: &Counts) {
-        for (a, b) in self.0.iter_mut().zip(&other.0) {
-            *a = a.saturating_add(*b);
+        if self.0.is_empty() {
+            self.0.clone_from(&other.0);
+        } else {
+            other.0.iter().for_each(|(counter, n)| self.add(*counter, *n));
         }
     }
 
     /// The counters that are not zero, in output order.
     pub fn iter(&self) -> impl Iterator<Item = (Counter, u64)> + '_ {
-        Counter::ALL.iter().copied().map(|c| (c, self.get(c))).filter(|(_, n)| *n > 0)
+        self.0.iter().copied()
+    }
+}
+
+/// Counts in the making: a place for each counter, so that counting is an
+/// addition.
+#[derive(Clone, Debug)]
+struct Tally([u64; COUNTERS]);
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally([0; COUNTERS])
+    }
+}
+
+impl Tally {
+    #[inline]
+    fn add(&mut self, counter: Counter, n: u64) {
+        if let Some(c) = self.0.get_mut(counter as usize) {
+            *c = c.saturating_add(n);
+        }
+    }
+
+    /// Moves everything to `counts`.
+    fn move_to(&mut self, counts: &mut Counts) {
+        for (counter, n) in Counter::ALL.iter().zip(&mut self.0) {
+            counts.add(*counter, std::mem::take(n));
+        }
     }
 }

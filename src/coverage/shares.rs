@@ -50,8 +50,7 @@ macro_rules! shares {
 }
 
 // A share is of counters alone. Where a stage gains a counter of what it could
-// not see (hellos and DNS messages cut by the snap length, copies of frames),
-// its share is a line here, and its closing line a row of the summary.
+// not see, its share is a line here, and its closing line a row of the summary.
 shares! {
     /// Frames dropped before they could be captured, of all that came.
     FRAMES_DROPPED => "frames_dropped":
@@ -76,10 +75,14 @@ shares! {
     /// TLS ClientHellos read to their end, of those begun, in QUIC too.
     HELLOS_COMPLETED => "tls_hellos_completed":
         (TlsHellos - TlsHellosIncomplete) / (TlsHellos QuicHellosIncomplete),
+    /// TLS ClientHellos of which the snap length left only a part, of all, in QUIC too.
+    HELLOS_CUT => "tls_hellos_cut": (TlsHellosCut) / (TlsHellos QuicHellosIncomplete),
     /// TLS ClientHellos whose real server name Encrypted Client Hello hides, of all.
     ECH_CONCEALED => "ech_concealed": (EchConcealed) / (TlsHellos),
     /// QUIC client Initial packets that were opened, of all.
     QUIC_OPENED => "quic_initials_opened": (QuicOpened) / (QuicInitials),
+    /// Frames that were copies of others, of those in the sample.
+    SAMPLE_COPIES => "sample_copies": (DuplicatesSampled) / (SampleFrames),
     /// DNS responses among all DNS messages: about half where both directions are in view.
     DNS_ANSWERS => "dns_answers": (DnsAnswers) / (DnsMessages),
     /// DNS responses whose question was not seen, of all responses.
@@ -130,7 +133,7 @@ mod tests {
     #[test]
     fn shares_are_of_what_they_say() {
         type Case = (&'static ShareDef, &'static [(Counter, u64)], (u64, u64));
-        let cases: [Case; 15] = [
+        let cases: [Case; 17] = [
             (FRAMES_DROPPED, &[(C::Frames, 90), (C::DroppedKernel, 7), (C::DroppedInterface, 3)], (10, 100)),
             (FRAMES_CUT, &[(C::Frames, 90), (C::FramesCut, 9)], (9, 90)),
             (BYTES_DECODED, &[(C::WireBytes, 900), (C::BytesFiltered, 100), (C::BytesDecoded, 700)], (700, 800)),
@@ -155,6 +158,8 @@ mod tests {
                 &[(C::TlsHellos, 9), (C::TlsHellosIncomplete, 2), (C::QuicHellosIncomplete, 1)],
                 (7, 10),
             ),
+            (HELLOS_CUT, &[(C::TlsHellos, 9), (C::QuicHellosIncomplete, 1), (C::TlsHellosCut, 3)], (3, 10)),
+            (SAMPLE_COPIES, &[(C::SampleFrames, 90), (C::DuplicatesSampled, 45), (C::Duplicates, 7)], (45, 90)),
             (ECH_CONCEALED, &[(C::TlsHellos, 9), (C::EchConcealed, 2)], (2, 9)),
             (QUIC_OPENED, &[(C::QuicInitials, 9), (C::QuicOpened, 8)], (8, 9)),
             (DNS_ANSWERS, &[(C::DnsMessages, 9), (C::DnsAnswers, 4)], (4, 9)),

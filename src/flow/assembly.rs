@@ -50,16 +50,18 @@ pub(super) struct Assembly {
     /// Segments behind a hole, in sequence order, not overlapping or touching.
     pieces: Vec<Piece>,
     /// Bytes in `pieces`.
-    aside: usize,
+    aside: u32,
     /// When the hole came up. It is there also where nothing behind it could
     /// be kept.
     hole: Option<Timestamp>,
+    /// What the other end last acknowledged.
+    pub(super) acked: u32,
 }
 
 impl Assembly {
     /// A stream whose first byte has sequence number `next`.
     pub(super) fn new(next: u32) -> Self {
-        Assembly { next, ..Assembly::default() }
+        Assembly { next, acked: next, ..Assembly::default() }
     }
 
     /// Sequence number of the first byte not yet in order.
@@ -69,7 +71,7 @@ impl Assembly {
 
     /// Bytes held back, the cost of keeping pieces included.
     pub(super) fn held(&self) -> usize {
-        self.buf.len().saturating_add(self.aside).saturating_add(self.pieces.len().saturating_mul(PIECE))
+        self.buf.len().saturating_add(self.aside as usize).saturating_add(self.pieces.len().saturating_mul(PIECE))
     }
 
     /// Memory taken, room in buffers included; nothing where nothing is held or
@@ -79,7 +81,7 @@ impl Assembly {
             return 0;
         }
         let lists = self.buf.capacity().saturating_add(self.pieces.capacity().saturating_mul(size_of::<Piece>()));
-        let pieces = self.aside.saturating_add(self.pieces.len().saturating_mul(PIECE));
+        let pieces = (self.aside as usize).saturating_add(self.pieces.len().saturating_mul(PIECE));
         size_of::<Self>().saturating_add(lists).saturating_add(pieces)
     }
 
@@ -146,7 +148,7 @@ impl Assembly {
                 break;
             }
             let piece = self.pieces.remove(0);
-            self.aside = self.aside.saturating_sub(piece.bytes.len());
+            self.aside = self.aside.saturating_sub(piece.bytes.len() as u32);
             let behind = self.next.wrapping_sub(piece.seq) as usize;
             self.compare(behind, &piece.bytes, out);
             if let Some(fresh) = piece.bytes.get(behind..)
@@ -281,7 +283,7 @@ impl Assembly {
         if before.is_none() && !touches_next && self.pieces.len() >= MAX_PIECES {
             return None;
         }
-        self.aside = self.aside.saturating_add(fresh.len());
+        self.aside = self.aside.saturating_add(fresh.len() as u32);
         let after = if touches_next { self.pieces.remove(at).bytes } else { Vec::new() };
         if let Some(place) = before {
             let p = self.pieces.get_mut(place)?;

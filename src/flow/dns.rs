@@ -45,6 +45,12 @@ pub(super) struct Dns {
     name: Name,
 }
 
+/// Whether the capture holds only a part of a datagram. Of a stream the frame
+/// at hand may hold more than the message.
+fn is_cut(at: &At<'_>) -> bool {
+    at.packet.payload_missing > 0 && at.packet.transport == Transport::Udp
+}
+
 impl Dns {
     /// Most bytes of both generations.
     pub(super) const MOST_BYTES: usize = 2 * (GENERATION * 8 / 7) * (size_of::<(u64, Asked)>() + 1);
@@ -64,7 +70,7 @@ impl Dns {
     pub(super) fn message<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger) -> bool {
         let is_dns = self.read(bytes, at, sink, ledger, false);
         if !is_dns {
-            ledger.count(Counter::DnsNot);
+            ledger.count(if is_cut(at) { Counter::DnsCut } else { Counter::DnsNot });
         }
         is_dns
     }
@@ -104,6 +110,17 @@ impl Dns {
         may_be_message(bytes) && self.message.parse(bytes) && self.message.is_certain_anywhere()
     }
 
+    /// A question that is known was seen nearer to its client: its answer is
+    /// awaited there.
+    pub(super) fn ask_there(&mut self, bytes: &[u8], at: &At<'_>, ledger: &mut Ledger) {
+        let mut message = std::mem::take(&mut self.message);
+        if message.parse(bytes) && !message.response {
+            let key = self.key(&message, at);
+            self.kind(&message, key, at, ledger);
+        }
+        self.message = message;
+    }
+
     fn read<S: Sink>(&mut self, bytes: &[u8], at: &At<'_>, sink: &mut S, ledger: &mut Ledger, strict: bool) -> bool {
         let mut message = std::mem::take(&mut self.message);
         let is_dns = message.parse(bytes) && (!strict || message.is_certain_anywhere());
@@ -111,6 +128,9 @@ impl Dns {
             ledger.count(Counter::DnsMessages);
             if message.response {
                 ledger.count(Counter::DnsAnswers);
+            }
+            if is_cut(at) {
+                ledger.count(Counter::DnsCut);
             }
             if message.malformed && at.packet.payload_missing == 0 {
                 ledger.count(Counter::DnsMalformed);

@@ -6,7 +6,7 @@ use crate::base::time::SECOND;
 use crate::packet::Packet;
 
 /// Answers kept of one shard; the oldest goes.
-const KEPT: usize = 16;
+const KEPT: usize = 8;
 /// A question that comes later is another one.
 pub(super) const WINDOW: i64 = SECOND;
 /// Bytes of the longest frame that is kept, and of the longest message.
@@ -36,6 +36,9 @@ pub(super) struct Early {
 }
 
 impl Early {
+    /// Most bytes of all that is kept.
+    pub(super) const MOST_BYTES: usize = KEPT * (size_of::<Kept>() + 2 * MAX_BYTES);
+
     /// Keeps an answer under the key of its question. Its place is used again
     /// and again, so nothing is allocated but at first.
     pub(super) fn keep(&mut self, key: u64, message: &[u8], at: &At<'_>) {

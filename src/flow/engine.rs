@@ -1,8 +1,12 @@
 //! The state of one shard, and the way of a segment through it.
 
 use super::budget::Budget;
+use super::checksum;
 use super::dns::{self, Dns};
+use super::duplicates::{Arrival, Duplicates, Place, Reasons, Verdict, sender_is_client};
+use super::early::Early;
 use super::events::{At, FrameRef, Sink};
+use super::headers::Headers;
 use super::holders::Holders;
 use super::table::{FlowKey, Gone, Table};
 use super::tcp::{self, Tcp};
@@ -32,7 +36,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { tcp_flows: 3584, udp_flows: 1792, held_bytes: 320 << 10, quic_keys: 1000 }
+        Limits { tcp_flows: 3072, udp_flows: 1536, held_bytes: 320 << 10, quic_keys: 1000 }
     }
 }
 
@@ -50,6 +54,8 @@ pub(super) struct Scratch {
     pub(super) begins_to_hold: bool,
     /// TCP flows of the sample for capture loss that are under way.
     pub(super) sampled: u32,
+    /// Flows whose capture loss is reckoned.
+    pub(super) reckoned: u32,
     state: RandomState,
 }
 
@@ -65,6 +71,10 @@ impl Scratch {
     }
 }
 
+/// A packet and its segment as they came, before they are taken to be near
+/// their client.
+type Came<'a> = (&'a Packet, u32);
+
 /// Flow state of one shard.
 pub struct Engine<S> {
     sink: S,
@@ -74,6 +84,7 @@ pub struct Engine<S> {
     scratch: Scratch,
     budget: Budget,
     holders: Holders,
+    duplicates: Duplicates,
     max_held: usize,
     now: Timestamp,
     /// Source, interface and time of the last packet.
@@ -103,6 +114,7 @@ impl<S: Sink> Engine<S> {
             scratch: Scratch::default(),
             budget: Budget::new(limits.quic_keys),
             holders: Holders::new(),
+            duplicates: Duplicates::new(),
             max_held: limits.held_bytes,
             now: Timestamp(i64::MIN),
             last: None,
@@ -118,6 +130,9 @@ impl<S: Sink> Engine<S> {
             limits.held_bytes,
             Holders::MOST_BYTES,
             Dns::MOST_BYTES,
+            Early::MOST_BYTES,
+            Duplicates::MOST_BYTES,
+            tcp::MOST_RECKONED_BYTES,
         ]
         .into_iter()
         .fold(0, usize::saturating_add)
@@ -139,18 +154,40 @@ impl<S: Sink> Engine<S> {
     pub fn segment(&mut self, packet: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
         self.tick(packet.ts);
         self.last = Some((frame.source, frame.interface, packet.ts));
-        match packet.transport {
-            Transport::Tcp => {
-                ledger.count(Counter::TcpSegments);
-                self.tcp_segment(packet, payload, frame, segment, ledger);
-            }
-            Transport::Udp => {
-                ledger.count(Counter::UdpDatagrams);
-                self.udp_datagram(packet, payload, frame, segment, ledger);
-            }
+        let at = At { packet, payload, frame, segment, from_client: true };
+        if self.duplicates.knows_none() {
+            self.take(at, (packet, segment), ledger);
+        } else {
+            self.take_nearer(at, ledger);
         }
         if packet.payload_missing > 0 {
             ledger.count(Counter::PayloadCut);
+        }
+    }
+
+    #[inline(always)]
+    fn take(&mut self, at: At<'_>, came: Came<'_>, ledger: &mut Ledger) {
+        match at.packet.transport {
+            Transport::Tcp => {
+                ledger.count(Counter::TcpSegments);
+                self.tcp_segment(at, came, ledger);
+            }
+            Transport::Udp => {
+                ledger.count(Counter::UdpDatagrams);
+                self.udp_datagram(at, came, ledger);
+            }
+        }
+    }
+
+    /// Takes a packet as it was near its client, if it was captured further
+    /// away.
+    #[inline(never)]
+    fn take_nearer(&mut self, at: At<'_>, ledger: &mut Ledger) {
+        let came = (at.packet, at.segment);
+        let client_sent = sender_is_client(at.packet, |a| self.sink.is_home(a));
+        match self.duplicates.nearer(at.packet, at.segment, client_sent) {
+            Some((packet, segment)) => self.take(At { packet: &packet, segment, ..at }, came, ledger),
+            None => self.take(at, came, ledger),
         }
     }
 
@@ -163,27 +200,26 @@ impl<S: Sink> Engine<S> {
     }
 
     #[inline]
-    fn tcp_segment(&mut self, p: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
-        let (key, from_low) = FlowKey::of(p, segment);
+    fn tcp_segment(&mut self, at: At<'_>, came: Came<'_>, ledger: &mut Ledger) {
+        let p = at.packet;
+        let (key, from_low) = FlowKey::of(p, at.segment);
         let Engine { sink, tcp, dns, scratch, .. } = self;
-        let at = At { packet: p, payload, frame, segment, from_client: true };
         match tcp.touch(&key, self.now) {
-            Some(flow) => flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns }),
-            // Acknowledgements and ends of flows that are not known tell nothing.
-            None if !tcp::is_syn(&at) && (payload.is_empty() || p.flags & RST != 0) => return,
-            None => {
-                ledger.count(Counter::Flows);
-                if !tcp::is_syn(&at) {
-                    ledger.count(Counter::FlowsMidStream);
+            Some(flow) => {
+                let reasons = flow.reason(p, from_low);
+                if reasons == Reasons::NONE {
+                    flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
+                } else {
+                    self.tcp_compared(at, &key, from_low, came, reasons, ledger);
                 }
-                let mut flow = Tcp::new(&at, from_low);
-                flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
-                tcp.insert(key, flow, self.now, |old, why| {
-                    if why == Gone::Full {
-                        ledger.count(Counter::FlowsEvicted);
-                    }
-                    old.close(sink, ledger, scratch);
-                });
+            }
+            // Acknowledgements and ends of flows that are not known tell nothing.
+            None if !tcp::is_syn(&at) && (at.payload.is_empty() || p.flags & RST != 0) => return,
+            None => {
+                if self.is_copy(&at, came, Self::of_new(&key), ledger) {
+                    return;
+                }
+                self.tcp_flow(at, key, from_low, ledger);
             }
         }
         if self.scratch.begins_to_hold || self.scratch.held > self.max_held {
@@ -191,41 +227,229 @@ impl<S: Sink> Engine<S> {
         }
     }
 
+    /// A segment of a known flow that is read unless it is a copy. Apart, so
+    /// that what nobody reads takes a short way.
+    #[inline(never)]
+    fn tcp_compared(
+        &mut self,
+        at: At<'_>,
+        key: &FlowKey,
+        from_low: bool,
+        came: Came<'_>,
+        reasons: Reasons,
+        ledger: &mut Ledger,
+    ) {
+        if !self.is_copy(&at, came, reasons, ledger) {
+            let Engine { sink, tcp, dns, scratch, .. } = self;
+            if let Some(flow) = tcp.find(key) {
+                flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
+            }
+        }
+    }
+
+    /// Begins a TCP flow.
+    #[inline(never)]
+    fn tcp_flow(&mut self, at: At<'_>, key: FlowKey, from_low: bool, ledger: &mut Ledger) {
+        let Engine { sink, tcp, dns, scratch, .. } = self;
+        ledger.count(Counter::Flows);
+        if !tcp::is_syn(&at) {
+            ledger.count(Counter::FlowsMidStream);
+        }
+        let mut flow = Tcp::new(&at, from_low);
+        if key.is_sampled() {
+            flow.sample();
+        }
+        flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
+        tcp.insert(key, flow, self.now, |old, why| {
+            if why == Gone::Full {
+                ledger.count(Counter::FlowsEvicted);
+            }
+            old.close(sink, ledger, scratch);
+        });
+    }
+
     #[inline]
-    fn udp_datagram(&mut self, p: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
-        let Engine { sink, udp, dns, scratch, budget, .. } = self;
-        let mut at = At { packet: p, payload, frame, segment, from_client: true };
+    fn udp_datagram(&mut self, mut at: At<'_>, came: Came<'_>, ledger: &mut Ledger) {
+        let p = at.packet;
         if dns::names_hosts(p.sport) {
-            dns.host_name(payload, &at, sink, ledger);
+            self.dns.host_name(at.payload, &at, &mut self.sink, ledger);
         }
         if is_group_naming(p) {
             return;
         }
+        let mut compared = false;
         if p.sport == 53 || p.dport == 53 {
             at.from_client = p.dport == 53;
-            if dns.message(payload, &at, sink, ledger) {
-                sink.present(&at, ledger);
+            if self.is_copy(&at, came, Reasons::DECODED, ledger) {
                 return;
             }
+            compared = true;
+            if self.dns.message(at.payload, &at, &mut self.sink, ledger) {
+                self.sink.present(&at, ledger);
+                return;
+            }
+            at.from_client = true;
         }
-        budget.refill(p.ts);
-        let (key, from_low) = FlowKey::of(p, segment);
+        self.budget.refill(p.ts);
+        let (key, from_low) = FlowKey::of(p, at.segment);
+        let Engine { sink, udp, dns, scratch, budget, .. } = self;
         match udp.touch(&key, self.now) {
-            Some(flow) => flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget }),
+            Some(flow) => {
+                let reasons = if compared { Reasons::NONE } else { flow.reason(at.payload) };
+                if reasons == Reasons::NONE {
+                    flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
+                } else {
+                    self.udp_compared(at, &key, from_low, came, reasons, ledger);
+                }
+            }
             None => {
-                ledger.count(Counter::Flows);
-                let mut flow = Udp::new(&at, from_low);
-                flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
-                udp.insert(key, flow, self.now, |old, why| {
-                    if why == Gone::Full {
-                        ledger.count(Counter::FlowsEvicted);
-                    }
-                    old.close(sink, ledger, scratch);
-                });
+                if !compared && self.is_copy(&at, came, Self::of_new(&key), ledger) {
+                    return;
+                }
+                self.udp_flow(at, key, from_low, ledger);
             }
         }
         if self.scratch.begins_to_hold || self.scratch.held > self.max_held {
             self.relieve(key, ledger);
+        }
+    }
+
+    /// The same for a datagram.
+    #[inline(never)]
+    fn udp_compared(
+        &mut self,
+        at: At<'_>,
+        key: &FlowKey,
+        from_low: bool,
+        came: Came<'_>,
+        reasons: Reasons,
+        ledger: &mut Ledger,
+    ) {
+        if !self.is_copy(&at, came, reasons, ledger) {
+            let Engine { sink, udp, dns, scratch, budget, .. } = self;
+            if let Some(flow) = udp.find(key) {
+                flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
+            }
+        }
+    }
+
+    /// Begins a UDP flow.
+    #[inline(never)]
+    fn udp_flow(&mut self, at: At<'_>, key: FlowKey, from_low: bool, ledger: &mut Ledger) {
+        let Engine { sink, udp, dns, scratch, budget, .. } = self;
+        ledger.count(Counter::Flows);
+        let mut flow = Udp::new(&at, from_low);
+        if key.is_sampled() {
+            flow.sample();
+        }
+        flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
+        udp.insert(key, flow, self.now, |old, why| {
+            if why == Gone::Full {
+                ledger.count(Counter::FlowsEvicted);
+            }
+            old.close(sink, ledger, scratch);
+        });
+    }
+
+    /// Why the first frame of a flow is compared with its copies.
+    fn of_new(key: &FlowKey) -> Reasons {
+        if key.is_sampled() { Reasons::DECODED | Reasons::SAMPLED } else { Reasons::DECODED }
+    }
+
+    /// Whether a frame is a copy of another, which then was read. Counts both
+    /// kinds, and checksums.
+    #[inline(never)]
+    fn is_copy(&mut self, at: &At<'_>, came: Came<'_>, reasons: Reasons, ledger: &mut Ledger) -> bool {
+        let p = at.packet;
+        let headers = Headers::find(p, at.payload, at.frame.bytes);
+        if headers.is_none() && !p.in_arena {
+            return false;
+        }
+        let digest = self.duplicates.digest(at.frame.source, p, at.payload, headers.as_ref());
+        let sink = &self.sink;
+        let client_sent = || sender_is_client(p, |a| sink.is_home(a));
+        let verdict = self.duplicates.judge(digest, Arrival::new(came.0, came.1), (p.src, p.dst), client_sent, ledger);
+        let is_copy = verdict != Verdict::Fresh;
+        if reasons.any(Reasons::SAMPLED) {
+            ledger.count(Counter::SampleFrames);
+            ledger.add(Counter::DuplicatesSampled, is_copy.into());
+        }
+        if is_copy && reasons.any(Reasons::DECODED | Reasons::FOLLOWED) {
+            ledger.count(Counter::Duplicates);
+        }
+        if let Some(headers) = headers
+            && !is_copy
+            && (reasons.any(Reasons::SAMPLED) || p.transport == Transport::Udp && reasons.any(Reasons::DECODED))
+        {
+            checksum::count(p, at.payload, &headers, ledger);
+        }
+        if let Verdict::Moved { client, far, near } = verdict {
+            return !self.moved(at, client, far, near, ledger);
+        }
+        is_copy
+    }
+
+    /// What was begun at a far place goes on at the near one. Whether the copy
+    /// is to be read there all the same.
+    #[cold]
+    fn moved(&mut self, at: &At<'_>, client: Addr, far: Place, near: Place, ledger: &mut Ledger) -> bool {
+        self.sink.moved(client, far, near, ledger);
+        if far.segment == near.segment {
+            return false;
+        }
+        let p = at.packet;
+        let there = At { segment: near.segment, from_client: true, ..*at };
+        let ((old, _), (new, from_low)) = (FlowKey::of(p, far.segment), FlowKey::of(p, near.segment));
+        if self.join(&old, &new, ledger) {
+            return true;
+        }
+        let Engine { sink, tcp, udp, dns, scratch, budget, .. } = self;
+        let holds = match p.transport {
+            Transport::Tcp => tcp.move_to(&old, new).is_some_and(|flow| {
+                flow.open_there(there, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
+                flow.still_holds()
+            }),
+            Transport::Udp => udp.move_to(&old, new).is_some_and(|flow| {
+                flow.open_there(there, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });
+                flow.still_holds()
+            }),
+        };
+        if holds {
+            self.scratch.begins_to_hold = true;
+            self.relieve(new, ledger);
+        }
+        if p.transport == Transport::Udp && p.dport == 53 {
+            self.dns.ask_there(at.payload, &there, ledger);
+        }
+        false
+    }
+
+    /// A flow was under way at the near place, and a frame of it came from the
+    /// far one first: the flow that was begun there is closed, or the other if
+    /// that frame was understood. Whether it is still to be read.
+    fn join(&mut self, far: &FlowKey, near: &FlowKey, ledger: &mut Ledger) -> bool {
+        let Engine { sink, tcp, udp, scratch, .. } = self;
+        match far.transport() {
+            Transport::Tcp => {
+                if tcp.find(near).is_none() {
+                    return false;
+                }
+                let Some(known) = tcp.find(far).map(|f| f.is_known()) else { return false };
+                if let Some(flow) = tcp.remove(if known { near } else { far }) {
+                    flow.close(sink, ledger, scratch);
+                }
+                !known
+            }
+            Transport::Udp => {
+                if udp.find(near).is_none() {
+                    return false;
+                }
+                let Some(known) = udp.find(far).map(|f| f.is_known()) else { return false };
+                if let Some(flow) = udp.remove(if known { near } else { far }) {
+                    flow.close(sink, ledger, scratch);
+                }
+                !known
+            }
         }
     }
 
@@ -292,6 +516,7 @@ impl<S: Sink> Engine<S> {
         debug_assert_eq!(scratch.held, 0, "flows that are gone hold nothing");
         self.dns = Dns::new();
         self.budget.start_anew();
+        self.duplicates = Duplicates::new();
         self.now = Timestamp(i64::MIN);
     }
 

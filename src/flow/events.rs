@@ -1,5 +1,6 @@
 //! What the flow layer tells its sink.
 
+use super::duplicates::Place;
 use crate::base::{Addr, Name, NameSource, Stage};
 use crate::coverage::Ledger;
 use crate::packet::{Packet, Transport};
@@ -293,6 +294,16 @@ pub trait Sink {
 
     /// A followed contact moved on.
     fn progress(&mut self, at: &At<'_>, token: Token, progress: &Progress, ledger: &mut Ledger);
+
+    /// Whether an address lies in the home networks, as far as the sink knows
+    /// any.
+    fn is_home(&self, _addr: &Addr) -> bool {
+        false
+    }
+
+    /// A client that was seen at `far` is the one at `near`: what was said of
+    /// it belongs there. From now on it is only seen at `near`.
+    fn moved(&mut self, _client: Addr, _far: Place, _near: Place, _ledger: &mut Ledger) {}
 
     /// A followed flow ended or was forgotten.
     fn closed(&mut self, token: Token, ledger: &mut Ledger);

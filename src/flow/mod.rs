@@ -17,17 +17,21 @@
 mod assembly;
 mod awaited;
 mod budget;
+mod checksum;
 mod dns;
 mod dtls;
+mod duplicates;
 mod early;
 mod engine;
 mod events;
 mod follow;
+mod headers;
 mod holders;
 mod http2;
 mod lister;
 mod opaque;
 mod quic;
+mod recent;
 mod table;
 mod tcp;
 #[cfg(test)]
@@ -41,12 +45,16 @@ mod tests_dns;
 mod tests_dtls;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_duplicates;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_properties;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_udp;
 mod udp;
 
+pub use duplicates::{Place, sender_is_client};
 pub use engine::{Engine, Limits};
 pub use events::{At, DnsKind, Endpoints, FrameRef, HttpSeen, Note, Notes, Progress, Seen, Sink, Token};
 pub use lister::{NameLister, NameRow};

@@ -3,6 +3,7 @@
 use crate::base::{Addr, Timestamp};
 use crate::packet::{Packet, Transport};
 use foldhash::fast::RandomState;
+use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
 
@@ -25,6 +26,16 @@ impl FlowKey {
         let (low, low_port, high, high_port) =
             if from_low { (p.src, p.sport, p.dst, p.dport) } else { (p.dst, p.dport, p.src, p.sport) };
         (FlowKey { low, high, low_port, high_port, segment, transport: p.transport }, from_low)
+    }
+
+    /// Whether the flow belongs to the sample of which every frame is compared:
+    /// one in 64, chosen by its ends alone, so that copies of a frame belong to
+    /// it together, and the same flows in every run.
+    pub(super) fn is_sampled(&self) -> bool {
+        const SEED: u64 = 0x7370_616e_7369_6768;
+        let ports = u32::from(self.low_port) << 16 | u32::from(self.high_port);
+        let ends = (self.low.bits(), self.high.bits(), ports, self.transport as u8);
+        FixedState::with_seed(SEED).hash_one(ends) % 64 == 0
     }
 
     /// TCP or UDP.
@@ -153,6 +164,34 @@ impl<T: Entry> Table<T> {
         };
         let slots = &self.slots;
         self.index.insert_unique(hash, at, |&i| slots.get(i as usize).and_then(Option::as_ref).map_or(0, |s| s.hash));
+    }
+
+    /// Takes the entry of a key out.
+    pub(super) fn remove(&mut self, key: &FlowKey) -> Option<T> {
+        let hash = key.hash(&self.state);
+        let slots = &self.slots;
+        let is_it = |i: &u32| slots.get(*i as usize).and_then(Option::as_ref).is_some_and(|s| s.key == *key);
+        let at = *self.index.find(hash, is_it)?;
+        self.take(at as usize)
+    }
+
+    /// Files the entry of a key under another, if none has that.
+    pub(super) fn move_to(&mut self, old: &FlowKey, new: FlowKey) -> Option<&mut T> {
+        if old == &new || self.slot(&new).is_some() {
+            return None;
+        }
+        let hash = old.hash(&self.state);
+        let slots = &self.slots;
+        let found = self
+            .index
+            .find_entry(hash, |&i| slots.get(i as usize).and_then(Option::as_ref).is_some_and(|s| s.key == *old));
+        let (at, _) = found.ok()?.remove();
+        let hash = new.hash(&self.state);
+        let slot = self.slots.get_mut(at as usize)?.as_mut()?;
+        (slot.key, slot.hash) = (new, hash);
+        let slots = &self.slots;
+        self.index.insert_unique(hash, at, |&i| slots.get(i as usize).and_then(Option::as_ref).map_or(0, |s| s.hash));
+        self.slots.get_mut(at as usize)?.as_mut().map(|s| &mut s.entry)
     }
 
     /// Moves the hand by one; returns what it found idle too long.

@@ -3,6 +3,7 @@
 use super::budget::Budget;
 use super::dns::Dns;
 use super::dtls;
+use super::duplicates::Reasons;
 use super::engine::Scratch;
 use super::events::{At, Note, Notes, Progress, Seen, Sink, Token};
 use super::opaque;
@@ -71,6 +72,7 @@ pub(super) struct Udp {
     client_spoke: bool,
     told: bool,
     listed: bool,
+    sampled: bool,
     dns_tries: u8,
     failures: u8,
     /// The second in which the failures were.
@@ -132,6 +134,7 @@ impl Udp {
             client_spoke: false,
             told: false,
             listed: false,
+            sampled: false,
             dns_tries: DNS_TRIES,
             failures: 0,
             failed_at: i64::MIN,
@@ -141,6 +144,26 @@ impl Udp {
             before: (0, 0),
             follow: None,
         }
+    }
+
+    /// Every frame of the flow is to be compared with its copies.
+    pub(super) fn sample(&mut self) {
+        self.sampled = true;
+    }
+
+    /// Why a datagram is to be compared with its copies, if it is.
+    #[inline]
+    pub(super) fn reason(&self, payload: &[u8]) -> Reasons {
+        let sampled = if self.sampled { Reasons::SAMPLED } else { Reasons::NONE };
+        let followed = if self.follow.is_some() { Reasons::FOLLOWED } else { Reasons::NONE };
+        let read = match self.speech {
+            Speech::Silent | Speech::Quic(_) | Speech::Dtls(_) | Speech::Dns => true,
+            Speech::Other => self.dns_tries > 0 || may_be_quic(payload) || begins_client_hello(payload),
+            Speech::QuicDone { .. } => may_be_quic(payload),
+            Speech::DtlsDone => begins_client_hello(payload),
+        };
+        let decoded = if read { Reasons::DECODED } else { Reasons::NONE };
+        decoded | followed | sampled
     }
 
     /// Takes a datagram, whose direction is found here.
@@ -173,6 +196,20 @@ impl Udp {
         }
         if at.from_client && p.payload_len > 0 {
             self.client_spoke = true;
+        }
+    }
+
+    /// Whether a message of a known protocol was read.
+    pub(super) fn is_known(&self) -> bool {
+        matches!(self.speech, Speech::QuicDone { .. } | Speech::DtlsDone | Speech::Dns)
+    }
+
+    /// The client is known at another place now: the sink, which did not follow
+    /// the flow, may know more of that.
+    pub(super) fn open_there<S: Sink>(&mut self, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
+        at.from_client = self.client_low == from_low;
+        if at.from_client && self.opened && !self.told && self.follow.is_none() {
+            self.follow = cx.sink.opened(&at, cx.ledger).map(Follow::new);
         }
     }
 
@@ -220,7 +257,11 @@ impl Udp {
     fn look_for_quic<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
         let ts = at.packet.ts;
         match quic::long_packet(at.payload) {
-            Ok(_) => {}
+            Ok((packet, _)) => {
+                if packet.kind == Kind::Initial && !packet.complete && at.packet.payload_missing > 0 {
+                    cx.ledger.count(Counter::QuicCut);
+                }
+            }
             Err(Stop::UnknownVersion(_)) if opaque::is_esp_in_udp(at) => return false,
             Err(Stop::UnknownVersion(_)) if !matches!(self.speech, Speech::Dns) => {
                 cx.ledger.count(Counter::QuicVersionUnknown);

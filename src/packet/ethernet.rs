@@ -32,6 +32,8 @@ pub(super) mod ethertype {
     pub const VN_TAG: u16 = 0x8926;
     /// Port tag of 802.1BR.
     pub const E_TAG: u16 = 0x893f;
+    /// Cisco MetaData.
+    pub const CISCO_METADATA: u16 = 0x8909;
     /// MPLS.
     pub const MPLS: u16 = 0x8847;
     /// MPLS with upstream-assigned label.
@@ -110,6 +112,7 @@ pub(super) fn payload<'a>(kind: u16, mut view: View<'a>, walk: &mut Walk) -> Res
         ethertype::BACKBONE => bridge::backbone(view, walk),
         ethertype::VN_TAG => bridge::port_tag::<4>(Kind::VnTag, view, walk),
         ethertype::E_TAG => bridge::port_tag::<6>(Kind::ETag, view, walk),
+        ethertype::CISCO_METADATA => bridge::metadata(view, walk),
         ethertype::MACSEC => macsec::step(view, walk),
         0..=1500 => {
             view.limit(usize::from(kind).min(view.announced()));

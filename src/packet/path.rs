@@ -48,6 +48,8 @@ kinds! {
     VnTag => "vntag", EncapVnTag,
     /// E-Tag of an 802.1BR port.
     ETag => "etag", EncapETag,
+    /// Cisco MetaData with the sender's security group.
+    Cmd => "cmd", EncapCmd,
     /// MACsec without encryption.
     Macsec => "macsec", EncapMacsec,
     /// MPLS label.
@@ -102,7 +104,7 @@ impl Kind {
     /// Whether the layer keeps hosts apart. Labels and port tags say where a
     /// frame goes; the way back may have none.
     fn separates(self) -> bool {
-        !matches!(self, Kind::Mpls | Kind::VnTag | Kind::ETag | Kind::Macsec | Kind::Ipcomp)
+        !matches!(self, Kind::Mpls | Kind::VnTag | Kind::ETag | Kind::Cmd | Kind::Macsec | Kind::Ipcomp)
     }
 }
 

@@ -9,7 +9,7 @@
     clippy::arithmetic_side_effects
 )]
 
-use super::ethernet::looks_like_ethernet;
+use super::ethernet::{carries_ip, looks_like_ethernet};
 use super::path::{Kind, Layer};
 use super::udp_tunnel::Opened;
 use super::view::View;
@@ -29,17 +29,18 @@ pub(super) fn open(mut view: View<'_>) -> Opened<'_> {
     let h = view.take::<8>()?;
     let reserved = [h[1], h[2], h[3]];
     let next = match (h[0], reserved) {
-        (0x08, [0, 0, 0]) => Next::Ethernet(view),
+        (0x08, [0, 0, 0]) if h[7] == 0 => Next::Ethernet(view),
         // With a policy group in the two bytes before the network id.
-        (0x88, [flags, ..]) if flags & !0x48 == 0 => Next::Ethernet(view),
-        (0x0c, [0, 0, 1 | 2]) => Next::Ip(view),
-        (0x0c, [0, 0, 3]) => Next::Ethernet(view),
-        // Receivers ignore the reserved bytes, and some senders use them.
-        (0x08, _) if looks_like_ethernet(&view) => Next::Ethernet(view),
+        (0x88, [flags, ..]) if flags & !0x48 == 0 && h[7] == 0 => Next::Ethernet(view),
+        (0x0c, [0, 0, 1 | 2]) if h[7] == 0 => Next::Ip(view),
+        (0x0c, [0, 0, 3]) if h[7] == 0 => Next::Ethernet(view),
+        // Receivers ignore what is reserved, and some senders use it.
+        (0x08, _) if h[7] == 0 && looks_like_ethernet(&view) => Next::Ethernet(view),
+        (flags, _) if flags & 0x08 != 0 && flags != 0x0c && carries_ip(&view) => Next::Ethernet(view),
         _ => return None,
     };
     let vni = u32::from_be_bytes([0, h[4], h[5], h[6]]);
-    (h[7] == 0).then(|| (Layer::with_id(Kind::Vxlan, vni), next))
+    Some((Layer::with_id(Kind::Vxlan, vni), next))
 }
 
 #[cfg(test)]
@@ -66,6 +67,8 @@ mod tests {
                 [0x88, 0x40, 1, 2, 0, 0, 77, 0],
                 [0x0c, 0, 0, 3, 0, 0, 77, 0],
                 [8, 8, 0x7f, 0x7f, 0, 0, 77, 0],
+                [8, 0, 0, 0, 0, 0, 77, 1],
+                [0xff, 1, 0xd1, 0xf2, 0, 0, 77, 1],
             ] {
                 let frame = wrap(head, port, &inner());
                 let (decoder, p) = decode_with(1, &frame, frame.len());
@@ -82,11 +85,13 @@ mod tests {
             [0, 0, 0, 0, 0, 0, 77, 0],
             [0x0c, 0, 0, 4, 0, 0, 77, 0],
             [0x0c, 0, 1, 3, 0, 0, 77, 0],
-            [8, 0, 0, 0, 0, 0, 77, 1],
+            [0xf7, 1, 0xd1, 0xf2, 0, 0, 77, 1],
         ] {
             assert_eq!(decode_layers(&wrap(head, PORT, &inner())).unwrap().0.dport, PORT);
         }
         assert_eq!(decode_layers(&wrap([8, 0, 0, 1, 0, 0, 77, 0], PORT, &[0; 60])).unwrap().0.dport, PORT);
+        let odd = wrap([8, 0, 0, 0, 0, 0, 77, 1], PORT, &ethernet(0x0800, &[0; 60]));
+        assert_eq!(decode_layers(&odd).unwrap().0.dport, PORT, "nothing is told but by a sound header inside");
         let (p, _, layers) = decode_layers(&wrap([0x0c, 0, 0, 1, 0, 0, 77, 0], PORT_GPE, &inner()[14..])).unwrap();
         assert_eq!((p.dport, layers.as_str()), (53, "vlan:10/vni:77"));
         assert_eq!(decode_layers(&wrap([8, 0, 0, 0, 0, 0, 1, 0], PORT, &[0; 5])), Err(Counter::LinkMalformed));

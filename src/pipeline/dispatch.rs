@@ -185,7 +185,7 @@ impl Dispatcher {
         if packet.encap.0 != 0 {
             segment = self.encaps.get(packet.encap).segment_id;
         }
-        let shard = shard(&packet, segment, &self.home);
+        let shard = shard(&packet, &self.home);
         if let Some(list) = lists.get_mut(shard % self.workers) {
             list.push(Item { packet, frame: frame as u32, segment, shard: (shard % SHARDS) as u8 });
         }

@@ -3,6 +3,7 @@
 use super::SHARDS;
 use crate::base::Addr;
 use crate::capture::Batch;
+use crate::flow::sender_is_client;
 use crate::packet::Packet;
 use crate::sighting::HomeNets;
 use std::time::Instant;
@@ -56,24 +57,18 @@ impl Work {
     }
 }
 
-/// The shard of a segment: by its client, whichever direction it goes. The
-/// client is the end at home; where both or neither are, the end with the
-/// higher port.
+/// The shard of a segment: by its client, whichever direction it goes and
+/// wherever it was captured, so that the copies of a routed packet meet.
 #[inline]
-pub(super) fn shard(p: &Packet, segment: u32, home: &HomeNets) -> usize {
-    let src_is_client = match (home.contains(&p.src), home.contains(&p.dst)) {
-        (true, false) => true,
-        (false, true) => false,
-        _ => (p.sport, &p.dst) >= (p.dport, &p.src),
-    };
-    shard_of(if src_is_client { &p.src } else { &p.dst }, segment)
+pub(super) fn shard(p: &Packet, home: &HomeNets) -> usize {
+    shard_of(if sender_is_client(p, |a| home.contains(a)) { &p.src } else { &p.dst })
 }
 
 /// A multiplicative hash without a secret: the same address meets the same
 /// shard in every run.
-fn shard_of(client: &Addr, segment: u32) -> usize {
+fn shard_of(client: &Addr) -> usize {
     let bits = client.bits();
-    let folded = (bits >> 64) as u64 ^ bits as u64 ^ u64::from(segment).rotate_left(32);
+    let folded = (bits >> 64) as u64 ^ bits as u64;
     let mixed = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 32) as usize % SHARDS
 }
@@ -92,7 +87,7 @@ mod tests {
         let home = HomeNets::default();
         for client in 1..200 {
             let c = format!("10.0.0.{client}");
-            let want = shard_of(&c.parse().unwrap(), 0);
+            let want = shard_of(&c.parse().unwrap());
             for p in [
                 packet(&c, 40000, "10.0.0.53", 53),
                 packet("10.0.0.53", 53, &c, 40000),
@@ -100,11 +95,11 @@ mod tests {
                 packet("198.51.100.7", 443, &c, 50000),
                 packet(&c, 53, "198.51.100.7", 60000),
             ] {
-                assert_eq!(shard(&p, 0, &home), want, "{p:?}");
+                assert_eq!(shard(&p, &home), want, "{p:?}");
             }
         }
         let (a, b) = (packet("10.0.0.1", 53, "10.0.0.2", 53), packet("10.0.0.2", 53, "10.0.0.1", 53));
-        assert_eq!(shard(&a, 0, &home), shard(&b, 0, &home));
+        assert_eq!(shard(&a, &home), shard(&b, &home));
     }
 
     #[test]
@@ -112,7 +107,7 @@ mod tests {
         let mut seen = [0u32; SHARDS];
         for i in 0..=255u8 {
             for j in 0..16u8 {
-                seen[shard_of(&Addr::v4([10, 0, j, i]), 0)] += 1;
+                seen[shard_of(&Addr::v4([10, 0, j, i]))] += 1;
             }
         }
         assert!(seen.iter().all(|n| (16..=160).contains(n)), "{seen:?}");

@@ -143,6 +143,12 @@ const CAUSES: &[Cause] = {
             "not readable to the end",
         ),
         cause(
+            &[C::TlsHellosCut, C::QuicCut, C::HttpCut, C::DnsCut, C::StreamHeadsCut],
+            &[],
+            ("message", "messages"),
+            "that the snap length cut where names would be",
+        ),
+        cause(
             &[C::EchConcealed],
             &[C::TlsHellos],
             ("TLS ClientHello", "TLS ClientHellos"),
@@ -160,6 +166,12 @@ const CAUSES: &[Cause] = {
         cause(&[C::StreamGaps], &[], ("stream", "streams"), "with bytes missing where names would be"),
         cause(&[C::FlowsOneSided], &[C::FlowsWithPayload], FLOWS, "with only one direction in view"),
         cause(&[C::FlowsMidStream], &[C::Flows], FLOWS, "under way before the capture began, their names gone by"),
+        cause(
+            &[C::Http2HostsLost],
+            &[C::HttpRequests],
+            ("HTTP/2 request", "HTTP/2 requests"),
+            "whose host was said before the capture began",
+        ),
         cause(&[C::IpFragmentsLost], &[], ("fragmented datagram", "fragmented datagrams"), "not put together"),
         cause(
             &[C::LinkMalformed, C::IpMalformed, C::TransportMalformed, C::LayersExceeded],

@@ -1,6 +1,7 @@
 //! Addresses that answers tied to catalogue names, per client.
 
 use super::contact::ALLOCATION;
+use super::moved::Move;
 use crate::base::time::SECOND;
 use crate::base::{Addr, Timestamp};
 use crate::catalogue::IndicatorRef;
@@ -85,6 +86,21 @@ impl Answers {
         }
     }
 
+    /// The client is known at another place from now on. What was told it there
+    /// already stands.
+    pub(super) fn move_client(&mut self, to: &Move) {
+        let Answers { map, order, .. } = self;
+        let moved = map.extract_if(|(segment, client, _), _| to.segment(*segment, client).is_some());
+        let moved: Vec<(Key, Answer)> = moved.collect();
+        for ((segment, client, server), answer) in moved {
+            let key = (to.segment(segment, &client).unwrap_or(segment), client, server);
+            if !map.contains_key(&key) {
+                order.push_back((answer.turn, key));
+                map.insert(key, answer);
+            }
+        }
+    }
+
     /// The answer that gave this client this address, if it still holds.
     pub(super) fn get(&self, key: &Key, ts: Timestamp) -> Option<&Answer> {
         if self.map.is_empty() {
@@ -97,6 +113,7 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::Place;
 
     #[test]
     fn an_answer_holds_for_its_lifetime_and_its_client() {
@@ -131,5 +148,23 @@ mod tests {
         }
         assert!(t.order.len() <= QUEUE && t.map.len() <= CAP);
         assert!(t.get(&key(9), Timestamp(1)).is_none() && t.get(&key(10), Timestamp(1)).is_some());
+    }
+
+    #[test]
+    fn a_client_that_moves_keeps_what_it_was_told() {
+        let mut t = Answers::default();
+        let (c, other, s): (Addr, Addr, Addr) =
+            ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap(), "198.51.100.1".parse().unwrap());
+        t.insert((7, c, s), IndicatorRef(3), "far", Timestamp(0), 60);
+        t.insert((7, other, s), IndicatorRef(3), "other", Timestamp(0), 60);
+        let place = |segment| Place { segment, mac: None };
+        t.move_client(&Move { client: c, far: place(7), near: place(4) });
+        let name = |t: &Answers, key: &Key| t.get(key, Timestamp(1)).map(|a| a.name.to_string());
+        assert_eq!(name(&t, &(4, c, s)).as_deref(), Some("far"));
+        assert_eq!((name(&t, &(7, c, s)), name(&t, &(7, other, s)).as_deref()), (None, Some("other")));
+        for i in 0..CAP {
+            t.insert((1, other, Addr::v4([9, 9, (i >> 8) as u8, i as u8])), IndicatorRef(0), "n", Timestamp(1), 60);
+        }
+        assert_eq!((name(&t, &(4, c, s)), t.map.len()), (None, CAP), "it goes in its turn");
     }
 }

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 /// Contacts of one shard that are followed at the same time. Of others an
 /// observation still counts, but nothing is learned of how far they got.
-pub(super) const CAP: usize = 384;
+pub(super) const CAP: usize = 320;
 
 /// Characters of a community id.
 const COMMUNITY_ID: usize = 30;
@@ -198,6 +198,11 @@ impl Contacts {
             self.arrived.retain(|token| has_arrived(places, *token));
         }
         self.arrived.push_back(token);
+    }
+
+    /// All that are filed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Contact> {
+        self.places.iter_mut().filter_map(|p| p.contact.as_mut())
     }
 
     /// Whether a token still stands for a contact, or for the place of one

@@ -2,6 +2,7 @@
 //! on yet.
 
 use super::draft::{Draft, DraftKey};
+use super::moved::Move;
 use crate::base::Timestamp;
 use foldhash::fast::RandomState;
 
@@ -91,6 +92,35 @@ impl Drafts {
             return at;
         }
         self.place(key, || Draft::part(key))
+    }
+
+    /// The place of a draft.
+    pub(super) fn find(&self, key: &DraftKey) -> Option<DraftAt> {
+        self.index.get(key).copied()
+    }
+
+    /// Files the drafts of a host that moves where it moves to, and merges
+    /// those that meet there. What a running sensor handed on before stands.
+    pub(super) fn move_host(&mut self, to: &Move) {
+        let moves = |d: &Draft| to.of(&d.key.host).map(|host| DraftKey { host, ..d.key });
+        for number in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
+            let Some(slot) = self.slots.get_mut(number as usize) else { return };
+            let Some(key) = slot.draft.as_ref().and_then(moves) else { continue };
+            let (Some(mut draft), unsaid) = (slot.draft.take(), std::mem::take(&mut slot.unsaid)) else { continue };
+            slot.generation = slot.generation.wrapping_add(1);
+            self.weight = self.weight.saturating_sub(std::mem::take(&mut slot.weight));
+            self.index.remove(&draft.key);
+            self.free.push(number);
+            draft.key = key;
+            let at = self.place(key, || Draft::part(key));
+            if let Some(there) = self.get_mut(at) {
+                there.merge(&draft);
+            }
+            if unsaid == Unsaid::Rise {
+                self.rose(at);
+            }
+            self.weigh(at);
+        }
     }
 
     /// Weighs a draft after it changed.

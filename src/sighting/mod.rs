@@ -20,6 +20,7 @@ pub mod home;
 mod http;
 mod listed;
 pub mod merge;
+mod moved;
 pub mod naming;
 pub mod observer;
 pub mod presence;

@@ -3,6 +3,7 @@
 //! A name is the host's own word on itself: it stands beside a record for its
 //! reader, and is never part of a key.
 
+use super::contact::ALLOCATION;
 use super::draft::DraftKey;
 use crate::base::time::DAY_SECS;
 use crate::base::{Addr, Mac, NameSource, Timestamp};
@@ -10,13 +11,13 @@ use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
 /// Addresses whose names one shard remembers.
-const CAP: usize = 512;
+const CAP: usize = 256;
 /// Names remembered of one address; the one not heard for the longest goes.
 const NAMES: usize = 2;
 /// Names that a run keeps of one address, whichever shards heard them.
 const KEPT: usize = 8;
 /// Bytes of the longest name that is kept.
-const MAX_NAME: usize = 128;
+const MAX_NAME: usize = 64;
 
 /// A name that a host announced for its own address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +67,10 @@ type Place = (u32, u32, Addr);
 pub(super) struct Announced(hashbrown::HashMap<Place, Vec<(Naming, bool)>, RandomState>);
 
 impl Announced {
+    /// Most bytes of all names.
+    pub(super) const MOST_BYTES: usize = (CAP * 8 / 7) * (size_of::<(Place, Vec<(Naming, bool)>)>() + 1)
+        + CAP * (NAMES * (size_of::<(Naming, bool)>() + MAX_NAME + ALLOCATION) + ALLOCATION);
+
     /// Notes an announcement. True if something had no room.
     pub(super) fn note(&mut self, naming: Naming) -> bool {
         if naming.name.len() > MAX_NAME {

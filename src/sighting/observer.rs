@@ -13,7 +13,7 @@ use super::unlisted::Unlisted;
 use crate::base::{Addr, Channel, Mac, Name, NameSource, Prefix, Stage, Timestamp};
 use crate::catalogue::{Catalogue, IndicatorRef};
 use crate::coverage::{Counter, Ledger};
-use crate::flow::{At, Note, Notes, Progress, Seen, Sink, Token};
+use crate::flow::{At, Note, Notes, Place, Progress, Seen, Sink, Token};
 use crate::packet::{Transport, tcp_flags};
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
@@ -74,11 +74,11 @@ pub struct Observer {
     pub(super) digest: Digest,
     pub(super) answers: Answers,
     unlisted: Unlisted,
-    local_askers: Askers,
+    pub(super) local_askers: Askers,
     outside: HashSet<Addr, RandomState>,
     outside_full: bool,
     canaries: Vec<Canary>,
-    presences: Presences,
+    pub(super) presences: Presences,
     announced: Announced,
 }
 
@@ -236,6 +236,7 @@ impl Observer {
         + Contacts::MOST_BYTES
         + Answers::MOST_BYTES
         + Presences::MOST_BYTES
+        + Announced::MOST_BYTES
         + (MAX_ASKERS * 8 / 7) * (size_of::<(u32, Addr)>() + 1)
         + (MAX_OUTSIDE * 8 / 7) * (size_of::<Addr>() + 1)
         + Unlisted::SHARD_BYTES;
@@ -474,6 +475,14 @@ impl Sink for Observer {
         self.move_on(at, token.0, progress, ledger);
     }
 
+    fn is_home(&self, addr: &Addr) -> bool {
+        self.settings.home.contains(addr)
+    }
+
+    fn moved(&mut self, client: Addr, far: Place, near: Place, _ledger: &mut Ledger) {
+        self.move_host(client, far, near);
+    }
+
     fn closed(&mut self, token: Token, ledger: &mut Ledger) {
         if let Some(mut c) = self.contacts.take(token.0) {
             self.claim(&mut c, Notes::NONE, ledger);
@@ -483,7 +492,7 @@ impl Sink for Observer {
 }
 
 /// A group address (first bit on the wire) or zero identifies nobody.
-fn is_station(mac: Mac) -> bool {
+pub(super) fn is_station(mac: Mac) -> bool {
     mac.0.first().is_some_and(|b| b & 1 == 0) && mac.0 != [0; 6]
 }
 

@@ -1,6 +1,8 @@
 //! Who had which address: the pairs of home address and hardware address that
 //! passing traffic showed, from when to when.
 
+use super::draft::HostKey;
+use super::moved::Move;
 use crate::base::{Addr, Mac, Timestamp};
 use foldhash::fast::RandomState;
 
@@ -55,6 +57,19 @@ impl Presences {
         }
         self.0.insert(key, Times { from: ts, to: ts, unsaid: true });
         false
+    }
+
+    /// The pairs of a far place were a router's; they become those of the near
+    /// one. What was handed on before stands.
+    pub(super) fn move_host(&mut self, to: &Move) {
+        let host = |(_, segment, ip, mac): &Key| to.of(&HostKey { segment: *segment, ip: *ip, mac: Some(*mac) });
+        let moved: Vec<(Key, Times)> = self.0.extract_if(|key, _| host(key).is_some()).collect();
+        for (key, times) in moved {
+            let Some((host, mac)) = host(&key).and_then(|h| Some((h, h.mac?))) else { continue };
+            for ts in [times.from, times.to] {
+                self.note((key.0, host.segment, host.ip, mac), ts);
+            }
+        }
     }
 
     /// Those noted since the last call.

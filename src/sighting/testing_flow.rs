@@ -7,7 +7,7 @@ use super::{HomeNets, HostNames, Observer, Record, Settings, Spool};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Catalogue;
 use crate::coverage::{Counter, Counts, Ledger};
-use crate::flow::{Engine, FrameRef, Limits};
+use crate::flow::{Engine, FrameRef, Limits, Place, Sink};
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::packet::testing::blank;
 use crate::packet::{EncapId, Packet, Transport};
@@ -183,6 +183,11 @@ impl Scene {
     pub(super) fn resolvers(&mut self) -> Vec<(String, u64)> {
         let reach = self.ledger.reach();
         reach.resolvers.rows().into_iter().map(|r| (r.name.to_owned(), r.hosts)).collect()
+    }
+
+    /// The flow layer finds that a client seen at one place is at another.
+    pub(super) fn moved(&mut self, client: &str, far: Place, near: Place) {
+        self.engine.sink().moved(addr(client), far, near, &mut self.ledger);
     }
 
     pub(super) fn end(mut self) -> Seen {

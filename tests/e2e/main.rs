@@ -13,5 +13,6 @@ mod goldens;
 mod hostile_text;
 mod names;
 mod panics;
+mod span;
 mod store;
 mod tunnels;

@@ -3,6 +3,7 @@
 pub mod compress;
 pub mod packets;
 pub mod program;
+pub mod rewrite;
 pub mod schema;
 pub mod tunnels;
 pub mod writer;

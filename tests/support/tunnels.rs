@@ -184,6 +184,8 @@ pub const TUNNELS: &[Tunnel] = &[
         |f| Some([&f.bytes[..12], &[0x89, 0x26, 0x80, 1, 0, 2], &f.bytes[12..]].concat())),
     tunnel("E-Tag", "etag", &["encap_e_tag"],
         |f| Some([&f.bytes[..12], &[0x89, 0x3f, 0, 1, 0, 2, 0, 0], &f.bytes[12..]].concat())),
+    tunnel("Cisco MetaData", "cmd", &["encap_cmd"],
+        |f| Some([&f.bytes[..12], &[0x89, 0x09, 1, 1, 0, 1, 0, 2], &f.bytes[12..]].concat())),
     tunnel("802.1ah", "isid:258", &["encap_isid"], |f| Some(ethernet(0x88e7, &[&[0, 0, 1, 2][..], &f.bytes].concat()))),
     tunnel("MACsec", "macsec", &["encap_macsec"],
         |f| Some([&f.bytes[..12], &[0x88, 0xe5, 0, 0, 0, 0, 0, 1], &f.bytes[12..], &[0xee; 16]].concat())),

@@ -7,22 +7,10 @@ use crate::coverage::{Counter, Ledger};
 use crate::flow::assembly::{Assembly, Outcome, Took};
 use crate::flow::events::{At, Note, Seen, Sink};
 use crate::flow::follow::{Kind, RecordWalker};
-use crate::protocol::{Probe, dns, proxy_header, starttls, tls};
+use crate::protocol::{Probe, dns, proxy_header, tls};
 
-/// Segments of an unrecognised flow that are searched for a late beginning.
+/// Turns of an unrecognised flow that are searched for a late beginning.
 const LATE_STARTS: u8 = 16;
-/// Longest text before a ClientHello in the same segment.
-const MAX_PREFACE: usize = 1024;
-
-/// Where a ClientHello begins behind lines of text in the same segment, as
-/// when a client does not wait for the answer to its STARTTLS.
-fn behind_text(payload: &[u8]) -> Option<usize> {
-    let at = memchr::memchr(22, payload.get(..MAX_PREFACE).unwrap_or(payload))?;
-    let (text, rest) = payload.split_at_checked(at)?;
-    let is_text = |b: &u8| matches!(b, b'\r' | b'\n' | b'\t' | b' '..=b'~');
-    (text.iter().all(is_text) && starttls::ends_asking(text) && tls::looks_like_client_hello(rest)).then_some(at)
-}
-
 /// Whether a segment begins a DNS message with its length prefix, as far as
 /// its header tells; or is the prefix alone, which some send by itself.
 pub(super) fn begins_dns(payload: &[u8]) -> bool {
@@ -49,17 +37,17 @@ impl Tcp {
         self.ahead = None;
     }
 
-    pub(super) fn client_payload<S: Sink>(&mut self, mut seq: u32, at: &At<'_>, cx: &mut Context<'_, S>) {
-        let mut payload = at.payload;
+    pub(super) fn client_payload<S: Sink>(&mut self, seq: u32, at: &At<'_>, cx: &mut Context<'_, S>) {
+        let payload = at.payload;
         match self.mode {
             Mode::Done => return,
             Mode::Unknown { .. } => {
-                let Some(skip) = self.late_start(at) else { return };
-                seq = seq.wrapping_add(skip as u32);
-                payload = payload.get(skip..).unwrap_or(&[]);
+                if !self.late_start(seq, at) {
+                    return;
+                }
                 self.set(bit::MID_STREAM, true);
                 self.mode = Mode::Probe { need: 1 };
-                (self.next, self.acked) = (seq, seq);
+                self.next = seq;
             }
             Mode::Probe { .. }
                 if self.bits & (bit::MID_STREAM | bit::SPOKE | bit::SYN) == bit::MID_STREAM
@@ -96,14 +84,34 @@ impl Tcp {
             }
     }
 
-    /// Where a message begins in a segment of a stream that was not
-    /// understood: behind a preface, or where a capture started late.
-    fn late_start(&mut self, at: &At<'_>) -> Option<usize> {
-        let Mode::Unknown { tries } = &mut self.mode else { return None };
-        if let Some(n) = tries {
-            *n = n.checked_sub(1)?;
+    /// Whether the client begins to speak at `seq`: where its stream begins,
+    /// or after the server spoke and had heard all before. Where else a segment
+    /// begins is chance, and what looks like a message there may be part of a
+    /// text. Where the capture lacks the server's side, it spoke if the client
+    /// has heard more of it.
+    pub(super) fn is_turn(&self, seq: u32) -> bool {
+        // Padding of the handshake may have been taken for the first bytes; a
+        // keep-alive probe sends one old byte (RFC 9293 section 3.8.4).
+        let from_start = ahead(seq, self.client.base);
+        let first = from_start == 0 || from_start == 1 && !self.has(bit::SYN);
+        let answers = if self.has(bit::SERVER_DATA) { seq == self.turn } else { self.turn != self.server.high };
+        first || answers
+    }
+
+    /// Whether a message begins at `seq` in a stream that was not understood:
+    /// behind a preface, or where a capture started late.
+    fn late_start(&mut self, seq: u32, at: &At<'_>) -> bool {
+        let server_at = self.server_at(at);
+        let is_turn = self.is_turn(seq);
+        if !self.has(bit::SERVER_DATA) {
+            self.turn = server_at;
         }
-        if self.begins_something(at) { Some(0) } else { behind_text(at.payload) }
+        let Mode::Unknown { tries } = &mut self.mode else { return false };
+        if !is_turn || *tries == Some(0) {
+            return false;
+        }
+        *tries = tries.map(|n| n.saturating_sub(1));
+        self.begins_something(at)
     }
 
     /// Bytes that were read come again. A ClientHello where a request was read
@@ -148,7 +156,6 @@ impl Tcp {
             let from = seq.wrapping_add(n as u32);
             let mut a = Box::new(Assembly::new(from));
             a.push(from, rest, at.packet.ts, |_, _| Took::Bytes(0));
-            self.acked = from;
             self.ahead = Some(a);
         }
         self.cut(seq, payload, at, cx);
@@ -190,6 +197,9 @@ impl Tcp {
         }
         if let Some(f) = self.follow.as_mut() {
             f.begin_plain(server_at);
+        }
+        if !self.has(bit::SERVER_DATA) {
+            self.turn = server_at;
         }
         let whole = self.has(bit::SYN) && !self.has(bit::GAP);
         self.mode = Mode::Unknown { tries: whole.then_some(LATE_STARTS) };
@@ -292,10 +302,7 @@ impl Tcp {
                 cx.ledger.count(Counter::SslV2Hellos);
             }
             self.unrecognised(at, cx);
-            let late = behind_text(rest)?;
-            self.mode = Mode::Probe { need: 1 };
-            self.set(bit::MID_STREAM, true);
-            return Some(late);
+            return None;
         }
         found
     }

@@ -73,6 +73,13 @@ impl Tcp {
             && rival.low != from_low
             && ahead(p.ack, rival.base) < FAST_OPEN
         {
+            if at.from_client && self.has(bit::CLIENT_BASE) && self.client.base == p.seq.wrapping_add(1) {
+                // Both opened at once (RFC 9293 section 3.5): the first is the
+                // client, and still says so.
+                self.rival = None;
+                self.begin_server(rival.base);
+                return true;
+            }
             self.restart(rival, at, from_low, cx);
         }
         if at.from_client {
@@ -133,7 +140,7 @@ impl Tcp {
             return !is_far(seq, self.client_at()) || self.foreign(seq, at, cx);
         }
         // The client was guessed, or a SYN that nobody consented to said so.
-        if !self.has(bit::KNOWN | bit::AGREED) && looks_like_start(at.payload) {
+        if !self.has(bit::KNOWN | bit::AGREED | bit::SERVER_DATA) && looks_like_start(at.payload) {
             self.set(bit::CLIENT_LOW, from_low);
             self.set(bit::SERVER_BASE | bit::SERVER_DATA | bit::SYN, false);
             self.set(bit::MID_STREAM, true);

@@ -5,7 +5,7 @@ use super::client::begins_dns;
 use super::handshake::looks_like_start;
 use super::{Context, Mode, Tcp, WINDOW, ahead, bit};
 use crate::base::time::SECOND;
-use crate::coverage::Counter;
+use crate::coverage::{Counter, Ledger};
 use crate::flow::assembly::Took;
 use crate::flow::events::{At, Sink};
 use crate::flow::follow::RecordWalker;
@@ -29,7 +29,19 @@ impl Tcp {
             return;
         }
         if self.ahead.as_ref().is_none_or(|a| a.hole().is_none()) {
+            self.count_cut(cx.ledger);
             self.give_up(at, cx);
+        }
+    }
+
+    /// Counts the message of which the capture holds only the start.
+    fn count_cut(&self, ledger: &mut Ledger) {
+        match self.mode {
+            Mode::Probe { .. } if self.has(bit::HELLO_OPEN) => ledger.count(Counter::TlsHellosCut),
+            Mode::Probe { .. } if !self.has(bit::SPOKE) => ledger.count(Counter::StreamHeadsCut),
+            Mode::Http { body: None, .. } => ledger.count(Counter::HttpCut),
+            Mode::Dns => ledger.count(Counter::DnsCut),
+            _ => {}
         }
     }
 
@@ -59,7 +71,7 @@ impl Tcp {
     pub(super) fn check_hole<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
         let ts = at.packet.ts;
         let Some(a) = self.ahead.as_mut() else { return };
-        let lost = ahead(self.acked, a.next()).wrapping_sub(1) < WINDOW;
+        let lost = ahead(a.acked, a.next()).wrapping_sub(1) < WINDOW;
         if lost {
             a.note_hole(ts);
         }
@@ -90,12 +102,15 @@ impl Tcp {
             }
             return;
         }
+        let behind = a.next().wrapping_add(missing.unwrap_or(0) as u32);
+        let mut begins = self.is_turn(behind);
         let out = a.skip_hole(ts, |bytes, _| {
             let dns = at.endpoints().sport == 53 && begins_dns(bytes);
-            if matches!(self.mode, Mode::Probe { .. }) && !looks_like_start(bytes) && !dns {
+            if matches!(self.mode, Mode::Probe { .. }) && !(begins && looks_like_start(bytes)) && !dns {
                 self.mode = Mode::Unknown { tries: None };
                 return Took::Enough;
             }
+            begins = true;
             self.read_client(bytes, at, cx)
         });
         self.settle(a, out, at, cx);

@@ -12,16 +12,13 @@ use crate::coverage::{Counter, Ledger};
 use crate::flow::engine::Scratch;
 use crate::packet::Packet;
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
-use std::hash::BuildHasher;
 
-/// One flow in so many is in the sample.
-const SAMPLE: u64 = 64;
-/// Key of the sample. Fixed, so that each run, worker and sensor takes the same
-/// flows; a client can choose ports that are in it, which [`MAX_SAMPLED`] bounds.
-const SEED: u64 = 0x7370_616e_7369_6768;
-/// Flows of the sample that one shard reckons at a time, four times what a full
-/// table holds by chance.
-const MAX_SAMPLED: u32 = 256;
+/// Flows of the sample that one shard reckons at a time, three times what a
+/// full table holds by chance.
+const MAX_SAMPLED: u32 = 160;
+/// Flows of the sample and followed ones that one shard reckons at a time; of
+/// those beyond, nothing is reckoned.
+const MAX_RECKONED: u32 = 320;
 /// How far a segment may be ahead of what came before it: further than the
 /// largest receive windows in use, it is believed only when another agrees.
 const WINDOW: u32 = 1 << 24;
@@ -30,15 +27,6 @@ const WINDOW: u32 = 1 << 24;
 const PATIENCE: i64 = SECOND;
 /// Holes of one direction that may still be filled.
 const MAX_HOLES: usize = 8;
-
-/// Whether the sample holds the flow of a packet. Both directions, and copies
-/// of it in other segments, give the same answer.
-pub(super) fn is_sampled(p: &Packet) -> bool {
-    let (a, b) = ((p.src.bits(), p.sport), (p.dst.bits(), p.dport));
-    let (low, high) = if a <= b { (a, b) } else { (b, a) };
-    let hash = foldhash::quality::FixedState::with_seed(SEED).hash_one((low, high));
-    hash.is_multiple_of(SAMPLE)
-}
 
 /// Bytes that were not seen.
 #[derive(Clone, Copy, Debug)]
@@ -251,6 +239,12 @@ pub(super) struct Loss {
     halves: [Half; 2],
 }
 
+impl Loss {
+    /// Most bytes of all reckonings of a shard.
+    pub(super) const MOST_BYTES: usize =
+        MAX_RECKONED as usize * (size_of::<Loss>() + 2 * MAX_HOLES * size_of::<Hole>());
+}
+
 impl Tcp {
     /// Reckons with a segment, of a flow that is in the sample or followed.
     #[inline(never)]
@@ -265,6 +259,12 @@ impl Tcp {
         if !followed && !self.has(bit::SAMPLED) {
             return;
         }
+        if self.loss.is_none() {
+            if cx.scratch.reckoned >= MAX_RECKONED {
+                return;
+            }
+            cx.scratch.reckoned = cx.scratch.reckoned.saturating_add(1);
+        }
         let loss = self.loss.get_or_insert_default();
         loss.sampled = self.bits & bit::SAMPLED != 0;
         loss.matched |= followed;
@@ -275,6 +275,7 @@ impl Tcp {
     pub(super) fn end_reckoning(&mut self, ledger: &mut Ledger, scratch: &mut Scratch) {
         if let Some(loss) = self.loss.take() {
             scratch.sampled = scratch.sampled.saturating_sub(u32::from(loss.sampled));
+            scratch.reckoned = scratch.reckoned.saturating_sub(1);
             loss.close(ledger);
         }
     }

@@ -20,6 +20,9 @@ mod server;
 mod tests_certificate;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_cut;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_forged;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -32,6 +35,9 @@ mod tests_http2;
 mod tests_loss;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests_odd;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests_preface;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -42,8 +48,12 @@ mod tests_stream;
 
 pub(super) use handshake::is_syn;
 
+/// Most bytes of all reckonings of capture loss in a shard.
+pub(super) const MOST_RECKONED_BYTES: usize = loss::Loss::MOST_BYTES;
+
 use super::assembly::Assembly;
 use super::dns::Dns;
+use super::duplicates::Reasons;
 use super::engine::Scratch;
 use super::events::{At, Notes, Progress, Seen, Sink};
 use super::follow::{Awaited, Follow, RecordWalker};
@@ -51,6 +61,7 @@ use super::table::Entry;
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::coverage::{Counter, Ledger};
+use crate::packet::Packet;
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::protocol::http::BodyCursor;
 
@@ -75,8 +86,8 @@ enum Mode {
     Dns,
     /// TLS records of a followed flow.
     Records(RecordWalker),
-    /// Nothing known. So many segments may still show a beginning; `None` for
-    /// a flow whose start was not seen, which may show one at any time.
+    /// Nothing known. So many turns may still show a beginning; `None` for a
+    /// flow whose start was not seen, which may show one at any time.
     Unknown { tries: Option<u8> },
     /// The question is answered.
     Done,
@@ -131,8 +142,11 @@ pub(super) struct Tcp {
     server: Half,
     /// First client byte not yet read, while there is no assembly.
     next: u32,
-    /// What the server last acknowledged, while client bytes are held.
-    acked: u32,
+    /// What the server had heard of the client when it last spoke: where the
+    /// client's next turn begins. Kept while bytes behind a hole are held.
+    /// Where the server's payload was not seen, what the client had heard when
+    /// it last spoke.
+    turn: u32,
     /// Bytes held, as last reported to the engine.
     held: u32,
     rival: Option<Rival>,
@@ -176,7 +190,7 @@ impl Tcp {
             client: Half::default(),
             server: Half::default(),
             next: 0,
-            acked: 0,
+            turn: 0,
             held: 0,
             rival: None,
             mode: Mode::Probe { need: 1 },
@@ -186,7 +200,6 @@ impl Tcp {
             follow: None,
             loss: None,
         };
-        flow.set(bit::SAMPLED, loss::is_sampled(at.packet));
         flow.set(bit::CLIENT_LOW, sender_is_low == handshake::sender_is_client(at));
         flow.set(bit::MID_STREAM, !handshake::is_syn(at));
         flow
@@ -209,6 +222,47 @@ impl Tcp {
     #[inline]
     fn is_client(&self, sender_is_low: bool) -> bool {
         self.has(bit::CLIENT_LOW) == sender_is_low
+    }
+
+    /// The flow belongs to the sample: its capture loss is reckoned, and every
+    /// frame of it compared with its copies.
+    pub(super) fn sample(&mut self) {
+        self.set(bit::SAMPLED, true);
+    }
+
+    /// Why a segment is to be compared with its copies, if it is. The payload
+    /// of a flow that answered its question is of no account, and bare
+    /// acknowledgements may be equal without being copies.
+    #[inline]
+    pub(super) fn reason(&self, p: &Packet, from_low: bool) -> Reasons {
+        if p.payload_len | p.payload_missing == 0 && p.flags & (SYN | FIN | RST) == 0 {
+            return Reasons::NONE;
+        }
+        if matches!(self.mode, Mode::Done) && self.follow.is_none() && p.flags & SYN == 0 && !self.has(bit::SAMPLED) {
+            return Reasons::NONE;
+        }
+        let sampled = if self.has(bit::SAMPLED) { Reasons::SAMPLED } else { Reasons::NONE };
+        let followed = if self.follow.is_some() { Reasons::FOLLOWED } else { Reasons::NONE };
+        let decoded = if self.reads(p, from_low) { Reasons::DECODED } else { Reasons::NONE };
+        decoded | followed | sampled
+    }
+
+    /// Whether something is read of a segment.
+    #[inline]
+    fn reads(&self, p: &Packet, from_low: bool) -> bool {
+        if p.flags & SYN != 0 {
+            return true;
+        }
+        if matches!(self.mode, Mode::Done | Mode::Unknown { tries: None | Some(0) }) && self.back.is_none()
+            || p.payload_len == 0 && p.payload_missing == 0
+        {
+            return false;
+        }
+        match &self.mode {
+            Mode::Http { body: Some(_), .. } => self.back.is_some(),
+            Mode::Dns => true,
+            _ => self.is_client(from_low) || self.back.is_some(),
+        }
     }
 
     /// Takes a segment, whose direction is found here.
@@ -274,6 +328,9 @@ impl Tcp {
                 self.server.reach(end);
                 let first = !self.has(bit::SERVER_DATA);
                 self.set(bit::SERVER_DATA, true);
+                if self.ahead.as_ref().is_none_or(|a| a.missing().is_none()) {
+                    self.turn = p.ack;
+                }
                 if first {
                     self.expect_certificate(seq, &at);
                 }
@@ -297,10 +354,23 @@ impl Tcp {
         }
     }
 
+    /// Whether a message of a known protocol was read.
+    pub(super) fn is_known(&self) -> bool {
+        self.has(bit::KNOWN)
+    }
+
+    /// The client is known at another place now: the sink, which did not follow
+    /// the flow, may know more of that.
+    pub(super) fn open_there<S: Sink>(&mut self, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
+        at.from_client = self.is_client(from_low);
+        if at.from_client && self.has(bit::OPENED) && !self.has(bit::TOLD | bit::SPOKE) && self.follow.is_none() {
+            self.open(&at, cx);
+        }
+    }
+
     fn begin_client(&mut self, base: u32) {
         self.client.begin(base);
         self.next = base;
-        self.acked = base;
         self.set(bit::CLIENT_BASE, true);
         if let Some(f) = self.follow.as_mut() {
             f.counted_client = base;
@@ -309,7 +379,14 @@ impl Tcp {
 
     fn begin_server(&mut self, base: u32) {
         self.server.begin(base);
+        if !self.has(bit::SERVER_DATA) {
+            self.turn = base;
+        }
         self.set(bit::SERVER_BASE, true);
+        // What was awaited before began at a number that nobody knew.
+        if self.back.is_some() {
+            self.back = Some(Box::new(Assembly::new(base)));
+        }
         if let Some(f) = self.follow.as_mut() {
             f.counted_server = base;
             f.rebase(base);
@@ -320,8 +397,8 @@ impl Tcp {
     fn acknowledge(&mut self, at: &At<'_>, progress: &mut Progress) {
         let ack = at.packet.ack;
         if !at.from_client {
-            if self.ahead.is_some() {
-                self.acked = ack;
+            if let Some(a) = self.ahead.as_mut() {
+                a.acked = ack;
             }
             if let Some(f) = self.follow.as_mut()
                 && self.bits & (bit::CLIENT_BASE | bit::CLIENT_FIN) == bit::CLIENT_BASE

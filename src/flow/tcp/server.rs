@@ -68,6 +68,9 @@ impl Tcp {
         if gap {
             cx.ledger.count(Counter::StreamGaps);
         }
+        if at.packet.payload_missing > 0 {
+            cx.ledger.count(Counter::DnsCut);
+        }
         if out.overflow {
             cx.ledger.count(Counter::StreamOverflow);
         }

@@ -111,6 +111,7 @@ fn mid_stream() {
     assert_eq!(lab.count(Counter::FlowsMidStream), 1);
     let (mut lab, mut c) = self::lab();
     lab.client(&mut c, b"\x17\x03\x03 the middle of something");
+    lab.server(&mut c, b"\x17\x03\x03 its answer");
     lab.client(&mut c, &hello(NAME)[..70]);
     lab.client(&mut c, &hello(NAME)[70..]);
     assert_eq!(lab.told(), ["?".to_owned(), tls().remove(0)]);
@@ -249,6 +250,7 @@ fn a_hole_is_filled_late_or_given_up() {
     lab.open(&c);
     lab.client_at(&c, 0, ACK, &b"GET /1 HTTP/1.1\r\nHost: a.test\r\n\r\nGET /2 HTTP/1.1\r\nHost: b"[..]);
     c.sent.0 = 500;
+    lab.server(&mut c, b"HTTP/1.1 200 OK\r\n");
     lab.client_at(&c, 500, ACK, b"GET /3 HTTP/1.1\r\nHost: c.test\r\n\r\n");
     assert_eq!(lab.told(), ["http a.test /1"]);
     lab.wait(5100);

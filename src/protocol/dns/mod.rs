@@ -116,7 +116,7 @@ pub struct Message {
     pub client_subnet: Option<Prefix>,
     /// The message ended early, asked more than [`MAX_QUESTIONS`] questions,
     /// or held names or fields that cannot be (pointers that do not go
-    /// strictly backwards, more jumps than allowed, names beyond 255 octets,
+    /// strictly backwards; one forwards in a name is followed; more jumps than allowed, names beyond 255 octets,
     /// addresses of a wrong length, parameters of a service out of order);
     /// what could be read is kept.
     pub malformed: bool,

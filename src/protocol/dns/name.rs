@@ -43,17 +43,21 @@ pub(super) fn skip(bytes: &[u8], mut pos: usize) -> Option<usize> {
     }
 }
 
-/// Copies the name at `start` and returns the offset behind it.
-fn copy(bytes: &[u8], start: usize, jumps: &mut u8, out: &mut Name) -> Option<usize> {
+/// Copies the name at `start`; returns the offset behind it, and whether all
+/// of its pointers lead backwards, as they must (RFC 1035 section 4.1.4).
+/// Some resolvers follow one that leads forwards, so that it asks for a name.
+fn copy(bytes: &[u8], start: usize, jumps: &mut u8, out: &mut Name) -> Option<(usize, bool)> {
     let mut pos = start;
     let mut end = None;
-    // A pointer must lead before the run of labels that it ends.
+    // A pointer must lead before the run of labels that it ends, or behind
+    // itself, once.
     let mut run = start;
+    let mut backwards = true;
     let mut octets = 1usize;
     loop {
         let len = *bytes.get(pos)?;
         match len {
-            0 => return end.or(pos.checked_add(1)),
+            0 => return Some((end.or(pos.checked_add(1))?, backwards)),
             1..=63 => {
                 let len = usize::from(len);
                 octets = octets.saturating_add(len).saturating_add(1);
@@ -67,9 +71,11 @@ fn copy(bytes: &[u8], start: usize, jumps: &mut u8, out: &mut Name) -> Option<us
             }
             0xc0.. => {
                 let target = pointer(bytes, pos)?;
-                if target >= run || *jumps >= MAX_JUMPS {
+                let forwards = backwards && target > pos.saturating_add(1);
+                if !(target < run || forwards) || *jumps >= MAX_JUMPS {
                     return None;
                 }
+                backwards &= !forwards;
                 *jumps = jumps.saturating_add(1);
                 end = end.or(pos.checked_add(2));
                 run = target;
@@ -99,7 +105,8 @@ impl Message {
             && let (Ok(index), Ok(start)) = (u16::try_from(used), u16::try_from(pos))
         {
             slot.clear();
-            if let Some(end) = copy(bytes, pos, &mut self.jumps, slot) {
+            if let Some((end, backwards)) = copy(bytes, pos, &mut self.jumps, slot) {
+                self.malformed |= !backwards;
                 self.starts.push(start);
                 return Outcome::Read(NameRef(index), end);
             }

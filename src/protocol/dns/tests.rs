@@ -240,11 +240,24 @@ fn names_up_to_255_octets() {
 }
 
 #[test]
-fn pointers_must_lead_strictly_backwards() {
+fn a_pointer_that_leads_forwards_asks_for_a_name() {
+    // As a resolver answered: the first question points into the second.
+    let bytes = [header(0, [2, 0, 0, 0]), question(b"\xc0\x12", A), question(&wire("a.test"), A)].concat();
+    let m = read(&bytes);
+    let names: Vec<_> = asked(&m).into_iter().map(|(name, _)| name).collect();
+    assert_eq!((names, m.malformed), (vec!["a.test"; 2], true));
+    assert!(!m.is_certain_anywhere());
+    // Once only: two that point at each other are a loop.
+    let m = read(&[header(0, [1, 0, 0, 0]), question(b"\xc0\x12", A), question(b"\xc0\x0c", A)].concat());
+    assert!(m.questions.is_empty() && m.malformed);
+}
+
+#[test]
+fn pointers_must_not_lead_into_themselves() {
     for (name, what) in [
         (&b"\xc0\x0c"[..], "itself"),
         (b"\x01a\xc0\x0c", "the start of its own labels"),
-        (b"\xc0\x20", "forwards"),
+        (b"\xc0\x0d", "its own second byte"),
         (b"\xff\xff", "beyond the end"),
     ] {
         let m = read(&[header(0, [1, 0, 0, 0]), question(name, A), wire("padding.test"), vec![0; 9]].concat());

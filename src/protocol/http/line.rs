@@ -135,6 +135,17 @@ pub(super) fn request_line(stream: &[u8]) -> Probe<RequestLine<'_>> {
     };
     let (line, bare) = without_cr(tail.get(..lf).unwrap_or_default());
     let end = stream.len().saturating_sub(tail.len()).saturating_add(lf).saturating_add(1);
+    if known && is_path_alone(line) {
+        // Without a version it is of HTTP/0.9, which has no fields, or of a
+        // careless client that sends them all the same.
+        return match begins_field(tail.get(lf.saturating_add(1)..).unwrap_or_default()) {
+            Probe::Found(()) if end <= MAX_HEAD => {
+                Probe::Found(RequestLine { method, target: line, old: true, end, odd: true })
+            }
+            Probe::More(_) => more(),
+            _ => Probe::Not,
+        };
+    }
     match target_and_version(line) {
         Some((target, minor, spaced)) if end <= MAX_HEAD => {
             Probe::Found(RequestLine { method, target, old: minor == b'0', end, odd: odd | bare | spaced })
@@ -159,6 +170,20 @@ fn target_and_version(line: &[u8]) -> Option<(&[u8], u8, bool)> {
         || !version.starts_with(b" ")
         || inner.iter().any(|&b| is_blank(b));
     (!inner.is_empty()).then_some((inner, minor, odd))
+}
+
+/// Whether all of a line behind the method is a path.
+fn is_path_alone(line: &[u8]) -> bool {
+    line.starts_with(b"/") && line.iter().all(|&b| !is_blank(b) && !is_control(b))
+}
+
+/// Whether a name and a colon stand there.
+fn begins_field(line: &[u8]) -> Probe<()> {
+    match line.iter().position(|&b| !is_token(b)) {
+        None => Probe::More(line.len().saturating_add(1)),
+        Some(at) if at > 0 && line.get(at) == Some(&b':') => Probe::Found(()),
+        Some(_) => Probe::Not,
+    }
 }
 
 /// Control characters other than the tab, which is a blank.

@@ -139,7 +139,10 @@ fn other_protocols_are_refused_early() {
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"OPTIONS sip:a@b.test SIP/2.0\r\n\r\n",
         b"DESCRIBE rtsp://a.test/ RTSP/1.0\r\n\r\n",
-        b"GET /\r\n",
+        b"GET /\r\n\r\n",
+        b"GET /\r\nno field\r\n\r\n",
+        b"GET a.test\r\nHost: a.test\r\n\r\n",
+        b"FOO /\r\nHost: a.test\r\n\r\n",
         b"GET / HTTP/1.1x\r\n\r\n",
         b"GET / http/1.1\r\n\r\n",
         b"GET  HTTP/1.1\r\n\r\n",
@@ -150,6 +153,20 @@ fn other_protocols_are_refused_early() {
     }
     assert_eq!(request(b""), Probe::More(1));
     assert_eq!(request(b"FOO htt"), Probe::More(8));
+}
+
+/// As of a client that forgot the version and was answered all the same.
+#[test]
+fn fields_tell_a_request_without_a_version() {
+    let head = b"GET /gen.php?a=1\r\nHost: a.test\r\n\r\n";
+    let Probe::Found(request) = request(head) else { panic!("it is a request") };
+    assert_eq!(
+        (request.path, &*request.hosts[0], request.odd, request.len),
+        (&b"/gen.php?a=1"[..], &b"a.test"[..], true, head.len())
+    );
+    for n in 4..head.len() {
+        assert!(matches!(super::request(&head[..n]), Probe::More(_)), "{n}");
+    }
 }
 
 #[test]
