@@ -74,11 +74,23 @@ pub fn chopped(data: &[u8]) {
         let r = (random >> 33) as usize;
         (r % most + 1, r & 0x7000 == 0, r & 0x70000 == 0)
     });
+    let client = stream_of(&turns, false);
+    // What a server answers to an offer to change the protocol is read from a
+    // single segment.
+    if client.windows(8).any(|w| w.eq_ignore_ascii_case(b"upgrade:")) {
+        return;
+    }
     // Where the client's records are damaged the next segment may begin one.
-    if !is_all_records(&stream_of(&turns, false)) {
-        for (_, stage) in whole.iter_mut().chain(&mut cut).filter(|(what, _)| what.starts_with("tls")) {
-            *stage = (*stage).min(Some(Stage::Connected));
-        }
+    // Responses behind the first are known by segments that begin them.
+    let server = stream_of(&turns, true);
+    let one_answer = server.starts_with(b"HTTP/1.") && !server[1..].windows(7).any(|w| w == b"HTTP/1.");
+    let most = |what: &str| match what.split(' ').next() {
+        Some("tls") if !is_all_records(&client) => Some(Stage::Connected),
+        Some("http" | "connect") if !one_answer => None,
+        _ => Some(Stage::Transferred),
+    };
+    for (what, stage) in whole.iter_mut().chain(&mut cut) {
+        *stage = (*stage).min(most(what));
     }
     // A DNS message that is none ends the reading of its stream; behind it
     // only a segment can begin another.
