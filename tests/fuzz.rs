@@ -9,8 +9,8 @@ use std::path::Path;
 
 /// Inputs that each target is given, mutations included; fewer where one takes
 /// long.
-const RUNS: usize = 4000;
-const SLOW: [(&str, usize); 4] = [("chopped", 1000), ("segments", 2000), ("compressed", 1000), ("pipeline", 250)];
+const RUNS: usize = 12_000;
+const SLOW: [(&str, usize); 4] = [("chopped", 4000), ("segments", 8000), ("compressed", 4000), ("pipeline", 1200)];
 
 /// A fixed sequence of numbers (splitmix64).
 struct Numbers(u64);
