@@ -9,8 +9,9 @@ use std::path::Path;
 
 /// Inputs that each target is given, mutations included; fewer where one takes
 /// long.
-const RUNS: usize = 12_000;
-const SLOW: [(&str, usize); 4] = [("chopped", 4000), ("segments", 8000), ("compressed", 4000), ("pipeline", 1200)];
+const RUNS: usize = 8000;
+const SLOW: [(&str, usize); 5] =
+    [("chopped", 2500), ("segments", 5000), ("compressed", 2500), ("growing", 2500), ("pipeline", 800)];
 
 /// A fixed sequence of numbers (splitmix64).
 struct Numbers(u64);
@@ -81,5 +82,5 @@ macro_rules! targets {
 
 targets! {
     packet dns dns_stream announced tls_client tls_server dtls quic quic_frames http http2 hpack proxies starttls
-    segments chopped pcap pcapng compressed pipeline
+    segments chopped pcap pcapng compressed growing pipeline
 }

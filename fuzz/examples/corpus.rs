@@ -123,6 +123,7 @@ fn seeds(samples: &Path, folder: &Path) -> io::Result<()> {
     put("pcapng", whole.iter().filter_map(|f| magic(f, [10, 13, 13, 10])).collect())?;
     let squeezed = whole.iter().map(|f| zstd::encode_all(f.as_slice(), 3)).collect::<io::Result<Vec<_>>>()?;
     put("compressed", squeezed)?;
+    put("growing", whole.clone())?;
     put("pipeline", whole)
 }
 

@@ -1,7 +1,7 @@
 //! Capture files, and the whole pipeline over them.
 
 use super::probe::cut;
-use spansight::capture::{Batch, FrameSource, Item, OpenOptions, Status, open};
+use spansight::capture::{Batch, FrameSource, Item, OpenOptions, Status, follow, open};
 use spansight::catalogue::Catalogue;
 use spansight::coverage::Counter;
 use spansight::flow::Limits;
@@ -37,6 +37,15 @@ fn drain(mut source: Box<dyn FrameSource>, most: usize) {
 
 /// A file with this content, gone when the program ends.
 fn file(data: &[u8]) -> PathBuf {
+    with_file(|mut handle| {
+        handle.set_len(0).expect("room in the temporary file");
+        std::io::Seek::rewind(&mut handle).expect("a seekable file");
+        handle.write_all(data).expect("room in the temporary file");
+    })
+}
+
+/// Does something with the file, and says where it is.
+fn with_file(act: impl FnOnce(&std::fs::File)) -> PathBuf {
     thread_local!(static FILE: OnceCell<tempfile::NamedTempFile> = const { OnceCell::new() });
     FILE.with(|cell| {
         let file = cell.get_or_init(|| {
@@ -45,10 +54,7 @@ fn file(data: &[u8]) -> PathBuf {
                 if memory.is_dir() { tempfile::NamedTempFile::new_in(memory) } else { tempfile::NamedTempFile::new() };
             made.expect("a temporary file")
         });
-        let mut handle = file.as_file();
-        handle.set_len(0).expect("room in the temporary file");
-        std::io::Seek::rewind(&mut handle).expect("a seekable file");
-        handle.write_all(data).expect("room in the temporary file");
+        act(file.as_file());
         file.path().to_owned()
     })
 }
@@ -79,6 +85,51 @@ pub fn pcapng(data: &[u8]) {
 /// Any file; compressed ones may grow.
 pub fn compressed(data: &[u8]) {
     read(data, data.len().saturating_mul(1 << 16) + 8);
+}
+
+/// A file that grows while it is followed: of a sound one the same frames are
+/// read as at once.
+pub fn growing(data: &[u8]) {
+    let Ok(source) = open(&file(data), &OpenOptions::default()) else { return };
+    let whole = frames(source);
+    let (part, rest) = data.split_at(cut(data));
+    let known = open(&file(part), &OpenOptions::default()).map_or(0, |source| frames(source).0.len());
+    let Ok(source) = follow(&file(part)) else { return };
+    let control = source.control();
+    let mut source: Box<dyn FrameSource> = Box::new(source);
+    // Where nothing is left it sleeps; so it is not asked once too often.
+    let mut read = Vec::new();
+    let mut sound = true;
+    while read.len() < known && sound {
+        sound = some_frames(source.as_mut(), &mut read).is_ok();
+    }
+    with_file(|mut handle| handle.write_all(rest).expect("room in the temporary file"));
+    control.request_stop();
+    let (later, end) = frames(source);
+    read.extend(later);
+    if whole.1 && sound && end {
+        assert_eq!(read, whole.0, "a file that grows holds what it holds at last");
+    }
+}
+
+/// Frames of a source up to its end, and whether nothing was wrong with it.
+fn frames(mut source: Box<dyn FrameSource>) -> (Vec<Vec<u8>>, bool) {
+    let (mut out, mut sound) = (Vec::new(), true);
+    loop {
+        match some_frames(source.as_mut(), &mut out) {
+            Ok(Status::End) => break,
+            Ok(_) => {}
+            Err(()) => sound = false,
+        }
+    }
+    (out, sound)
+}
+
+fn some_frames(source: &mut dyn FrameSource, out: &mut Vec<Vec<u8>>) -> Result<Status, ()> {
+    let mut batch = Batch::default();
+    let status = source.next_batch(&mut batch).map_err(|_| ());
+    out.extend(batch.frames.iter().map(|f| batch.bytes(f).to_vec()));
+    status
 }
 
 /// A replay of any file and a listing of its names, to the lines that are

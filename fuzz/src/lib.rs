@@ -41,5 +41,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("pcap", files::pcap),
     ("pcapng", files::pcapng),
     ("compressed", files::compressed),
+    ("growing", files::growing),
     ("pipeline", files::pipeline),
 ];

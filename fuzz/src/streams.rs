@@ -104,18 +104,23 @@ fn is_all_records(stream: &[u8]) -> bool {
     true
 }
 
-/// Whether one end's stream is nothing but DNS messages, the last perhaps cut.
+/// Whether one end's stream is nothing but DNS messages, the last perhaps cut,
+/// and whole ones where the other end speaks.
 fn is_all_dns(port: u16, turns: &[Turn<'_>], from_server: bool) -> bool {
     let stream = stream_of(turns, from_server);
-    let (mut rest, mut message) = (stream.as_slice(), Message::default());
-    while let Probe::Found(bytes) = stream_message(rest) {
+    let (mut at, mut message) = (0, Message::default());
+    let mut ends = vec![0];
+    let found = loop {
+        let Probe::Found(bytes) = stream_message(&stream[at..]) else { break stream_message(&stream[at..]) };
         let fine = message.parse(bytes) && (port == 53 || message.is_certain_anywhere());
         if !fine && !bytes.is_empty() {
             return false;
         }
-        rest = &rest[bytes.len() + 2..];
-    }
-    rest.is_empty() || matches!(stream_message(rest), Probe::More(_))
+        at += bytes.len() + 2;
+        ends.push(at);
+    };
+    let others = turns.iter().filter(|t| t.from_server != from_server);
+    others.map(|t| t.other).all(|at| ends.contains(&at)) && found != Probe::Not
 }
 
 /// Ranges of a turn, by length, with repeats and swaps.
