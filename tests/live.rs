@@ -10,6 +10,7 @@ use serde_json::Value;
 use spansight::base::Timestamp;
 use spansight::store::Store;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -354,9 +355,19 @@ fn output_grows_while_the_sensor_runs() {
     for run in 1..=2 {
         let mut sensor = lab.watch(&["--output", output.to_str().unwrap()]);
         lab.traffic("dns");
-        let lines = || fs::read_to_string(&output).expect("the output is there").lines().count();
-        wait_until("the record in the file", || lines() >= run);
+        // A record is printed again only when it rises, as from its question
+        // to the answer.
+        let told = || -> Vec<(String, String)> {
+            let text = fs::read_to_string(&output).expect("the output is there");
+            let records = text.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).expect("a record"));
+            let word = |r: &serde_json::Value, field: &str| r[field].as_str().expect("a word").to_owned();
+            records.map(|r| (word(&r, "source"), word(&r, "stage"))).collect()
+        };
+        let runs = |told: &[(String, String)]| told.iter().map(|(source, _)| source).collect::<BTreeSet<_>>().len();
+        wait_until("the record in the file", || runs(&told()) >= run);
         assert_eq!(sensor.stop(), Some(0));
-        assert_eq!(lines(), run, "unchanged records are not printed again, earlier runs stay");
+        let told = told();
+        assert_eq!(runs(&told), run, "earlier runs stay");
+        assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), told.len(), "unchanged records are not printed again");
     }
 }

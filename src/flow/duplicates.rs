@@ -34,7 +34,8 @@ use std::ops::BitOr;
 /// Most routers between two copies. Hosts' systems begin with TTLs that lie
 /// further apart.
 const MAX_HOPS: u8 = 8;
-/// Payload bytes that are compared, by their hash.
+/// Payload bytes that are compared, by their hash, of any packet. What lies
+/// behind them is compared too, where both captures hold all of it.
 const MAX_PAYLOAD: usize = 32;
 /// Far places that are known.
 const MAX_FAR: usize = 512;
@@ -71,11 +72,14 @@ pub(super) struct Arrival {
     pub(super) segment: u32,
     pub(super) src_mac: Option<Mac>,
     pub(super) dst_mac: Option<Mac>,
+    /// Hash of the payload behind what the digest covers; `None` if it was not
+    /// asked for, or a capture cut it.
+    pub(super) rest: Option<u64>,
 }
 
 impl Arrival {
-    pub(super) fn new(p: &Packet, segment: u32) -> Self {
-        Arrival { ts: p.ts, ttl: p.ttl, segment, src_mac: p.src_mac, dst_mac: p.dst_mac }
+    pub(super) fn new(p: &Packet, segment: u32, rest: Option<u64>) -> Self {
+        Arrival { ts: p.ts, ttl: p.ttl, segment, src_mac: p.src_mac, dst_mac: p.dst_mac, rest }
     }
 
     /// The place of its client.
@@ -87,11 +91,16 @@ impl Arrival {
     /// host: machines of one make may send equal packets from equal addresses
     /// in two VLANs. A router takes one off the TTL; without a router between
     /// them copies have the same hardware addresses, as far as they have any.
+    /// Packets of one number and checksum that differ in their later bytes were
+    /// made to pass for copies, and the second is the one to hide.
     fn is_copy_of(&self, first: &Arrival) -> bool {
-        if !within(WINDOW, self.ts, first.ts) || self.ttl.abs_diff(first.ttl) > MAX_HOPS {
+        fn same<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+            a.is_none() || b.is_none() || a == b
+        }
+        if !within(WINDOW, self.ts, first.ts) || self.ttl.abs_diff(first.ttl) > MAX_HOPS || !same(self.rest, first.rest)
+        {
             return false;
         }
-        let same = |a: Option<Mac>, b: Option<Mac>| a.is_none() || b.is_none() || a == b;
         self.segment == first.segment || self.ttl != first.ttl || same(self.src_mac, first.src_mac)
     }
 }
@@ -228,6 +237,13 @@ impl Duplicates {
         let numbers = u64::from(p.seq) ^ u64::from(id).rotate_left(16);
         let mixed = (ends ^ ports ^ numbers).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Digest::new(h.finish(), mixed >> 32)
+    }
+
+    /// Hash of the payload behind the bytes that the digest covers, if it was
+    /// captured whole.
+    pub(super) fn rest(&self, p: &Packet, payload: &[u8]) -> Option<u64> {
+        let rest = payload.get(MAX_PAYLOAD..).unwrap_or(&[]);
+        (p.payload_missing == 0).then(|| self.state.hash_one(rest))
     }
 
     /// Judges an arrival with that digest, and remembers it.
@@ -374,7 +390,7 @@ mod tests {
             copies.map(|(segment, ttl, n)| {
                 self.now += 1000;
                 let (src_mac, dst_mac) = if client_sent { (mac(n), mac(200)) } else { (mac(200), mac(n)) };
-                let a = Arrival { ts: Timestamp(self.now), ttl, segment, src_mac, dst_mac };
+                let a = Arrival { ts: Timestamp(self.now), ttl, segment, src_mac, dst_mac, rest: None };
                 let ends = if client_sent { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
                 self.d.judge(digest(self.number), a, ends, || client_sent, &mut self.ledger)
             })
@@ -456,7 +472,7 @@ mod tests {
         // What has no hardware addresses may be either's.
         let mut b = Bench::new();
         b.packet(true, [(1, 64, 9)]);
-        let bare = Arrival { ts: Timestamp(b.now), ttl: 64, segment: 3, src_mac: None, dst_mac: None };
+        let bare = Arrival { ts: Timestamp(b.now), ttl: 64, segment: 3, src_mac: None, dst_mac: None, rest: None };
         let got = b.d.judge(digest(b.number), bare, (CLIENT, SERVER), || true, &mut b.ledger);
         assert_eq!(got, moved(Place { segment: 3, mac: None }, place(1, 9)));
     }
@@ -510,7 +526,7 @@ mod tests {
             b.number += 1;
             let client = Addr::v4([10, 1, (i >> 8) as u8, i as u8]);
             for (segment, ttl) in [(1, 64), (2, 63)] {
-                let a = Arrival { ts: Timestamp(b.now), ttl, segment, src_mac: mac(ttl), dst_mac: None };
+                let a = Arrival { ts: Timestamp(b.now), ttl, segment, src_mac: mac(ttl), dst_mac: None, rest: None };
                 b.d.judge(digest(b.number), a, (client, SERVER), || true, &mut b.ledger);
             }
         }

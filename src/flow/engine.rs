@@ -368,7 +368,9 @@ impl<S: Sink> Engine<S> {
         let digest = self.duplicates.digest(at.frame.source, p, at.payload, headers.as_ref());
         let sink = &self.sink;
         let client_sent = || sender_is_client(p, |a| sink.is_home(a));
-        let verdict = self.duplicates.judge(digest, Arrival::new(came.0, came.1), (p.src, p.dst), client_sent, ledger);
+        let rest = if reasons.any(Reasons::DECODED) { self.duplicates.rest(p, at.payload) } else { None };
+        let arrival = Arrival::new(came.0, came.1, rest);
+        let verdict = self.duplicates.judge(digest, arrival, (p.src, p.dst), client_sent, ledger);
         let is_copy = verdict != Verdict::Fresh;
         if reasons.any(Reasons::SAMPLED) {
             ledger.count(Counter::SampleFrames);
