@@ -2,9 +2,9 @@
 
 use super::wire::{Input, Segment, told};
 use spansight::base::Stage;
-use spansight::protocol::Probe;
 use spansight::protocol::dns::{Message, stream_message};
 use spansight::protocol::tls::record_header;
+use spansight::protocol::{Probe, http};
 use std::collections::BTreeMap;
 
 const SYN: u8 = 2;
@@ -75,15 +75,11 @@ pub fn chopped(data: &[u8]) {
         (r % most + 1, r & 0x7000 == 0, r & 0x70000 == 0)
     });
     let client = stream_of(&turns, false);
-    // What a server answers to an offer to change the protocol is read from a
-    // single segment.
-    if client.windows(8).any(|w| w.eq_ignore_ascii_case(b"upgrade:")) {
-        return;
-    }
     // Where the client's records are damaged the next segment may begin one.
     // Responses behind the first are known by segments that begin them.
     let server = stream_of(&turns, true);
-    let one_answer = server.starts_with(b"HTTP/1.") && !server[1..].windows(7).any(|w| w == b"HTTP/1.");
+    let is_answer = matches!(http::status(&server), Probe::Found(_));
+    let one_answer = is_answer && !server[1..].windows(7).any(|w| w == b"HTTP/1.");
     let most = |what: &str| match what.split(' ').next() {
         Some("tls") if !is_all_records(&client) => Some(Stage::Connected),
         Some("http" | "connect") if !one_answer => None,
