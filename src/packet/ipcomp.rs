@@ -17,7 +17,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 /// Most bytes that a payload may come to: a jumbo frame's and some more.
 pub(super) const MAX_INFLATED: usize = 16 << 10;
 /// Most bytes that come of all payloads before the arena that they lie in is
-/// emptied: some forty bytes can stand for [`MAX_INFLATED`].
+/// emptied: some forty bytes can stand for 16 KiB.
 pub const MAX_INFLATED_TOGETHER: usize = 448 << 10;
 /// Compressed bytes that a piece of the budget stands for. DEFLATE can change
 /// its codes every twenty bytes, which takes a microsecond and gives nothing.
