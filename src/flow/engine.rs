@@ -1,6 +1,5 @@
 //! The state of one shard, and the way of a segment through it.
 
-use super::budget::Budget;
 use super::checksum;
 use super::dns::{self, Dns};
 use super::duplicates::{Arrival, Duplicates, Place, Reasons, Verdict, sender_is_client};
@@ -12,7 +11,7 @@ use super::table::{FlowKey, Gone, Table};
 use super::tcp::{self, Tcp};
 use super::udp::{self, Udp};
 use crate::base::time::SECOND;
-use crate::base::{Addr, Name, Timestamp};
+use crate::base::{Addr, Budget, Name, Timestamp};
 use crate::coverage::{Counter, Key, Ledger};
 use crate::packet::tcp_flags::RST;
 use crate::packet::{Packet, Transport};
