@@ -156,7 +156,7 @@ const CAUSES: &[Cause] = {
         ),
         cause(
             &[C::QuicRefused, C::QuicBudget],
-            &[C::QuicInitials],
+            &[C::QuicOpened, C::QuicRefused, C::QuicBudget],
             ("QUIC Initial packet", "QUIC Initial packets"),
             "that could not be opened",
         ),
