@@ -2,9 +2,9 @@
 
 use super::wire::{Input, Segment, told};
 use spansight::base::Stage;
-use spansight::protocol::Probe;
 use spansight::protocol::dns::{Message, stream_message};
 use spansight::protocol::tls::record_header;
+use spansight::protocol::{Probe, http};
 use std::collections::BTreeMap;
 
 const SYN: u8 = 2;
@@ -74,11 +74,19 @@ pub fn chopped(data: &[u8]) {
         let r = (random >> 33) as usize;
         (r % most + 1, r & 0x7000 == 0, r & 0x70000 == 0)
     });
+    let client = stream_of(&turns, false);
     // Where the client's records are damaged the next segment may begin one.
-    if !is_all_records(&stream_of(&turns, false)) {
-        for (_, stage) in whole.iter_mut().chain(&mut cut).filter(|(what, _)| what.starts_with("tls")) {
-            *stage = (*stage).min(Some(Stage::Connected));
-        }
+    // Responses behind the first are known by segments that begin them.
+    let server = stream_of(&turns, true);
+    let is_answer = matches!(http::status(&server), Probe::Found(_));
+    let one_answer = is_answer && !server[1..].windows(7).any(|w| w == b"HTTP/1.");
+    let most = |what: &str| match what.split(' ').next() {
+        Some("tls") if !is_all_records(&client) => Some(Stage::Connected),
+        Some("http" | "connect") if !one_answer => None,
+        _ => Some(Stage::Transferred),
+    };
+    for (what, stage) in whole.iter_mut().chain(&mut cut) {
+        *stage = (*stage).min(most(what));
     }
     // A DNS message that is none ends the reading of its stream; behind it
     // only a segment can begin another.

@@ -60,6 +60,8 @@ pub(super) struct Follow {
     app_records: u8,
     /// The last status line allows a transfer.
     ok_status: bool,
+    /// The status of the answer that was read last.
+    answered_with: Option<u16>,
     /// The request offers to switch to HTTP/2.
     offers_http2: bool,
     /// The server's half of an HTTP/2 connection, while it can be read.
@@ -94,6 +96,7 @@ impl Follow {
             tls_version: None,
             app_records: 0,
             ok_status: false,
+            answered_with: None,
             offers_http2: false,
             http2: None,
             counted_client: client_at,
@@ -113,7 +116,7 @@ impl Follow {
         (self.answered, self.lost, self.refused) = (false, false, false);
         self.exchange_at = server_at;
         self.request_at = (kind == Kind::Http).then_some(server_at);
-        (self.tls_version, self.app_records, self.ok_status) = (None, 0, false);
+        (self.tls_version, self.app_records, self.ok_status, self.answered_with) = (None, 0, false, None);
         true
     }
 
@@ -278,6 +281,7 @@ impl Follow {
                     };
                 }
                 Probe::Found((code, used)) => {
+                    self.answered_with = Some(code);
                     let at = self.exchange_at.wrapping_add(u32::try_from(used).unwrap_or(0));
                     self.status(code, at, out);
                 }
@@ -324,6 +328,11 @@ impl Follow {
         }
         self.ok_status = ok;
         self.raise(Stage::Connected, out);
+    }
+
+    /// The status of the answer that was read since this was last asked.
+    pub(super) fn take_status(&mut self) -> Option<u16> {
+        self.answered_with.take()
     }
 
     /// Whether a later segment of the server may hold a status line that

@@ -1,10 +1,12 @@
 //! Requests in the client's stream.
 
+use super::server::HOLE_PATIENCE;
 use super::{Context, Mode, Tcp, bit};
 use crate::base::Name;
 use crate::coverage::Counter;
+use crate::flow::assembly::{Assembly, Took};
 use crate::flow::events::{At, HttpSeen, Note, Seen, Sink};
-use crate::flow::follow::{Awaited, Kind};
+use crate::flow::follow::{Awaited, Kind, final_status, is_interim};
 use crate::protocol::http::{self, BodyCursor, Upgrade};
 use crate::protocol::{Probe, tls};
 
@@ -12,6 +14,8 @@ use crate::protocol::{Probe, tls};
 const MAX_HEAD: usize = http::MAX_HEAD;
 /// Up to here what is at hand of a head is looked at whenever more comes.
 const EARLY: usize = 256;
+/// Most bytes in which the answer to an offer is looked for.
+const MAX_ANSWER: usize = 4096;
 /// Most hosts of one request.
 const MAX_HOSTS: usize = 8;
 
@@ -164,7 +168,7 @@ impl Tcp {
             self.awaited = (Awaited::Connect, server_at);
         }
         self.begin_exchange(if is_connect { Kind::Proxy } else { Kind::Http }, server_at);
-        self.offer(request.upgrade);
+        self.offer(request.upgrade, server_at);
         self.mode = if is_connect {
             // The tunnel's stream begins after the proxy's consent.
             Mode::Probe { need: 1 }
@@ -175,26 +179,65 @@ impl Tcp {
         };
     }
 
-    /// Notes which protocol the request offers to switch to.
-    fn offer(&mut self, upgrade: Upgrade) {
+    /// Notes which protocol the request offers to switch to. Where nothing
+    /// else reads the server's stream, its answer is read by itself.
+    fn offer(&mut self, upgrade: Upgrade, server_at: u32) {
         self.set(bit::TO_HTTP2, upgrade == Upgrade::Http2);
         self.set(bit::TO_OTHER, upgrade == Upgrade::Other);
         if let Some(f) = self.follow.as_mut() {
             f.offer_http2(upgrade == Upgrade::Http2);
         }
+        if upgrade == Upgrade::Other && !self.is_answer_read() {
+            self.back = Some(Box::new(Assembly::new(server_at)));
+        }
+    }
+
+    /// Whether the server's answer is read for a followed contact.
+    fn is_answer_read(&self) -> bool {
+        self.follow.as_ref().is_some_and(|f| f.wants_server())
     }
 
     /// The server answers an offer to switch to a protocol that is not read.
-    /// Where it agrees, nothing in the stream is a request any more, whatever
-    /// it looks like.
-    pub(super) fn answer_to_offer(&mut self, at: &At<'_>) {
-        let Probe::Found(status) = http::status(at.payload) else { return };
-        if status.code == 101 && matches!(self.mode, Mode::Http { .. }) {
+    /// Returns what is still to be read of the answer.
+    #[inline(never)]
+    pub(super) fn answer_to_offer(&mut self, seq: u32, at: &At<'_>) -> Option<Box<Assembly>> {
+        if self.is_answer_read() {
+            return None;
+        }
+        let Some(mut a) = self.back.take() else {
+            // A part of it is missing: a segment must begin with it.
+            if let Probe::Found(status) = http::status(at.payload) {
+                self.answered_offer(status.code);
+            }
+            return None;
+        };
+        let mut code = None;
+        let out = a.push(seq, at.payload, at.packet.ts, |bytes, _| match final_status(bytes) {
+            Probe::More(_) if bytes.len() < MAX_ANSWER => Took::Bytes(0),
+            Probe::Found((found, _)) => {
+                code = Some(found);
+                Took::Enough
+            }
+            _ => Took::Enough,
+        });
+        if let Some(code) = code {
+            self.answered_offer(code);
+        }
+        let lost = out.overflow
+            || at.packet.payload_missing > 0
+            || a.hole().is_some_and(|t| at.packet.ts.since(t) > HOLE_PATIENCE);
+        (!out.enough && !lost).then_some(a)
+    }
+
+    /// Where the server agrees, nothing in the stream is a request any more,
+    /// whatever it looks like.
+    pub(super) fn answered_offer(&mut self, code: u16) {
+        if code == 101 && matches!(self.mode, Mode::Http { .. }) {
             self.mode = Mode::Done;
             self.ahead = None;
         }
         // Interim responses leave it open (RFC 9110 section 15.2).
-        self.set(bit::TO_OTHER, status.code < 200 && status.code != 101);
+        self.set(bit::TO_OTHER, is_interim(code));
     }
 }
 

@@ -34,13 +34,18 @@ impl Tcp {
             // Nobody reads it: if it is DNS later, another message must begin.
             self.set(bit::SERVER_LOST, true);
         }
-        if self.has(bit::TO_OTHER) {
-            self.answer_to_offer(at);
-        }
+        let offered = self.has(bit::TO_OTHER);
+        let waits = if offered { self.answer_to_offer(seq, at) } else { None };
         if self.follow.is_some() {
             self.answer(seq, at, progress);
         } else {
             self.back = None;
+        }
+        if offered {
+            self.back = self.back.take().or(waits);
+            if let Some(code) = self.follow.as_mut().and_then(|f| f.take_status()) {
+                self.answered_offer(code);
+            }
         }
     }
 

@@ -261,11 +261,14 @@ fn what_another_protocol_carries_is_no_request() {
         ("400 No", &text[..], 3),
         ("103 Early Hints", &text[..], 3),
     ] {
-        for policy in [Policy::Nothing, Policy::Names] {
+        for (policy, size) in
+            [(Policy::Nothing, 99), (Policy::Names, 99), (Policy::Nothing, 1), (Policy::Names, 1), (Policy::Flows, 5)]
+        {
             let mut lab = Lab::new(policy);
             let mut c = Conn::new(50_000, 80);
             lab.say(&mut c, ask);
-            lab.server(&mut c, format!("HTTP/1.1 {answer}\r\n\r\n").as_bytes());
+            let answer = format!("HTTP/1.1 {answer}\r\n\r\n");
+            answer.as_bytes().chunks(size).for_each(|part| lab.server(&mut c, part));
             lab.client(&mut c, sent);
             lab.client(&mut c, text);
             let told = lab.told();

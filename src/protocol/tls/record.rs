@@ -141,6 +141,11 @@ impl Intro {
     }
 }
 
+/// Behind so many records whole messages are asked for, before that the header
+/// of each next one: it may end the message. Asking for thousands of records
+/// one by one would walk them all each time.
+const ASKED_EACH: u32 = 16;
+
 /// Finds the hello of the given type at the start of a stream of records.
 /// With `partial`, what is at hand will do, provided that the message header
 /// is.
@@ -149,7 +154,8 @@ pub(super) fn find_message(stream: &[u8], kind: u8, partial: bool) -> Probe<Mess
     let mut records = Records { stream, pos: 0 };
     let mut intro = Intro::default();
     let (mut have, mut record_end) = (0_usize, 0_usize);
-    // Bytes that must come before a message can be whole.
+    let mut count = 0_u32;
+    // Bytes that must come before more can be told.
     let lacking = loop {
         match records.step() {
             // RFC 8446 section 5.1 forbids empty handshake records; in front
@@ -170,9 +176,12 @@ pub(super) fn find_message(stream: &[u8], kind: u8, partial: bool) -> Probe<Mess
                 let coming = end.saturating_sub(stream.len());
                 if coming > 0 {
                     let missing = missing.saturating_sub(bytes.len());
-                    break Some(if missing > coming { missing.saturating_add(HEADER) } else { missing });
+                    let next = if count < ASKED_EACH { coming } else { missing };
+                    break Some(if missing > coming { next.saturating_add(HEADER) } else { missing });
                 }
+                count = count.saturating_add(1);
             }
+            Step::Header { lacking } if (1..ASKED_EACH).contains(&count) => break Some(lacking),
             Step::Header { lacking } => break Some(intro.wanted().saturating_sub(have).saturating_add(lacking)),
             Step::Foreign => break None,
         }

@@ -89,6 +89,23 @@ fn hellos_of_rustls() {
     assert_eq!(found(&stream), whole(Some(b"s05.upd.kaspersky.com")));
 }
 
+/// A record of another kind ends a hello, and is looked for where the record
+/// before it ends: what is found does not depend on how the bytes come.
+#[test]
+fn a_hello_that_breaks_off_is_found_as_soon_as_it_does() {
+    let whole = hex(OPENSSL);
+    let part = &whole[..whole.len() - 20];
+    let len = u16::try_from(part.len() - 5).unwrap().to_be_bytes();
+    let stream = [&part[..3], &len, &part[5..], &[23, 3, 3, 0, 1, 0]].concat();
+    let mut have = 6;
+    while let Probe::More(n) = probe(&stream[..have]) {
+        assert!(n > have && n <= part.len() + 5, "{have} {n}");
+        have = n;
+    }
+    assert_eq!((have, probe(&stream[..have])), (part.len() + 5, probe(&stream)));
+    assert!(matches!(probe(&stream), Probe::Found(_)));
+}
+
 #[test]
 fn first_bytes_decide_early() {
     let hello = with(&[&server_name(NAME)]);
