@@ -2,6 +2,7 @@
 
 pub mod addr;
 pub mod assembler;
+pub mod budget;
 pub mod channel;
 pub mod name;
 pub mod name_source;
@@ -9,6 +10,7 @@ pub mod stage;
 pub mod time;
 
 pub use addr::{Addr, Mac, Prefix};
+pub use budget::Budget;
 pub use channel::Channel;
 pub use name::Name;
 pub use name_source::NameSource;

@@ -168,8 +168,8 @@ mod tests {
             ),
             (
                 "quic_initials_opened",
-                &[(C::QuicInitials, 10), (C::QuicOpened, 5)],
-                &[(C::QuicInitials, 10), (C::QuicOpened, 4)],
+                &[(C::QuicInitials, 99), (C::QuicOpened, 5), (C::QuicRefused, 5)],
+                &[(C::QuicInitials, 10), (C::QuicOpened, 4), (C::QuicRefused, 3), (C::QuicBudget, 3)],
             ),
             (
                 "flows_one_sided",

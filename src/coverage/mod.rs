@@ -322,7 +322,7 @@ counters! {
     /// Certificates read of TLS servers whose client's hello was missed.
     TlsCertificates => "tls_certificates",
     // QUIC.
-    /// QUIC client Initial packets.
+    /// QUIC client Initial packets, with those that follow a ClientHello and are left closed.
     QuicInitials => "quic_initials",
     /// QUIC Initial packets of which the capture holds only a part.
     QuicCut => "quic_cut",

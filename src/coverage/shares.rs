@@ -79,8 +79,8 @@ shares! {
     HELLOS_CUT => "tls_hellos_cut": (TlsHellosCut) / (TlsHellos QuicHellosIncomplete),
     /// TLS ClientHellos whose real server name Encrypted Client Hello hides, of all.
     ECH_CONCEALED => "ech_concealed": (EchConcealed) / (TlsHellos),
-    /// QUIC client Initial packets that were opened, of all.
-    QUIC_OPENED => "quic_initials_opened": (QuicOpened) / (QuicInitials),
+    /// QUIC client Initial packets that were opened, of those that had to be: what follows a ClientHello is left closed.
+    QUIC_OPENED => "quic_initials_opened": (QuicOpened) / (QuicOpened QuicRefused QuicBudget),
     /// Frames that were copies of others, of those in the sample.
     SAMPLE_COPIES => "sample_copies": (DuplicatesSampled) / (SampleFrames),
     /// DNS responses among all DNS messages: about half where both directions are in view.
@@ -161,7 +161,11 @@ mod tests {
             (HELLOS_CUT, &[(C::TlsHellos, 9), (C::QuicHellosIncomplete, 1), (C::TlsHellosCut, 3)], (3, 10)),
             (SAMPLE_COPIES, &[(C::SampleFrames, 90), (C::DuplicatesSampled, 45), (C::Duplicates, 7)], (45, 90)),
             (ECH_CONCEALED, &[(C::TlsHellos, 9), (C::EchConcealed, 2)], (2, 9)),
-            (QUIC_OPENED, &[(C::QuicInitials, 9), (C::QuicOpened, 8)], (8, 9)),
+            (
+                QUIC_OPENED,
+                &[(C::QuicInitials, 90), (C::QuicOpened, 8), (C::QuicRefused, 2), (C::QuicBudget, 1)],
+                (8, 11),
+            ),
             (DNS_ANSWERS, &[(C::DnsMessages, 9), (C::DnsAnswers, 4)], (4, 9)),
             (DNS_UNSOLICITED, &[(C::DnsAnswers, 4), (C::DnsUnsolicited, 1)], (1, 4)),
             (DNS_MALFORMED, &[(C::DnsMessages, 9), (C::DnsMalformed, 1)], (1, 9)),

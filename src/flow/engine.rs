@@ -1,6 +1,5 @@
 //! The state of one shard, and the way of a segment through it.
 
-use super::budget::Budget;
 use super::checksum;
 use super::dns::{self, Dns};
 use super::duplicates::{Arrival, Duplicates, Place, Reasons, Verdict, sender_is_client};
@@ -12,7 +11,7 @@ use super::table::{FlowKey, Gone, Table};
 use super::tcp::{self, Tcp};
 use super::udp::{self, Udp};
 use crate::base::time::SECOND;
-use crate::base::{Addr, Name, Timestamp};
+use crate::base::{Addr, Budget, Name, Timestamp};
 use crate::coverage::{Counter, Key, Ledger};
 use crate::packet::tcp_flags::RST;
 use crate::packet::{Packet, Transport};
@@ -71,6 +70,9 @@ impl Scratch {
     }
 }
 
+/// Nanoseconds that one packet moves a shard's clock at most.
+const MAX_LEAP: i64 = 60 * SECOND;
+
 /// A packet and its segment as they came, before they are taken to be near
 /// their client.
 type Came<'a> = (&'a Packet, u32);
@@ -86,7 +88,10 @@ pub struct Engine<S> {
     holders: Holders,
     duplicates: Duplicates,
     max_held: usize,
+    /// The shard's own clock, by which flows are idle.
     now: Timestamp,
+    /// Packet time that the clock has followed to.
+    mark: Timestamp,
     /// Source, interface and time of the last packet.
     last: Option<(u32, u16, Timestamp)>,
 }
@@ -117,6 +122,7 @@ impl<S: Sink> Engine<S> {
             duplicates: Duplicates::new(),
             max_held: limits.held_bytes,
             now: Timestamp(i64::MIN),
+            mark: Timestamp(i64::MIN),
             last: None,
         }
     }
@@ -191,11 +197,23 @@ impl<S: Sink> Engine<S> {
         }
     }
 
-    /// The shard's clock follows packet time, but one packet from the future
-    /// moves it by a minute at most, so that it cannot expire everything.
+    /// The shard's clock runs as packet time does, but a leap ahead moves it by
+    /// a minute at most, so that neither one packet from the future nor the
+    /// first one after a quiet night expires flows that are busy.
     fn tick(&mut self, ts: Timestamp) {
-        if ts > self.now {
-            self.now = if self.now.0 == i64::MIN { ts } else { ts.min(self.now.plus(60 * SECOND)) };
+        self.run_clock(ts, MAX_LEAP);
+    }
+
+    fn run_clock(&mut self, ts: Timestamp, most: i64) {
+        if self.now.0 == i64::MIN {
+            (self.now, self.mark) = (ts, ts);
+        }
+        let ahead = ts.since(self.mark);
+        if ahead > 0 {
+            self.now = self.now.plus(ahead.min(most));
+            self.mark = ts;
+        } else if ahead < -MAX_LEAP {
+            self.mark = ts; // from here on time runs again
         }
     }
 
@@ -493,7 +511,7 @@ impl<S: Sink> Engine<S> {
     /// Forgets what has been idle too long at `now`; a live sensor calls it
     /// when traffic pauses.
     pub fn expire(&mut self, now: Timestamp, ledger: &mut Ledger) {
-        self.now = self.now.max(now);
+        self.run_clock(now, i64::MAX);
         self.turn_to_last(ledger);
         let Engine { sink, tcp, udp, scratch, .. } = self;
         tcp.expire(self.now, |flow| flow.close(sink, ledger, scratch));

@@ -16,7 +16,6 @@
 
 mod assembly;
 mod awaited;
-mod budget;
 mod checksum;
 mod dns;
 mod dtls;

@@ -1,7 +1,7 @@
 //! The crypto stream of a QUIC client's Initial packets.
 
-use super::budget::Budget;
 use super::engine::Scratch;
+use crate::base::Budget;
 use crate::coverage::{Counter, Ledger};
 use crate::protocol::Probe;
 use crate::protocol::quic::{self, ClientKeys, CryptoStream, Kind, LongPacket, Version};
@@ -132,7 +132,7 @@ impl Head {
                 return Some(false);
             }
         }
-        if !budget.spend() {
+        if !budget.spend(1) {
             return None;
         }
         let keys = ClientKeys::new(packet.version, packet.dcid);

@@ -1,6 +1,5 @@
 //! One UDP flow: QUIC, DTLS, DNS on an unusual port, or just a contact.
 
-use super::budget::Budget;
 use super::dns::Dns;
 use super::dtls;
 use super::duplicates::Reasons;
@@ -10,7 +9,7 @@ use super::opaque;
 use super::quic::{Head, Outcome};
 use super::table::Entry;
 use crate::base::time::SECOND;
-use crate::base::{Stage, Timestamp};
+use crate::base::{Budget, Stage, Timestamp};
 use crate::coverage::{Counter, Ledger};
 use crate::protocol::dtls::{Says, begins_client_hello, rdp_payload, says};
 use crate::protocol::quic::{self, Kind, Stop};

@@ -113,7 +113,7 @@ impl Decoder {
         Decoder {
             encaps: EncapIndex::new(options.ignore_vlan),
             fragments: FragmentTable::default(),
-            inflater: Inflater::default(),
+            inflater: Inflater::new(),
             arena: Vec::new(),
             more: VecDeque::new(),
             side: SideCounts::default(),
@@ -165,10 +165,12 @@ impl Decoder {
     /// decoded so far are done with; nothing else bounds it.
     pub fn clear_arena(&mut self) {
         self.arena.clear();
+        self.inflater.clear();
     }
 
     /// Takes the arena away, to travel with the packets that point into it.
     pub fn take_arena(&mut self) -> Vec<u8> {
+        self.inflater.clear();
         std::mem::take(&mut self.arena)
     }
 
@@ -200,6 +202,7 @@ impl Decoder {
     /// source; [`side_counts`](Self::side_counts) then tells how many.
     pub fn finish(&mut self) {
         self.fragments.give_up();
+        self.inflater.start_anew();
     }
 
     /// The table of encapsulations, to be cloned by whoever reads it.
@@ -411,7 +414,7 @@ impl Decoder {
                 Next::Aggregate(view) => return Ok(End::Aggregate(view)),
                 Next::IpPayload(ip, proto, view) => ip::payload(ip, proto, view, walk)?,
                 Next::Compressed(ip, proto, view) => {
-                    let payload = self.inflater.inflate(view)?;
+                    let payload = self.inflater.inflate(view, ts)?;
                     return Ok(End::Datagram(ip, Content::IpPayload(proto), payload));
                 }
                 Next::Fragment(ip, header, view) => {

@@ -51,6 +51,7 @@ mod wrapped;
 pub use decoder::{Decoder, Options};
 pub use encap::{Encap, EncapReader, EncapTable, MAX_ENCAPS};
 pub use fragment::MAX_BYTES as MAX_FRAGMENT_BYTES;
+pub use ipcomp::MAX_INFLATED_TOGETHER;
 pub use link_names::link_name;
 
 use crate::base::{Addr, Mac, Timestamp};

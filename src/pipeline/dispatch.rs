@@ -60,7 +60,7 @@ impl Run {
             (self.least, self.greatest) = (meta.ts.0, meta.ts.0);
         }
         self.frames = self.frames.wrapping_add(1);
-        self.wire_bytes = self.wire_bytes.wrapping_add(u64::from(meta.orig_len));
+        self.wire_bytes = self.wire_bytes.wrapping_add(wire_len(meta));
         self.cut = self.cut.wrapping_add(u64::from(meta.caplen < meta.orig_len));
         self.least = self.least.min(meta.ts.0);
         self.greatest = self.greatest.max(meta.ts.0);
@@ -68,7 +68,7 @@ impl Run {
 
     /// The frame just added ends as this count, with its bytes.
     fn end(&mut self, meta: &FrameMeta, cause: Counter, ledger: &mut Ledger) {
-        let bytes = u64::from(meta.orig_len);
+        let bytes = wire_len(meta);
         ledger.count(cause);
         ledger.add(cause.bytes(), bytes);
         self.ended = (self.ended.0.wrapping_add(1), self.ended.1.wrapping_add(bytes));
@@ -92,6 +92,17 @@ impl Run {
         tally.least = Some(tally.least.map_or(least, |t| t.min(least)));
         tally.greatest = Some(tally.greatest.map_or(greatest, |t| t.max(greatest)));
     }
+}
+
+/// Longest frame that a network or an offload brings about; capture files are
+/// read up to this length too unless they announce more.
+const LONGEST: u32 = 256 << 10;
+
+/// Bytes of a frame on the wire, as the capture says unless that cannot be: one
+/// damaged record must not outweigh all others.
+#[inline]
+fn wire_len(meta: &FrameMeta) -> u64 {
+    meta.orig_len.min(meta.caplen.max(LONGEST)).into()
 }
 
 /// The packet stage: runs on the reader's thread.

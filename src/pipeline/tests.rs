@@ -63,6 +63,7 @@ fn all_tables_full_take_less_than_is_promised() {
     // A mebibyte of frames as short as can be decoded: buffer, frames, items.
     let shortest = 16 + 42;
     let batch = MIB + MIB / shortest * (size_of::<crate::capture::FrameMeta>() + size_of::<super::work::Item>());
+    let batch = batch + crate::packet::MAX_INFLATED_TOGETHER;
     let batches = super::replay::BATCHES * batch;
     let spool = crate::sighting::spool::MAX_HELD;
     let fragments = crate::packet::MAX_FRAGMENT_BYTES;

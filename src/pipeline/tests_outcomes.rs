@@ -156,3 +156,10 @@ fn what_a_capture_file_says_was_dropped_counts_once() {
         assert_eq!((frames, kernel, card), (2, 25, 3));
     }
 }
+
+/// A damaged record may announce four gigabytes.
+#[test]
+fn one_absurd_length_does_not_outweigh_all_others() {
+    let counts = read(&[(0, vec![0; 60], 4_093_509_168), (1, vec![0; 60], 60)], 1, None);
+    assert_eq!(counts.get(Counter::WireBytes), (256 << 10) + 60);
+}

@@ -283,6 +283,7 @@ mod tests {
             (Counter::DroppedKernel, 7),
             (Counter::TlsHellos, 40),
             (Counter::EchConcealed, 4),
+            (Counter::QuicOpened, 8),
             (Counter::QuicRefused, 2),
             (Counter::LinkUnsupported, 1),
         ] {
@@ -298,10 +299,10 @@ mod tests {
              Not seen:\n  \
              - 2 files or folders that could not be read in full\n  \
              - 7 frames dropped before they could be captured\n  \
-             - 123 frames cut short by the snap length of the capture (0.9 % of 12,345)\n  \
+             - 123 frames cut short by the snap length of the capture (1.0 % of 12,345)\n  \
              - 1 frame of a link type that is not decoded (under 0.1 % of 12,345)\n  \
              - 4 TLS ClientHellos with the server name hidden by Encrypted Client Hello (10.0 % of 40)\n  \
-             - 2 QUIC Initial packets that could not be opened\n  \
+             - 2 QUIC Initial packets that could not be opened (20.0 % of 10)\n  \
              - 1 contact with encrypted DNS resolvers, whose questions are hidden\n  \
              - 3 entries forgotten early because a table was full\n\
              Hosts may be missing above: 2 files or folders could not be read in full.\n"

@@ -51,15 +51,17 @@ pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(n)) }
 }
 
-/// A share with one decimal, never rounded to nothing or to all.
+/// A share with one decimal, rounded, but never to nothing or to all.
 pub(super) fn percent(part: u64, whole: u64) -> String {
-    let tenths = u128::from(part).saturating_mul(1000).checked_div(u128::from(whole)).unwrap_or(0);
-    if tenths == 0 && part > 0 {
+    let (part, whole) = (u128::from(part), u128::from(whole));
+    if part > 0 && part.saturating_mul(1000) < whole {
         return "under 0.1 %".to_owned();
     }
-    if tenths == 1000 {
+    if part == whole && part > 0 {
         return "100 %".to_owned();
     }
+    let half_up = part.saturating_mul(2000).saturating_add(whole).checked_div(whole.saturating_mul(2)).unwrap_or(0);
+    let tenths = if part < whole { half_up.min(999) } else { half_up };
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
@@ -124,5 +126,14 @@ mod tests {
         assert_eq!(percent(1, 100_000), "under 0.1 %");
         assert_eq!(percent(99_999, 100_000), "99.9 %");
         assert_eq!(percent(5, 5), "100 %");
+        assert_eq!(
+            (percent(0, 0), percent(0, 5), percent(u64::MAX, u64::MAX)),
+            ("0.0 %".into(), "0.0 %".into(), "100 %".into())
+        );
+        // As a reader reckons them: 4.76, 5.26 and 22.94 per cent.
+        assert_eq!(
+            (percent(1, 21), percent(1, 19), percent(39, 170)),
+            ("4.8 %".into(), "5.3 %".into(), "22.9 %".into())
+        );
     }
 }

@@ -126,6 +126,7 @@ const CAUSES: &[Cause] = {
         cause(&[C::DroppedKernel, C::DroppedInterface], &[], FRAMES, "dropped before they could be captured"),
         // Retransmission and reordering leave none; a few in a thousand are a busy mirror port.
         over_share(5, shares::SAMPLE_UNSEEN, "acknowledged by their receivers and never captured"),
+        over_share(10, shares::MATCHED_UNSEEN, "acknowledged in contacts that were followed and never captured"),
         cause(&[C::FramesCut], &[C::Frames], FRAMES, "cut short by the snap length of the capture"),
         cause(&[C::LinkUnsupported], &[C::Frames], FRAMES, "of a link type that is not decoded"),
         cause(
@@ -156,7 +157,7 @@ const CAUSES: &[Cause] = {
         ),
         cause(
             &[C::QuicRefused, C::QuicBudget],
-            &[C::QuicInitials],
+            &[C::QuicOpened, C::QuicRefused, C::QuicBudget],
             ("QUIC Initial packet", "QUIC Initial packets"),
             "that could not be opened",
         ),
@@ -223,6 +224,11 @@ mod tests {
         assert_eq!(
             of(&lost(50_000)),
             ["50.0 kB acknowledged by their receivers and never captured (2.5 % of 2.0 MB, in a sample of 12 flows)"]
+        );
+        assert!(of(&[(C::MatchedAckedBytes, 100_000), (C::MatchedUnseenBytes, 1_000)]).is_empty());
+        assert_eq!(
+            of(&[(C::MatchedAckedBytes, 100_000), (C::MatchedUnseenBytes, 2_000)]),
+            ["2.0 kB acknowledged in contacts that were followed and never captured (2.0 % of 100.0 kB)"]
         );
         let opaque = |n| [(C::WireBytes, 1_000_000), (C::OpaqueMacsecBytes, n)];
         assert!(of(&opaque(10_000)).is_empty());

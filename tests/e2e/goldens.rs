@@ -313,6 +313,16 @@ fn no_address_is_noted_only_where_there_is_none() {
     }
 }
 
+/// The README shows what the demo prints.
+#[test]
+fn the_readme_shows_the_demo() {
+    let root = samples().parent().unwrap().to_owned();
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let shown = readme.split_once("```text\n").unwrap().1.split_once("```").unwrap().0.to_owned();
+    let ran = run(&["replay", &samples().join("office-day.pcap.zst").to_string_lossy()]);
+    assert_eq!((ran.code, ran.out + &ran.err), (0, shown), "put into README.md what scripts/demo prints");
+}
+
 /// What `capture-samples/README.md` tells of each computer of the office.
 #[test]
 fn office_day_tells_its_story() {

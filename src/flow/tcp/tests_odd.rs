@@ -183,6 +183,25 @@ fn clocks_that_jump_expire_nothing() {
     }
 }
 
+/// After hours without a packet, as at night, the flows that begin then are
+/// followed like any others.
+#[test]
+fn a_gap_in_the_capture_expires_nothing_behind_it() {
+    let hello = hello(NAME);
+    let mut lab = Lab::new(Policy::Names);
+    lab.syn(&Conn::new(49_999, 443));
+    lab.now = lab.now.plus(12 * 3600 * SECOND);
+    let mut c = Conn::new(50_000, 443);
+    lab.open(&c);
+    lab.say(&mut c, &hello[..80]);
+    for port in 1..200 {
+        lab.syn(&Conn::new(port, 80));
+    }
+    lab.say(&mut c, &hello[80..]);
+    assert_eq!(lab.told(), [tls(NAME)]);
+    assert_eq!((lab.count(Counter::Flows), lab.count(Counter::FlowsMidStream)), (201, 0));
+}
+
 /// A clock that stands still, runs backwards, or is set back by an hour.
 #[test]
 fn clocks_that_do_not_run_change_no_names() {

@@ -1,23 +1,23 @@
-//! What QUIC key derivation may cost.
+//! What costly work may cost: QUIC key derivations, decompression.
 
-use crate::base::Timestamp;
+use super::Timestamp;
 
-/// Datagrams from before the latest second that give one derivation back.
+/// Packets from before the latest second that give one piece of work back.
 const EACH: u32 = 4;
-/// So many datagrams from before the latest second, with none of it or later
+/// So many packets from before the latest second, with none of it or later
 /// between them, say that it was wrong.
 const DOUBT: u32 = 4096;
 
-/// Key derivations that are left: so many for each new second of packet time.
+/// Pieces of work that are left: so many for each new second of packet time.
 ///
 /// A second counts as new if it is later than all before, so that a clock that
 /// goes back and forth brings no more. A single packet from the future would
-/// end the supply until then; therefore datagrams from before it give a little
+/// end the supply until then; therefore packets from before it give a little
 /// back, and many of them in a row move the latest second to theirs. Either
-/// way there is at most one derivation for each [`EACH`] datagrams while time
-/// does not advance.
+/// way there is at most one piece for each four packets while time does not
+/// advance.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub struct Budget {
     left: u32,
     full: u32,
     latest: i64,
@@ -25,19 +25,19 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// A full budget of so many derivations a second.
-    pub(super) fn new(full: u32) -> Self {
+    /// A full budget of so many pieces a second.
+    pub fn new(full: u32) -> Self {
         Budget { left: full, full, latest: i64::MIN, behind: 0 }
     }
 
     /// Forgets what time it was, as for another capture.
-    pub(super) fn start_anew(&mut self) {
+    pub fn start_anew(&mut self) {
         *self = Budget::new(self.full);
     }
 
-    /// A datagram of this time came.
+    /// A packet of this time came.
     #[inline]
-    pub(super) fn refill(&mut self, ts: Timestamp) {
+    pub fn refill(&mut self, ts: Timestamp) {
         let second = ts.secs();
         if second > self.latest {
             (self.latest, self.left, self.behind) = (second, self.full, 0);
@@ -59,25 +59,25 @@ impl Budget {
         }
     }
 
-    /// Takes one derivation; false if none is left.
-    pub(super) fn spend(&mut self) -> bool {
-        let had = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        had
+    /// Takes so many pieces; false, and none taken, if not so many are left.
+    pub fn spend(&mut self, pieces: u32) -> bool {
+        let left = self.left.checked_sub(pieces);
+        self.left = left.unwrap_or(self.left);
+        left.is_some()
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::arithmetic_side_effects)]
 mod tests {
+    use super::super::time::SECOND;
     use super::*;
-    use crate::base::time::SECOND;
 
     /// How many of the datagrams at these seconds may derive keys.
     fn granted(budget: &mut Budget, seconds: impl Iterator<Item = i64>) -> usize {
         let spend = |s: i64| {
             budget.refill(Timestamp(s * SECOND));
-            budget.spend()
+            budget.spend(1)
         };
         seconds.map(spend).filter(|had| *had).count()
     }
