@@ -110,6 +110,11 @@ impl Tcp {
             return self.probe(rest, at, cx);
         }
         if self.has(bit::KNOWN) {
+            // In a tunnel it may be how another protocol begins.
+            let server_at = self.server_at(at);
+            if let Some(f) = self.follow.as_mut() {
+                f.begin_plain(server_at);
+            }
             self.mode = Mode::Done;
         } else {
             // Commands begin like methods.

@@ -376,3 +376,19 @@ fn records_are_found_again_behind_a_gap() {
     t.client(&sealed(100)).client(&sealed(100)).server(&sealed(2500));
     assert_eq!(t.stage(), Transferred);
 }
+
+/// What a tunnel carries may begin like a method.
+#[test]
+fn an_unknown_protocol_in_a_tunnel_however_it_is_cut() {
+    for size in [1, 2, 3, 4, 18] {
+        let mut lab = Lab::new(Policy::Names);
+        let mut c = Conn::new(50_000, 3128);
+        lab.say(&mut c, b"CONNECT up.test:443 HTTP/1.1\r\nHost: up.test\r\n\r\n");
+        lab.server(&mut c, b"HTTP/1.1 200 Connected\r\n\r\n");
+        b"DFN\xbeS\x22\xfb\xac\x99\xfe\xaeY".chunks(size).for_each(|part| lab.client(&mut c, part));
+        assert_eq!(lab.engine.sink().contacts[0].stages, []);
+        lab.server(&mut c, b"(");
+        assert_eq!(lab.stage(0), Connected, "{size}");
+        lab.finish();
+    }
+}
