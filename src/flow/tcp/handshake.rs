@@ -39,6 +39,11 @@ pub(super) fn looks_like_start(payload: &[u8]) -> bool {
     tls::looks_like_client_hello(payload) || http::looks_like_request(payload) || http2::looks_like_preface(payload)
 }
 
+/// A SYN that comes so long after the last segment begins another connection,
+/// though its number be the same: no host repeats one for so long, but captures
+/// of a lab do.
+const REPEATED: i64 = 600 * SECOND;
+
 impl Tcp {
     /// Takes a SYN. False where the segment is not to be looked at further.
     pub(super) fn handshake<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
@@ -52,6 +57,8 @@ impl Tcp {
         let base = p.seq.wrapping_add(1);
         if at.from_client && !self.has(bit::CLIENT_BASE) {
             self.begin_client(base);
+        } else if p.ts.since(self.last) > REPEATED {
+            self.restart(Rival { base, low: from_low }, at, from_low, cx);
         } else if !(at.from_client && self.client.base == base) {
             let gone = self.has(bit::CLOSED) || !self.has(bit::OPENED) || p.ts.since(self.last) > STALE;
             if !gone {

@@ -224,3 +224,16 @@ fn clocks_that_do_not_run_change_no_names() {
         assert_eq!((lab.told(), lab.last().notes.len()), (vec![tls(NAME)], 0), "{step}");
     }
 }
+
+#[test]
+fn the_same_connection_a_day_later_is_another_one() {
+    let mut lab = Lab::new(Policy::Nothing);
+    for _ in 0..2 {
+        let mut c = Conn::new(50_000, 443);
+        lab.open(&c);
+        lab.client(&mut c, &hello("up.test"));
+        lab.wait(27 * 3_600_000);
+    }
+    assert_eq!(lab.told(), ["tls up.test"; 2]);
+    assert_eq!(lab.count(Counter::Flows), 2);
+}
