@@ -47,5 +47,7 @@ pub(super) const TO_OTHER: u32 = 1 << 25;
 pub(super) const VIA_PROXY: u32 = 1 << 20;
 /// The server's certificate is being read.
 pub(super) const CERTIFICATE: u32 = 1 << 21;
+/// The flow is followed, and there was no room to reckon its capture loss.
+pub(super) const UNRECKONED: u32 = 1 << 23;
 /// The flow is in the sample for capture loss and copies of frames.
 pub(super) const SAMPLED: u32 = 1 << 22;

@@ -63,6 +63,11 @@ impl Tcp {
             self.back = Some(a);
         } else {
             self.set(bit::CERTIFICATE, false);
+            if out.overflow {
+                cx.ledger.count(Counter::StreamOverflow);
+            } else if stale && !out.enough {
+                cx.ledger.count(Counter::StreamGaps);
+            }
         }
         if let Some(used) = used {
             cx.ledger.count(Counter::TlsCertificates);

@@ -109,15 +109,9 @@ impl Tcp {
             self.mode = Mode::Probe { need: 1 };
             return self.probe(rest, at, cx);
         }
-        if self.has(bit::KNOWN) {
-            // In a tunnel it may be how another protocol begins.
-            let server_at = self.server_at(at);
-            if let Some(f) = self.follow.as_mut() {
-                f.begin_plain(server_at);
-            }
-            self.mode = Mode::Done;
-        } else {
-            // Commands begin like methods.
+        let known = self.has(bit::KNOWN);
+        if !known || self.awaited.0.is_proxys() {
+            // At the start of a stream or of a tunnel: commands begin like methods.
             self.mode = Mode::Probe { need: 1 };
             if let Some(n) = self.probe_preface(rest, at, cx) {
                 return Some(n);
@@ -125,6 +119,15 @@ impl Tcp {
             if !matches!(self.mode, Mode::Probe { .. }) {
                 return None;
             }
+        }
+        if known {
+            // In a tunnel it may be how another protocol begins.
+            let server_at = self.server_at(at);
+            if let Some(f) = self.follow.as_mut() {
+                f.begin_plain(server_at);
+            }
+            self.mode = Mode::Done;
+        } else {
             cx.ledger.count(Counter::HttpMalformed);
             self.unrecognised(at, cx);
         }

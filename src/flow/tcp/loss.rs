@@ -249,26 +249,34 @@ impl Tcp {
     /// Reckons with a segment, of a flow that is in the sample or followed.
     #[inline(never)]
     pub(super) fn reckon<S>(&mut self, p: &Packet, from_low: bool, cx: &mut Context<'_, S>) {
-        if self.loss.is_none() && self.has(bit::SAMPLED) {
-            let room = cx.scratch.sampled < MAX_SAMPLED;
-            cx.ledger.count(if room { Counter::SampleFlows } else { Counter::SampleRefused });
-            cx.scratch.sampled = cx.scratch.sampled.saturating_add(u32::from(room));
-            self.set(bit::SAMPLED, room);
-        }
         let followed = self.follow.is_some();
-        if !followed && !self.has(bit::SAMPLED) {
+        if self.loss.is_none() && !self.may_reckon(followed, cx) {
             return;
-        }
-        if self.loss.is_none() {
-            if cx.scratch.reckoned >= MAX_RECKONED {
-                return;
-            }
-            cx.scratch.reckoned = cx.scratch.reckoned.saturating_add(1);
         }
         let loss = self.loss.get_or_insert_default();
         loss.sampled = self.bits & bit::SAMPLED != 0;
         loss.matched |= followed;
         loss.segment(p, from_low, cx.ledger);
+    }
+
+    /// Whether there is room to reckon the flow. What there is none for is
+    /// counted once and left alone, also when room comes.
+    fn may_reckon<S>(&mut self, followed: bool, cx: &mut Context<'_, S>) -> bool {
+        let scratch = &mut *cx.scratch;
+        let room = scratch.reckoned < MAX_RECKONED;
+        if self.has(bit::SAMPLED) {
+            let room = room && scratch.sampled < MAX_SAMPLED;
+            cx.ledger.count(if room { Counter::SampleFlows } else { Counter::SampleRefused });
+            scratch.sampled = scratch.sampled.saturating_add(u32::from(room));
+            self.set(bit::SAMPLED, room);
+        }
+        if followed && !room && !self.has(bit::UNRECKONED) {
+            self.set(bit::UNRECKONED, true);
+            cx.ledger.count(Counter::MatchedRefused);
+        }
+        let reckons = self.has(bit::SAMPLED) || followed && !self.has(bit::UNRECKONED);
+        scratch.reckoned = scratch.reckoned.saturating_add(u32::from(reckons));
+        reckons
     }
 
     /// The flow ended: what is missing now stays missing.

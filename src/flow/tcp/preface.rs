@@ -3,6 +3,7 @@
 //! SOCKS proxy.
 
 use super::{Context, Mode, Tcp, bit};
+use crate::coverage::Counter;
 use crate::flow::events::{At, Note, Notes, Seen, Sink};
 use crate::flow::follow::{Awaited, Kind};
 use crate::protocol::socks::{self, Target};
@@ -95,6 +96,7 @@ impl Tcp {
                 };
                 let bytes = bytes.saturating_add(u16::try_from(n).unwrap_or(u16::MAX));
                 if messages >= MAX_MESSAGES || bytes > MAX_BYTES {
+                    cx.ledger.count(Counter::StreamOverflow);
                     return self.preface_ends(at, cx);
                 }
                 if asks {

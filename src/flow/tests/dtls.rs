@@ -1,9 +1,9 @@
 //! DTLS, by itself and beside other protocols of its port.
 
-use super::testing::*;
 use crate::base::Addr;
 use crate::base::Stage::{Attempted, Connected, Transferred};
 use crate::coverage::Counter;
+use crate::flow::testing::*;
 use crate::protocol::dtls::tests::{hello_body, part, plain, sealed};
 use crate::protocol::tls::sample;
 
@@ -131,7 +131,7 @@ fn tls_inside_rdp() {
 
 #[test]
 fn half_hellos_do_not_fill_the_memory() {
-    let mut lab = Lab::with_limits(Policy::Nothing, super::Limits { held_bytes: 64 << 10, ..Default::default() });
+    let mut lab = Lab::with_limits(Policy::Nothing, crate::flow::Limits { held_bytes: 64 << 10, ..Default::default() });
     let body = hello_body(1, &[7; 200], "up.test");
     for port in 10_000..14_000 {
         lab.udp((CLIENT, port), S, &part(1, 0, &body, 0, 200));

@@ -1,12 +1,12 @@
 //! Frames that a mirror delivered twice, from their bytes on.
 
-use super::events::FrameRef;
-use super::testing::{Contact, Policy, Recorder, dns, hello, long_hello, sealed, server_hello};
-use super::{Engine, Limits};
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::capture::LinkType;
 use crate::coverage::{Counter, Ledger};
+use crate::flow::events::FrameRef;
+use crate::flow::testing::{Contact, Policy, Recorder, dns, hello, long_hello, sealed, server_hello};
+use crate::flow::{Engine, Limits};
 use crate::packet::testing::{ethernet, ipv4, tcp, udp};
 use crate::packet::{Decoder, Options, tcp_flags};
 use proptest::prelude::*;

@@ -1,9 +1,9 @@
 //! Questions and answers, by UDP and TCP.
 
-use super::Limits;
-use super::testing::*;
 use crate::base::{Addr, Stage};
 use crate::coverage::Counter;
+use crate::flow::Limits;
+use crate::flow::testing::*;
 use crate::packet::tcp_flags::ACK;
 
 const NAME: &str = "s05.upd.kaspersky.com";

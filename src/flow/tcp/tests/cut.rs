@@ -78,6 +78,17 @@ fn a_segment_in_the_midst_of_a_text_begins_no_request() {
     assert_eq!(lab.told(), ["?", "http forged.test /x"]);
 }
 
+/// Found by the property: a command that begins like a method was known in a
+/// tunnel only where its first bytes came together.
+#[test]
+fn a_wish_for_tls_in_a_tunnel_is_known_however_it_comes() {
+    let stream = [&b"CONNECT up.test:443 HTTP/1.1\r\n\r\nSTARTTLS\r\n"[..], &hello("c.test")].concat();
+    for size in [1, 3, 9, 4096] {
+        let want = ["connect up.test", "tls c.test"].map(str::to_owned);
+        assert_eq!(names(&stream, 80, &[size]), BTreeSet::from(want), "{size}");
+    }
+}
+
 #[test]
 fn a_body_whose_head_is_lost_gives_no_name() {
     let mut lab = Lab::new(Policy::Names);

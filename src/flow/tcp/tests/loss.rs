@@ -287,6 +287,22 @@ fn a_flood_of_flows_in_the_sample_is_bounded() {
     lab.finish();
 }
 
+/// Each is counted once, however many segments it has.
+#[test]
+fn followed_flows_beyond_the_room_are_counted() {
+    let mut lab = Lab::new(Policy::Flows);
+    let conns: Vec<Conn> = (20_000..20_500).map(|port| Conn::new(port, 8000)).collect();
+    for _ in 0..3 {
+        for c in &conns {
+            lab.client_at(c, 0, ACK, b"x");
+        }
+    }
+    let [taken, refused, unreckoned] = [C::SampleFlows, C::SampleRefused, C::MatchedRefused].map(|c| lab.count(c));
+    let in_sample = conns.iter().filter(|c| is_sampled(&packet(Transport::Tcp, c.client, c.server))).count() as u64;
+    assert_eq!((taken + refused, unreckoned), (in_sample, 500 - 320));
+    lab.finish();
+}
+
 proptest! {
     #[test]
     fn nothing_is_lost_twice_whatever_comes(

@@ -1,9 +1,9 @@
 //! What holds for any input.
 
-use super::Limits;
-use super::testing::*;
 use crate::base::Addr;
 use crate::coverage::Counter;
+use crate::flow::Limits;
+use crate::flow::testing::*;
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::packet::{Packet, Transport};
 use proptest::prelude::*;

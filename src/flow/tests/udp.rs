@@ -1,10 +1,10 @@
 //! QUIC and other datagrams.
 
-use super::Limits;
-use super::testing::*;
 use crate::base::Addr;
 use crate::base::Stage::{Attempted, Connected, Transferred};
 use crate::coverage::Counter;
+use crate::flow::Limits;
+use crate::flow::testing::*;
 use crate::protocol::quic::Version;
 use crate::protocol::quic::sample::{
     DCID, Header, V1_CLIENT, V1_RETRY, V1_SERVER, V2_CLIENT, VERSIONS, crypto, hex, seal, start,

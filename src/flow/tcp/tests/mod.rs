@@ -1,0 +1,13 @@
+//! TCP connections through an engine.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+mod certificate;
+mod cut;
+mod forged;
+mod http;
+mod http2;
+mod loss;
+mod odd;
+mod preface;
+mod stage;
+mod stream;
