@@ -108,7 +108,7 @@ counters! {
     IpOpaque => "ip_opaque",
     /// Tunnel headers that are not decoded.
     TunnelUnsupported => "tunnel_unsupported",
-    /// Packets with more layers than the limit.
+    /// Packets with more layers than the limit, and 802.11 aggregates with more packets.
     LayersExceeded => "layers_exceeded",
     /// Segments with an impossible TCP or UDP header.
     TransportMalformed => "transport_malformed",
@@ -275,6 +275,8 @@ counters! {
     SampleGaps => "sample_gaps",
     /// Acknowledged bytes in the sample that the capture never showed.
     SampleUnseenBytes => "sample_unseen_bytes",
+    /// Followed TCP flows of which no capture loss is reckoned because a shard had too many of them.
+    MatchedRefused => "matched_refused",
     /// Sequence numbers acknowledged in followed TCP flows, from when they were followed.
     MatchedAckedBytes => "matched_acked_bytes",
     /// Acknowledged bytes in followed TCP flows that the capture never showed.

@@ -344,7 +344,8 @@ impl Decoder {
     fn walk_aggregate(&mut self, view: View<'_>, walk: &Walk, base: u32, ts: Timestamp) -> Result<Packet, Counter> {
         let outer = walk.path.layers().len();
         let mut result = None;
-        for (macs, body) in wifi::Subframes::new(view) {
+        let mut frames = wifi::Subframes::new(view);
+        for (macs, body) in frames.by_ref() {
             let mut inner = walk.clone();
             (inner.src_mac, inner.dst_mac, inner.aggregated) = (Some(macs.0), Some(macs.1), true);
             let found = self.walk_from(Next::Llc(body), &mut inner, base, ts);
@@ -358,6 +359,9 @@ impl Decoder {
                 (Some(_), Ok(packet)) => self.more.push_back(packet),
                 (Some(_), Err(cause)) => self.side.add(cause, 1),
             }
+        }
+        if frames.leaves_some() {
+            self.side.add(Counter::LayersExceeded, 1);
         }
         result.unwrap_or(Err(Counter::LinkMalformed))
     }

@@ -88,12 +88,19 @@ pub(super) fn step<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, 
 pub(super) struct Subframes<'a> {
     view: View<'a>,
     left: u8,
+    ended: bool,
 }
 
 impl<'a> Subframes<'a> {
     /// The frames in the body of an aggregate.
     pub fn new(view: View<'a>) -> Self {
-        Subframes { view, left: MAX_SUBFRAMES }
+        Subframes { view, left: MAX_SUBFRAMES, ended: false }
+    }
+
+    /// Whether frames beyond the limit are left, once the iterator ended.
+    pub fn leaves_some(mut self) -> bool {
+        self.left = 1;
+        !self.ended && self.next().is_some()
     }
 }
 
@@ -115,7 +122,7 @@ impl<'a> Iterator for Subframes<'a> {
         body.limit(len);
         let padding = len.wrapping_add(14).wrapping_neg() & 3;
         if self.view.skip(len.wrapping_add(padding)).is_none() {
-            self.left = 0;
+            (self.left, self.ended) = (0, true);
         }
         Some((macs, body))
     }
@@ -261,7 +268,12 @@ mod tests {
         assert_eq!(go(&aggregate(&[arp.clone(), arp.clone()])), (Err(Counter::Arp), 0, vec![(Counter::Arp, 1)]));
         assert_eq!(go(&aggregate(&[arp, query(9)])), (Ok(9), 0, vec![(Counter::Arp, 1)]));
         assert_eq!(go(&aggregate(&[])), (Err(Counter::LinkMalformed), 0, vec![]));
-        assert_eq!(go(&aggregate(&vec![query(1); 70])), (Ok(1), 63, vec![]));
+        assert_eq!(go(&aggregate(&vec![query(1); 64])), (Ok(1), 63, vec![]));
+        // What is left over is said.
+        for n in [65, 70] {
+            let want = (Ok(1), 63, vec![(Counter::LayersExceeded, 1)]);
+            assert_eq!(go(&aggregate(&vec![query(1); n])), want, "{n}");
+        }
         let inside = aggregate(&[query(1)]);
         let gre = [&[0, 0, 0x82, 0][..], &inside].concat();
         let outer = in_llc(0x0800, &ipv4(47, [1; 4], [2; 4], &gre));
