@@ -14,6 +14,7 @@
 //! | [`flow`] | segments | names and the progress of contacts |
 //! | [`catalogue`] | names, addresses, paths | indicators |
 //! | [`sighting`] | matches | sighting records |
+//! | [`host`] | day records, intervals, signals | hosts with roles and verdicts |
 //! | [`store`] | records | SQLite |
 //! | [`report`] | records | text, NDJSON, CSV |
 //! | [`pipeline`] | | the threads that wire the stages together |
@@ -25,6 +26,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod coverage;
 pub mod flow;
+pub mod host;
 pub mod packet;
 pub mod pipeline;
 pub mod protocol;

@@ -1,0 +1,407 @@
+//! What is known of hosts before anything is concluded: the input of identity,
+//! roles and verdicts. Filled from a store, or from a run's own records.
+
+use crate::base::time::DAY_SECS;
+use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
+use crate::catalogue::Category;
+use crate::flow::{Note, Notes};
+use crate::sighting::Record;
+use crate::sighting::record::Slots;
+use std::collections::HashMap;
+
+/// A set of channels, one bit each in the order of [`Channel::ALL`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Channels(pub u16);
+
+impl Channels {
+    /// Of a list.
+    pub fn of(channels: &[Channel]) -> Self {
+        Channels(channels.iter().fold(0, |bits, c| bits | 1 << *c as u16))
+    }
+
+    /// Whether a channel is in it.
+    pub fn has(self, channel: Channel) -> bool {
+        self.0 >> (channel as u16) & 1 == 1
+    }
+
+    /// Whether nothing but DNS is in it: names were looked up, nothing more.
+    pub fn is_lookup(self) -> bool {
+        let dns = Channels::of(&[Channel::DnsQuery, Channel::DnsAnswer, Channel::DnsCname]).0;
+        self.0 & !dns == 0
+    }
+}
+
+/// A host as records carry it: what was seen, not who it was.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeenHost {
+    /// Encapsulation context.
+    pub segment: String,
+    /// Address.
+    pub ip: Addr,
+    /// Hardware address, where the link showed one.
+    pub mac: Option<Mac>,
+}
+
+/// One day record of one source, as much of it as is needed to judge a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Index in [`Facts::seen`].
+    pub seen: u32,
+    /// Index in [`Facts::indicators`].
+    pub indicator: u32,
+    /// Index in [`Facts::sources`].
+    pub source: u32,
+    /// Id of the record, as 16 bytes.
+    pub id: [u8; 16],
+    /// UTC day since the epoch.
+    pub day: i32,
+    /// Strongest stage.
+    pub stage: Stage,
+    /// Whether only indicators of use `support` show it.
+    pub support: bool,
+    /// Channels.
+    pub channels: Channels,
+    /// Circumstances.
+    pub notes: Notes,
+    /// How many different names it lists, those left out included.
+    pub names: u32,
+    /// Quarter hours with a contact.
+    pub slots: Slots,
+    /// Quarter hours in which a contact reached `connected`.
+    pub slots_connected: Slots,
+    /// First time.
+    pub first: Timestamp,
+    /// Last time.
+    pub last: Timestamp,
+    /// Observations.
+    pub count: u64,
+    /// Payload from the servers.
+    pub bytes_from_server: u64,
+}
+
+/// A server of a contact. Listed where it may tell of a role: servers of LAN
+/// management, of requests by path, of proxied requests, and private ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServedBy {
+    /// Index in [`Facts::contacts`].
+    pub contact: u32,
+    /// Address of the server.
+    pub ip: Addr,
+    /// Port.
+    pub port: u16,
+    /// UDP rather than TCP.
+    pub udp: bool,
+}
+
+/// An address, a hardware address and a name that belonged together for a
+/// time, and what told so.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Interval {
+    /// Index in [`Facts::sources`].
+    pub source: u32,
+    /// What told: `traffic` (frames with both addresses), `arp`, `nd`, `dhcp`,
+    /// `dhcpv6` (the owner's or the server's word), `handshake` (a two-sided
+    /// TCP or QUIC handshake, which a made-up address cannot complete), or a
+    /// naming protocol (`mdns`, `llmnr`, `nbns`, `ptr`).
+    pub kind: String,
+    /// Encapsulation context.
+    pub segment: String,
+    /// Address.
+    pub ip: Addr,
+    /// Hardware address, where known.
+    pub mac: Option<Mac>,
+    /// Name, where the kind tells one.
+    pub name: Option<String>,
+    /// First time.
+    pub from: Timestamp,
+    /// Last time.
+    pub to: Timestamp,
+}
+
+macro_rules! signals {
+    ($($(#[doc = $doc:literal])+ $name:ident => $word:literal,)+) => {
+        /// What passing traffic showed of a host's role.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum SignalKind { $($(#[doc = $doc])+ $name,)+ }
+
+        impl SignalKind {
+            /// Every kind.
+            pub const ALL: &'static [SignalKind] = &[$(SignalKind::$name,)+];
+
+            /// The word in the store.
+            pub fn as_str(self) -> &'static str {
+                match self { $(SignalKind::$name => $word,)+ }
+            }
+        }
+    };
+}
+
+signals! {
+    /// It answered another host's question on port 53.
+    DnsServer => "dns_server",
+    /// It asked name servers without wanting recursion, as resolvers do.
+    DnsIterates => "dns_iterates",
+    /// It consented to CONNECT, or answered a request for another host's URI.
+    HttpProxy => "http_proxy",
+    /// It consented to a SOCKS request.
+    SocksProxy => "socks_proxy",
+    /// It answered a request for an update path, or on a management port, of
+    /// another home host; the detail is `http` or the port.
+    Serves => "serves",
+    /// Its packets came with this time to live; detail: initial value and
+    /// hops, as `64-1`.
+    Ttl => "ttl",
+    /// Its SYNs had TCP options in this order; detail: their kinds, as
+    /// `2,4,8,1,3`.
+    SynOptions => "syn_options",
+    /// Its ClientHellos had ciphers and extensions in this order; detail:
+    /// eight hex digits.
+    TlsStack => "tls_stack",
+    /// Its TCP timestamps ran on several clocks; detail: how many at least.
+    TcpClocks => "tcp_clocks",
+    /// Its hardware address sent packets of addresses outside the home
+    /// networks, or said that it is a router (RFC 4861 section 4.2, 4.4).
+    Forwards => "forwards",
+}
+
+impl std::str::FromStr for SignalKind {
+    type Err = String;
+    fn from_str(word: &str) -> Result<Self, String> {
+        SignalKind::ALL.iter().copied().find(|k| k.as_str() == word).ok_or_else(|| word.to_owned())
+    }
+}
+
+/// A sign of a role, from when to when.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Signal {
+    /// Index in [`Facts::sources`].
+    pub source: u32,
+    /// What was seen.
+    pub kind: SignalKind,
+    /// Encapsulation context.
+    pub segment: String,
+    /// Address of the host it tells of.
+    pub ip: Addr,
+    /// Its hardware address, where the link showed one.
+    pub mac: Option<Mac>,
+    /// More, by kind; may be empty.
+    pub detail: String,
+    /// How often.
+    pub count: u64,
+    /// First time.
+    pub from: Timestamp,
+    /// Last time.
+    pub to: Timestamp,
+}
+
+/// What a source could see at all, as far as verdicts depend on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vantage {
+    /// The source's id.
+    pub source: String,
+    /// Flows other than DNS were seen.
+    pub other_flows: bool,
+    /// Answers to DNS questions were seen.
+    pub dns_answers: bool,
+}
+
+/// An indicator that contacts refer to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Indicated {
+    /// Its id.
+    pub id: String,
+    /// Category, as the records say.
+    pub category: Category,
+}
+
+/// Everything that hosts are judged by.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Sources.
+    pub sources: Vec<Vantage>,
+    /// Hosts as records carry them.
+    pub seen: Vec<SeenHost>,
+    /// Indicators.
+    pub indicators: Vec<Indicated>,
+    /// Day records.
+    pub contacts: Vec<Contact>,
+    /// Servers of some of them, sorted.
+    pub servers: Vec<ServedBy>,
+    /// Who had which address and name.
+    pub intervals: Vec<Interval>,
+    /// Signs of roles.
+    pub signals: Vec<Signal>,
+}
+
+/// Gathers [`Facts`] record by record.
+#[derive(Debug, Default)]
+pub struct FactsBuilder {
+    facts: Facts,
+    sources: HashMap<String, u32>,
+    seen: HashMap<SeenHost, u32>,
+    indicators: HashMap<String, u32>,
+}
+
+fn number<T: Eq + std::hash::Hash + Clone>(known: &mut HashMap<T, u32>, key: &T, add: impl FnOnce()) -> u32 {
+    if let Some(n) = known.get(key) {
+        return *n;
+    }
+    let n = u32::try_from(known.len()).unwrap_or(u32::MAX);
+    known.insert(key.clone(), n);
+    add();
+    n
+}
+
+impl FactsBuilder {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        FactsBuilder::default()
+    }
+
+    /// The number of a source.
+    pub fn source(&mut self, id: &str) -> u32 {
+        let sources = &mut self.facts.sources;
+        let add = || sources.push(Vantage { source: id.to_owned(), ..Vantage::default() });
+        number(&mut self.sources, &id.to_owned(), add)
+    }
+
+    /// What a source could see.
+    pub fn vantage(&mut self, vantage: Vantage) {
+        let n = self.source(&vantage.source);
+        if let Some(v) = self.facts.sources.get_mut(n as usize) {
+            *v = vantage;
+        }
+    }
+
+    /// The number of a host as seen.
+    pub fn seen(&mut self, host: &SeenHost) -> u32 {
+        let seen = &mut self.facts.seen;
+        number(&mut self.seen, host, || seen.push(host.clone()))
+    }
+
+    /// The number of an indicator.
+    pub fn indicator(&mut self, id: &str, category: Category) -> u32 {
+        let all = &mut self.facts.indicators;
+        number(&mut self.indicators, &id.to_owned(), || all.push(Indicated { id: id.to_owned(), category }))
+    }
+
+    /// Adds a record.
+    pub fn record(&mut self, r: &Record, support: bool) {
+        let host = SeenHost { segment: r.host.segment.clone(), ip: r.host.ip, mac: r.host.mac };
+        let day = r.first_seen.day();
+        let contact = Contact {
+            seen: self.seen(&host),
+            indicator: self.indicator(&r.indicator.id, r.indicator.category),
+            source: self.source(&r.source),
+            id: id_bytes(&r.id),
+            day: period_day(&r.period).unwrap_or(i32::try_from(day).unwrap_or(0)),
+            stage: r.stage,
+            support,
+            channels: Channels::of(&r.channels),
+            notes: notes_of(&r.notes),
+            names: u32::try_from(r.names.len() as u64 + r.names_more).unwrap_or(u32::MAX),
+            slots: r.slots,
+            slots_connected: r.slots_connected,
+            first: r.first_seen,
+            last: r.last_seen,
+            count: r.count,
+            bytes_from_server: r.bytes_from_server,
+        };
+        let at = u32::try_from(self.facts.contacts.len()).unwrap_or(u32::MAX);
+        self.facts.contacts.push(contact);
+        if tells_of_roles(r) {
+            let listed =
+                r.servers.iter().map(|s| ServedBy { contact: at, ip: s.ip, port: s.port, udp: s.transport == "udp" });
+            self.facts.servers.extend(listed);
+        } else {
+            let private = r.servers.iter().filter(|s| is_private(&s.ip));
+            let listed = private.map(|s| ServedBy { contact: at, ip: s.ip, port: s.port, udp: s.transport == "udp" });
+            self.facts.servers.extend(listed);
+        }
+    }
+
+    /// Adds an interval.
+    pub fn interval(&mut self, interval: Interval) {
+        self.facts.intervals.push(interval);
+    }
+
+    /// Adds a signal.
+    pub fn signal(&mut self, signal: Signal) {
+        self.facts.signals.push(signal);
+    }
+
+    /// All of it.
+    pub fn build(self) -> Facts {
+        self.facts
+    }
+}
+
+/// Whether all servers of a record may tell of roles ([`ServedBy`]).
+pub fn tells_of_roles(r: &Record) -> bool {
+    let channels = Channels::of(&r.channels);
+    let proxied = channels.has(Channel::HttpConnect) || notes_of(&r.notes).has(Note::ViaProxy);
+    r.indicator.category == Category::LanManagement || channels.has(Channel::HttpPath) || proxied
+}
+
+/// Whether an address is one of RFC 1918, RFC 6598, RFC 3927, RFC 4193, or
+/// link-local or multicast.
+pub fn is_private(ip: &Addr) -> bool {
+    match ip.as_v4() {
+        Some([10, ..] | [192, 168, ..] | [169, 254, ..] | [224..=239, ..]) => true,
+        Some([172, b, ..]) => (16..32).contains(&b),
+        Some([100, b, ..]) => (64..128).contains(&b),
+        Some(_) => false,
+        None => matches!(ip.0, [0xfc | 0xfd | 0xff, ..]) || (ip.0[0] == 0xfe && ip.0[1] & 0xc0 == 0x80),
+    }
+}
+
+/// The 16 bytes that an id's 32 hex digits stand for; zeros for anything else.
+pub fn id_bytes(id: &str) -> [u8; 16] {
+    u128::from_str_radix(id, 16).map(u128::to_be_bytes).unwrap_or_default()
+}
+
+/// Notes from their words; others are left out.
+pub fn notes_of(words: &[String]) -> Notes {
+    Note::ALL.iter().fold(Notes::NONE, |n, note| n.with_if(words.iter().any(|w| w == note.as_str()), *note))
+}
+
+/// Days since the epoch of a UTC day such as `2026-03-01`.
+pub fn period_day(period: &str) -> Option<i32> {
+    let start = Timestamp::parse(period)?;
+    i32::try_from(start.secs().div_euclid(DAY_SECS)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_addresses_are_known() {
+        let private =
+            ["10.1.2.3", "172.31.0.1", "192.168.0.1", "100.64.0.1", "239.255.1.1", "fe80::1", "fd00::1", "ff02::1"];
+        let public = ["11.1.2.3", "172.32.0.1", "100.128.0.1", "2001:db8::1", "8.8.8.8", "fec0::1"];
+        for (all, wanted) in [(&private[..], true), (&public[..], false)] {
+            for ip in all {
+                assert_eq!(is_private(&ip.parse().unwrap()), wanted, "{ip}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_and_ids_are_read_back() {
+        assert_eq!(period_day("1970-01-02"), Some(1));
+        assert_eq!(period_day("yesterday"), None);
+        assert_eq!(id_bytes("0102030405060708090a0b0c0d0e0f10")[..3], [1, 2, 3]);
+        let all: Vec<String> = Note::ALL.iter().map(|n| n.as_str().to_owned()).collect();
+        assert!(Note::ALL.iter().all(|n| notes_of(&all).has(*n)));
+        for kind in SignalKind::ALL {
+            assert_eq!(kind.as_str().parse(), Ok(*kind));
+        }
+    }
+
+    #[test]
+    fn lookups_are_dns_alone() {
+        assert!(Channels::of(&[Channel::DnsQuery, Channel::DnsCname]).is_lookup());
+        assert!(!Channels::of(&[Channel::DnsQuery, Channel::TlsSni]).is_lookup());
+    }
+}
