@@ -50,6 +50,8 @@ pub struct At<'a> {
     pub segment: u32,
     /// Whether the client sent it.
     pub from_client: bool,
+    /// The client's place is not where the frame was captured, but nearer to it.
+    pub moved: bool,
 }
 
 impl At<'_> {

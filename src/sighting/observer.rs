@@ -438,11 +438,11 @@ impl Sink for Observer {
 
     fn present(&mut self, at: &At<'_>, ledger: &mut Ledger) {
         let p = at.packet;
-        for (addr, mac) in [(p.src, p.src_mac), (p.dst, p.dst_mac)] {
+        for (addr, mac, sent) in [(p.src, p.src_mac, !at.moved), (p.dst, p.dst_mac, false)] {
             if self.settings.home.contains(&addr) && !is_group(&addr) {
                 ledger.address(addr);
                 if let Some(mac) = mac.filter(|m| is_station(*m))
-                    && self.presences.note((at.frame.source, at.segment, addr, mac), p.ts)
+                    && self.presences.note((at.frame.source, at.segment, addr, mac), p.ts, sent)
                 {
                     ledger.count(Counter::TableEvicted);
                 }

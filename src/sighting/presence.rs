@@ -34,6 +34,8 @@ struct Times {
     from: Timestamp,
     to: Timestamp,
     unsaid: bool,
+    /// The address sent from there itself; so it was no router's guess.
+    sent: bool,
 }
 
 /// The pairs of one shard.
@@ -44,19 +46,27 @@ impl Presences {
     /// Most bytes of all pairs.
     pub(super) const MOST_BYTES: usize = (CAP * 8 / 7) * (size_of::<(Key, Times)>() + 1);
 
-    /// Notes a pair. True if it is new and there was no room for it.
-    pub(super) fn note(&mut self, key: Key, ts: Timestamp) -> bool {
+    /// Notes a pair, of a sender or a receiver. True if it is new and there was
+    /// no room for it.
+    pub(super) fn note(&mut self, key: Key, ts: Timestamp, sent: bool) -> bool {
         if let Some(times) = self.0.get_mut(&key) {
             times.from = times.from.min(ts);
             times.to = times.to.max(ts);
             times.unsaid = true;
+            times.sent |= sent;
             return false;
         }
         if self.0.len() >= CAP {
             return true;
         }
-        self.0.insert(key, Times { from: ts, to: ts, unsaid: true });
+        self.0.insert(key, Times { from: ts, to: ts, unsaid: true, sent });
         false
+    }
+
+    /// Whether an address sent in a segment from another hardware address than
+    /// this one.
+    pub(super) fn sends_otherwise(&self, segment: u32, ip: &Addr, mac: Option<Mac>) -> bool {
+        self.0.iter().any(|(key, times)| times.sent && key.1 == segment && key.2 == *ip && Some(key.3) != mac)
     }
 
     /// The pairs of a far place were a router's; they become those of the near
@@ -67,7 +77,7 @@ impl Presences {
         for (key, times) in moved {
             let Some((host, mac)) = host(&key).and_then(|h| Some((h, h.mac?))) else { continue };
             for ts in [times.from, times.to] {
-                self.note((key.0, host.segment, host.ip, mac), ts);
+                self.note((key.0, host.segment, host.ip, mac), ts, false);
             }
         }
     }
@@ -117,10 +127,10 @@ mod tests {
         let (a, b) = (Mac([0, 0, 0, 0, 0, 1]), Mac([0, 0, 0, 0, 0, 2]));
         let mut one = Presences::default();
         let mut two = Presences::default();
-        one.note((0, 0, ip, a), Timestamp(5));
-        one.note((0, 0, ip, a), Timestamp(3));
-        two.note((0, 0, ip, a), Timestamp(9));
-        two.note((0, 0, ip, b), Timestamp(7));
+        one.note((0, 0, ip, a), Timestamp(5), true);
+        one.note((0, 0, ip, a), Timestamp(3), true);
+        two.note((0, 0, ip, a), Timestamp(9), true);
+        two.note((0, 0, ip, b), Timestamp(7), true);
         let mut list = one.into_list();
         list.extend(two.into_list());
         let list = join(list);
@@ -133,10 +143,10 @@ mod tests {
         let key = (0, 0, Addr::v4([10, 0, 0, 1]), Mac([0, 0, 0, 0, 0, 1]));
         let day = |n: i64| Timestamp::from_parts(n * 86_400, 0);
         let mut pairs = Presences::default();
-        pairs.note(key, day(1));
+        pairs.note(key, day(1), true);
         assert_eq!(pairs.take_changed().len(), 1);
         assert_eq!(pairs.take_changed(), []);
-        pairs.note(key, day(2));
+        pairs.note(key, day(2), true);
         pairs.forget(2);
         assert_eq!(pairs.take_changed()[0].from, day(1));
         pairs.forget(3);
