@@ -5,6 +5,7 @@
 //! sequence range is read only where it begins a message, and what a FIN or RST
 //! ends is still read when it goes on.
 
+mod acts;
 mod bit;
 mod certificate;
 mod client;
@@ -27,7 +28,7 @@ use super::assembly::Assembly;
 use super::dns::Dns;
 use super::duplicates::Reasons;
 use super::engine::Scratch;
-use super::events::{At, Notes, Progress, Seen, Sink};
+use super::events::{Act, At, Notes, Progress, Seen, Sink};
 use super::follow::{Awaited, Follow, RecordWalker};
 use super::table::Entry;
 use crate::base::Timestamp;
@@ -110,6 +111,8 @@ pub(super) struct Tcp {
     last: Timestamp,
     quarter: i64,
     bits: u32,
+    /// Number of the order of options in the client's SYN; 0 if unknown.
+    order: u8,
     client: Half,
     server: Half,
     /// First client byte not yet read, while there is no assembly.
@@ -159,6 +162,7 @@ impl Tcp {
             last: at.packet.ts,
             quarter: i64::MIN,
             bits: 0,
+            order: 0,
             client: Half::default(),
             server: Half::default(),
             next: 0,
@@ -293,6 +297,9 @@ impl Tcp {
             let end = seq.wrapping_add(payload);
             if at.from_client {
                 self.client.reach(end);
+                if !self.has(bit::CLIENT_DATA) {
+                    self.began(&at, cx);
+                }
                 self.set(bit::CLIENT_DATA, true);
                 self.set(bit::CLOSED, false);
                 self.client_payload(seq, &at, cx);
@@ -304,6 +311,7 @@ impl Tcp {
                     self.turn = p.ack;
                 }
                 if first {
+                    cx.sink.act(&at, Act::Answered, cx.ledger);
                     self.expect_certificate(seq, &at);
                 }
                 self.server_payload(seq, &at, cx, &mut progress);
