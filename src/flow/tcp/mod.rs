@@ -109,7 +109,8 @@ struct Rival {
 #[derive(Debug)]
 pub(super) struct Tcp {
     last: Timestamp,
-    quarter: i64,
+    /// The quarter hour it was last seen in; 32 bits hold all that timestamps do.
+    quarter: i32,
     bits: u32,
     /// Number of the order of options in the client's SYN; 0 if unknown.
     order: u8,
@@ -160,7 +161,7 @@ impl Tcp {
     pub(super) fn new(at: &At<'_>, sender_is_low: bool) -> Self {
         let mut flow = Tcp {
             last: at.packet.ts,
-            quarter: i64::MIN,
+            quarter: i32::MIN,
             bits: 0,
             order: 0,
             client: Half::default(),
@@ -259,8 +260,9 @@ impl Tcp {
         if p.ts > self.last {
             self.last = p.ts;
         }
-        if p.ts.quarter() != self.quarter {
-            self.quarter = p.ts.quarter();
+        let quarter = p.ts.quarter() as i32;
+        if quarter != self.quarter {
+            self.quarter = quarter;
             cx.sink.present(&at, cx.ledger);
         }
         if p.flags & RST != 0 {
