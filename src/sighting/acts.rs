@@ -122,6 +122,7 @@ impl Observer {
         if !self.settings.home.contains(&e.client) {
             return;
         }
+        self.passed_on(at, ledger);
         // Who refuses or fails is no resolver.
         if e.sport == super::observer::DNS_PORT && matches!(message.rcode, 0 | 3) {
             self.server_sign(at, SignalKind::DnsServer, 0, ledger);

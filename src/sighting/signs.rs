@@ -34,7 +34,7 @@ pub(super) struct Place {
 
 /// What is known of a host: the first of its signs, and the time to live and
 /// order of options that it showed last.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Host {
     first: u16,
     ttl: u16,
@@ -152,6 +152,7 @@ impl Signs {
             self.hosts.insert(place, host);
             return false;
         };
+        let before = host;
         let (mut at, mut last, mut of_kind, mut found) = (host.first, NONE, 0, NONE);
         while let Some(sign) = self.signs.get(usize::from(at)) {
             if sign.kind == new.kind {
@@ -184,7 +185,9 @@ impl Signs {
                 sign.unsaid = true;
             }
         }
-        self.hosts.insert(place, host);
+        if host != before {
+            self.hosts.insert(place, host);
+        }
         false
     }
 
@@ -295,4 +298,98 @@ fn signal(place: &Place, sign: &Sign, orders: &[Box<str>]) -> Signal {
     let (kind, detail) = (sign.kind, text(sign.kind, sign.value, orders));
     let count = sign.count.saturating_sub(sign.told).into();
     Signal { source, kind, segment, ip, mac, detail, count, from: at(sign.from), to: at(sign.to) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::signal::Signals;
+    use super::*;
+    use crate::flow;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn place(n: u8, day: i32) -> Place {
+        Place { source: 0, segment: 0, day, ip: Addr::v4([10, 0, 0, n]), mac: Some(Mac([2, 0, 0, 0, 0, n])) }
+    }
+
+    fn time(day: i32, secs: i64) -> Timestamp {
+        Timestamp::from_parts(i64::from(day) * DAY_SECS + secs, 1_999_999)
+    }
+
+    /// Every place of the list belongs to one host or is free.
+    fn check(signs: &Signs) {
+        let mut used: BTreeSet<u16> = signs.free.iter().copied().collect();
+        assert_eq!(used.len(), signs.free.len());
+        for host in signs.hosts.values() {
+            let mut at = host.first;
+            assert!(at != NONE);
+            while let Some(sign) = signs.signs.get(usize::from(at)) {
+                assert!(used.insert(at), "in two lists");
+                at = sign.next;
+            }
+        }
+        assert_eq!(used.len(), signs.signs.len());
+        assert!(signs.hosts.len() <= HOSTS && signs.signs.len() <= SIGNS);
+    }
+
+    fn run(signs: &mut Signs, run: &mut Signals) -> Vec<Signal> {
+        run.add(signs.take_changed())
+    }
+
+    #[test]
+    fn counts_are_handed_on_once_and_times_grow() {
+        let (mut signs, mut all) = (Signs::default(), Signals::default());
+        for secs in [5, 3, 9] {
+            signs.note(place(1, 7), SignalKind::DnsServer, 0, time(7, secs));
+        }
+        let first = run(&mut signs, &mut all);
+        assert_eq!((first[0].count, first[0].from.subsec_nanos(), first[0].to.secs() % DAY_SECS), (3, 1_000_000, 9));
+        assert!(run(&mut signs, &mut all).is_empty());
+        signs.note(place(1, 7), SignalKind::DnsServer, 0, time(7, 20));
+        let more = run(&mut signs, &mut all);
+        assert_eq!((more[0].count, more[0].from), (4, first[0].from));
+        signs.forget(8);
+        assert!(signs.hosts.is_empty() && signs.free.len() == 1);
+    }
+
+    #[test]
+    fn a_value_that_stays_counts_once() {
+        let mut signs = Signs::default();
+        for value in [1, 1, 2, 1, 1, 2] {
+            signs.note(place(1, 0), SignalKind::Ttl, value, time(0, 1));
+            signs.note(place(1, 0), SignalKind::TlsStack, 9, time(0, 1));
+        }
+        let counts: BTreeSet<_> = signs.take_changed().into_iter().map(|s| (s.kind, s.detail, s.count)).collect();
+        let want = [(SignalKind::Ttl, "0-1", 2), (SignalKind::Ttl, "0-2", 2), (SignalKind::TlsStack, "00000009", 6)];
+        assert_eq!(counts, want.map(|(k, d, n)| (k, d.into(), n)).into());
+    }
+
+    proptest! {
+        #[test]
+        fn any_course_of_notes_keeps_the_list_whole(
+            steps in prop::collection::vec((0u8..10, 0u8..40, 0i32..3, 0u32..6, 0usize..12), 0..2500)
+        ) {
+            let mut signs = Signs::default();
+            let mut all = Signals::default();
+            for (what, host, day, value, kind) in steps {
+                match what {
+                    0 if host == 0 => signs.forget(i64::from(day)),
+                    0 if host == 1 => drop(run(&mut signs, &mut all)),
+                    1 if host < 5 => {
+                        let at = |n: u8| flow::Place { segment: 0, mac: Some(Mac([2, 0, 0, 0, 0, n])) };
+                        let client = Addr::v4([10, 0, 0, host]);
+                        signs.move_host(&Move { client, far: at(host), near: at(host + 100) });
+                    }
+                    _ => {
+                        let kind = *SignalKind::ALL.get(kind % SignalKind::ALL.len()).unwrap();
+                        // Many hosts, so that it fills up.
+                        let mut p = place(host, day);
+                        p.segment = value * 3;
+                        signs.note(p, kind, value, time(day, 5));
+                    }
+                }
+            }
+            check(&signs);
+        }
+    }
 }
