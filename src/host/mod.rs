@@ -6,9 +6,25 @@
 //! and a question about last March is answered with the host that had the
 //! address then.
 
+mod behind;
+mod bindings;
+mod case;
 pub mod facts;
+mod identity;
 pub mod inventory;
 mod judge;
+mod names;
+mod own;
+mod reason;
+mod roles;
+mod sessions;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod traits;
+mod verdict;
 pub mod view;
 
 pub use facts::{Channels, Contact, Facts, FactsBuilder, Interval, SeenHost, ServedBy, Signal, SignalKind};
