@@ -155,7 +155,7 @@ impl Judging<'_> {
         let relays = self.roles.relays(node);
         let alarms = self.alarms(parts);
         let passed_on: Vec<Whose> = parts.iter().map(|p| p.whose).filter(|w| *w != Whose::Own).collect();
-        let confirmed = known.confirmed || self.contacts(parts).any(|c| is_two_sided(c));
+        let confirmed = known.confirmed || self.contacts(parts).any(is_two_sided);
         let said = Said {
             verdict,
             alarms: &alarms,

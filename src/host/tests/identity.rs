@@ -86,7 +86,7 @@ fn a_routers_hardware_address_identifies_nobody() {
     let all = Scene::of(contacts().take(2)).judge();
     assert!(all.len() == 2 && all.iter().all(|h| h.mac.is_none()));
     // One after the other, it is a host whose lease changed.
-    let scene = Scene::of((1..=9).map(|n| c(&format!("10.0.1.{n}"), S).mac(mac(5)).at(i32::from(n), &[40])));
+    let scene = Scene::of((1..=9).map(|n| c(&format!("10.0.1.{n}"), S).mac(mac(5)).at(n, &[40])));
     assert_eq!(scene.one().addresses.len(), 9);
 }
 
