@@ -50,23 +50,67 @@ pub fn judge(facts: &Facts, catalogue: &Catalogue, options: &Options) -> Vec<Hos
     let inputs = Inputs { facts, traits: &traits, home: &options.home, window, parts: &parts };
     let roles = Roles::new(&inputs, &mut identities);
     settle(facts, &traits, &roles, &mut parts);
-    parts.sort_unstable_by_key(|p| (p.node, p.contact));
-    let mut listed: Vec<u32> = parts.iter().map(|p| p.node).collect();
-    listed.dedup();
+    let parts = ByNode::new(&parts, identities.nodes.len());
+    let mut listed: Vec<u32> = parts.nodes().collect();
     listed.extend(roles.listed());
     listed.extend(routers(&identities, window));
     listed.sort_unstable();
     listed.dedup();
     let known = Known::gather(facts, &identities, window, &listed);
     let judging = Judging { facts, traits: &traits, options, window, identities: &identities, roles: &roles };
-    let view = |(node, known): (&u32, Known<'_>)| {
-        let from = parts.partition_point(|p| p.node < *node);
-        let rest = parts.get(from..).unwrap_or_default();
-        judging.view(*node, rest.get(..rest.partition_point(|p| p.node == *node)).unwrap_or_default(), known)
-    };
+    let view = |(node, known): (&u32, Known<'_>)| judging.view(*node, parts.of(*node), known);
     let mut views: Vec<HostView> = listed.iter().zip(known).filter_map(view).collect();
     views.sort_by(|a, b| (&a.segment, a.ip, a.mac, &a.sightings).cmp(&(&b.segment, b.ip, b.mac, &b.sightings)));
     views
+}
+
+/// Parts in order of their hosts, those of one host as they came.
+struct ByNode {
+    parts: Vec<Part>,
+    /// Where those of each node begin; one more at the end.
+    starts: Vec<usize>,
+}
+
+impl ByNode {
+    /// Counts and distributes: sorting would compare half a million parts.
+    fn new(parts: &[Part], nodes: usize) -> Self {
+        let mut starts = vec![0usize; nodes + 1];
+        let place = |p: &Part| (p.node as usize).min(nodes);
+        for p in parts {
+            if let Some(n) = starts.get_mut(place(p) + 1) {
+                *n += 1;
+            }
+        }
+        let mut sum = 0;
+        for n in &mut starts {
+            sum += *n;
+            *n = sum;
+        }
+        let mut next = starts.clone();
+        let mut sorted = parts.to_vec();
+        for p in parts {
+            if let Some(at) = next.get_mut(place(p)) {
+                if let Some(to) = sorted.get_mut(*at) {
+                    *to = *p;
+                }
+                *at += 1;
+            }
+        }
+        ByNode { parts: sorted, starts }
+    }
+
+    fn of(&self, node: u32) -> &[Part] {
+        let at = node as usize;
+        match (self.starts.get(at), self.starts.get(at + 1)) {
+            (Some(from), Some(to)) => self.parts.get(*from..*to).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
+    /// The nodes that have any.
+    fn nodes(&self) -> impl Iterator<Item = u32> + '_ {
+        (0u32..).zip(self.starts.windows(2)).filter(|(_, w)| w.first() < w.last()).map(|(node, _)| node)
+    }
 }
 
 /// Routers with an address of their own in the window.
@@ -110,7 +154,7 @@ impl<'f> Known<'f> {
             if let Some(k) = find(*segment, &i.ip, i.mac, i.from, i.to).and_then(|at| all.get_mut(at)) {
                 let (from, to) = (window.clamp(i.from).0, window.clamp(i.to).0);
                 k.addresses.push((i.ip, from, to));
-                k.told.add(i, to);
+                k.told.add(i, from, to);
                 k.confirmed |= confirms(i);
             }
         }

@@ -2,11 +2,19 @@
 
 use super::facts::Interval;
 
-/// How much a source's word is worth; none for one that tells no names. The
-/// user's inventory stands before all of them.
+/// How much a source's word is worth, the least number the most; none for one
+/// that tells no names. The user's inventory stands before all of them.
 fn rank(kind: &str) -> Option<u8> {
-    let all = ["dhcp", "dhcpv6", "mdns", "llmnr", "nbns", "ptr"];
-    all.iter().position(|k| *k == kind).and_then(|at| u8::try_from(at).ok())
+    match kind {
+        // A lease ties the name to the address.
+        "dhcp" | "dhcpv6" => Some(0),
+        "mdns" => Some(1),
+        "llmnr" => Some(2),
+        "nbns" => Some(3),
+        // Not the host's own word.
+        "ptr" => Some(4),
+        _ => None,
+    }
 }
 
 /// Names of one host that the sources told.
@@ -20,12 +28,14 @@ pub(super) struct Told<'f> {
 pub(super) type Named = (String, String);
 
 impl<'f> Told<'f> {
-    /// Adds what an interval tells. `to` is its end, or the window's.
-    pub(super) fn add(&mut self, interval: &'f Interval, to: i64) {
+    /// Adds what an interval tells that lasted `from` and `to` in the window.
+    pub(super) fn add(&mut self, interval: &'f Interval, from: i64, to: i64) {
         if let (Some(rank), Some(name)) = (rank(&interval.kind), interval.name.as_deref())
             && !name.is_empty()
         {
-            self.all.push((rank, to, name, &interval.kind));
+            // A lease was told when it began; others are told again and again.
+            let told = if rank == 0 { from } else { to };
+            self.all.push((rank, told, name, &interval.kind));
         }
     }
 

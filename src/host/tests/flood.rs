@@ -76,3 +76,48 @@ fn many_agents_of_one_server() {
     assert!(begun.elapsed() < MOST, "{:?}", begun.elapsed());
     assert_eq!(views.iter().filter(|h| h.verdict == super::super::Verdict::Managed).count(), 4_000);
 }
+
+/// 10,000 hosts of which 500 have contacts of three categories every day of a
+/// year: 547,500 records. An optimised build takes a few tenths of a second.
+#[test]
+#[ignore = "takes seconds"]
+fn a_year_of_ten_thousand_hosts() {
+    let ids = ["update-s-hosts", "reputation-ksn-geo", "web-www"];
+    let mut facts = Scene::of(ids.map(|id| c("10.0.0.5", id).transferred())).facts();
+    let contacts = facts.contacts.clone();
+    facts.contacts.clear();
+    facts.seen.clear();
+    for host in 0..10_000u32 {
+        let (ip, mac) = (address(0x1_0000 + host), Some(mac(host as u16)));
+        facts.seen.push(SeenHost { segment: "vlan:10".to_owned(), ip, mac });
+        for kind in ["traffic", "arp", "handshake"] {
+            let (from, to) = (time(DAY, 0), time(DAY + 365, 0));
+            let segment = "vlan:10".to_owned();
+            facts.intervals.push(Interval { source: 0, kind: kind.to_owned(), segment, ip, mac, name: None, from, to });
+        }
+        for day in 0..if host < 500 { 365 } else { 1 } {
+            for (n, contact) in contacts.iter().enumerate() {
+                let mut slots = crate::sighting::record::Slots::default();
+                (0..12).for_each(|s| slots.set(((s * 8 + host + n as u32) % 96) as u8));
+                let id = u128::from(host * 4000 + day as u32 * 3 + n as u32).to_be_bytes();
+                let (first, last) = (time(DAY + day, 0), time(DAY + day, 95));
+                let (seen, day) = (host, DAY + day);
+                facts.contacts.push(super::super::facts::Contact {
+                    seen,
+                    id,
+                    day,
+                    first,
+                    last,
+                    slots,
+                    slots_connected: slots,
+                    ..*contact
+                });
+            }
+        }
+    }
+    let begun = Instant::now();
+    let views = judge(&facts, &Catalogue::builtin(), &Options::default());
+    eprintln!("{} records in {:?}", facts.contacts.len(), begun.elapsed());
+    assert_eq!(views.len(), 10_000);
+    assert_eq!(views.iter().filter(|h| h.verdict == super::super::Verdict::Active).count(), 10_000);
+}

@@ -200,9 +200,9 @@ fn names_come_from_the_best_source_and_are_not_changed_silently() {
     let scene = Scene::of([c("10.0.0.5", S).mac(mac(5))])
         .interval("mdns", "10.0.0.5", m, 0, 99)
         .named("macbook.local")
-        .interval("dhcp", "10.0.0.5", m, 50, 60)
+        .interval("dhcp", "10.0.0.5", m, 30, 35)
         .named("PC-18")
-        .interval("dhcp", "10.0.0.5", m, 0, 40)
+        .interval("dhcp", "10.0.0.5", m, 0, 96)
         .named("PC-17");
     let host = scene.one();
     let dhcp = |name: &str| (name.to_owned(), "dhcp".to_owned());
