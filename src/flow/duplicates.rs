@@ -206,6 +206,7 @@ impl Duplicates {
         }
         let mut packet = *p;
         *(if client_sent { &mut packet.src_mac } else { &mut packet.dst_mac }) = near.place.mac;
+        packet.ttl = 0; // of the far place
         Some((packet, near.place.segment))
     }
 

@@ -29,6 +29,7 @@ mod holders;
 mod http2;
 mod lister;
 mod opaque;
+mod options;
 mod quic;
 mod recent;
 mod table;
@@ -42,5 +43,5 @@ mod udp;
 
 pub use duplicates::{Place, sender_is_client};
 pub use engine::{Engine, Limits};
-pub use events::{At, DnsKind, Endpoints, FrameRef, HttpSeen, Note, Notes, Progress, Seen, Sink, Token};
+pub use events::{Act, At, DnsKind, Endpoints, FrameRef, HttpSeen, Note, Notes, Progress, Proxy, Seen, Sink, Token};
 pub use lister::{NameLister, NameRow};

@@ -1,12 +1,12 @@
 //! From stored facts to hosts with roles and verdicts.
 
-use super::behind::at_least;
 use super::bindings::Binding;
 use super::case::Case;
 use super::facts::{Contact, Facts, Signal, SignalKind};
 use super::identity::{Identities, is_randomised};
 use super::inventory::Inventory;
 use super::names::Told;
+use super::nat;
 use super::own::{Part, Whose, Window, settle};
 use super::reason::{Said, Words};
 use super::roles::{Flags, Inputs, Roles, confirms};
@@ -193,8 +193,7 @@ impl Judging<'_> {
         let case = Case::new(self.facts, self.traits, &own, flags.has(Flags::MANAGED));
         let verdict = verdict(&case);
         let likely_installed = likely_installed(&case, verdict);
-        known.signals.sort_unstable();
-        let nat_at_least = at_least(&known.signals);
+        let nat_at_least = nat::at_least(known.signals.iter().copied());
         let roles = roles(&case, flags, nat_at_least.is_some(), identity.router);
         let relays = self.roles.relays(node);
         let alarms = self.alarms(parts);

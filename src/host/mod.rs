@@ -6,7 +6,6 @@
 //! and a question about last March is answered with the host that had the
 //! address then.
 
-mod behind;
 mod bindings;
 mod case;
 pub mod facts;
@@ -14,10 +13,12 @@ mod identity;
 pub mod inventory;
 mod judge;
 mod names;
+pub mod nat;
 mod own;
 mod reason;
 mod roles;
 mod sessions;
+pub mod signals;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

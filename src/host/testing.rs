@@ -207,7 +207,7 @@ impl Scene {
             ip: addr(ip),
             mac,
             detail: detail.to_owned(),
-            count: 1,
+            count: 5,
             from: time(DAY, 40),
             to: time(DAY, 41),
         });

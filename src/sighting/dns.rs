@@ -29,7 +29,10 @@ impl Observer {
         }
         match kind {
             DnsKind::Query => self.dns_query(at, message, notes, ledger),
-            DnsKind::Answer | DnsKind::Early => self.dns_answer(at, message, notes, ledger),
+            DnsKind::Answer | DnsKind::Early => {
+                self.dns_roles(at, message, ledger);
+                self.dns_answer(at, message, notes, ledger);
+            }
             DnsKind::Unsolicited => self.dns_unsolicited(message, ledger),
         }
     }

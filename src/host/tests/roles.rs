@@ -161,13 +161,13 @@ fn where_everybody_is_at_home_only_private_addresses_are_relays() {
 #[test]
 fn several_devices_behind_one_address() {
     let scene =
-        Scene::of([c("10.0.0.7", S)]).signal(Ttl, "10.0.0.7", None, "64-1").signal(Ttl, "10.0.0.7", None, "128-1");
+        Scene::of([c("10.0.0.7", S)]).signal(Ttl, "10.0.0.7", None, "64-1").signal(Ttl, "10.0.0.7", None, "128-2");
     let host = scene.one();
     assert_eq!((&host.roles[..], host.nat_at_least), (&[Role::Nat][..], Some(2)));
     assert!(host.reason.contains("at least 2 devices"), "{}", host.reason);
     assert_eq!(host.verdict, Verdict::Contacting);
     // Nobody is listed for how many devices there are.
-    let quiet = Scene::of([]).signal(Ttl, "10.0.0.7", None, "64-1").signal(Ttl, "10.0.0.7", None, "128-1");
+    let quiet = Scene::of([]).signal(Ttl, "10.0.0.7", None, "64-1").signal(Ttl, "10.0.0.7", None, "128-2");
     assert_eq!(quiet.judge(), []);
 }
 

@@ -8,5 +8,6 @@ mod http;
 mod naming;
 mod proxy;
 mod resolvers;
+mod roles;
 mod support;
 mod time;
