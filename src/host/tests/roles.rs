@@ -159,6 +159,15 @@ fn where_everybody_is_at_home_only_private_addresses_are_relays() {
 }
 
 #[test]
+fn a_server_that_the_sensor_took_for_one_at_home_is_local() {
+    let server = c("198.51.100.2", "web-www");
+    let scene = Scene::of([tree("10.0.0.5", "198.51.100.2"), server]);
+    assert_eq!(scene.host("198.51.100.2").roles, [Role::Relay]);
+    let outside = Scene::of([c("198.51.100.1", S)]).signal(DnsIterates, "198.51.100.1", None, "");
+    assert_eq!(outside.one().roles, [Role::Resolver]);
+}
+
+#[test]
 fn several_devices_behind_one_address() {
     let scene =
         Scene::of([c("10.0.0.7", S)]).signal(Ttl, "10.0.0.7", None, "64-1").signal(Ttl, "10.0.0.7", None, "128-2");
