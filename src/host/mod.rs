@@ -8,6 +8,8 @@
 
 pub mod accept;
 pub mod facts;
+pub mod inventory;
+mod judge;
 mod strength;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -15,4 +17,6 @@ pub mod view;
 
 pub use accept::{Accept, AcceptError, AcceptList, Standing, Who};
 pub use facts::{Channels, Contact, Facts, FactsBuilder, Interval, SeenHost, ServedBy, Signal, SignalKind};
+pub use inventory::{Inventory, InventoryError};
+pub use judge::{Options, judge};
 pub use view::{Alarm, Cadence, HostView, Role, Verdict};
