@@ -301,7 +301,9 @@ mod tests {
         assert!(said.starts_with("line 8: expires \"soon\" is no date"), "{said}");
         let said = second(entry("host = \"10.0.0.5\"", "updating", "2026-12-31T10:00:00Z"));
         assert!(said.contains("is no date"), "{said}");
-        assert!(second(entry("host = \"10.0.0.5\"", "evil", "2026-12-31")).contains("\"evil\" is none; give one of oem,"));
+        assert!(
+            second(entry("host = \"10.0.0.5\"", "evil", "2026-12-31")).contains("\"evil\" is none; give one of oem,")
+        );
         assert!(second(entry("", "oem", "2026-12-31")).contains("give either host or network"));
         assert!(second(entry("host = \"10.0.0.0/8\"", "oem", "2026-12-31")).contains("goes under network"));
         assert!(second(entry("network = \"10.0.0.1/8\"", "oem", "2026-12-31")).contains("bits are set"));

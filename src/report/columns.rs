@@ -31,7 +31,7 @@ pub(super) struct Row {
 }
 
 /// The width of the widest line of a column, its header included.
-pub(super) fn content<'r>(header: &str, cells: impl Iterator<Item = &'r str>) -> u16 {
+pub(super) fn content<'r>(header: &'r str, cells: impl Iterator<Item = &'r str>) -> u16 {
     let lines = cells.flat_map(str::lines).chain([header]);
     u16::try_from(lines.map(|line| line.chars().count()).max().unwrap_or(0)).unwrap_or(u16::MAX)
 }
@@ -172,9 +172,6 @@ mod tests {
         let row = Row { cells: vec!["a".into(), "7".into()], below: vec!["one two three".into()] };
         let mut out = Vec::new();
         write(&mut out, &[column("NAME", 4), column("N", 1)], vec![row], 11, true).unwrap();
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "NAME  N\n-------\na     7\n    one two\n    three\n"
-        );
+        assert_eq!(String::from_utf8(out).unwrap(), "NAME  N\n-------\na     7\n    one two\n    three\n");
     }
 }

@@ -8,13 +8,15 @@ use std::io;
 
 /// The header line, in column order. Within version 1 columns may be added at
 /// the end.
-pub const COLUMNS: [&str; 37] = [
+pub const COLUMNS: [&str; 39] = [
     "host_ip",
     "host_mac",
     "mac_randomised",
     "segment",
     "host_name",
     "name_source",
+    "owner",
+    "place",
     "addresses",
     "verdict",
     "counted",
@@ -72,6 +74,8 @@ pub fn write(out: &mut dyn io::Write, listed: &Listed<'_>) -> io::Result<()> {
         v.segment.clone(),
         name.map(|n| n.0.clone()).unwrap_or_default(),
         name.map(|n| n.1.clone()).unwrap_or_default(),
+        v.owner.clone().unwrap_or_default(),
+        v.place.clone().unwrap_or_default(),
         list(&v.addresses),
         v.verdict.to_string(),
         v.verdict.counted().to_owned(),
@@ -130,7 +134,7 @@ mod tests {
         assert_eq!(lines[0], COLUMNS.join(","));
         assert_eq!(
             lines[1],
-            "10.0.0.5,02:00:0a:00:00:05,true,,'=cmd(),mdns,10.0.0.5 fd00::5,updating,use,false,,,,,true,\
+            "10.0.0.5,02:00:0a:00:00:05,true,,'=cmd(),mdns,,,10.0.0.5 fd00::5,updating,use,false,,,,,true,\
              2026-03-01T10:00:00Z,2026-03-01T14:05:30.500Z,0,An update was transferred from 192.0.2.7.,\
              two update sessions three quarter hours apart,,,,,,update,3,4,1,7200,,,,,,,11111111111111111111111111111111"
         );

@@ -62,7 +62,19 @@ struct Host<'a> {
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     name_source: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    names_before: Vec<Before<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<&'a str>,
     addresses: &'a [Addr],
+}
+
+#[derive(Serialize)]
+struct Before<'a> {
+    name: &'a str,
+    source: &'a str,
 }
 
 #[derive(Serialize)]
@@ -96,6 +108,9 @@ impl<'a> Line<'a> {
                 segment: &v.segment,
                 name: v.name.as_ref().map(|(name, _)| name.as_str()),
                 name_source: v.name.as_ref().map(|(_, source)| source.as_str()),
+                names_before: v.names_before.iter().map(|(name, source)| Before { name, source }).collect(),
+                owner: v.owner.as_deref(),
+                place: v.place.as_deref(),
                 addresses: &v.addresses,
             },
             verdict: v.verdict.as_str(),
@@ -148,6 +163,8 @@ mod tests {
     fn a_host_is_one_line_of_version_1() {
         let mut v = view("10.0.0.5", Verdict::Updating);
         v.alarms = vec![Alarm::Lookalike];
+        v.names_before = vec![("old-5".into(), "dhcp".into())];
+        (v.owner, v.place) = (Some("j.doe".into()), Some("2nd floor".into()));
         v.roles = vec![Role::Relay, Role::Nat];
         (v.nat_at_least, v.relays) = (Some(3), vec!["10.0.0.2".parse().unwrap()]);
         let accept = Accept {
@@ -162,7 +179,8 @@ mod tests {
             line(&Listed { view: &v, standing: Standing::Accepted(&accept), as_of }),
             concat!(
                 r#"{"schema":"spansight.host/1","host":{"ip":"10.0.0.5","mac":"02:00:0a:00:00:05","mac_randomised":true,"#,
-                r#""segment":"","name":"pc-5","name_source":"dhcp","addresses":["10.0.0.5","fd00::5"]},"#,
+                r#""segment":"","name":"pc-5","name_source":"dhcp","names_before":[{"name":"old-5","source":"dhcp"}],"#,
+                r#""owner":"j.doe","place":"2nd floor","addresses":["10.0.0.5","fd00::5"]},"#,
                 r#""verdict":"updating","counted":"use","alarms":["lookalike"],"roles":["relay","nat"],"#,
                 r#""nat_at_least":3,"relays":["10.0.0.2"],"confirmed":true,"likely_installed":false,"#,
                 r#""reason":"An update was transferred from 192.0.2.7.","#,

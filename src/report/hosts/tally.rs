@@ -77,9 +77,13 @@ impl Tally {
         if once > 0 {
             rest.push(format!("{} looked-up", grouped(once)));
         }
-        let other = self.list(&[Present, WebOnly, ProbeOnly, Verdict::None]);
+        let other = self.list(&[Present, WebOnly, ProbeOnly]);
         if !other.is_empty() {
             rest.push(other);
+        }
+        let bare = self.get(Verdict::None);
+        if bare > 0 {
+            rest.push(format!("{} with nothing but a role or an alarm", grouped(bare)));
         }
         if !rest.is_empty() {
             lines.push(format!("Not counted: {}.", rest.join(", ")));
@@ -110,10 +114,8 @@ mod tests {
     use crate::host::{AcceptList, HostView};
 
     fn lines(views: &[HostView], accept: &AcceptList) -> Vec<String> {
-        let listed: Vec<Listed<'_>> = views
-            .iter()
-            .map(|view| Listed { view, standing: accept.standing(view, 0), as_of: Timestamp(0) })
-            .collect();
+        let listed: Vec<Listed<'_>> =
+            views.iter().map(|view| Listed { view, standing: accept.standing(view, 0), as_of: Timestamp(0) }).collect();
         Tally::of(&listed).lines()
     }
 
@@ -130,7 +132,7 @@ mod tests {
             [
                 "Counted as use: 3 hosts (1 active, 1 updating, 1 contacting). Installed, not seen to update: 2 \
                  (1 attempting, 1 looked-up at cadence). Managed on the LAN: 1. OEM products: 1.",
-                "Not counted: 1 looked-up, 1 present, 1 web-only, 1 probe-only, 1 none.",
+                "Not counted: 1 looked-up, 1 present, 1 web-only, 1 probe-only, 1 with nothing but a role or an alarm.",
                 "Accepted, shown apart and in none of these numbers: 1 host.",
                 "1 of these hosts is not confirmed: only a handshake with both sides, ARP, neighbour discovery or DHCP \
                  show that a sender's address was its own.",
