@@ -10,6 +10,8 @@ mod coverage;
 mod covered;
 mod dump;
 mod error;
+mod facts;
+mod narrow;
 mod open;
 mod read;
 mod rows;
@@ -24,7 +26,7 @@ pub use coverage::{CoverageRow, NetworkRow, ResolverRow};
 pub use covered::Covered;
 pub use error::{Place, StoreError};
 pub use read::{Filter, Records, Stored};
-pub use rows::{Canary, Interval, Run, Source};
+pub use rows::{Canary, Event, Interval, Run, Source};
 pub use write::Writer;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
