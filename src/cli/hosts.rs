@@ -30,7 +30,7 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
     Output::check(output).map_err(Stop::failed)?;
     let store = Store::open_read_only(&args.store)?;
     let day = |t: Timestamp| i32::try_from(t.day()).unwrap_or(if t.0 < 0 { i32::MIN } else { i32::MAX });
-    let facts = stored::facts(&store, args.since.map(day), args.until.map(|t| day(t.plus(-1))))?;
+    let facts = store.facts(args.since.map(day), args.until.map(|t| day(t.plus(-1))))?;
     let options = host::Options {
         since: args.since,
         until: args.until,
