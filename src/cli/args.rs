@@ -148,7 +148,7 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub judging: JudgingArgs,
     /// Read on as the file or folder grows, until stopped; records are printed as they come
-    #[arg(long, conflicts_with = "hash")]
+    #[arg(long, conflicts_with_all = ["hash", "accept", "inventory", "fail_on"])]
     pub follow: bool,
     /// How to name inputs in records [default: sha256 where records are written]
     #[arg(long, value_enum)]

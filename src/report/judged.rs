@@ -53,13 +53,11 @@ impl<'a> Judged<'a> {
     pub fn write(&self, out: &mut dyn io::Write, summary: Option<&Summary>, width: u16) -> io::Result<()> {
         let wide = layout::is_wide(width);
         let places = || self.listed.iter().enumerate();
-        let alarms: Vec<Row> = places()
-            .filter(|(_, h)| !h.view.alarms.is_empty())
-            .filter_map(|(at, h)| {
-                let row = self.alarms.get(&at)?;
-                Some(Row { cells: row.cells_of(self.host(h), row.activity(), wide), below: Vec::new() })
-            })
-            .collect();
+        let mut alarms: Vec<_> = places().filter_map(|(at, h)| Some((self.alarms.get(&at)?, h))).collect();
+        alarms.sort_by_key(|(row, _)| row.order());
+        let alarms = alarms
+            .into_iter()
+            .map(|(row, h)| Row { cells: row.cells_of(self.host(h), row.activity(), wide), below: Vec::new() });
         let mut judged: Vec<_> = places().filter(|(_, h)| is_more_than_alarms(h.view)).collect();
         // Of one verdict, who shows most first.
         judged.sort_by_key(|(at, h)| {
@@ -68,7 +66,7 @@ impl<'a> Judged<'a> {
         });
         let (accepted, open): (Vec<_>, Vec<_>) = judged.into_iter().partition(|(_, h)| h.standing.accepted().is_some());
         let sections = [
-            ("ALARMS (never counted as use)", layout::ACTIVITY, alarms),
+            ("ALARMS (never counted as use)", layout::ACTIVITY, alarms.collect::<Vec<Row>>()),
             ("HOSTS", layout::VERDICT, open.into_iter().map(|(at, h)| self.row(at, h, wide)).collect()),
             (
                 "ACCEPTED (somebody answers for these)",
