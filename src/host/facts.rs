@@ -279,15 +279,17 @@ fn number<T: Eq + std::hash::Hash + Clone>(known: &mut HashMap<T, u32>, key: &T,
 }
 
 impl Vantage {
+    /// Counters any of which shows that flows other than DNS were seen; the
+    /// latter three are in stores that lack the first.
+    pub const OTHER_FLOWS: &'static [Counter] =
+        &[Counter::FlowsOther, Counter::TlsHellos, Counter::QuicInitials, Counter::HttpRequests];
+    /// Counters any of which shows that DNS answers were seen.
+    pub const DNS_ANSWERS: &'static [Counter] = &[Counter::DnsAnswers];
+
     /// What the counters of a source tell.
     pub fn of(source: &str, counts: &Counts) -> Self {
-        // The latter three also in stores of versions without the first.
-        let other = [Counter::FlowsOther, Counter::TlsHellos, Counter::QuicInitials, Counter::HttpRequests];
-        Vantage {
-            source: source.to_owned(),
-            other_flows: other.iter().any(|c| counts.get(*c) > 0),
-            dns_answers: counts.get(Counter::DnsAnswers) > 0,
-        }
+        let any = |counters: &[Counter]| counters.iter().any(|c| counts.get(*c) > 0);
+        Vantage { source: source.to_owned(), other_flows: any(Self::OTHER_FLOWS), dns_answers: any(Self::DNS_ANSWERS) }
     }
 
     /// What a contact tells of its source, which may come without counters.
