@@ -15,6 +15,7 @@ use crate::report::stats::{self, SourceName};
 use crate::report::summary::Summary;
 use crate::report::table::{self, HostTable};
 use crate::report::{csv, ndjson};
+use crate::sighting::presence::Presence;
 use crate::sighting::select::{Records, Selected};
 use crate::sighting::{HomeNets, HostNames, Names, Naming, Record};
 use crate::store::{Canary, Interval, Run, Source, Store};
@@ -302,18 +303,15 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
 pub(super) fn intervals<'r>(outcome: &'r Outcome, names: &'r RunNames<'r>) -> impl Iterator<Item = Interval> + 'r {
     let repeated = std::rc::Rc::new(repeated(&outcome.sources));
     let again = std::rc::Rc::clone(&repeated);
-    let seen = outcome.intervals.iter().filter(move |i| !is_repeated(&repeated, i.source)).map(|i| Interval {
-        source: names.source(i.source),
-        kind: "traffic".into(),
-        segment: names.segment(i.segment),
-        ip: i.ip,
-        mac: Some(i.mac),
-        name: None,
-        from: i.from,
-        to: i.to,
-    });
+    let seen = outcome.intervals.iter().filter(move |i| !is_repeated(&repeated, i.source)).map(|i| pair_of(i, names.source(i.source), names.segment(i.segment)));
     let named = outcome.namings.iter().filter(move |n| !is_repeated(&again, n.source));
     seen.chain(named.map(|n| interval_of(n, names.source(n.source), names.segment(n.segment))))
+}
+
+/// Who had an address, as the store keeps it.
+pub(super) fn pair_of(p: &Presence, source: String, segment: String) -> Interval {
+    let kind = p.kind.as_str().into();
+    Interval { source, kind, segment, ip: p.ip, mac: p.mac, name: None, from: p.from, to: p.to }
 }
 
 /// A name as the store keeps it.
