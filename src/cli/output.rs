@@ -303,7 +303,11 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
 pub(super) fn intervals<'r>(outcome: &'r Outcome, names: &'r RunNames<'r>) -> impl Iterator<Item = Interval> + 'r {
     let repeated = std::rc::Rc::new(repeated(&outcome.sources));
     let again = std::rc::Rc::clone(&repeated);
-    let seen = outcome.intervals.iter().filter(move |i| !is_repeated(&repeated, i.source)).map(|i| pair_of(i, names.source(i.source), names.segment(i.segment)));
+    let seen = outcome
+        .intervals
+        .iter()
+        .filter(move |i| !is_repeated(&repeated, i.source))
+        .map(|i| pair_of(i, names.source(i.source), names.segment(i.segment)));
     let named = outcome.namings.iter().filter(move |n| !is_repeated(&again, n.source));
     seen.chain(named.map(|n| interval_of(n, names.source(n.source), names.segment(n.segment))))
 }

@@ -7,6 +7,7 @@
 //! address then.
 
 pub mod accept;
+pub mod changes;
 pub mod facts;
 pub mod inventory;
 mod judge;
