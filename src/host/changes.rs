@@ -246,7 +246,7 @@ mod tests {
         let mut all = Changes::new(30);
         let first = view("10.0.0.5", Verdict::LookedUp, "2026-03-01T10:00:00Z");
         assert_eq!(
-            said(&all.update(&[first.clone()], at("2026-03-01T10:01:00Z"))),
+            said(&all.update(std::slice::from_ref(&first), at("2026-03-01T10:01:00Z"))),
             ["10.0.0.5 (pc-5) is new: looked-up. R."]
         );
         assert!(all.update(&[first], at("2026-03-01T10:02:00Z")).is_empty(), "nothing changed");
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!((found[0].kind, found[0].to, found[0].days), (ChangeKind::Gone, None, Some(30)));
         assert!(all.update(&[], at("2026-05-02T10:00:00Z")).is_empty(), "said once");
         let back = view("10.0.0.6", Verdict::Contacting, "2026-05-03T10:00:00Z");
-        let found = all.update(&[back.clone()], at("2026-05-03T10:01:00Z"));
+        let found = all.update(std::slice::from_ref(&back), at("2026-05-03T10:01:00Z"));
         assert_eq!(said(&found), ["10.0.0.6 (pc-5) is back after 61 days: contacting. R."]);
         let rose = HostView { verdict: Verdict::Updating, ..back };
         assert_eq!(all.update(&[rose], at("2026-05-03T10:02:00Z"))[0].from, Some(Verdict::Contacting));

@@ -110,7 +110,7 @@ impl<'a> Judged<'a> {
         let mut below = vec![clean(&h.view.reason).into_owned()];
         below.extend(exception(h.standing));
         let mut cells = row.cells_of(self.host(h), verdict, wide);
-        if self.hosts.get(&at).is_none()
+        if !self.hosts.contains_key(&at)
             && let Some(count) = cells.last_mut()
         {
             count.clear();
