@@ -15,6 +15,7 @@ use crate::report::stats::{self, SourceName};
 use crate::report::summary::Summary;
 use crate::report::table::{self, HostTable};
 use crate::report::{csv, ndjson};
+use crate::sighting;
 use crate::sighting::presence::Presence;
 use crate::sighting::select::{Records, Selected};
 use crate::sighting::{HomeNets, HostNames, Names, Naming, Record};
@@ -310,6 +311,12 @@ pub(super) fn intervals<'r>(outcome: &'r Outcome, names: &'r RunNames<'r>) -> im
         .map(|i| pair_of(i, names.source(i.source), names.segment(i.segment)));
     let named = outcome.namings.iter().filter(move |n| !is_repeated(&again, n.source));
     seen.chain(named.map(|n| interval_of(n, names.source(n.source), names.segment(n.segment))))
+}
+
+/// Signs of roles in a run, without those of captures that were read before.
+pub(super) fn signals(outcome: &Outcome) -> impl Iterator<Item = &sighting::Signal> {
+    let repeated = repeated(&outcome.sources);
+    outcome.signals.iter().filter(move |s| !is_repeated(&repeated, s.source))
 }
 
 /// Who had an address, as the store keeps it.

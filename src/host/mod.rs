@@ -11,6 +11,8 @@ pub mod changes;
 pub mod facts;
 pub mod inventory;
 mod judge;
+pub mod nat;
+pub mod signals;
 mod strength;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -7,9 +7,9 @@ use super::work::{Said, Work};
 use crate::base::Timestamp;
 use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
-use crate::sighting::Naming;
 use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Draft, Observed, Observer};
+use crate::sighting::{Naming, Signal};
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,6 +41,7 @@ pub(super) struct Beat {
     pub(super) ledger: Ledger,
     pub(super) presences: Vec<Presence>,
     pub(super) namings: Vec<Naming>,
+    pub(super) signals: Vec<Signal>,
 }
 
 /// What observers bring out of a batch or a tick.
@@ -127,16 +128,17 @@ impl Harvest for Observer {
             return Self::harvest(sinks);
         }
         let mut found = Found::default();
-        let (mut presences, mut namings) = (Vec::new(), Vec::new());
+        let (mut presences, mut namings, mut signals) = (Vec::new(), Vec::new(), Vec::new());
         for (shard, sink) in sinks {
             found.drafts.extend(sink.take_changed().into_iter().map(|d| (shard, d)));
             found.canaries.append(&mut sink.take_canaries());
             presences.append(&mut sink.take_presences());
             namings.append(&mut sink.take_namings());
+            signals.append(&mut sink.take_signals());
             found.drafts.extend(sink.close(tick.open_from).into_iter().map(|d| (shard, d)));
         }
         let (open_from, ledger) = (tick.open_from, ledger.take());
-        found.beat = Some(Box::new(Beat { worker, open_from, ledger, presences, namings }));
+        found.beat = Some(Box::new(Beat { worker, open_from, ledger, presences, namings, signals }));
         found
     }
 
