@@ -4,7 +4,7 @@ use super::draft::Names;
 use super::naming;
 use super::select::{Records, Selected};
 use super::signal::{self, Signal};
-use super::{HomeNets, HostNames, Observer, Record, Settings, Spool};
+use super::{HomeNets, HostNames, Observed, Observer, Record, Settings, Spool};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Catalogue;
 use crate::coverage::{Counter, Counts, Ledger};
@@ -221,6 +221,16 @@ impl Scene {
         self.engine.sink().moved(addr(client), far, near, &mut self.ledger);
     }
 
+    /// The engine and what was counted so far.
+    pub(super) fn into_parts(self) -> (Engine<Observer>, Ledger) {
+        (self.engine, self.ledger)
+    }
+
+    /// What the observer knows at the end.
+    pub(super) fn observed(mut self) -> Observed {
+        self.engine.finish(&mut self.ledger).finish()
+    }
+
     pub(super) fn end(mut self) -> Seen {
         let observed = self.engine.finish(&mut self.ledger);
         let observed = observed.finish();
@@ -275,7 +285,8 @@ pub(super) struct Tcp {
 impl Tcp {
     /// One that never gets beyond its SYN.
     pub(super) fn only_syn(s: &mut Scene, server: &str, port: u16) -> Tcp {
-        let mut t = Tcp { client: (addr(HOST), s.port()), server: (addr(server), port), cseq: 100, sseq: 0 };
+        let client = s.client;
+        let mut t = Tcp { client: (client, s.port()), server: (addr(server), port), cseq: 100, sseq: 0 };
         t.syn(s);
         t
     }
@@ -317,6 +328,11 @@ impl Tcp {
     pub(super) fn repeat(&mut self, s: &mut Scene, payload: &[u8]) {
         self.cseq = self.cseq.wrapping_sub(payload.len() as u32);
         self.send(s, true, ACK, payload);
+    }
+
+    /// The client claims to have heard the server up to there.
+    pub(super) fn guess(&mut self, bytes: u32) {
+        self.sseq = self.sseq.wrapping_add(1000).wrapping_add(bytes);
     }
 
     /// The client sends what the capture lacks.
