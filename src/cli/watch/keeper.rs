@@ -10,7 +10,7 @@ use crate::coverage::Ledger;
 use crate::pipeline::live::Intake;
 use crate::sighting::presence::{Presence, PresenceKind};
 use crate::sighting::{Naming, Record};
-use crate::store::{Canary, Interval, Run, Source, Store, StoreError};
+use crate::store::{Canary, Event, Interval, Run, Source, Store, StoreError};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use std::collections::HashMap;
 use std::thread::JoinHandle;
@@ -31,6 +31,7 @@ pub(super) struct Parcel {
     pub(super) coverage: Ledger,
     pub(super) intervals: Vec<Interval>,
     pub(super) canaries: Vec<Canary>,
+    pub(super) events: Vec<Event>,
 }
 
 impl Parcel {
@@ -42,6 +43,7 @@ impl Parcel {
         self.coverage.merge(later.coverage);
         self.intervals.extend(later.intervals);
         self.canaries.extend(later.canaries);
+        self.events.extend(later.events);
     }
 }
 
@@ -198,6 +200,9 @@ fn write(store: &mut Store, place: &Place, parcel: &mut Parcel) -> Result<(), St
     }
     for canary in &parcel.canaries {
         writer.put_canary(canary)?;
+    }
+    for event in &parcel.events {
+        writer.put_event(event)?;
     }
     writer.commit()
 }
