@@ -224,7 +224,7 @@ impl Roles {
                 .collect();
             if traits.category == Category::LanManagement {
                 // To a group it speaks of itself alone: who listens is not seen.
-                if servers.iter().any(|s| is_for_agents(s)) {
+                if servers.iter().any(is_for_agents) {
                     self.add(p.node, Flags::SERVES_AGENTS);
                 }
                 for s in local {
