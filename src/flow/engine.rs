@@ -164,7 +164,7 @@ impl<S: Sink> Engine<S> {
     pub fn segment(&mut self, packet: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
         self.tick(packet.ts);
         self.last = Some((frame.source, frame.interface, packet.ts));
-        let at = At { packet, payload, frame, segment, from_client: true };
+        let at = At { packet, payload, frame, segment, from_client: true, moved: false };
         if self.duplicates.knows_none() {
             self.take(at, (packet, segment), ledger);
         } else {
@@ -196,7 +196,7 @@ impl<S: Sink> Engine<S> {
         let came = (at.packet, at.segment);
         let client_sent = sender_is_client(at.packet, |a| self.sink.is_home(a));
         match self.duplicates.nearer(at.packet, at.segment, client_sent) {
-            Some((packet, segment)) => self.take(At { packet: &packet, segment, ..at }, came, ledger),
+            Some((packet, segment)) => self.take(At { packet: &packet, segment, moved: true, ..at }, came, ledger),
             None => self.take(at, came, ledger),
         }
     }
@@ -422,7 +422,7 @@ impl<S: Sink> Engine<S> {
             return false;
         }
         let p = at.packet;
-        let there = At { segment: near.segment, from_client: true, ..*at };
+        let there = At { segment: near.segment, from_client: true, moved: true, ..*at };
         let ((old, _), (new, from_low)) = (FlowKey::of(p, far.segment), FlowKey::of(p, near.segment));
         if self.join(&old, &new, ledger) {
             return true;

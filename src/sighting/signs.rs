@@ -378,7 +378,7 @@ mod tests {
                     1 if host < 5 => {
                         let at = |n: u8| flow::Place { segment: 0, mac: Some(Mac([2, 0, 0, 0, 0, n])) };
                         let client = Addr::v4([10, 0, 0, host]);
-                        signs.move_host(&Move { client, far: at(host), near: at(host + 100) });
+                        signs.move_host(&Move { client, far: at(host), near: at(host + 100), divided: false });
                     }
                     _ => {
                         let kind = *SignalKind::ALL.get(kind % SignalKind::ALL.len()).unwrap();

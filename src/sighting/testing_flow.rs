@@ -4,11 +4,11 @@ use super::draft::Names;
 use super::naming;
 use super::select::{Records, Selected};
 use super::signal::{Signal, Signals};
-use super::{HomeNets, HostNames, Observer, Record, Settings, Spool};
+use super::{HomeNets, HostNames, Observed, Observer, Record, Settings, Spool};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Catalogue;
 use crate::coverage::{Counter, Counts, Ledger};
-use crate::flow::{Engine, FrameRef, Limits, Place, Sink};
+use crate::flow::{Claim, ClaimKind, Engine, FrameRef, Limits, Place, Proof, Sink};
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::packet::testing::blank;
 use crate::packet::{EncapId, Packet, Transport};
@@ -219,14 +219,26 @@ impl Scene {
         self.signals.add(parts);
     }
 
-    /// A station says that it is a router.
-    pub(super) fn router(&mut self, mac: Mac) {
-        self.engine.sink().says_it_routes(0, 0, mac, Timestamp(self.now), &mut self.ledger);
+    /// A station says by neighbour discovery that it is a router.
+    pub(super) fn router(&mut self, mac: Mac, proof: Proof) {
+        let (ts, kind, ip) = (Timestamp(self.now), ClaimKind::Nd, addr("fe80::1"));
+        let claim = Claim { ts, kind, ip, mac: Some(mac), proof, until: ts, router: true, words: None };
+        self.engine.sink().claimed(&claim, 0, 0, &mut self.ledger);
     }
 
     /// The flow layer finds that a client seen at one place is at another.
     pub(super) fn moved(&mut self, client: &str, far: Place, near: Place) {
         self.engine.sink().moved(addr(client), far, near, &mut self.ledger);
+    }
+
+    /// The engine and what was counted so far.
+    pub(super) fn into_parts(self) -> (Engine<Observer>, Ledger) {
+        (self.engine, self.ledger)
+    }
+
+    /// What the observer knows at the end.
+    pub(super) fn observed(mut self) -> Observed {
+        self.engine.finish(&mut self.ledger).finish()
     }
 
     pub(super) fn end(mut self) -> Seen {
@@ -284,7 +296,8 @@ pub(super) struct Tcp {
 impl Tcp {
     /// One that never gets beyond its SYN.
     pub(super) fn only_syn(s: &mut Scene, server: &str, port: u16) -> Tcp {
-        let mut t = Tcp { client: (addr(HOST), s.port()), server: (addr(server), port), cseq: 100, sseq: 0 };
+        let client = s.client;
+        let mut t = Tcp { client: (client, s.port()), server: (addr(server), port), cseq: 100, sseq: 0 };
         t.syn(s);
         t
     }
@@ -326,6 +339,11 @@ impl Tcp {
     pub(super) fn repeat(&mut self, s: &mut Scene, payload: &[u8]) {
         self.cseq = self.cseq.wrapping_sub(payload.len() as u32);
         self.send(s, true, ACK, payload);
+    }
+
+    /// The client claims to have heard the server up to there.
+    pub(super) fn guess(&mut self, bytes: u32) {
+        self.sseq = self.sseq.wrapping_add(1000).wrapping_add(bytes);
     }
 
     /// The client sends what the capture lacks.

@@ -165,7 +165,8 @@ impl<'s> Writer<'s> {
         })
     }
 
-    /// Adds an interval; of two with the same start the longer one stays.
+    /// Adds an interval; of two with the same start the longer one stays, of
+    /// leases the one told last: they may end earlier than was granted.
     ///
     /// # Errors
     /// Any [`StoreError`](super::StoreError).
@@ -175,7 +176,9 @@ impl<'s> Writer<'s> {
             c.prepare_cached(
                 "INSERT INTO intervals (source_no, kind, segment, ip, mac, name, from_ns, to_ns, address)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-                 ON CONFLICT DO UPDATE SET to_ns = max(to_ns, excluded.to_ns)",
+                 ON CONFLICT DO UPDATE SET to_ns = CASE
+                     WHEN kind IN ('dhcp', 'dhcpv6', 'dhcp_client_id') THEN excluded.to_ns
+                     ELSE max(to_ns, excluded.to_ns) END",
             )?
             .execute(params![
                 number,

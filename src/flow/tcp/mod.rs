@@ -264,6 +264,9 @@ impl Tcp {
         if quarter != self.quarter {
             self.quarter = quarter;
             cx.sink.present(&at, cx.ledger);
+            if self.has(bit::PROVED) {
+                cx.sink.proved(&at, cx.ledger);
+            }
         }
         if p.flags & RST != 0 {
             self.reset(&at, cx);
@@ -293,6 +296,9 @@ impl Tcp {
         }
         let mut progress = Progress::default();
         if p.flags & ACK != 0 {
+            if self.bits & (bit::CONSENTED | bit::PROVED) == bit::CONSENTED {
+                self.prove(seq, &at, cx);
+            }
             self.acknowledge(&at, &mut progress);
         }
         if payload > 0 {
