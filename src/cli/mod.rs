@@ -4,6 +4,7 @@ pub mod args;
 pub mod catalogue;
 mod exit;
 mod follow;
+mod import;
 mod inputs;
 mod names;
 mod output;
@@ -42,6 +43,7 @@ fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Watch(args) => watch::run(&args),
         Command::Names(args) => names::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };
     match result {
