@@ -3,8 +3,8 @@
 use crate::support::neighbours::{arp, dhcp, dhcp6, discovery, link_local, unique_local};
 use crate::support::packets::{self, SECOND, SERVER, TEN, host};
 use crate::support::program::run_in;
-use crate::support::samples;
 use crate::support::writer::Pcap;
+use crate::support::{rewrite, samples};
 use spansight::store::Store;
 use std::collections::BTreeSet;
 use std::fs;
@@ -144,6 +144,23 @@ fn each_frame_still_counts_once() {
     assert_eq!((n("arp"), n("other_transport"), n("dhcp_messages")), (6, 2, 7));
     assert_eq!(n("frames"), n("frames_decoded") + n("arp") + n("other_transport"));
     assert_eq!(n("wire_bytes"), n("bytes_decoded") + n("bytes_arp") + n("bytes_other_transport"));
+}
+
+/// A copy a moment later is no second word.
+#[test]
+fn copies_of_frames_confirm_nothing_more() {
+    let capture = samples().join("office-day.pcap.zst");
+    let frames = rewrite::frames(&capture);
+    let confirmed = |frames: &[rewrite::Frame]| {
+        let mut pcap = Pcap::new();
+        for f in frames {
+            pcap.frame(f.ns, &f.bytes);
+        }
+        let all = intervals(&pcap, &[]);
+        all.into_iter().filter(|i| !i.starts_with("traffic")).collect::<Vec<_>>()
+    };
+    let twice = rewrite::with_copies(&frames, false, |f| Some(f.to_vec()));
+    assert_eq!(confirmed(&twice), confirmed(&frames));
 }
 
 #[test]
