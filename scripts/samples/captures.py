@@ -3,6 +3,7 @@
 
 retime RAW MARKS OUT        shift times to the story's date
 tag OUT IN=VID[,MAC=MAC]... put the frames of each IN into a VLAN and join them
+join OUT IN...              the frames of all, in order of time
 interfaces OUT ETHERNET RAW_IP
                             one pcapng file of two interfaces
 Standard library only.
@@ -58,7 +59,8 @@ def retime(raw, marks, out):
             moment = datetime.datetime.fromisoformat(story.replace("Z", "+00:00"))
             scenes.append((nanos, int(moment.timestamp()) * 10**9))
     frames = []
-    for nanos, frame in read_pcap(raw):
+    # Two processors may hand over their frames in another order than they took them.
+    for nanos, frame in sorted(read_pcap(raw), key=lambda f: f[0]):
         scene = next((s for s in reversed(scenes) if s[0] <= nanos), None)
         if scene:
             frames.append((scene[1] + nanos - scene[0], frame))
@@ -88,6 +90,10 @@ def tag(out, *parts):
             macs = [new if m == old else m for m in (frame[:6], frame[6:12])]
             frames.append((nanos, b"".join(macs) + struct.pack(">HH", 0x8100, int(vid)) + frame[12:]))
     write_pcap(out, sorted(frames, key=lambda f: f[0]))
+
+
+def join(out, *parts):
+    write_pcap(out, sorted((f for path in parts for f in read_pcap(path)), key=lambda f: f[0]))
 
 
 def option(code, value):
@@ -129,7 +135,7 @@ def interfaces(out, ethernet, raw_ip):
 
 
 if __name__ == "__main__":
-    commands = {"retime": retime, "tag": tag, "interfaces": interfaces}
+    commands = {"retime": retime, "tag": tag, "join": join, "interfaces": interfaces}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])
