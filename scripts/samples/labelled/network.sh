@@ -56,6 +56,8 @@ labelled_internet() {
     local i
     ns_add "$prefix-internet"
     ip -n "$prefix-gw" link add wan type veth peer name eth0 netns "$prefix-internet"
+    ip -n "$prefix-gw" link set wan address 00:00:5e:00:53:fe
+    ip -n "$prefix-internet" link set eth0 address 00:00:5e:00:53:fd
     no_offload "$prefix-gw" wan
     no_offload "$prefix-internet" eth0
     ip -n "$prefix-gw" addr add 198.51.100.1/24 dev wan
@@ -84,6 +86,7 @@ labelled_internet() {
     serve internet "$python" "$top/scripts/samples/h3-server.py" "$dir/server.pem" "$dir/server.key" \
         198.51.100.81 2001:db8:100::81
     serve internet "$python" "$top/scripts/samples/smtp-server.py" 198.51.100.25 mx12.kaspersky-labs.com
+    serve internet ncat -l -k 77.74.176.10 443
 }
 
 labelled_lan() {
@@ -102,7 +105,7 @@ labelled_lan() {
     lan nat 60
     lan hotspot 61
     lan rogue 66
-    for i in {11..24} {26..52}; do
+    for i in {11..24} {26..52} {62..65} {67..79}; do
         # shellcheck disable=SC2086 # a resolver of their own for two
         lan "pc-$i" "$i" $(case $i in 46) echo 10.30.0.54 ;; 47) echo 10.30.0.55 ;; *) echo 10.30.0.53 ;; esac)
         printf 'dhcp-host=00:00:5e:00:53:%02x,10.30.0.%d\n' "$i" "$i" >>"$dir/labelled/lan.dnsmasq.conf"
@@ -169,7 +172,7 @@ labelled_network() {
 PAGE
     cat >"$dir/www/saved.html" <<'PAGE'
 <!doctype html><title>sample</title>
-<script src="http://gc.kis.v2.scr.kaspersky-labs.com/FD126C42-EBFA-4E12-B309-BB3FDD723AC1/main.js"></script>
+<script src="https://gc.kis.v2.scr.kaspersky-labs.com/FD126C42-EBFA-4E12-B309-BB3FDD723AC1/main.js"></script>
 <p>A page that was saved with what the product had put into it.</p>
 PAGE
     wait_for on pc-52 dig +short +time=1 +tries=1 www.example.com

@@ -4,7 +4,7 @@
 # one case; capture-samples/labelled/labels.tsv says what is to be concluded.
 
 sample_labelled() {
-    local day=2026-03-03 to=$out/labelled
+    local day=2026-03-03 to=$out/labelled retime=clocks
     net_down "$prefix"
     labelled_network
     record_from "$dir/marks" labelled_day \
@@ -51,8 +51,8 @@ update() { # NODE URL CURL-ARGUMENT...
     get "$1" "${@:3}" "$2/index/u1313g.xml" "$2/bases/av/kdb/i386/base001.kdc"
 }
 
-reputation() { # NODE HOST
-    get "$1" "https://$2/verdict"
+reputation() { # NODE HOST CURL-ARGUMENT...
+    get "$1" "${@:3}" "https://$2/verdict"
 }
 
 # An agent's call at its management server, over TLS.
@@ -100,7 +100,7 @@ morning() {
     for i in 11 13 14 23 24 33 34 52; do boot "pc-$i" -x "hostname:pc-$i"; done
     boot pc-19 -F pc-19.corp.example.com
     boot phone -x hostname:phone-of-somebody
-    lease churn-a -x hostname:laptop-a -r 10.30.0.150
+    lease churn-a -x hostname:laptop-a -r 10.30.0.152
     ip netns exec "$prefix-pc-12" sh -c '
         cd /proc/sys/net/ipv6/conf/eth0
         echo 1 >accept_ra; echo 2 >use_tempaddr; echo 3 >router_solicitations'
@@ -108,7 +108,7 @@ morning() {
     ip -n "$prefix-pc-12" link set eth0 up
     ip -n "$prefix-pc-12" route add default via 10.30.0.1
     wait_for sh -c "ip -n $prefix-pc-12 -6 addr show dev eth0 | grep -q temporary"
-    for i in {15..18} {20..22} {26..32} {35..50}; do on "pc-$i" ping -c 1 -W 2 10.30.0.1 >/dev/null; done
+    for i in {15..18} {20..22} {26..32} {35..50} {62..65} {67..79}; do on "pc-$i" ping -c 1 -W 2 10.30.0.1 >/dev/null; done
     for i in router ksc intranet mirror proxy socks mail nat hotspot; do on "$i" ping -c 1 -W 2 10.30.0.1 >/dev/null; done
     at 07:55:00
     everyday pc-52
@@ -240,6 +240,43 @@ through_others() {
     update pc-46 https://s00.upd.kaspersky.com
     at 09:21:00
     update pc-47 https://s01.upd.kaspersky.com
+    at 09:24:00
+    update pc-62 http://p00.upd.kaspersky.com -x http://10.30.0.8:3128 -A "$agent"
+    update pc-62 https://s05.upd.kaspersky.com -x http://10.30.0.8:3128
+    at 09:25:00
+    update pc-63 https://s02.upd.kaspersky.com --socks5-hostname 10.30.0.9:1080
+    at 09:26:00
+    try pc-64 -x http://10.30.0.8:3128 https://s03.upd.kaspersky.com/index/u1313g.xml
+    at 09:28:00
+    fall_back pc-65
+    at 09:30:00
+    near_misses_early
+    at 09:45:00
+    update pc-69 https://s00.upd.kaspersky.com
+}
+
+# The local resolver knows no such name; a public one knows another.
+fall_back() { # NODE
+    ask "$1" s12.upd.kaspersky.com A
+    ask "$1" @223.6.6.6 s03.upd.kaspersky.com A
+    update "$1" https://s03.upd.kaspersky.com --resolve s03.upd.kaspersky.com:443:198.51.100.80
+}
+
+# What comes close to a verdict, and is not enough for it.
+near_misses_early() {
+    update pc-68 https://s00.upd.kaspersky.com
+    reputation pc-68 ksn-file-geo.kaspersky-labs.com
+    reputation pc-70 ds.kaspersky.com
+    get pc-70 https://www.kaspersky.com/ --ipv4
+    reputation pc-71 ppt-issuer.ksn.kaspersky-labs.com -k
+    at 09:35:00
+    get pc-75 http://p00.upd.kaspersky.com/index/u9999g.xml
+    update pc-76 http://dnl-01.geo.kaspersky.com --ipv4
+    get pc-77 http://kav8.zonealarm.com/index/u1313g.xml
+    update pc-77 https://s00.upd.kaspersky.com
+    at 09:37:00
+    agent_sync pc-79 13000
+    on mirror bash -c 'head -c 96 /dev/urandom >/dev/udp/10.30.0.79/15000' || true
 }
 
 second_round() {
@@ -251,10 +288,13 @@ second_round() {
     update pc-12 http://p00.upd.kaspersky.com --ipv4 -A "$agent"
     at 10:08:00
     reputation pc-13 ksn-file-geo.kaspersky-labs.com
+    reputation pc-68 ksn-file-geo.kaspersky-labs.com
     at 10:14:00
     try pc-16 https://s13.upd.kaspersky.com/index/u1313g.xml
     at 10:16:00
     try pc-17 https://s15.upd.kaspersky.com/index/u1313g.xml
+    at 10:17:00
+    update pc-69 https://s00.upd.kaspersky.com
     at 10:18:00
     try pc-18 https://s11.upd.kaspersky.com/index/u1313g.xml
     at 10:21:00
@@ -271,8 +311,12 @@ second_round() {
     reputation pc-26 ksn-url-geo.kaspersky-labs.com
     at 10:30:00
     end_lease churn-a
-    lease churn-b -x hostname:laptop-b -r 10.30.0.150
+    lease churn-b -x hostname:laptop-b -r 10.30.0.152
     get churn-b http://www.kaspersky.com/
+    at 10:35:00
+    update pc-62 http://p00.upd.kaspersky.com -x http://10.30.0.8:3128 -A "$agent"
+    at 10:37:00
+    fall_back pc-65
     at 10:46:00
     update pc-33 http://p02.upd.kaspersky.com
     at 10:48:00
@@ -297,11 +341,28 @@ afternoon() {
     update pc-11 https://s00.upd.kaspersky.com --tlsv1.3
     at 15:06:00
     update pc-12 http://p00.upd.kaspersky.com --ipv6 -A "$agent"
+    at 15:10:00
+    reputation pc-68 ksn-file-geo.kaspersky-labs.com
     at 15:14:00
     update hot-1 https://s02.upd.kaspersky.com
+    # What proxies and resolvers do for themselves.
+    at 16:00:00
+    update socks https://s00.upd.kaspersky.com
+    at 16:02:00
+    update forwarder https://s01.upd.kaspersky.com --resolve s01.upd.kaspersky.com:443:198.51.100.80
+    # To all that listen to the distribution point's group.
+    at 16:05:00
+    on ksc bash -c 'head -c 900 /dev/urandom >/dev/udp/239.30.0.5/15001' || true
 }
 
-midnight() { :; }
+# One run of contacts, on two days.
+midnight() {
+    at 23:52:00
+    update pc-67 https://s00.upd.kaspersky.com
+    day=2026-03-04
+    at 00:06:00
+    update pc-67 https://s00.upd.kaspersky.com
+}
 
 visitor() {
     at 12:50:00
