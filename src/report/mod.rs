@@ -4,7 +4,9 @@
 //! pipe is the caller's to recognise.
 
 mod activity;
+mod columns;
 pub mod csv;
+pub mod hosts;
 mod layout;
 pub mod ndjson;
 pub mod output;
