@@ -11,6 +11,8 @@ mod determinism;
 mod follow;
 mod goldens;
 mod hostile_text;
+mod labelled;
+mod made_up;
 mod names;
 mod panics;
 mod span;
