@@ -32,8 +32,8 @@ pub struct Label {
 }
 
 /// The captures, with the options that their vantage asks for.
-pub const CAPTURES: [(&str, &[&str]); 3] =
-    [("lan", &[]), ("outside", &["--home-net", "198.51.100.1/32"]), ("dns-only", &[])];
+pub const CAPTURES: [(&str, &[&str]); 4] =
+    [("lan", &[]), ("outside", &["--home-net", "198.51.100.1/32"]), ("dns-only", &[]), ("one-way", &[])];
 
 /// The folder of the labelled captures.
 pub fn folder() -> PathBuf {

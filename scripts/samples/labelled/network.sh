@@ -64,7 +64,7 @@ labelled_internet() {
     ip -n "$prefix-gw" -6 addr add 2001:db8:100::1/64 dev wan nodad
     ip -n "$prefix-gw" link set wan up
     ip -n "$prefix-internet" link set eth0 up
-    for i in 2 25 53 80 81 82 83 84 90; do
+    for i in 2 25 53 80 81 82 83 84 85 90; do
         ip -n "$prefix-internet" addr add "198.51.100.$i/24" dev eth0
         ip -n "$prefix-internet" -6 addr add "2001:db8:100::$i/64" dev eth0 nodad
     done
@@ -87,6 +87,7 @@ labelled_internet() {
         198.51.100.81 2001:db8:100::81
     serve internet "$python" "$top/scripts/samples/smtp-server.py" 198.51.100.25 mx12.kaspersky-labs.com
     serve internet ncat -l -k 77.74.176.10 443
+    serve internet ncat -l -k 198.51.100.85 443
 }
 
 labelled_lan() {
@@ -114,6 +115,7 @@ labelled_lan() {
     lan_unnumbered phone 02:8a:51:7e:30:c4
     lan_unnumbered churn-a 00:00:5e:00:53:a0
     lan_unnumbered churn-b 00:00:5e:00:53:a1
+    lan_unnumbered mover 00:00:5e:00:53:a2
     # One computer makes its IPv6 addresses itself, one has no other kind.
     ip -n "$prefix-pc-12" -6 addr flush dev eth0 scope global
     ip -n "$prefix-pc-51" -4 addr flush dev eth0

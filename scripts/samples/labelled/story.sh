@@ -10,7 +10,8 @@ sample_labelled() {
     record_from "$dir/marks" labelled_day \
         "$dir/lan.pcap" sensor span0 '' \
         "$dir/outside.pcap" internet eth0 ip \
-        "$dir/dns-only.pcap" resolver eth0 'port 53'
+        "$dir/dns-only.pcap" resolver eth0 'port 53' \
+        "$dir/one-way.pcap" sensor span0 'ether dst 00:00:5e:00:53:01 and ip and not dst net 10.0.0.0/8'
     # One private address twice: a visitor's computer in a VLAN of its own.
     echo 'nameserver 198.51.100.53' >"/etc/netns/$prefix-pc-11/resolv.conf"
     record_from "$dir/marks" visitor "$dir/visitor.pcap" sensor span0 'host 10.30.0.11'
@@ -19,8 +20,10 @@ sample_labelled() {
     python3 scripts/samples/captures.py join "$dir/day.pcap" "$dir/lan.pcap" "$dir/tagged.pcap"
     mkdir -p "$to"
     zstd -q -19 -f "$dir/day.pcap" -o "$to/lan.pcap.zst"
-    zstd -q -19 -f "$dir/outside.pcap" -o "$to/outside.pcap.zst"
-    zstd -q -19 -f "$dir/dns-only.pcap" -o "$to/dns-only.pcap.zst"
+    local capture
+    for capture in outside dns-only one-way; do
+        zstd -q -19 -f "$dir/$capture.pcap" -o "$to/$capture.pcap.zst"
+    done
     versions >"$to/versions.txt"
 }
 
@@ -92,6 +95,7 @@ labelled_day() {
     third_round
     afternoon
     midnight
+    further_days
 }
 
 morning() {
@@ -101,6 +105,7 @@ morning() {
     boot pc-19 -F pc-19.corp.example.com
     boot phone -x hostname:phone-of-somebody
     lease churn-a -x hostname:laptop-a -r 10.30.0.152
+    lease mover -x hostname:tablet -r 10.30.0.153
     ip netns exec "$prefix-pc-12" sh -c '
         cd /proc/sys/net/ipv6/conf/eth0
         echo 1 >accept_ra; echo 2 >use_tempaddr; echo 3 >router_solicitations'
@@ -137,6 +142,7 @@ first_round() {
     try pc-18 https://s11.upd.kaspersky.com/index/u1313g.xml # no answer
     at 08:19:00
     try pc-48 https://s14.upd.kaspersky.com/index/u1313g.xml # an alert
+    try pc-72 https://s16.upd.kaspersky.com/index/u1313g.xml # a connection, and silence
     at 08:20:00
     ask pc-19 s00.upd.kaspersky.com A
     at 08:21:00
@@ -274,6 +280,11 @@ near_misses_early() {
     update pc-76 http://dnl-01.geo.kaspersky.com --ipv4
     get pc-77 http://kav8.zonealarm.com/index/u1313g.xml
     update pc-77 https://s00.upd.kaspersky.com
+    update pc-73 http://mirror.example.net --ipv4
+    update mover https://s02.upd.kaspersky.com
+    update pc-74 https://s01.upd.kaspersky.com
+    ask pc-78 -x 198.51.100.80
+    ask pc-78 -x 77.74.176.10
     at 09:37:00
     agent_sync pc-79 13000
     on mirror bash -c 'head -c 96 /dev/urandom >/dev/udp/10.30.0.79/15000' || true
@@ -364,7 +375,20 @@ midnight() {
     update pc-67 https://s00.upd.kaspersky.com
 }
 
+further_days() {
+    at 08:03:00
+    update pc-74 https://s01.upd.kaspersky.com
+    at 08:05:00
+    end_lease mover
+    lease mover -x hostname:tablet -r 10.30.0.154
+    update mover https://s02.upd.kaspersky.com
+    day=2026-03-05
+    at 08:02:00
+    update pc-74 https://s01.upd.kaspersky.com
+}
+
 visitor() {
+    day=2026-03-03
     at 12:50:00
     get pc-11 --ipv4 https://www.kaspersky.com/ https://www.example.com/
 }
