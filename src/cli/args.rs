@@ -144,6 +144,9 @@ pub struct ReplayArgs {
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    /// Exceptions and findings.
+    #[command(flatten)]
+    pub judging: JudgingArgs,
     /// Read on as the file or folder grows, until stopped; records are printed as they come
     #[arg(long, conflicts_with = "hash")]
     pub follow: bool,

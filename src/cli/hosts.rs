@@ -37,11 +37,11 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
         inventory: judging.inventory.clone(),
         home: given.map_or_else(|| stored::home(&store), Ok)?,
     };
-    let views = host::judge(&facts, &catalogue, &options);
+    let mut views = host::judge(&facts, &catalogue, &options);
     drop(facts);
     let all = views.len() as u64;
-    let mut listed = judging.list(views.iter().filter(|v| fits(args, v)));
-    hosts::sort(&mut listed);
+    hosts::sort(&mut views);
+    let listed = judging.list(views.iter().filter(|v| fits(args, v)));
     let summary = stored::summary(&store, args.since, args.until, all)?;
     let left_out = all.saturating_sub(listed.len() as u64);
 

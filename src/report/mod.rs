@@ -7,6 +7,7 @@ mod activity;
 mod columns;
 pub mod csv;
 pub mod hosts;
+pub mod judged;
 mod layout;
 pub mod ndjson;
 pub mod output;
