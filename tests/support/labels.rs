@@ -25,7 +25,8 @@ pub struct Label {
     pub alarms: Vec<String>,
     /// Whether it is confirmed, `yes` or `no`; empty where it does not matter.
     pub confirmed: String,
-    /// Other fields to be checked, as `name=pc-11`.
+    /// Other fields to be checked, as `name=pc-11`, or `nat_at_least=2..60`
+    /// where a bound is right that is not above the true number.
     pub more: Vec<String>,
     /// Why this verdict.
     pub why: String,
@@ -132,7 +133,11 @@ impl Label {
             check("name", told("name="), host["host"]["name"].as_str().unwrap_or("").into());
         }
         let least = told("nat_at_least=");
-        if !least.is_empty() {
+        if let Some((low, high)) = least.split_once("..") {
+            let (low, high): (u64, u64) = (low.parse().unwrap(), high.parse().unwrap());
+            let fits = host["nat_at_least"].as_u64().is_some_and(|n| (low..=high).contains(&n));
+            check("nat_at_least", least.clone(), if fits { least } else { host["nat_at_least"].to_string() });
+        } else if !least.is_empty() {
             check("nat_at_least", least, host["nat_at_least"].to_string());
         }
         faults

@@ -64,7 +64,7 @@ labelled_internet() {
     ip -n "$prefix-gw" -6 addr add 2001:db8:100::1/64 dev wan nodad
     ip -n "$prefix-gw" link set wan up
     ip -n "$prefix-internet" link set eth0 up
-    for i in 2 25 53 80 81 82 83 84 85 90; do
+    for i in 2 25 53 54 55 80 81 82 83 84 85 90; do
         ip -n "$prefix-internet" addr add "198.51.100.$i/24" dev eth0
         ip -n "$prefix-internet" -6 addr add "2001:db8:100::$i/64" dev eth0 nodad
     done

@@ -59,8 +59,8 @@ reputation() { # NODE HOST CURL-ARGUMENT...
 }
 
 # An agent's call at its management server, over TLS.
-agent_sync() { # NODE PORT
-    on "$1" curl -s -k --max-time 5 "https://10.30.0.5:$2/index.html" -o /dev/null
+agent_sync() { # NODE SERVER
+    on "$1" curl -s -k --max-time 5 "https://$2:13000/index.html" -o /dev/null
 }
 
 # The server's datagram that wakes an agent.
@@ -152,11 +152,11 @@ first_round() {
     at 08:23:00
     ask pc-45 downloads.upd.kaspersky.com A
     at 08:24:00
-    agent_sync pc-22 13000
+    agent_sync pc-22 10.30.0.5
     wake 10.30.0.22
-    agent_sync pc-24 13000
+    agent_sync pc-24 10.30.0.5
     reputation_by_proxy pc-24
-    agent_sync pc-49 13000
+    agent_sync pc-49 10.30.0.6
     at 08:26:00
     reputation pc-26 ds.kaspersky.com
     get pc-27 https://activation-v2.kaspersky.com/verdict http://touch.kaspersky.com/verdict
@@ -244,6 +244,8 @@ web_and_visits() {
 through_others() {
     at 09:20:00
     update pc-46 https://s00.upd.kaspersky.com
+    everyday pc-46
+    ask pc-46 www.example.org A
     at 09:21:00
     update pc-47 https://s01.upd.kaspersky.com
     at 09:24:00
@@ -286,7 +288,7 @@ near_misses_early() {
     ask pc-78 -x 198.51.100.80
     ask pc-78 -x 77.74.176.10
     at 09:37:00
-    agent_sync pc-79 13000
+    agent_sync pc-79 10.30.0.6
     on mirror bash -c 'head -c 96 /dev/urandom >/dev/udp/10.30.0.79/15000' || true
 }
 
@@ -313,11 +315,11 @@ second_round() {
     at 10:23:00
     ask pc-45 downloads.upd.kaspersky.com A
     at 10:24:00
-    agent_sync pc-22 13000
+    agent_sync pc-22 10.30.0.5
     wake 10.30.0.22
-    agent_sync pc-24 13000
+    agent_sync pc-24 10.30.0.5
     reputation_by_proxy pc-24
-    agent_sync pc-49 13000
+    agent_sync pc-49 10.30.0.6
     at 10:26:00
     reputation pc-26 ksn-url-geo.kaspersky-labs.com
     at 10:30:00
@@ -358,7 +360,7 @@ afternoon() {
     update hot-1 https://s02.upd.kaspersky.com
     # What proxies and resolvers do for themselves.
     at 16:00:00
-    update socks https://s00.upd.kaspersky.com
+    update socks http://p00.upd.kaspersky.com --ipv4
     at 16:02:00
     update forwarder https://s01.upd.kaspersky.com --resolve s01.upd.kaspersky.com:443:198.51.100.80
     # To all that listen to the distribution point's group.
