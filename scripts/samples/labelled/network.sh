@@ -52,6 +52,22 @@ translate() { # NODE OUTER-INTERFACE
         table ip nat { chain out { type nat hook postrouting priority 100; oifname $2 masquerade; }; }"
 }
 
+# The zones of com, net and org with the addresses that the internet's
+# resolver knows.
+labelled_zones() {
+    local tld
+    for tld in com net org; do
+        {
+            echo "\$ORIGIN $tld."
+            echo '@ 5 SOA ns nobody 1 3600 600 86400 5'
+            echo '@ 5 NS ns'
+            echo 'ns 5 A 198.51.100.53'
+            cat "$top/scripts/samples/internet.dnsmasq.conf" "$top/scripts/samples/labelled/internet.dnsmasq.conf" |
+                sed -n "s/^host-record=\([^,]*\.$tld\),\([0-9.]*\).*/\1. 5 A \2/p"
+        } >"$dir/labelled/$tld.zone"
+    done
+}
+
 labelled_internet() {
     local i
     ns_add "$prefix-internet"
@@ -64,7 +80,7 @@ labelled_internet() {
     ip -n "$prefix-gw" -6 addr add 2001:db8:100::1/64 dev wan nodad
     ip -n "$prefix-gw" link set wan up
     ip -n "$prefix-internet" link set eth0 up
-    for i in 2 25 53 54 55 80 81 82 83 84 85 90; do
+    for i in 2 25 53 54 55 56 80 81 82 83 84 85 90; do
         ip -n "$prefix-internet" addr add "198.51.100.$i/24" dev eth0
         ip -n "$prefix-internet" -6 addr add "2001:db8:100::$i/64" dev eth0 nodad
     done
@@ -82,6 +98,8 @@ labelled_internet() {
 
     serve internet dnsmasq -C "$top/scripts/samples/internet.dnsmasq.conf" \
         -C "$top/scripts/samples/labelled/internet.dnsmasq.conf"
+    labelled_zones
+    serve internet nsd -d -c "$dir/labelled/names.nsd.conf"
     serve internet nginx -c "$dir/labelled/internet.nginx.conf"
     serve internet "$python" "$top/scripts/samples/h3-server.py" "$dir/server.pem" "$dir/server.key" \
         198.51.100.81 2001:db8:100::81

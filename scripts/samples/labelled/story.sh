@@ -78,6 +78,15 @@ only_handshake() { # NODE HOST
         </dev/null >/dev/null 2>&1 || true
 }
 
+# A box and the devices behind it, all at work.
+together() { # NODE...
+    local i node
+    for i in 1 2 3 4; do
+        for node in "$@"; do get "$node" --ipv4 http://cdn.example.net/index.html; done
+        sleep 0.2
+    done
+}
+
 everyday() { # NODE
     ask "$1" mail.example.com A
     get "$1" --ipv4 http://cdn.example.net/index.html https://www.example.com/
@@ -234,10 +243,10 @@ web_and_visits() {
     get nat-1 https://www.kaspersky.com/ --ipv4
     browse nat-2 https://www.example.com/ --disable-quic
     get nat-2 --tls-max 1.2 https://mail.example.com/
-    everyday nat-1
+    together nat nat-1 nat-2
     at 09:14:00
     update hot-1 https://s02.upd.kaspersky.com
-    everyday hot-2
+    together hotspot hot-1 hot-2
 }
 
 # Ways that lead over somebody else.
