@@ -77,6 +77,10 @@ impl Gathering {
                 to: i.to,
             });
         }
+        for s in output::signals(outcome) {
+            let source = self.builder.source(&names.source(s.source));
+            self.builder.signal(host::signals::signal(s, &names, source));
+        }
         self.builder.build()
     }
 }

@@ -8,6 +8,7 @@ use super::run_record;
 use crate::base::Timestamp;
 use crate::capture::Interface;
 use crate::catalogue::Catalogue;
+use crate::host;
 use crate::pipeline::{Outcome, RunNames, Sighted, repeated};
 use crate::report::judged::Judged;
 use crate::report::output::Output;
@@ -15,6 +16,8 @@ use crate::report::stats::{self, SourceName};
 use crate::report::summary::Summary;
 use crate::report::table::{self, HostTable};
 use crate::report::{csv, ndjson};
+use crate::sighting;
+use crate::sighting::presence::Presence;
 use crate::sighting::select::{Records, Selected};
 use crate::sighting::{HomeNets, HostNames, Names, Naming, Record};
 use crate::store::{Canary, Interval, Run, Source, Store};
@@ -284,6 +287,9 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
     for interval in intervals(outcome, &names) {
         writer.put_interval(&interval)?;
     }
+    for s in signals(outcome) {
+        writer.put_signal(&names.source(s.source), &host::signals::signal(s, &names, s.source))?;
+    }
     for c in &outcome.canaries {
         writer.put_canary(&Canary {
             source: names.source(c.source),
@@ -302,18 +308,25 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
 pub(super) fn intervals<'r>(outcome: &'r Outcome, names: &'r RunNames<'r>) -> impl Iterator<Item = Interval> + 'r {
     let repeated = std::rc::Rc::new(repeated(&outcome.sources));
     let again = std::rc::Rc::clone(&repeated);
-    let seen = outcome.intervals.iter().filter(move |i| !is_repeated(&repeated, i.source)).map(|i| Interval {
-        source: names.source(i.source),
-        kind: "traffic".into(),
-        segment: names.segment(i.segment),
-        ip: i.ip,
-        mac: Some(i.mac),
-        name: None,
-        from: i.from,
-        to: i.to,
-    });
+    let seen = outcome
+        .intervals
+        .iter()
+        .filter(move |i| !is_repeated(&repeated, i.source))
+        .map(|i| pair_of(i, names.source(i.source), names.segment(i.segment)));
     let named = outcome.namings.iter().filter(move |n| !is_repeated(&again, n.source));
     seen.chain(named.map(|n| interval_of(n, names.source(n.source), names.segment(n.segment))))
+}
+
+/// Signs of roles in a run, without those of captures that were read before.
+pub(super) fn signals(outcome: &Outcome) -> impl Iterator<Item = &sighting::Signal> {
+    let repeated = repeated(&outcome.sources);
+    outcome.signals.iter().filter(move |s| !is_repeated(&repeated, s.source))
+}
+
+/// Who had an address, as the store keeps it.
+pub(super) fn pair_of(p: &Presence, source: String, segment: String) -> Interval {
+    let kind = p.kind.as_str().into();
+    Interval { source, kind, segment, ip: p.ip, mac: p.mac, name: None, from: p.from, to: p.to }
 }
 
 /// A name as the store keeps it.

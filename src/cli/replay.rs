@@ -46,6 +46,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         Arc::new(Settings { catalogue: Arc::clone(&catalogue), home: home.clone(), canaries: Vec::new(), live: false });
 
     let mut found = pipeline::sightings(plan, &settings, Room::default())?;
+    if m.no_dhcp_names {
+        found.outcome.namings.retain(|n| !n.told.is_dhcp());
+    }
 
     exit = exit.max(judge_all(&found.outcome.sources, args.input.quiet));
     let printing = Printing {

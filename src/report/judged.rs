@@ -8,7 +8,7 @@ use super::layout;
 use super::summary::Summary;
 use super::table::{HostKey, HostRow, HostTable};
 use super::text::clean;
-use crate::host::Role;
+use crate::host::{Role, Verdict};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
@@ -53,13 +53,11 @@ impl<'a> Judged<'a> {
     pub fn write(&self, out: &mut dyn io::Write, summary: Option<&Summary>, width: u16) -> io::Result<()> {
         let wide = layout::is_wide(width);
         let places = || self.listed.iter().enumerate();
-        let alarms: Vec<Row> = places()
-            .filter(|(_, h)| !h.view.alarms.is_empty())
-            .filter_map(|(at, h)| {
-                let row = self.alarms.get(&at)?;
-                Some(Row { cells: row.cells_of(self.host(h), row.activity(), wide), below: Vec::new() })
-            })
-            .collect();
+        let mut alarms: Vec<_> = places().filter_map(|(at, h)| Some((self.alarms.get(&at)?, h))).collect();
+        alarms.sort_by_key(|(row, _)| row.order());
+        let alarms = alarms
+            .into_iter()
+            .map(|(row, h)| Row { cells: row.cells_of(self.host(h), row.activity(), wide), below: Vec::new() });
         let mut judged: Vec<_> = places().filter(|(_, h)| is_more_than_alarms(h.view)).collect();
         // Of one verdict, who shows most first.
         judged.sort_by_key(|(at, h)| {
@@ -68,7 +66,7 @@ impl<'a> Judged<'a> {
         });
         let (accepted, open): (Vec<_>, Vec<_>) = judged.into_iter().partition(|(_, h)| h.standing.accepted().is_some());
         let sections = [
-            ("ALARMS (never counted as use)", layout::ACTIVITY, alarms),
+            ("ALARMS (never counted as use)", layout::ACTIVITY, alarms.collect::<Vec<Row>>()),
             ("HOSTS", layout::VERDICT, open.into_iter().map(|(at, h)| self.row(at, h, wide)).collect()),
             (
                 "ACCEPTED (somebody answers for these)",
@@ -106,13 +104,14 @@ impl<'a> Judged<'a> {
         let mut verdict = verdict_cell(h.view);
         let activity = row.activity();
         if !activity.is_empty() {
-            verdict.push('\n');
-            verdict.push_str(&activity);
+            let forwards = [Role::Resolver, Role::Proxy].iter().any(|r| h.view.roles.contains(r));
+            let for_others = if forwards && h.view.verdict == Verdict::None { "for others: " } else { "" };
+            verdict.push_str(&format!("\n{for_others}{activity}"));
         }
         let mut below = vec![clean(&h.view.reason).into_owned()];
         below.extend(exception(h.standing));
         let mut cells = row.cells_of(self.host(h), verdict, wide);
-        if self.hosts.get(&at).is_none()
+        if !self.hosts.contains_key(&at)
             && let Some(count) = cells.last_mut()
         {
             count.clear();

@@ -6,6 +6,7 @@
 mod activity;
 mod columns;
 pub mod csv;
+pub mod events;
 pub mod hosts;
 pub mod judged;
 mod layout;

@@ -2,11 +2,14 @@
 
 use super::controls::Controls;
 use super::keeper::Keeper;
+use super::verdicts::Verdicts;
+use crate::base::Timestamp;
 use crate::capture::{Interface, LiveControl};
 use crate::catalogue::Catalogue;
 use crate::cli::args::Format;
 use crate::cli::exit::{Stop, say};
 use crate::coverage::{Counter, Key, Ledger};
+use crate::host;
 use crate::pipeline::live::News;
 use crate::pipeline::{RunNames, SourceReport};
 use crate::report::output::{Output, OutputError};
@@ -31,6 +34,8 @@ pub(super) struct Printer<'p> {
     pub(super) sensor: &'p str,
     /// The run, as the names in records need it.
     pub(super) sources: Arc<[SourceReport]>,
+    /// Names out of DHCP are left out.
+    pub(super) no_dhcp_names: bool,
     pub(super) board: Board,
     pub(super) controls: Controls,
     pub(super) keeper: Option<Keeper>,
@@ -41,6 +46,10 @@ pub(super) struct Printer<'p> {
     /// Hosts with records of days that are over.
     pub(super) earlier: HashSet<HostKey>,
     pub(super) round: Instant,
+    /// What changes of hosts are said, if they are.
+    pub(super) verdicts: Option<Verdicts>,
+    /// The greatest packet time.
+    pub(super) newest: Option<Timestamp>,
 }
 
 /// The records of the days that were open at the end.
@@ -82,7 +91,11 @@ impl Printer<'_> {
         if let Some(day) = news.closed {
             self.close(day, &names);
         }
-        let namings = self.board.call(news.namings);
+        let mut namings = news.namings;
+        if self.no_dhcp_names {
+            namings.retain(|n| !n.told.is_dhcp());
+        }
+        let namings = self.board.call(namings);
         let risen = self.board.take_risen(now);
         self.print_all(&risen, &names);
         if now.saturating_duration_since(self.round) >= ROUND {
@@ -92,10 +105,17 @@ impl Printer<'_> {
             if self.broken.is_none() && self.out.is_abandoned() {
                 self.end(io::ErrorKind::BrokenPipe.into());
             }
+            self.newest = self.newest.max(news.intake.span.map(|s| s.1));
+            let changes = self.verdicts.as_mut().map(|v| v.round(now, self.newest));
+            if let (Some(keeper), Some(changes)) = (&mut self.keeper, changes) {
+                keeper.waiting().events.extend(changes);
+            }
         }
         if let Some(keeper) = &mut self.keeper {
             keeper.presences(&news.presences, &names.source(0), |s| names.segment(s));
             keeper.namings(&namings, &names.source(0), |s| names.segment(s));
+            let signals = news.signals.iter().map(|s| host::signals::signal(s, &names, 0));
+            keeper.waiting().signals.extend(signals);
             let waiting = keeper.waiting();
             waiting.intake.trouble.extend(news.intake.trouble);
             (waiting.intake.frames, waiting.intake.span) = (news.intake.frames, news.intake.span);
@@ -173,10 +193,11 @@ impl Printer<'_> {
         if drafts.is_empty() {
             return;
         }
-        let catalogue = Arc::clone(&self.catalogue);
-        self.write(|out, format| {
-            drafts.iter().filter_map(|d| record(&catalogue, d, names)).try_for_each(|r| print(out, format, &r))
-        });
+        let records: Vec<Record> = drafts.iter().filter_map(|d| record(&self.catalogue, d, names)).collect();
+        if let Some(verdicts) = &mut self.verdicts {
+            verdicts.remember(&records);
+        }
+        self.write(|out, format| records.iter().try_for_each(|r| print(out, format, r)));
     }
 
     /// Writes and flushes, unless writing failed before.
