@@ -6,6 +6,7 @@ mod exit;
 mod fail_on;
 mod follow;
 mod hosts;
+mod import;
 mod inputs;
 mod judged;
 mod judging;
@@ -48,6 +49,7 @@ fn run() -> ExitCode {
         Command::Watch(args) => watch::run(&args),
         Command::Names(args) => names::run(&args),
         Command::Hosts(args) => hosts::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };
     match result {
