@@ -8,6 +8,7 @@ use super::run_record;
 use crate::base::Timestamp;
 use crate::capture::Interface;
 use crate::catalogue::Catalogue;
+use crate::host;
 use crate::pipeline::{Outcome, RunNames, Sighted, repeated};
 use crate::report::judged::Judged;
 use crate::report::output::Output;
@@ -285,6 +286,9 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
     let names = RunNames::new(&run.sensor, &outcome.sources, &outcome.encaps);
     for interval in intervals(outcome, &names) {
         writer.put_interval(&interval)?;
+    }
+    for s in signals(outcome) {
+        writer.put_signal(&names.source(s.source), &host::signals::signal(s, &names, s.source))?;
     }
     for c in &outcome.canaries {
         writer.put_canary(&Canary {

@@ -351,6 +351,12 @@ impl Tcp {
         self.cseq = self.cseq.wrapping_add(bytes);
     }
 
+    /// The server sends what the capture lacks.
+    pub(super) fn unseen_down(&mut self, bytes: u32) -> &mut Self {
+        self.sseq = self.sseq.wrapping_add(bytes);
+        self
+    }
+
     pub(super) fn reset(&mut self, s: &mut Scene) {
         self.send(s, false, RST | ACK, b"");
     }

@@ -14,6 +14,8 @@ mod hostile_text;
 mod hosts;
 mod identity;
 mod import;
+mod labelled;
+mod made_up;
 mod names;
 mod panics;
 mod span;

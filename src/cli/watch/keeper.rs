@@ -7,6 +7,7 @@ use crate::capture::Interface;
 use crate::cli::exit::{Stop, say};
 use crate::cli::output::{interval_of, pair_of};
 use crate::coverage::Ledger;
+use crate::host::Signal;
 use crate::pipeline::live::Intake;
 use crate::sighting::presence::{Presence, PresenceKind};
 use crate::sighting::{Naming, Record};
@@ -30,6 +31,7 @@ pub(super) struct Parcel {
     pub(super) records: HashMap<String, (Record, bool)>,
     pub(super) coverage: Ledger,
     pub(super) intervals: Vec<Interval>,
+    pub(super) signals: Vec<Signal>,
     pub(super) canaries: Vec<Canary>,
     pub(super) events: Vec<Event>,
 }
@@ -42,6 +44,7 @@ impl Parcel {
         self.records.extend(later.records);
         self.coverage.merge(later.coverage);
         self.intervals.extend(later.intervals);
+        self.signals.extend(later.signals);
         self.canaries.extend(later.canaries);
         self.events.extend(later.events);
     }
@@ -197,6 +200,9 @@ fn write(store: &mut Store, place: &Place, parcel: &mut Parcel) -> Result<(), St
     }
     for interval in &parcel.intervals {
         writer.put_interval(interval)?;
+    }
+    for signal in &parcel.signals {
+        writer.put_signal(&place.source, signal)?;
     }
     for canary in &parcel.canaries {
         writer.put_canary(canary)?;
