@@ -91,6 +91,25 @@ pub struct MatchArgs {
     pub store: Option<PathBuf>,
 }
 
+/// Where packets are kept.
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// Write the packets that show the sightings, and only those, into this new folder: as pcapng
+    /// with comments, beside a manifest of SHA-256 hashes
+    #[arg(long, value_name = "DIR")]
+    pub evidence_dir: Option<PathBuf>,
+    /// How much these packets may take, in MiB; what comes then is counted [default: 256]
+    #[arg(long, value_name = "MIB", requires = "evidence_dir", value_parser = clap::value_parser!(u32).range(1..))]
+    pub evidence_limit: Option<u32>,
+}
+
+impl EvidenceArgs {
+    /// How many bytes of packets are written.
+    pub fn limit(&self) -> u64 {
+        u64::from(self.evidence_limit.unwrap_or(256)) << 20
+    }
+}
+
 impl MatchArgs {
     /// The catalogue files that are read.
     pub fn catalogues(&self) -> impl Iterator<Item = &Path> {
@@ -135,6 +154,9 @@ pub struct ReplayArgs {
     /// Matching.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// Evidence.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
@@ -177,6 +199,9 @@ pub struct WatchArgs {
     /// Matching.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// Evidence.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,

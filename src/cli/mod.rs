@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod catalogue;
+mod evidence;
 mod exit;
 mod follow;
 mod inputs;

@@ -116,6 +116,7 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         ignore_vlan: s.ignore_vlan,
         home,
         limits: Limits::default(),
+        keep_frames: false,
         remembered: if s.stats.is_some() { DAY_QUARTERS } else { RECENT_QUARTERS },
     };
     if !s.quiet {

@@ -5,6 +5,7 @@
 
 mod activity;
 pub mod csv;
+pub mod evidence;
 mod layout;
 pub mod ndjson;
 pub mod output;

@@ -138,6 +138,7 @@ impl Scene {
         p.payload_len = payload.len() as u32;
         let frame = FrameRef {
             bytes: payload,
+            orig_len: payload.len() as u32,
             number: self.number,
             offset: self.number * 1000,
             source: self.source,
