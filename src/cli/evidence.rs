@@ -8,7 +8,7 @@ use super::output::each_selected;
 use crate::capture::{self, Item, Picked};
 use crate::catalogue::Catalogue;
 use crate::pipeline::{SourceId, SourceReport, Sighted};
-use crate::report::evidence::{CreatedBy, EvidenceError, EvidencePacket, Folder, Input, Manifest, PacketFile, comment};
+use crate::report::evidence::{CreatedBy, ENDING, EvidenceError, EvidencePacket, Folder, Input, Manifest, PacketFile, comment};
 use crate::sighting::draft::hex;
 use crate::sighting::select::Selected;
 use crate::store::Run;
@@ -178,7 +178,7 @@ fn fetch(
         account.beyond = account.beyond.saturating_add(wanted.len() as u64);
         return Ok(());
     }
-    let mut file = folder.begin(&format!("evidence-{number:04}.pcapng"))?;
+    let mut file = folder.begin(&format!("evidence-{number:04}.{ENDING}"))?;
     for group in wanted.chunk_by(|a, b| a.source == b.source) {
         let Some(report) = group.first().and_then(|w| sources.get(w.source as usize)) else { continue };
         let path = report.path.to_string_lossy();

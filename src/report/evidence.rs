@@ -160,6 +160,17 @@ impl Folder {
         &self.path
     }
 
+    /// Begins a file of the packets of a day, which may have one already.
+    ///
+    /// # Errors
+    /// [`EvidenceError::File`].
+    pub fn begin_day(&mut self, day: &str) -> Result<PacketFile, EvidenceError> {
+        let taken = |name: &String| self.path.join(name).exists();
+        let more = (2u32..).map(|n| format!("evidence-{day}.{n}.{ENDING}"));
+        let name = std::iter::once(format!("evidence-{day}.{ENDING}")).chain(more).find(|name| !taken(name));
+        self.begin(&name.unwrap_or_default())
+    }
+
     /// Begins a file of packets.
     ///
     /// # Errors
