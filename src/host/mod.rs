@@ -7,7 +7,11 @@
 //! address then.
 
 pub mod facts;
+pub mod inventory;
+mod judge;
 pub mod view;
 
 pub use facts::{Channels, Contact, Facts, FactsBuilder, Interval, SeenHost, ServedBy, Signal, SignalKind};
+pub use inventory::{Inventory, InventoryError};
+pub use judge::{Options, judge};
 pub use view::{Alarm, Cadence, HostView, Role, Verdict};

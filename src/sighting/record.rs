@@ -191,14 +191,14 @@ impl Slots {
         Slots(self.0 | other.0)
     }
 
-    /// As a number, for keeping.
-    pub(super) fn bits(self) -> u128 {
+    /// As a number: the last quarter hour of the day in the lowest of 96 bits.
+    pub fn bits(self) -> u128 {
         self.0
     }
 
     /// From the number that [`Slots::bits`] gave.
-    pub(super) fn from_bits(bits: u128) -> Self {
-        Slots(bits)
+    pub fn from_bits(bits: u128) -> Self {
+        Slots(bits & (u128::MAX >> 32))
     }
 
     /// Number of runs of adjoining quarter hours.
