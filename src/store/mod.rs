@@ -9,6 +9,8 @@
 mod coverage;
 mod dump;
 mod error;
+mod facts;
+mod narrow;
 mod open;
 mod read;
 mod rows;
@@ -22,7 +24,7 @@ mod tests;
 pub use coverage::{CoverageRow, NetworkRow, ResolverRow};
 pub use error::{Place, StoreError};
 pub use read::{Filter, Records, Stored};
-pub use rows::{Canary, Interval, Run, Source};
+pub use rows::{Canary, Event, Interval, Run, Source};
 pub use write::Writer;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};

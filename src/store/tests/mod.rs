@@ -1,6 +1,8 @@
 //! Tests of the store as a whole.
 
 mod content;
+mod facts;
+mod migration;
 mod trouble;
 
 use super::*;

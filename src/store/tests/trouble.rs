@@ -47,8 +47,8 @@ fn a_newer_store_is_refused() {
     drop(store);
     for result in [Store::open(&path), Store::open_read_only(&path)] {
         let error = result.unwrap_err();
-        assert!(matches!(error, StoreError::TooNew { found: 99, known: 2, .. }), "{error}");
-        assert!(error.to_string().contains("newer spansight (store version 99, this one reads up to 2)"), "{error}");
+        assert!(matches!(error, StoreError::TooNew { found: 99, known: 3, .. }), "{error}");
+        assert!(error.to_string().contains("newer spansight (store version 99, this one reads up to 3)"), "{error}");
     }
 }
 
