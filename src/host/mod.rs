@@ -6,11 +6,16 @@
 //! and a question about last March is answered with the host that had the
 //! address then.
 
+pub mod accept;
 pub mod facts;
 pub mod inventory;
 mod judge;
+mod strength;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod view;
 
+pub use accept::{Accept, AcceptError, AcceptList, Standing, Who};
 pub use facts::{Channels, Contact, Facts, FactsBuilder, Interval, SeenHost, ServedBy, Signal, SignalKind};
 pub use inventory::{Inventory, InventoryError};
 pub use judge::{Options, judge};

@@ -4,8 +4,10 @@
 //! pipe is the caller's to recognise.
 
 mod activity;
+mod columns;
 pub mod csv;
 pub mod evidence;
+pub mod hosts;
 mod layout;
 pub mod ndjson;
 pub mod output;

@@ -1,6 +1,7 @@
 //! Hosts as a table for people.
 
 use super::activity;
+use super::columns::Row;
 use super::layout;
 use super::summary::{Summary, span};
 use super::text::{clean, grouped};
@@ -276,8 +277,8 @@ fn write_rows(
     sorted.sort_by_key(|(key, row)| (row.order(), *key));
     let wide = layout::is_wide(width);
     let answers = |key: &HostKey| answering.contains(&(key.0, key.1.clone()));
-    let cells = sorted.into_iter().map(|(key, row)| row.cells(key, answers(key), wide)).collect();
-    layout::write(out, cells, width)
+    let cells = sorted.into_iter().map(|(key, row)| row.cells(key, answers(key), wide));
+    layout::write(out, cells.map(|cells| Row { cells, below: Vec::new() }).collect(), width)
 }
 
 #[cfg(test)]
