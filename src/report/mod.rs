@@ -6,6 +6,8 @@
 mod activity;
 mod columns;
 pub mod csv;
+pub mod display_filter;
+pub mod dissect;
 pub mod evidence;
 pub mod hosts;
 mod layout;
