@@ -29,7 +29,7 @@ pub use live::{LiveControl, LiveOptions, LiveSource, open_live};
 pub use open::{OpenOptions, first_timestamp, open};
 pub use pcapng_write::{InterfaceDescription, PacketBlock, PcapngWriter};
 pub use pick::{Picked, pick};
-pub use set::{Expansion, Item, expand};
+pub use set::{Expansion, Item, expand, files};
 pub use source::{FrameSource, InterfaceStatistics, Progress, Status};
 
 use crate::base::Timestamp;

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod catalogue;
 mod evidence;
+mod explain;
 mod exit;
 mod fail_on;
 mod follow;
@@ -48,6 +49,7 @@ fn run() -> ExitCode {
         Command::Watch(args) => watch::run(&args),
         Command::Names(args) => names::run(&args),
         Command::Hosts(args) => hosts::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };
     match result {

@@ -9,6 +9,7 @@ pub mod csv;
 pub mod display_filter;
 pub mod dissect;
 pub mod evidence;
+pub mod explain;
 pub mod hosts;
 mod layout;
 pub mod ndjson;
