@@ -10,9 +10,9 @@ use super::judging::Judging;
 use super::stored;
 use crate::base::Timestamp;
 use crate::host::HostView;
-use crate::report::explain::{self, Explained, State};
+use crate::report::explain::{self, Background, Explained, State};
 use crate::report::output::Output;
-use crate::store::{Filter, Interval, Store};
+use crate::store::{Filter, Store};
 use frames::Frames;
 use places::Places;
 use std::io::{self, Write};
@@ -77,12 +77,10 @@ impl Teller<'_> {
 
     fn tell(&mut self, subject: &Subject, judging: &Judging) -> Result<Exit, Trouble> {
         match subject {
-            Subject::Sighting(id) => {
-                self.sightings(std::slice::from_ref(id))?;
-                Ok(Exit::Done)
-            }
-            Subject::Host { view, ids, known_by } => {
-                self.host(view, known_by, judging)?;
+            Subject::Host { host, ids } => {
+                if let Some((view, more)) = host.as_deref() {
+                    self.host(view, more, judging)?;
+                }
                 self.sightings(ids)?;
                 Ok(Exit::Done)
             }
@@ -104,13 +102,13 @@ impl Teller<'_> {
         }
     }
 
-    fn host(&mut self, view: &HostView, known_by: &[Interval], judging: &Judging) -> Result<(), Trouble> {
+    fn host(&mut self, view: &HostView, more: &Background, judging: &Judging) -> Result<(), Trouble> {
         for listed in judging.list([view]) {
             if self.is_text() {
-                explain::text_host(&mut self.out, &listed, known_by)?;
+                explain::text_host(&mut self.out, &listed, more)?;
                 writeln!(self.out)?;
             } else {
-                explain::write_host(&mut self.out, &listed, known_by)?;
+                explain::write_host(&mut self.out, &listed, more)?;
             }
         }
         Ok(())

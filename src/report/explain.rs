@@ -9,6 +9,8 @@ pub use rules::{rule, stage_rule};
 pub use text::{text_host, text_match, text_sighting};
 
 use super::dissect::Dissection;
+use crate::base::{Stage, Timestamp};
+use crate::catalogue::Category;
 use crate::sighting::{Evidence, Record};
 use crate::store::Interval;
 
@@ -112,8 +114,33 @@ pub struct Explained {
     pub frames: Vec<Shown>,
 }
 
-/// What is stored of who had the addresses of a host.
-pub type KnownBy<'a> = &'a [Interval];
+/// One day record, as a timeline shows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// First time.
+    pub first: Timestamp,
+    /// Last time.
+    pub last: Timestamp,
+    /// Strongest stage.
+    pub stage: Stage,
+    /// Category.
+    pub category: Category,
+    /// Indicator id.
+    pub indicator: String,
+    /// Observations.
+    pub count: u64,
+    /// Id of the record.
+    pub id: String,
+}
+
+/// What is stored of a host besides what was concluded of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Background {
+    /// Who had its addresses.
+    pub known_by: Vec<Interval>,
+    /// Its day records in the order of time, one of each source.
+    pub timeline: Vec<Moment>,
+}
 
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,11 @@ use crate::cli::args::ExplainArgs;
 use crate::cli::exit::Stop;
 use crate::cli::inputs;
 use crate::cli::judging::Judging;
-use crate::host::{self, Facts, HostView};
+use crate::host::facts::id_bytes;
+use crate::host::{self, Contact, Facts, HostView};
+use crate::report::explain::{Background, Moment};
 use crate::store::{Interval, Store};
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 /// Least hex digits of an id's beginning.
 const MIN_PREFIX: usize = 8;
@@ -18,15 +20,12 @@ const ID: usize = 32;
 
 /// What is to be explained.
 pub(super) enum Subject {
-    /// A record.
-    Sighting(String),
-    /// A host.
+    /// Records of one host.
     Host {
-        view: Box<HostView>,
-        /// Its records in the order of time.
+        /// The host; `None` where its records are not in the window.
+        host: Option<Box<(HostView, Background)>>,
+        /// The records in the order of time.
         ids: Vec<String>,
-        /// What is stored of its addresses.
-        known_by: Vec<Interval>,
     },
     /// The argument fits several hosts.
     Several(Vec<HostView>),
@@ -40,9 +39,7 @@ pub(super) fn find(args: &ExplainArgs, store: &Store, judging: &Judging) -> Resu
     let what = args.what.trim();
     let text = what.to_ascii_lowercase();
     let is_hex = (MIN_PREFIX..=ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if is_hex && let Some(id) = sighting(store, &text)? {
-        return Ok(Subject::Sighting(id));
-    }
+    let id = if is_hex { sighting(store, &text)? } else { None };
     let catalogue = &args.catalogue;
     let catalogue = Catalogue::load(catalogue.catalogue.as_deref(), &catalogue.add_catalogue).map_err(Stop::usage)?;
     let given = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
@@ -53,11 +50,26 @@ pub(super) fn find(args: &ExplainArgs, store: &Store, judging: &Judging) -> Resu
         inventory: judging.inventory.clone(),
         home: given.map_or_else(|| stored::home(store), Ok)?,
     };
-    let views = host::judge(&facts, &catalogue, &options);
+    let mut views = host::judge(&facts, &catalogue, &options);
+    if let Some(id) = id {
+        let bytes = id_bytes(&id);
+        let at = views.iter().position(|v| v.sightings.contains(&bytes));
+        let view = at.map(|at| views.swap_remove(at));
+        let host = view.map(|view| background(&view, &facts, store).map(|more| Box::new((view, more)))).transpose()?;
+        return Ok(Subject::Host { host, ids: vec![id] });
+    }
     let mut fitting: Vec<HostView> = views.into_iter().filter(|v| fits(v, &text)).collect();
     match fitting.len() {
         0 => Err(nothing(args, is_hex)),
-        1 => Ok(host_of(fitting.remove(0), &facts, store)?),
+        1 => {
+            let view = fitting.remove(0);
+            let more = background(&view, &facts, store)?;
+            let mut ids: Vec<String> = more.timeline.iter().map(|m| m.id.clone()).collect();
+            // A record that several sources gave stands where the first did.
+            let mut seen = HashSet::new();
+            ids.retain(|id| seen.insert(id.clone()));
+            Ok(Subject::Host { host: Some(Box::new((view, more))), ids })
+        }
         _ => {
             fitting.sort_by(|a, b| (a.first_seen, &a.segment, a.ip).cmp(&(b.first_seen, &b.segment, b.ip)));
             Ok(Subject::Several(fitting))
@@ -104,22 +116,30 @@ fn fits(v: &HostView, text: &str) -> bool {
     v.name.iter().chain(&v.names_before).any(|(name, _)| named(name))
 }
 
-/// The host with what else is told of it.
-fn host_of(view: HostView, facts: &Facts, store: &Store) -> Result<Subject, Stop> {
-    let mut first: HashMap<[u8; 16], _> = HashMap::new();
-    for c in &facts.contacts {
-        let at = first.entry(c.id).or_insert(c.first);
-        *at = c.first.min(*at);
-    }
-    let mut ids = view.sightings.clone();
-    ids.sort_by_key(|id| (first.get(id).copied(), *id));
-    let ids = ids.iter().map(|id| format!("{:032x}", u128::from_be_bytes(*id))).collect();
+/// What else is stored of a host.
+fn background(view: &HostView, facts: &Facts, store: &Store) -> Result<Background, Stop> {
+    let own: HashSet<[u8; 16]> = view.sightings.iter().copied().collect();
+    let moment = |c: &Contact| {
+        let indicator = facts.indicators.get(c.indicator as usize)?;
+        Some(Moment {
+            first: c.first,
+            last: c.last,
+            stage: c.stage,
+            category: indicator.category,
+            indicator: indicator.id.clone(),
+            count: c.count,
+            id: format!("{:032x}", u128::from_be_bytes(c.id)),
+        })
+    };
+    let mut timeline: Vec<Moment> =
+        facts.contacts.iter().filter(|c| own.contains(&c.id)).filter_map(moment).collect();
+    timeline.sort();
     let (from, to) = (view.first_seen, view.last_seen);
-    let own = |i: &Interval| {
+    let tells = |i: &Interval| {
         let same = i.ip == view.ip || view.addresses.contains(&i.ip);
         let mac = i.mac.is_none() || view.mac.is_none() || i.mac == view.mac;
         same && mac && i.segment == view.segment && i.from.day() <= to.day() && i.to.day() >= from.day()
     };
-    let known_by = store.intervals()?.into_iter().filter(own).collect();
-    Ok(Subject::Host { view: Box::new(view), ids, known_by })
+    let known_by = store.intervals()?.into_iter().filter(tells).collect();
+    Ok(Background { known_by, timeline })
 }

@@ -2,7 +2,7 @@
 
 use super::super::hosts::{self, Listed};
 use super::super::ndjson::write_line;
-use super::{Direction, Explained, KnownBy, SCHEMA, Shown, rule, stage_rule};
+use super::{Background, Direction, Explained, SCHEMA, Shown, rule, stage_rule};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::sighting::{Evidence, Record};
 use serde::Serialize;
@@ -79,8 +79,8 @@ fn host_value(listed: &Listed<'_>) -> io::Result<serde_json::Value> {
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write_host(out: &mut dyn io::Write, listed: &Listed<'_>, known_by: KnownBy<'_>) -> io::Result<()> {
-    let known = known_by.iter().map(|i| Known {
+pub fn write_host(out: &mut dyn io::Write, listed: &Listed<'_>, more: &Background) -> io::Result<()> {
+    let known = more.known_by.iter().map(|i| Known {
         kind: &i.kind,
         segment: &i.segment,
         ip: i.ip,

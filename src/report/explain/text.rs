@@ -4,7 +4,9 @@
 use super::super::hosts::table::{cadences, exception};
 use super::super::hosts::{Listed, hex};
 use super::super::text::{clean, counted, size};
-use super::{Direction, Explained, KnownBy, Shown, State, rule, stage_rule};
+use super::{Background, Direction, Explained, Moment, Shown, State, rule, stage_rule};
+use crate::base::Timestamp;
+use crate::base::time::format_day;
 use crate::catalogue::Confidence;
 use crate::host::{HostView, Role};
 use crate::sighting::Record;
@@ -68,11 +70,12 @@ pub fn text_match(out: &mut dyn Write, listed: &Listed<'_>) -> io::Result<()> {
 }
 
 /// Writes a host: who it is and why that is known, what it amounts to and by
-/// which rule.
+/// which rule, and when it made contact.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn text_host(out: &mut dyn Write, listed: &Listed<'_>, known_by: KnownBy<'_>) -> io::Result<()> {
+pub fn text_host(out: &mut dyn Write, listed: &Listed<'_>, more: &Background) -> io::Result<()> {
+    let known_by = &more.known_by;
     let v = listed.view;
     writeln!(out, "{}", clean(&identity(v)))?;
     let mut lines = Lines { out, indent: "  " };
@@ -103,8 +106,25 @@ pub fn text_host(out: &mut dyn Write, listed: &Listed<'_>, known_by: KnownBy<'_>
         let label = if at == 0 { "known by" } else { "" };
         lines.line(label, format_args!("{}: {}{mac}{name}, {} to {}", i.kind, i.ip, i.from, i.to))?;
     }
-    if let Some(more) = known_by.len().checked_sub(MAX_KNOWN).filter(|n| *n > 0) {
-        lines.line("", format_args!("and {more} more"))?;
+    if let Some(hidden) = known_by.len().checked_sub(MAX_KNOWN).filter(|n| *n > 0) {
+        lines.line("", format_args!("and {hidden} more"))?;
+    }
+    timeline(out, &more.timeline)
+}
+
+/// A line for each day record.
+fn timeline(out: &mut dyn Write, moments: &[Moment]) -> io::Result<()> {
+    writeln!(out, "\nTIMELINE (UTC)")?;
+    let mut day = i64::MIN;
+    for m in moments {
+        if m.first.day() != day {
+            day = m.first.day();
+            writeln!(out, "  {}", format_day(day))?;
+        }
+        let time = |t: Timestamp| t.to_string().get(11..19).unwrap_or_default().to_owned();
+        let (from, to, stage, category) = (time(m.first), time(m.last), m.stage.as_str(), m.category.as_str());
+        let (indicator, id, times) = (clean(&m.indicator), clean(&m.id), counted(m.count, "time", "times"));
+        writeln!(out, "    {from} to {to}  {stage:<11}  {category:<14}  {indicator}, {times}  {id}")?;
     }
     Ok(())
 }
