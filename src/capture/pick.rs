@@ -181,8 +181,10 @@ mod tests {
         for (wanted, direct) in [(&[3usize, 4, 8999][..], true), (&[0], true), (&[1, 2, 3, 4, 5, 6, 7, 8, 4711], false)]
         {
             let offsets: Vec<u64> = wanted.iter().map(|n| frames[*n].0).collect();
-            let want: Vec<_> =
-                wanted.iter().map(|n| (frames[*n].0, (!direct).then_some(*n as u64 + 1), frames[*n].1.clone())).collect();
+            let want: Vec<_> = wanted
+                .iter()
+                .map(|n| (frames[*n].0, (!direct).then_some(*n as u64 + 1), frames[*n].1.clone()))
+                .collect();
             assert_eq!(picked(&path, &offsets), want, "{wanted:?}");
         }
         // No record begins there.

@@ -3,8 +3,8 @@
 pub mod args;
 pub mod catalogue;
 mod evidence;
-mod explain;
 mod exit;
+mod explain;
 mod fail_on;
 mod follow;
 mod hosts;

@@ -63,7 +63,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let stats = args.input.stats.as_ref().map_or(Ok(()), |path| output::write_stats(path, &mut found.outcome));
     let shown = folder.map_or(Ok(()), |folder| evidence::write(folder, &run, &mut found, &catalogue));
     let stored = store.as_mut().map_or(Ok(()), |store| {
-        run_record::end(&mut run, if [&printed, &stats, &shown].iter().any(|r| r.is_err()) { Exit::Failed } else { exit });
+        run_record::end(
+            &mut run,
+            if [&printed, &stats, &shown].iter().any(|r| r.is_err()) { Exit::Failed } else { exit },
+        );
         output::store(store, &run, &mut found, &catalogue)
     });
     all_of([printed, stats, shown, stored])?;

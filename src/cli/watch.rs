@@ -152,7 +152,8 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         Err(failure) => {
             // What was passed on so far is kept.
             run_record::end(&mut run, Exit::Failed);
-            if let Some(Err(stop)) = printer.recorder.take().map(|r| r.finish(&SourceReport::live(&interfaces, id), 0)) {
+            if let Some(Err(stop)) = printer.recorder.take().map(|r| r.finish(&SourceReport::live(&interfaces, id), 0))
+            {
                 say(stop.message);
             }
             if let Some(Err(stop)) = printer.keeper.take().map(|k| k.finish(&run)) {

@@ -23,7 +23,9 @@ pub fn content_filter(e: &Evidence, transport: Option<&str>, frame: Option<&[u8]
         Channel::HttpHost => format!("{} || {}", contains("http.host"), contains("http2.headers.authority")),
         Channel::HttpConnect => format!("http.request.method == \"CONNECT\" && {}", contains("http.request.uri")),
         Channel::HttpPath => format!("{} || {}", contains("http.request.uri"), contains("http2.headers.path")),
-        Channel::HttpUserAgent => format!("{} || {}", contains("http.user_agent"), contains("http2.headers.user_agent")),
+        Channel::HttpUserAgent => {
+            format!("{} || {}", contains("http.user_agent"), contains("http2.headers.user_agent"))
+        }
         Channel::TlsCertificate => format!("{} || {}", contains("x509ce.dNSName"), contains("x509sat.uTF8String")),
         Channel::Address | Channel::Netblock | Channel::LanPort | Channel::Payload => ends(e, transport),
     }

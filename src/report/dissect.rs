@@ -19,8 +19,11 @@ const DNS_PORT: u16 = 53;
 /// A frame as read again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dissection {
-    /// Layers around the innermost packet, outermost first.
+    /// Tags and tunnels around the innermost packet, outermost first, as
+    /// records have them.
     pub layers: Vec<String>,
+    /// All layers, from the link to the transport.
+    pub path: Vec<String>,
     /// Its transport: `tcp` or `udp`; none if there is no packet in the frame.
     pub transport: Option<&'static str>,
     /// What was read, a line for each message. What came from the wire is
@@ -41,6 +44,12 @@ pub fn dissect(link: LinkType, frame: &[u8], orig_len: u32) -> Dissection {
         }
     };
     out.layers.clone_from(&decoder.encaps().reader().get(first.encap).layers);
+    let ip = if first.src.as_v4().is_some() { "IPv4" } else { "IPv6" };
+    let transport_name = if first.transport == Transport::Tcp { "TCP" } else { "UDP" };
+    out.path = std::iter::once(link_word(link))
+        .chain(out.layers.iter().cloned())
+        .chain([ip, transport_name].map(str::to_owned))
+        .collect();
     out.transport = Some(if first.transport == Transport::Tcp { "tcp" } else { "udp" });
     let mut packets = vec![first];
     packets.extend(std::iter::from_fn(|| decoder.next_of_frame()).take(MAX_PACKETS - 1));
@@ -61,18 +70,21 @@ pub fn dissect(link: LinkType, frame: &[u8], orig_len: u32) -> Dissection {
     out
 }
 
+/// The name of a link type without its number.
+fn link_word(link: LinkType) -> String {
+    let text = link_name(link);
+    let word = text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    word.unwrap_or(&text).to_owned()
+}
+
 fn transport(p: &Packet) -> String {
     let cut = if p.payload_missing > 0 { format!(", {} more not captured", p.payload_missing) } else { String::new() };
     let payload = format!("{} bytes of payload{cut}, TTL {}", p.payload_len, p.ttl);
     match p.transport {
         Transport::Udp => format!("UDP {} to {}: {payload}", p.sport, p.dport),
         Transport::Tcp => {
-            let names = [
-                (tcp_flags::SYN, "SYN"),
-                (tcp_flags::FIN, "FIN"),
-                (tcp_flags::RST, "RST"),
-                (tcp_flags::ACK, "ACK"),
-            ];
+            let names =
+                [(tcp_flags::SYN, "SYN"), (tcp_flags::FIN, "FIN"), (tcp_flags::RST, "RST"), (tcp_flags::ACK, "ACK")];
             let flags: Vec<&str> = names.iter().filter(|(bit, _)| p.flags & bit != 0).map(|(_, n)| *n).collect();
             format!("TCP {} to {} [{}] sequence {}: {payload}", p.sport, p.dport, flags.join(" "), p.seq)
         }
@@ -214,10 +226,9 @@ fn quic_lines(payload: &[u8], lines: &mut Vec<String>) {
 }
 
 fn hello_line(protocol: &str, hello: &tls::ClientHello<'_>) -> String {
-    let name = hello.server_name.map_or_else(
-        || "without a server name".to_owned(),
-        |name| format!("server name {}", Name::from_text(name)),
-    );
+    let name = hello
+        .server_name
+        .map_or_else(|| "without a server name".to_owned(), |name| format!("server name {}", Name::from_text(name)));
     let alpn = hello.alpn.map(|a| format!(", ALPN {}", Name::escape(a))).unwrap_or_default();
     let ech = if hello.ech { ", Encrypted Client Hello" } else { "" };
     let part = if hello.extent == tls::Extent::Whole { "" } else { " (a part: other frames complete it)" };

@@ -366,7 +366,12 @@ mod tests {
     use super::*;
     use crate::capture::{self, Batch, LinkType, OpenOptions, Status};
 
-    fn packet<'a>(bytes: &'a [u8], from: (u32, u16), interface: &'a Interface, comments: &'a [String]) -> EvidencePacket<'a> {
+    fn packet<'a>(
+        bytes: &'a [u8],
+        from: (u32, u16),
+        interface: &'a Interface,
+        comments: &'a [String],
+    ) -> EvidencePacket<'a> {
         EvidencePacket { from, interface, description: "", ts: Timestamp(5), orig_len: 99, bytes, comments }
     }
 
@@ -387,8 +392,10 @@ mod tests {
         let path = dir.path().join("new/folder");
         let mut folder = Folder::take(&path, 1 << 20, false).unwrap();
         let mut file = folder.begin("a.pcapng").unwrap();
-        let (eth, raw) =
-            (Interface { link: LinkType(1), ..Interface::default() }, Interface { link: LinkType(101), ..Interface::default() });
+        let (eth, raw) = (
+            Interface { link: LinkType(1), ..Interface::default() },
+            Interface { link: LinkType(101), ..Interface::default() },
+        );
         for (from, interface) in [((0, 0), &eth), ((1, 0), &raw), ((0, 0), &eth)] {
             assert!(folder.add(&mut file, &packet(&[7; 20], from, interface, &["why".into()])).unwrap());
         }

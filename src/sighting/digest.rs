@@ -101,7 +101,10 @@ mod tests {
         digest.of(&frame);
         digest.of(&FrameRef { number: 2, ..frame });
         let kept = digest.take_kept();
-        assert_eq!(kept.iter().map(|k| (k.interface, k.number, k.orig_len)).collect::<Vec<_>>(), [(2, 1, 9), (2, 2, 9)]);
+        assert_eq!(
+            kept.iter().map(|k| (k.interface, k.number, k.orig_len)).collect::<Vec<_>>(),
+            [(2, 1, 9), (2, 2, 9)]
+        );
         assert_eq!((&*kept[0].bytes, digest.take_kept()), (&b"abc"[..], Vec::new()));
         let mut digest = Digest::default();
         digest.of(&frame);

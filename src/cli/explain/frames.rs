@@ -2,8 +2,8 @@
 
 use super::places::Places;
 use crate::capture::{self, Batch, CaptureError, FrameMeta, Interface, LinkType, OpenOptions, Picked, Status};
-use crate::report::dissect::{Dissection, dissect};
 use crate::report::display_filter::content_filter;
+use crate::report::dissect::{Dissection, dissect};
 use crate::report::explain::{Explained, Shown, State};
 use crate::sighting::Evidence;
 use crate::sighting::draft::hex;
@@ -212,10 +212,7 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Hands on each frame of a capture, with its number.
-fn each_frame(
-    file: &Path,
-    mut take: impl FnMut(u64, &Interface, &FrameMeta, &[u8]),
-) -> Result<(), CaptureError> {
+fn each_frame(file: &Path, mut take: impl FnMut(u64, &Interface, &FrameMeta, &[u8])) -> Result<(), CaptureError> {
     let mut source = capture::open(file, &OpenOptions::default())?;
     let mut batch = Batch::default();
     loop {

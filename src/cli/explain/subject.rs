@@ -131,8 +131,7 @@ fn background(view: &HostView, facts: &Facts, store: &Store) -> Result<Backgroun
             id: format!("{:032x}", u128::from_be_bytes(c.id)),
         })
     };
-    let mut timeline: Vec<Moment> =
-        facts.contacts.iter().filter(|c| own.contains(&c.id)).filter_map(moment).collect();
+    let mut timeline: Vec<Moment> = facts.contacts.iter().filter(|c| own.contains(&c.id)).filter_map(moment).collect();
     timeline.sort();
     let (from, to) = (view.first_seen, view.last_seen);
     let tells = |i: &Interval| {

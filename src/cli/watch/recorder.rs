@@ -1,8 +1,8 @@
 //! `--evidence-dir` of a running sensor: frames are written as records name
 //! them, to a file for each UTC day.
 
-use crate::base::time::format_day;
 use crate::base::Timestamp;
+use crate::base::time::format_day;
 use crate::capture::Interface;
 use crate::cli::evidence::{manifest, say_beyond, stop};
 use crate::cli::exit::{Stop, say};

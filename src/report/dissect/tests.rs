@@ -30,7 +30,8 @@ fn dns_tls_quic_and_http_are_read_in_real_frames() {
         assert!(has(&dns, line), "{line}");
     }
     let tls = sample("tls13.pcap");
-    for line in ["TLS ClientHello, server name s00.upd.kaspersky.com, up to TLS 1.3", "TLS ServerHello, TLS 1.3", "[SYN]"]
+    for line in
+        ["TLS ClientHello, server name s00.upd.kaspersky.com, up to TLS 1.3", "TLS ServerHello, TLS 1.3", "[SYN]"]
     {
         assert!(has(&tls, line), "{line}");
     }

@@ -58,6 +58,8 @@ struct FrameLine<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     transport: Option<&'static str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    layer_path: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     decoded: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     holds_name: Option<bool>,
@@ -137,6 +139,7 @@ fn frame<'a>(f: &'a Shown, record: &Record) -> FrameLine<'a> {
         why: f.why.as_deref(),
         wireshark: Filters { frame: f.number_filter(), content: &f.filter },
         transport: f.dissection.as_ref().and_then(|d| d.transport),
+        layer_path: f.dissection.as_ref().map(|d| d.path.as_slice()).unwrap_or_default(),
         decoded: f.dissection.as_ref().map(|d| d.lines.as_slice()).unwrap_or_default(),
         holds_name: f.holds_name(),
     }

@@ -206,7 +206,10 @@ fn text_frame(out: &mut dyn Write, n: u32, f: &Shown, r: &Record) -> io::Result<
         if ip.as_v4().is_some() { format!("{ip}:{port}") } else { format!("[{ip}]:{port}") }
     };
     lines.line("from, to", format_args!("{} to {}{transport}", port(&e.src, e.sport), port(&e.dst, e.dport)))?;
-    lines.list("layers", &e.layers)?;
+    match &f.dissection {
+        Some(d) if !d.path.is_empty() => lines.line("layers", d.path.join(" > "))?,
+        _ => lines.some("layers", &e.layers.join(" > "))?,
+    }
     let mut place = e.path.clone().unwrap_or_else(|| "live capture".into());
     if let Some(interface) = &e.interface {
         place.push_str(&format!(", interface {interface}"));
@@ -238,7 +241,8 @@ fn text_frame(out: &mut dyn Write, n: u32, f: &Shown, r: &Record) -> io::Result<
             lines.line(if at == 0 { "decoded" } else { "" }, line)?;
         }
         if f.holds_name() == Some(false) {
-            lines.line("", "the name began in earlier frames, or stands in what needs them; this frame completed it")?;
+            lines
+                .line("", "the name began in earlier frames, or stands in what needs them; this frame completed it")?;
         }
         if d.layers != e.layers {
             lines.line("", format_args!("layers of this frame alone: {}", d.layers.join(", ")))?;
