@@ -89,6 +89,9 @@ pub struct MatchArgs {
     /// Networks whose clients are hosts, or `any` [default: private, 100.64.0.0/10 and link-local addresses; for `watch` also the interfaces' own networks]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub home_net: Vec<String>,
+    /// Leave out what DHCP says of hosts' names and client ids
+    #[arg(long)]
+    pub no_dhcp_names: bool,
     /// Name of this sensor in records
     #[arg(long, value_name = "NAME")]
     pub sensor: Option<String>,
@@ -169,8 +172,11 @@ pub struct ReplayArgs {
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    /// Exceptions and findings.
+    #[command(flatten)]
+    pub judging: JudgingArgs,
     /// Read on as the file or folder grows, until stopped; records are printed as they come
-    #[arg(long, conflicts_with = "hash")]
+    #[arg(long, conflicts_with_all = ["hash", "accept", "inventory", "fail_on"])]
     pub follow: bool,
     /// How to name inputs in records [default: sha256 where records are written]
     #[arg(long, value_enum)]
@@ -193,7 +199,9 @@ const WATCH_HELP: &str = "\
 A record is printed when it begins or rises in stage, otherwise at most once a minute while it \
 changes, and at the end of its UTC day or of the run; of one id and source the highest revision \
 counts. --output adds to the end of the file as it goes; a link is not followed. --store is written \
-every half minute. SIGINT and SIGTERM end the run in order: what was captured until then is still \
+every half minute. Hosts are judged at most once a minute and at the end; one that is new, is back, \
+or whose verdict rises, and one that made no contact for --gone-after days, is said on standard error, and \
+stored with --store. SIGINT and SIGTERM end the run in order: what was captured until then is still \
 worked through; a second one ends it at once.";
 
 /// Arguments of `watch`.
@@ -218,6 +226,12 @@ pub struct WatchArgs {
     /// controls are stored, and the closing lines name the last one
     #[arg(long, value_name = "NAME")]
     pub canary: Vec<String>,
+    /// Add changes of hosts (new, reappeared, raised, gone) to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Days without a contact until a host is gone
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub gone_after: u32,
     /// Write coverage (of a long run: of its last day) and timing to this file as JSON at the end
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,

@@ -30,18 +30,18 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
     Output::check(output).map_err(Stop::failed)?;
     let store = Store::open_read_only(&args.store)?;
     let day = |t: Timestamp| i32::try_from(t.day()).unwrap_or(if t.0 < 0 { i32::MIN } else { i32::MAX });
-    let facts = stored::facts(&store, args.since.map(day), args.until.map(|t| day(t.plus(-1))))?;
+    let facts = store.facts(args.since.map(day), args.until.map(|t| day(t.plus(-1))))?;
     let options = host::Options {
         since: args.since,
         until: args.until,
         inventory: judging.inventory.clone(),
         home: given.map_or_else(|| stored::home(&store), Ok)?,
     };
-    let views = host::judge(&facts, &catalogue, &options);
+    let mut views = host::judge(&facts, &catalogue, &options);
     drop(facts);
     let all = views.len() as u64;
-    let mut listed = judging.list(views.iter().filter(|v| fits(args, v)));
-    hosts::sort(&mut listed);
+    hosts::sort(&mut views);
+    let listed = judging.list(views.iter().filter(|v| fits(args, v)));
     let summary = stored::summary(&store, args.since, args.until, all)?;
     let left_out = all.saturating_sub(listed.len() as u64);
 

@@ -9,6 +9,7 @@ mod fail_on;
 mod follow;
 mod hosts;
 mod inputs;
+mod judged;
 mod judging;
 mod names;
 mod output;

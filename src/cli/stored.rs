@@ -2,49 +2,9 @@
 
 use super::exit::Stop;
 use crate::base::Timestamp;
-use crate::coverage::Counter;
-use crate::host::{Facts, FactsBuilder, Interval, facts::Vantage};
 use crate::report::summary::{Stored, Summary};
 use crate::sighting::HomeNets;
-use crate::store::{Filter, Store};
-use std::collections::HashMap;
-
-/// What hosts are judged by, of the UTC days `since` to `until`, both
-/// included.
-pub(super) fn facts(store: &Store, since: Option<i32>, until: Option<i32>) -> Result<Facts, Stop> {
-    let day = |d: i32| crate::base::time::format_day(d.into());
-    let mut builder = FactsBuilder::new();
-    let mut flows: HashMap<String, (bool, bool)> = HashMap::new();
-    for row in store.coverage(i64::MIN, i64::MAX)? {
-        let entry = flows.entry(row.source).or_default();
-        let others = [Counter::TlsHellos, Counter::QuicInitials, Counter::HttpRequests];
-        entry.0 |= others.iter().any(|c| row.counts.get(*c) > 0);
-        entry.1 |= row.counts.get(Counter::DnsAnswers) > 0;
-    }
-    for (source, (other_flows, dns_answers)) in flows {
-        builder.vantage(Vantage { source, other_flows, dns_answers });
-    }
-    let filter = Filter { since: since.map(day), until: until.map(day), support: true, ..Filter::default() };
-    for stored in store.contributions(filter)? {
-        let stored = stored?;
-        builder.record(&stored.record, stored.support);
-    }
-    for i in store.intervals()? {
-        let source = builder.source(&i.source);
-        let (kind, segment) = (i.kind, i.segment);
-        builder.interval(Interval {
-            source,
-            kind,
-            segment,
-            ip: i.ip,
-            mac: i.mac,
-            name: i.name,
-            from: i.from,
-            to: i.to,
-        });
-    }
-    Ok(builder.build())
-}
+use crate::store::Store;
 
 /// The home networks of the newest run, which its records are of.
 pub(super) fn home(store: &Store) -> Result<HomeNets, Stop> {

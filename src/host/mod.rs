@@ -7,9 +7,12 @@
 //! address then.
 
 pub mod accept;
+pub mod changes;
 pub mod facts;
 pub mod inventory;
 mod judge;
+pub mod nat;
+pub mod signals;
 mod strength;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -172,7 +172,7 @@ fn dns_lines(m: &Message, lines: &mut Vec<String>) {
         let data = match a.data {
             Data::A(bytes) => std::net::Ipv4Addr::from(bytes).to_string(),
             Data::Aaaa(bytes) => std::net::Ipv6Addr::from(bytes).to_string(),
-            Data::Cname(target) => m.name(target).to_string(),
+            Data::Cname(target) | Data::Ptr(target) => m.name(target).to_string(),
             Data::Service(_) | Data::Other => "(other data)".into(),
         };
         lines.push(format!("answer {} {} s {} {data}", m.name(a.owner), a.ttl, dns::type_name(a.rtype)));

@@ -16,17 +16,24 @@ const MIN_ACTIVITY: u16 = 12;
 /// Least width for names.
 const MIN_NAMES: u16 = 16;
 
-const HEADERS: [&str; 5] = ["HOST", "WHAT IT DOES", "STAGE, SEEN (UTC)", "NAMES", "COUNT"];
-const WIDE_HEADERS: [&str; 6] = ["HOST", "WHAT IT DOES", "STAGE", "SEEN (UTC)", "NAMES", "COUNT"];
+/// What a host does.
+pub(super) const ACTIVITY: &str = "WHAT IT DOES";
+/// The same with a verdict above it.
+pub(super) const VERDICT: &str = "VERDICT, WHAT IT DOES";
 
 /// Whether stage and time have columns of their own at this width.
 pub(super) fn is_wide(width: u16) -> bool {
     width >= WIDE
 }
 
-/// Writes header and rows, each with a cell for every column.
-pub(super) fn write(out: &mut dyn io::Write, rows: Vec<Row>, width: u16) -> io::Result<()> {
-    let headers: &[&'static str] = if is_wide(width) { &WIDE_HEADERS } else { &HEADERS };
+/// Writes header and rows, each with a cell for every column; `second` is the
+/// header of the second one, [`ACTIVITY`] or [`VERDICT`].
+pub(super) fn write(out: &mut dyn io::Write, second: &'static str, rows: Vec<Row>, width: u16) -> io::Result<()> {
+    let headers: &[&'static str] = if is_wide(width) {
+        &["HOST", second, "STAGE", "SEEN (UTC)", "NAMES", "COUNT"]
+    } else {
+        &["HOST", second, "STAGE, SEEN (UTC)", "NAMES", "COUNT"]
+    };
     let cells = |index: usize| rows.iter().filter_map(move |row| row.cells.get(index)).map(String::as_str);
     let shapes: Vec<Shape> = headers
         .iter()
@@ -55,21 +62,22 @@ fn fit(shapes: &[Shape], width: u16) -> Vec<u16> {
         .iter()
         .map(|s| match s.header {
             "HOST" => host(s),
-            "WHAT IT DOES" | "NAMES" => 0,
+            ACTIVITY | VERDICT | "NAMES" => 0,
             _ => s.content,
         })
         .fold(0, u16::saturating_add);
     let gaps = GAP.saturating_mul(u16::try_from(shapes.len().saturating_sub(1)).unwrap_or(0));
     let free = width.saturating_sub(fixed).saturating_sub(gaps);
-    let content = |header| shapes.iter().find(|s| s.header == header).map_or(0, |s| s.content);
-    let spare = free.saturating_sub(content("WHAT IT DOES"));
-    let names = content("NAMES").min(spare.max(free.saturating_sub(24).max(free / 2))).max(MIN_NAMES);
-    let activity = content("WHAT IT DOES").min(free.saturating_sub(names)).max(MIN_ACTIVITY);
+    let content = |headers: &[&str]| shapes.iter().find(|s| headers.contains(&s.header)).map_or(0, |s| s.content);
+    let activity = content(&[ACTIVITY, VERDICT]);
+    let spare = free.saturating_sub(activity);
+    let names = content(&["NAMES"]).min(spare.max(free.saturating_sub(24).max(free / 2))).max(MIN_NAMES);
+    let activity = activity.min(free.saturating_sub(names)).max(MIN_ACTIVITY);
     shapes
         .iter()
         .map(|s| match s.header {
             "HOST" => host(s),
-            "WHAT IT DOES" => activity,
+            ACTIVITY | VERDICT => activity,
             "NAMES" => names,
             _ => s.content,
         })

@@ -49,6 +49,27 @@ impl Store {
         Ok(covered)
     }
 
+    /// The first UTC day, from `since` on, of the newest days that hold no more
+    /// than `most` contacts together; at least the last day with any.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn first_day_of(&self, since: i32, most: u64) -> Result<i32> {
+        let days: Vec<(i32, i64)> = self.list(
+            "SELECT day, count(*) FROM contacts WHERE day >= ?1 GROUP BY day ORDER BY day DESC",
+            [since],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let mut sum = 0u64;
+        let fitting = days.iter().skip(1).take_while(|(_, n)| {
+            sum = sum.saturating_add(unsigned(*n));
+            sum.saturating_add(days.first().map_or(0, |(_, n)| unsigned(*n))) <= most
+        });
+        let newest = days.first().map_or(since, |(day, _)| *day);
+        let first = fitting.last().map_or(newest, |(day, _)| *day);
+        Ok(if days.last().is_some_and(|(day, _)| *day == first) { since } else { first })
+    }
+
     fn covered_counts(&self, from: i64, to: i64) -> Result<Covered> {
         let mut covered = Covered::default();
         let read = |covered: &mut Covered| -> rusqlite::Result<()> {

@@ -7,18 +7,14 @@ use super::tables::{damaged, parsed};
 use crate::base::time::{DAY_SECS, SECOND};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Category;
-use crate::coverage::{Counter, Counts};
+use crate::coverage::Counter;
 use crate::host::facts::{Contact, Facts, Indicated, Interval, SeenHost, ServedBy, Signal, Vantage};
 use crate::sighting::record::Slots;
 use foldhash::{HashMap, HashMapExt, HashSet};
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Row, ToSql, Transaction, TransactionBehavior};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
-
-/// Pages of the file that are mapped rather than read, in bytes; SQLite maps
-/// less where the system does not want so much.
-const MAPPED: i64 = 4 << 30;
 
 /// A day in nanoseconds.
 const DAY: i64 = DAY_SECS * SECOND;
@@ -103,7 +99,6 @@ impl Store {
             } else {
                 None
             };
-            self.conn.pragma_update(None, "mmap_size", MAPPED)?;
             let facts = read(&self.conn, Window::new(since, until));
             drop(snapshot);
             facts
@@ -122,23 +117,26 @@ fn read(c: &Connection, window: Window) -> rusqlite::Result<Facts> {
     Ok(facts)
 }
 
-/// All sources in the order of their ids, with what their counters say.
+/// All sources in the order of their ids, with what their counters say. Their
+/// rows are many; the first that tells is enough.
 fn vantages(c: &Connection) -> rusqlite::Result<Numbered<Vantage>> {
-    let mut seen: HashMap<i64, Counts> = HashMap::new();
-    let mut query = c.prepare_cached("SELECT DISTINCT source_no, counter FROM coverage WHERE value > 0")?;
-    let mut rows = query.query([])?;
-    while let Some(row) = rows.next()? {
-        if let Some(counter) = Counter::from_word(row.get_ref(1)?.as_str()?) {
-            seen.entry(row.get(0)?).or_default().add(counter, 1);
-        }
-    }
     let mut found = Numbered::new();
-    let mut query = c.prepare_cached("SELECT source_no, source FROM sources ORDER BY source")?;
+    let words = |counters: &[Counter]| {
+        let words: Vec<String> = counters.iter().map(|w| format!("'{}'", w.as_str())).collect();
+        words.join(", ")
+    };
+    let told = |counters: &[Counter]| {
+        let words = words(counters);
+        format!(
+            "EXISTS (SELECT 1 FROM coverage c WHERE c.source_no = s.source_no AND counter IN ({words}) AND value > 0)"
+        )
+    };
+    let (flows, answers) = (told(Vantage::OTHER_FLOWS), told(Vantage::DNS_ANSWERS));
+    let sql = format!("SELECT source_no, source, {flows}, {answers} FROM sources s ORDER BY source");
+    let mut query = c.prepare_cached(&sql)?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
-        let number: i64 = row.get(0)?;
-        let counts = seen.remove(&number).unwrap_or_default();
-        found.add(number, Vantage::of(row.get_ref(1)?.as_str()?, &counts));
+        found.add(row.get(0)?, Vantage { source: row.get(1)?, other_flows: row.get(2)?, dns_answers: row.get(3)? });
     }
     Ok(found)
 }
@@ -319,19 +317,72 @@ struct Holder {
     name: Option<String>,
 }
 
+impl Holder {
+    fn key(&self) -> impl Ord + '_ {
+        (&self.segment, self.ip, &self.kind, self.mac, &self.name, self.source, self.number)
+    }
+}
+
+/// Who had which address, of those that bear on the hosts at hand: by address,
+/// by hardware address, and by the hardware addresses that these two find.
 fn read_intervals(
     c: &Connection,
     window: Window,
     sources: &mut Numbered<Vantage>,
     facts: &mut Facts,
 ) -> rusqlite::Result<()> {
-    let holders = holders(c, sources)?;
-    let wanted = wanted(&holders, facts);
+    let mut holders = Vec::new();
+    let mut macs: HashSet<Mac> = HashSet::default();
+    let mut addresses: Vec<Addr> = facts.servers.iter().map(|s| s.ip).collect();
+    for (ip, mac) in facts.seen.iter().map(|h| (h.ip, h.mac)).chain(facts.signals.iter().map(|s| (s.ip, s.mac))) {
+        addresses.push(ip);
+        macs.extend(mac);
+    }
+    addresses.sort_unstable();
+    addresses.dedup();
+    for ip in addresses {
+        find_holders(c, "ip", ip.0, sources, &mut holders)?;
+    }
+    macs.extend(holders.iter().filter_map(|h| h.mac));
+    for mac in macs {
+        find_holders(c, "mac", mac.to_string(), sources, &mut holders)?;
+    }
+    holders.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+    holders.dedup_by_key(|h| h.number);
+    read_times(c, window, holders, facts)
+}
+
+fn find_holders(
+    c: &Connection,
+    column: &str,
+    value: impl ToSql,
+    sources: &mut Numbered<Vantage>,
+    into: &mut Vec<Holder>,
+) -> rusqlite::Result<()> {
+    let mut query = c.prepare_cached(&format!(
+        "SELECT interval_no, source_no, kind, segment, ip, mac, name FROM interval_hosts WHERE {column} = ?1"
+    ))?;
+    let mut rows = query.query([value])?;
+    while let Some(row) = rows.next()? {
+        into.push(Holder {
+            number: row.get(0)?,
+            source: sources.place(row.get(1)?, 1)?,
+            kind: row.get(2)?,
+            segment: row.get(3)?,
+            ip: Addr(row.get(4)?),
+            mac: parsed(row, 5)?,
+            name: row.get::<_, String>(6).map(|n| (!n.is_empty()).then_some(n))?,
+        });
+    }
+    Ok(())
+}
+
+fn read_times(c: &Connection, window: Window, holders: Vec<Holder>, facts: &mut Facts) -> rusqlite::Result<()> {
     let from = window.from.saturating_sub(DAY);
     let mut query = c.prepare_cached(
         "SELECT from_ns, to_ns FROM interval_times WHERE interval_no = ?1 AND from_ns <= ?3 AND to_ns >= ?2",
     )?;
-    for (holder, _) in holders.into_iter().zip(wanted).filter(|(_, wanted)| *wanted) {
+    for holder in holders {
         let Holder { number, source, kind, segment, ip, mac, name } = holder;
         let times = query.query_map([number, from, window.to], |row| Ok((row.get(0)?, row.get(1)?)))?;
         for time in times {
@@ -349,39 +400,4 @@ fn read_intervals(
         }
     }
     Ok(())
-}
-
-fn holders(c: &Connection, sources: &mut Numbered<Vantage>) -> rusqlite::Result<Vec<Holder>> {
-    let mut query = c.prepare_cached(
-        "SELECT interval_no, h.source_no, kind, segment, ip, mac, name
-         FROM interval_hosts h JOIN sources USING (source_no) ORDER BY segment, ip, kind, mac, name, source",
-    )?;
-    let mut rows = query.query([])?;
-    let mut holders = Vec::new();
-    while let Some(row) = rows.next()? {
-        holders.push(Holder {
-            number: row.get(0)?,
-            source: sources.place(row.get(1)?, 1)?,
-            kind: row.get(2)?,
-            segment: row.get(3)?,
-            ip: Addr(row.get(4)?),
-            mac: parsed(row, 5)?,
-            name: row.get::<_, String>(6).map(|n| (!n.is_empty()).then_some(n))?,
-        });
-    }
-    Ok(holders)
-}
-
-/// Which holders bear on the hosts at hand: by address, by hardware address,
-/// and by the hardware addresses that these two find.
-fn wanted(holders: &[Holder], facts: &Facts) -> Vec<bool> {
-    let mut addresses: HashSet<Addr> = facts.servers.iter().map(|s| s.ip).collect();
-    let mut macs: HashSet<Mac> = HashSet::default();
-    for (ip, mac) in facts.seen.iter().map(|h| (h.ip, h.mac)).chain(facts.signals.iter().map(|s| (s.ip, s.mac))) {
-        addresses.insert(ip);
-        macs.extend(mac);
-    }
-    let found: Vec<Mac> = holders.iter().filter(|h| addresses.contains(&h.ip)).filter_map(|h| h.mac).collect();
-    macs.extend(found);
-    holders.iter().map(|h| addresses.contains(&h.ip) || h.mac.is_some_and(|mac| macs.contains(&mac))).collect()
 }

@@ -262,8 +262,9 @@ CREATE TABLE interval_hosts (        -- what belonged together at times
     mac         TEXT NOT NULL,
     name        TEXT NOT NULL,
     address     TEXT NOT NULL,
-    UNIQUE (source_no, kind, segment, ip, mac, name)
+    UNIQUE (ip, segment, kind, mac, name, source_no)
 ) STRICT;
+CREATE INDEX interval_hosts_mac ON interval_hosts (mac);
 
 CREATE TABLE interval_times (        -- and when
     interval_no INTEGER NOT NULL REFERENCES interval_hosts (interval_no) ON DELETE CASCADE,

@@ -13,6 +13,7 @@ mod explain;
 mod follow;
 mod goldens;
 mod hostile_text;
+mod hosts;
 mod names;
 mod panics;
 mod span;

@@ -43,7 +43,7 @@ pub(super) fn find(args: &ExplainArgs, store: &Store, judging: &Judging) -> Resu
     let catalogue = &args.catalogue;
     let catalogue = Catalogue::load(catalogue.catalogue.as_deref(), &catalogue.add_catalogue).map_err(Stop::usage)?;
     let given = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
-    let facts = stored::facts(store, args.since.map(day), args.until.map(|t| day(t.plus(-1))))?;
+    let facts = store.facts(args.since.map(day), args.until.map(|t| day(t.plus(-1))))?;
     let options = host::Options {
         since: args.since,
         until: args.until,

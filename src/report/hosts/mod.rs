@@ -28,18 +28,15 @@ impl Listed<'_> {
         let since = self.as_of.since(self.view.last_seen).div_euclid(DAY_SECS.saturating_mul(SECOND));
         u64::try_from(since).unwrap_or(0)
     }
-
-    /// Place in a list: alarms, then verdicts that count as use from the
-    /// strongest down, then the others, then by address.
-    fn order(&self) -> impl Ord + use<> {
-        let v = self.view;
-        (v.alarms.is_empty(), std::cmp::Reverse(v.verdict.strength()), v.ip, v.segment.clone(), v.mac)
-    }
 }
 
-/// Puts hosts in the order of every list.
-pub fn sort(hosts: &mut [Listed<'_>]) {
-    hosts.sort_by_cached_key(Listed::order);
+/// Puts hosts in the order of every list: alarms, then verdicts from the
+/// strongest down, then by address.
+pub fn sort(hosts: &mut [HostView]) {
+    hosts.sort_by(|a, b| {
+        let key = |v: &HostView| (v.alarms.is_empty(), std::cmp::Reverse(v.verdict.strength()), v.ip);
+        key(a).cmp(&key(b)).then_with(|| (&a.segment, a.mac).cmp(&(&b.segment, b.mac)))
+    });
 }
 
 /// Lower-case hex digits of a record's id.

@@ -68,7 +68,7 @@ pub fn write(out: &mut dyn io::Write, hosts: &[Listed<'_>], summary: Option<&Sum
 }
 
 /// Whether there is anything to say of a host besides its alarms.
-pub(super) fn is_more_than_alarms(view: &HostView) -> bool {
+pub(in crate::report) fn is_more_than_alarms(view: &HostView) -> bool {
     view.alarms.is_empty() || view.verdict != Verdict::None || !view.roles.is_empty()
 }
 
@@ -230,9 +230,10 @@ mod tests {
     fn text(views: &[HostView], accept: &str, width: u16) -> String {
         let accept = if accept.is_empty() { AcceptList::default() } else { AcceptList::read(accept).unwrap() };
         let as_of = Timestamp::parse("2026-03-05").unwrap();
-        let mut hosts: Vec<Listed<'_>> =
+        let mut views = views.to_vec();
+        super::super::sort(&mut views);
+        let hosts: Vec<Listed<'_>> =
             views.iter().map(|view| Listed { view, standing: accept.standing(view, as_of.day()), as_of }).collect();
-        super::super::sort(&mut hosts);
         let mut out = Vec::new();
         write(&mut out, &hosts, None, width).unwrap();
         String::from_utf8(out).unwrap()
