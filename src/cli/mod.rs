@@ -8,6 +8,7 @@ mod explain;
 mod fail_on;
 mod follow;
 mod hosts;
+mod import;
 mod inputs;
 mod judged;
 mod judging;
@@ -51,6 +52,7 @@ fn run() -> ExitCode {
         Command::Names(args) => names::run(&args),
         Command::Hosts(args) => hosts::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };
     match result {

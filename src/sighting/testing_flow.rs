@@ -3,7 +3,7 @@
 use super::draft::Names;
 use super::naming;
 use super::select::{Records, Selected};
-use super::signal::{self, Signal};
+use super::signal::{Signal, Signals};
 use super::{HomeNets, HostNames, Observed, Observer, Record, Settings, Spool};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Catalogue;
@@ -37,6 +37,7 @@ pub(super) struct Scene {
     pub(super) ttl: u8,
     pub(super) options: Vec<u8>,
     pub(super) client: Addr,
+    signals: Signals,
     number: u64,
     spool: Spool,
     port: u16,
@@ -106,6 +107,7 @@ impl Scene {
             ttl: 64,
             options: Vec::new(),
             client: addr(HOST),
+            signals: Signals::default(),
             number: 0,
             port: 40_000,
         }
@@ -217,6 +219,12 @@ impl Scene {
         reach.resolvers.rows().into_iter().map(|r| (r.name.to_owned(), r.hosts)).collect()
     }
 
+    /// What a running sensor does every ten seconds.
+    pub(super) fn collect_signals(&mut self) {
+        let parts = self.engine.sink().take_signals();
+        self.signals.add(parts);
+    }
+
     /// A station says that it is a router.
     pub(super) fn router(&mut self, mac: Mac) {
         self.engine.sink().says_it_routes(0, 0, mac, Timestamp(self.now), &mut self.ledger);
@@ -243,7 +251,8 @@ impl Scene {
         self.spool.add(observed.drafts, |_| String::new()).unwrap();
         let drafts = self.spool.drafts().unwrap();
         let hosts = HostNames::new(naming::join(observed.namings));
-        let signals = signal::join(observed.signals);
+        self.signals.add(observed.signals);
+        let signals = self.signals.into_list();
         let all: Vec<Selected> = Records::new(drafts, &self.catalogue, &TestNames, &observed.local_askers, &hosts)
             .collect::<Result<_, _>>()
             .unwrap();

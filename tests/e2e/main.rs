@@ -14,6 +14,7 @@ mod follow;
 mod goldens;
 mod hostile_text;
 mod hosts;
+mod import;
 mod names;
 mod panics;
 mod span;

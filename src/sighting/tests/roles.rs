@@ -321,3 +321,24 @@ fn days_are_apart() {
     assert_eq!(ttl.len(), 2);
     assert!(ttl.iter().all(|s| s.from == s.to && s.from.0 % 1_000_000 == 0 && s.count == 1));
 }
+
+#[test]
+fn handing_on_as_it_happens_ends_as_handing_on_at_the_end() {
+    let play = |collects: bool| {
+        let mut s = Scene::new();
+        for n in 0..12_u8 {
+            s.ttl = 64 - n % 2;
+            let server = format!("192.0.2.{}", n % 5);
+            s.connect(&server, 80).up(&mut s, &hello(None, 0)).down(&mut s, b"answer");
+            asked(&mut s, &server, 0, 0x8000);
+            asked(&mut s, RESOLVER, 0x0100, 0x8180);
+            if collects && n % 3 == 0 {
+                s.collect_signals();
+            }
+        }
+        s.end().signals
+    };
+    let whole = play(false);
+    assert_eq!(whole.len(), 6, "{whole:#?}");
+    assert_eq!(play(true), whole);
+}
