@@ -64,7 +64,7 @@ impl FailOn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::testing::view;
+    use crate::host::sample::view;
     use crate::host::{Accept, Cadence, Who};
 
     fn found(words: &str, v: &HostView, standing: Standing<'_>) -> bool {

@@ -224,7 +224,7 @@ fn words<'w>(words: impl Iterator<Item = &'w str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::testing::view;
+    use crate::host::sample::view;
 
     fn entry(who: &str, verdict: &str, expires: &str) -> String {
         format!(

@@ -225,14 +225,14 @@ impl std::fmt::Display for Change {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::testing;
+    use crate::host::sample;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::parse(text).unwrap()
     }
 
     fn view(ip: &str, verdict: Verdict, last: &str) -> HostView {
-        let mut v = testing::view(ip, verdict);
+        let mut v = sample::view(ip, verdict);
         (v.last_seen, v.reason) = (at(last), "R.".into());
         v
     }

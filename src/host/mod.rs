@@ -7,15 +7,30 @@
 //! address then.
 
 pub mod accept;
+mod bindings;
+mod case;
 pub mod changes;
 pub mod facts;
+mod identity;
 pub mod inventory;
 mod judge;
+mod names;
 pub mod nat;
+mod own;
+mod reason;
+mod roles;
+#[cfg(test)]
+pub(crate) mod sample;
+mod sessions;
 pub mod signals;
 mod strength;
 #[cfg(test)]
-pub(crate) mod testing;
+mod testing;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod traits;
+mod verdict;
 pub mod view;
 
 pub use accept::{Accept, AcceptError, AcceptList, Standing, Who};

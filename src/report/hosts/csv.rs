@@ -119,7 +119,7 @@ fn cadence(often: Option<&Cadence>) -> [String; 5] {
 mod tests {
     use super::*;
     use crate::base::Timestamp;
-    use crate::host::testing::view;
+    use crate::host::sample::view;
     use crate::host::{Standing, Verdict};
 
     #[test]

@@ -150,7 +150,7 @@ impl<'a> Accepted<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::testing::view;
+    use crate::host::sample::view;
     use crate::host::{Alarm, Role, Standing, Verdict, Who};
 
     fn line(listed: &Listed<'_>) -> String {

@@ -224,7 +224,7 @@ fn write_rows(out: &mut dyn io::Write, rows: Vec<Row>, width: u16) -> io::Result
 mod tests {
     use super::*;
     use crate::base::Timestamp;
-    use crate::host::testing::view;
+    use crate::host::sample::view;
     use crate::host::{AcceptList, Alarm};
 
     fn text(views: &[HostView], accept: &str, width: u16) -> String {

@@ -110,7 +110,7 @@ mod tests {
     use super::super::Listed;
     use super::*;
     use crate::base::Timestamp;
-    use crate::host::testing::view;
+    use crate::host::sample::view;
     use crate::host::{AcceptList, HostView};
 
     fn lines(views: &[HostView], accept: &AcceptList) -> Vec<String> {
