@@ -127,29 +127,31 @@ pub struct Folder {
 
 impl Folder {
     /// Makes the folder, or takes one that is empty. With `beside`, where there
-    /// is evidence of an earlier run, a folder `run-2`, `run-3` and so on is
-    /// made in it: a sensor that is started again must not fail for what it
-    /// wrote before. `limit` is how many bytes of packets it may hold.
+    /// is evidence of an earlier run, one of the same name and `-2`, `-3` and
+    /// so on is made beside it: a sensor that is started again must not fail
+    /// for what it wrote before, nor change it. `limit` is how many bytes of
+    /// packets it may hold.
     ///
     /// # Errors
     /// [`EvidenceError::NotEmpty`] or [`EvidenceError::Folder`].
     pub fn take(path: &Path, limit: u64, beside: bool) -> Result<Folder, EvidenceError> {
         let fail = |source| EvidenceError::Folder { path: path.to_owned(), source };
         let folder = |path: PathBuf| Folder { path, limit, taken: 0, full: false, files: Vec::new() };
-        make(path).map_err(fail)?;
+        new(true).create(path).map_err(fail)?;
         if fs::read_dir(path).map_err(fail)?.next().is_none() {
             // Better said now than when everything is read.
             tempfile::tempfile_in(path).map_err(fail)?;
             return Ok(folder(path.to_owned()));
         }
-        if beside && path.join(MANIFEST).is_file() {
-            for n in 2u32.. {
-                let inner = path.join(format!("run-{n}"));
-                match fs::create_dir(&inner) {
-                    Ok(()) => return Ok(folder(inner)),
-                    Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                    Err(e) => return Err(fail(e)),
-                }
+        let name = path.file_name().filter(|_| beside && path.join(MANIFEST).is_file());
+        for n in name.into_iter().flat_map(|_| 2u32..) {
+            let mut next = name.unwrap_or_default().to_owned();
+            next.push(format!("-{n}"));
+            let next = path.with_file_name(next);
+            match new(false).create(&next) {
+                Ok(()) => return Ok(folder(next)),
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(fail(e)),
             }
         }
         Err(EvidenceError::NotEmpty { path: path.to_owned() })
@@ -327,16 +329,16 @@ impl PacketFile {
     }
 }
 
-/// Makes a folder that only its owner may read, and those above it.
-fn make(path: &Path) -> io::Result<()> {
+/// Makes folders that only their owner may read.
+fn new(recursive: bool) -> fs::DirBuilder {
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
+    builder.recursive(recursive);
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt;
         builder.mode(0o700);
     }
-    builder.create(path)
+    builder
 }
 
 /// SHA-256 in hex and length of a file.
@@ -429,18 +431,21 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_holds_something_is_refused_or_gets_a_folder_in_it() {
+    fn a_folder_that_holds_something_is_refused_or_another_is_made_beside_it() {
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("notes.txt"), "mine").unwrap();
+        let path = dir.path().join("ev");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("notes.txt"), "mine").unwrap();
         for beside in [false, true] {
-            let e = Folder::take(dir.path(), 1, beside).unwrap_err();
+            let e = Folder::take(&path, 1, beside).unwrap_err();
             assert!(matches!(e, EvidenceError::NotEmpty { .. }), "{e}");
         }
-        fs::write(dir.path().join(MANIFEST), "{}").unwrap();
-        assert!(Folder::take(dir.path(), 1, false).is_err());
+        fs::write(path.join(MANIFEST), "{}").unwrap();
+        assert!(Folder::take(&path, 1, false).is_err());
         for n in [2, 3] {
-            assert_eq!(Folder::take(dir.path(), 1, true).unwrap().path(), dir.path().join(format!("run-{n}")));
+            assert_eq!(Folder::take(&path, 1, true).unwrap().path(), dir.path().join(format!("ev-{n}")));
         }
-        assert!(Folder::take(&dir.path().join("notes.txt"), 1, false).is_err());
+        assert!(Folder::take(&path.join("notes.txt"), 1, false).is_err());
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 2, "nothing was added");
     }
 }

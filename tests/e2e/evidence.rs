@@ -227,8 +227,8 @@ fn a_run_that_goes_on_writes_a_file_for_each_day_and_finds_room_beside_an_earlie
     let mut pcap = Pcap::new();
     pcap.frames(TEN - day, &packets::update(host(5), 40_000)).frames(TEN, &packets::update(host(6), 40_001));
     fs::write(dir.path().join("g.pcap"), pcap.bytes()).unwrap();
-    for folder in ["ev", "ev/run-2"] {
-        let ran = follow(&dir, &["g.pcap", "--evidence-dir", "ev"]);
+    for folder in ["ev", "ev-2"] {
+        let ran = follow(&dir, &["g.pcap", "--evidence-dir", "ev", "--store", "s.sqlite"]);
         assert_eq!(ran.code, 0, "{ran:?}");
         assert_eq!(ran.err.contains("holds an earlier run"), folder != "ev", "{ran:?}");
         let folder = dir.path().join(folder);
@@ -243,10 +243,30 @@ fn a_run_that_goes_on_writes_a_file_for_each_day_and_finds_room_beside_an_earlie
         }
         assert!(found.is_superset(&named(&ran.json())), "{found:?}");
         assert!(m["inputs"][0]["source"].as_str().unwrap().starts_with("run:"));
-        assert_eq!(m["inputs"][0]["frames"], pcap_frames(&dir.path().join("g.pcap")));
+        assert_eq!(m["inputs"][0]["frames"], frames(&dir.path().join("g.pcap")).len());
     }
-}
-
-fn pcap_frames(path: &Path) -> usize {
-    frames(path).len()
+    // The frames are in the file that was followed, and when that is gone in
+    // the evidence of either run.
+    let explain = |more: &[&str]| {
+        let args = [&["explain", "--store", "s.sqlite", "10.0.0.6", "--format", "ndjson"], more].concat();
+        let lines = run_in(dir.path(), &args).json();
+        let frames: Vec<Value> =
+            lines.iter().flat_map(|l| l["frames"].as_array().cloned().unwrap_or_default()).collect();
+        assert!(!frames.is_empty());
+        frames
+    };
+    for frame in explain(&[]) {
+        assert_eq!((frame["state"].as_str(), frame["file"].as_str()), (Some("verified"), Some("g.pcap")), "{frame}");
+        assert_eq!(frame["frame_in_file"], frame["evidence"]["frame"]);
+    }
+    fs::remove_file(dir.path().join("g.pcap")).unwrap();
+    for folder in ["ev", "ev-2"] {
+        for frame in explain(&["--evidence-dir", folder]) {
+            assert_eq!(
+                (frame["state"].as_str(), frame["evidence"]["channel"].is_string()),
+                (Some("evidence"), true),
+                "{frame}"
+            );
+        }
+    }
 }

@@ -85,6 +85,7 @@ impl Recorder {
     /// Takes frames that may be evidence.
     pub(super) fn keep(&mut self, frames: Vec<KeptFrame>, interfaces: &Arc<[Interface]>) {
         if self.failed.is_some() || self.folder.is_full() {
+            (self.waiting, self.order, self.bytes) = (HashMap::new(), VecDeque::new(), 0);
             return;
         }
         if !interfaces.is_empty() {
