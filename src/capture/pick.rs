@@ -44,7 +44,7 @@ pub struct Picked<'a> {
 ///
 /// # Errors
 ///
-/// As [`open`], and what was wrong with the file before the last of them.
+/// As [`open()`], and what was wrong with the file before the last of them.
 pub fn pick(path: &Path, offsets: &[u64], mut take: impl FnMut(Picked<'_>) -> bool) -> Result<(), CaptureError> {
     if offsets.is_empty() {
         return Ok(());
