@@ -1,12 +1,15 @@
 //! The command line, as it is typed.
 
+mod explain;
 mod hosts;
 
+pub use explain::{ExplainArgs, ExplainFormat};
 pub use hosts::{HostsArgs, JudgingArgs};
 
 use super::catalogue::ListFormat;
 use crate::base::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use explain::EXPLAIN_HELP;
 use hosts::HOSTS_HELP;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +37,9 @@ pub enum Command {
     /// Say which hosts of a store use the product, with a verdict and its reason for each
     #[command(after_help = HOSTS_HELP)]
     Hosts(HostsArgs),
+    /// Show the evidence behind a sighting or a host, down to the frames
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(ExplainArgs),
     /// Put sighting records into a store, from files or - for standard input
     #[command(after_help = IMPORT_HELP)]
     Import(ImportArgs),
@@ -105,6 +111,25 @@ pub struct MatchArgs {
     pub store: Option<PathBuf>,
 }
 
+/// Where packets are kept.
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// Write the packets that show the sightings, and only those, into this new folder: as pcapng
+    /// with comments, beside a manifest of SHA-256 hashes
+    #[arg(long, value_name = "DIR")]
+    pub evidence_dir: Option<PathBuf>,
+    /// How much these packets may take, in MiB; what comes then is counted [default: 256]
+    #[arg(long, value_name = "MIB", requires = "evidence_dir", value_parser = clap::value_parser!(u32).range(1..))]
+    pub evidence_limit: Option<u32>,
+}
+
+impl EvidenceArgs {
+    /// How many bytes of packets are written.
+    pub fn limit(&self) -> u64 {
+        u64::from(self.evidence_limit.unwrap_or(256)) << 20
+    }
+}
+
 impl MatchArgs {
     /// The catalogue files that are read.
     pub fn catalogues(&self) -> impl Iterator<Item = &Path> {
@@ -149,6 +174,9 @@ pub struct ReplayArgs {
     /// Matching.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// Evidence.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
@@ -196,6 +224,9 @@ pub struct WatchArgs {
     /// Matching.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// Evidence.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,

@@ -43,6 +43,7 @@ pub(super) fn run(args: &ReplayArgs, sensor: &str) -> Result<Exit, Stop> {
         ignore_vlan: args.input.decoding.ignore_vlan,
         workers: inputs::workers(args.input.decoding.workers),
         matching: m,
+        evidence: &args.evidence,
         catalogue,
         home,
         sensor: m.sensor.as_deref().unwrap_or(sensor),

@@ -2,7 +2,9 @@
 
 pub mod args;
 pub mod catalogue;
+mod evidence;
 mod exit;
+mod explain;
 mod fail_on;
 mod follow;
 mod hosts;
@@ -49,6 +51,7 @@ fn run() -> ExitCode {
         Command::Watch(args) => watch::run(&args),
         Command::Names(args) => names::run(&args),
         Command::Hosts(args) => hosts::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };

@@ -76,12 +76,25 @@ impl Printing<'_> {
 /// Hands each record in order to `take`, and whether it only supports.
 ///
 /// # Errors
-/// Of the temporary file that holds them, as a [`Stop`], and those of `take`.
+/// As [`each_selected`].
 pub(super) fn each<E: From<Stop>>(
     found: &mut Sighted,
     catalogue: &Catalogue,
     sensor: &str,
     mut take: impl FnMut(&Record, bool) -> Result<(), E>,
+) -> Result<(), E> {
+    each_selected(found, catalogue, sensor, |s| take(&s.record, s.lonely))
+}
+
+/// Hands each record in order to `take`, with what it was selected by.
+///
+/// # Errors
+/// Of the temporary file that holds them, as a [`Stop`], and those of `take`.
+pub(super) fn each_selected<E: From<Stop>>(
+    found: &mut Sighted,
+    catalogue: &Catalogue,
+    sensor: &str,
+    mut take: impl FnMut(&Selected) -> Result<(), E>,
 ) -> Result<(), E> {
     let Sighted { outcome, drafts, local_askers } = found;
     let names = RunNames::new(sensor, &outcome.sources, &outcome.encaps);
@@ -90,8 +103,7 @@ pub(super) fn each<E: From<Stop>>(
     let drafts = drafts.filter(|d| d.as_ref().map_or(true, |d| !is_repeated(&repeated, d.key.source)));
     let hosts = HostNames::new(outcome.namings.iter().cloned());
     for selected in Records::new(drafts, catalogue, &names, local_askers, &hosts) {
-        let Selected { record, lonely } = selected.map_err(Stop::failed)?;
-        take(&record, lonely)?;
+        take(&selected.map_err(Stop::failed)?)?;
     }
     Ok(())
 }

@@ -3,11 +3,12 @@
 mod controls;
 mod keeper;
 mod printer;
+mod recorder;
 mod verdicts;
 
-use super::args::{Format, MatchArgs, WatchArgs};
+use super::args::{EvidenceArgs, Format, MatchArgs, WatchArgs};
 use super::exit::{Exit, Stop, judge, say};
-use super::{inputs, output, places, run_record};
+use super::{evidence, inputs, output, places, run_record};
 use crate::base::Name;
 use crate::capture::{self, BpfFilter, FrameSource, LiveControl, LiveOptions};
 use crate::catalogue::Catalogue;
@@ -20,6 +21,7 @@ use crate::sighting::{Board, HomeNets, Settings};
 use controls::Controls;
 use keeper::Keeper;
 use printer::{Last, Printer};
+use recorder::Recorder;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::collections::HashSet;
 use std::io;
@@ -43,6 +45,7 @@ pub(super) struct Session<'s> {
     pub(super) ignore_vlan: bool,
     pub(super) workers: usize,
     pub(super) matching: &'s MatchArgs,
+    pub(super) evidence: &'s EvidenceArgs,
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) home: HomeNets,
     pub(super) sensor: &'s str,
@@ -91,6 +94,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         ignore_vlan: args.decoding.ignore_vlan,
         workers: inputs::workers(args.decoding.workers),
         matching: m,
+        evidence: &args.evidence,
         catalogue,
         home,
         sensor,
@@ -111,6 +115,10 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, "none");
     let id = SourceId::of_run(sensor, &interfaces, run.started);
     let store = output::open_store(m.store.as_deref())?;
+    let folder = evidence::folder(s.evidence, true)?;
+    if let Some(folder) = folder.as_ref().filter(|f| Some(f.path()) != s.evidence.evidence_dir.as_deref()) {
+        say(format_args!("--evidence-dir holds an earlier run; this one writes to {}", folder.path().display()));
+    }
     let verdicts =
         s.verdicts.map(|plan| Verdicts::start(plan, m.store.as_deref(), Arc::clone(&catalogue), home.clone()));
     let verdicts = verdicts.transpose()?;
@@ -128,11 +136,13 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         ignore_vlan: s.ignore_vlan,
         home,
         limits: Limits::default(),
+        keep_frames: folder.is_some(),
         remembered: if s.stats.is_some() { DAY_QUARTERS } else { RECENT_QUARTERS },
     };
     if !s.quiet {
         say(&s.greeting);
     }
+    let recorder = folder.map(|f| Recorder::start(f, &run, SourceReport::live(&interfaces, id))).transpose()?;
     let mut printer = Printer {
         out,
         format: s.format,
@@ -143,6 +153,7 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         board: Board::new(catalogue),
         controls: Controls::new(&settings.canaries),
         keeper,
+        recorder,
         stop,
         broken: None,
         earlier: HashSet::new(),
@@ -156,6 +167,10 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         Err(failure) => {
             // What was passed on so far is kept.
             run_record::end(&mut run, Exit::Failed);
+            if let Some(Err(stop)) = printer.recorder.take().map(|r| r.finish(&SourceReport::live(&interfaces, id), 0))
+            {
+                say(stop.message);
+            }
             if let Some(Err(stop)) = printer.keeper.take().map(|k| k.finish(&run)) {
                 say(stop.message);
             }
@@ -170,6 +185,9 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
     let mut results = Vec::new();
     if let Some(path) = s.stats {
         results.push(output::write_stats(path, &mut ended.outcome));
+    }
+    if let (Some(recorder), Some(source)) = (printer.recorder.take(), ended.outcome.sources.first()) {
+        results.push(recorder.finish(source, last.standing.len() as u64));
     }
     let keeper = printer.keeper.take();
     let verdicts = printer.verdicts.take();

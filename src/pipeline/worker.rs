@@ -8,7 +8,7 @@ use crate::base::Timestamp;
 use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
 use crate::sighting::presence::Presence;
-use crate::sighting::{Canary, Draft, Observed, Observer};
+use crate::sighting::{Canary, Draft, KeptFrame, Observed, Observer};
 use crate::sighting::{Naming, Signal};
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
@@ -52,6 +52,8 @@ pub(super) struct Found {
     /// Replay: what there was no more room for.
     pub(super) spilled: Vec<Draft>,
     pub(super) canaries: Vec<Canary>,
+    /// Live: frames that may be evidence, where they are kept.
+    pub(super) frames: Vec<KeptFrame>,
     pub(super) beat: Option<Box<Beat>>,
 }
 
@@ -114,6 +116,7 @@ impl Harvest for Observer {
             found.drafts.extend(sink.take_risen().into_iter().map(|d| (shard, d)));
             found.spilled.append(&mut sink.take_spilled());
             found.canaries.append(&mut sink.take_canaries());
+            found.frames.append(&mut sink.take_frames());
         }
         found
     }
@@ -132,6 +135,7 @@ impl Harvest for Observer {
         for (shard, sink) in sinks {
             found.drafts.extend(sink.take_changed().into_iter().map(|d| (shard, d)));
             found.canaries.append(&mut sink.take_canaries());
+            found.frames.append(&mut sink.take_frames());
             presences.append(&mut sink.take_presences());
             namings.append(&mut sink.take_namings());
             signals.append(&mut sink.take_signals());
@@ -143,7 +147,8 @@ impl Harvest for Observer {
     }
 
     fn is_empty(found: &Found) -> bool {
-        found.drafts.is_empty() && found.spilled.is_empty() && found.canaries.is_empty() && found.beat.is_none()
+        let nothing = found.drafts.is_empty() && found.spilled.is_empty() && found.canaries.is_empty();
+        nothing && found.frames.is_empty() && found.beat.is_none()
     }
 
     fn rest(self) -> Observed {
@@ -269,6 +274,7 @@ impl<H: Harvest> Worker<H> {
             let payload = held.get(start..end).unwrap_or(&[]);
             let frame = FrameRef {
                 bytes: work.batch.bytes(meta),
+                orig_len: meta.orig_len,
                 number: work.batch.first_number.saturating_add(u64::from(item.frame)),
                 offset: work.batch.position(meta),
                 source: work.source,

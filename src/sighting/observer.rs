@@ -2,7 +2,7 @@
 
 use super::answers::Answers;
 use super::contact::{Contact, Contacts, Part, Pending};
-use super::digest::Digest;
+use super::digest::{Digest, KeptFrame};
 use super::draft::{Draft, DraftKey, HostKey};
 use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
@@ -191,6 +191,18 @@ impl Observer {
     #[must_use]
     pub fn with_max_drafts(self, max_drafts: usize) -> Self {
         Observer { max_drafts, ..self }
+    }
+
+    /// Keeps the frames that it makes evidence of, for
+    /// [`Observer::take_frames`].
+    #[must_use]
+    pub fn with_frames(self) -> Self {
+        Observer { digest: Digest::keeping(), ..self }
+    }
+
+    /// Frames that may be evidence, since the last call.
+    pub fn take_frames(&mut self) -> Vec<KeptFrame> {
+        self.digest.take_kept()
     }
 
     /// When the drafts of a replay take too much room: all of them, as parts

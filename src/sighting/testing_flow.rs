@@ -153,8 +153,14 @@ impl Scene {
             Some(bytes) => (bytes.as_slice(), bytes.get(bytes.len()..).unwrap_or(&[])),
             None => (payload, payload),
         };
-        let frame =
-            FrameRef { bytes, number: self.number, offset: self.number * 1000, source: self.source, interface: 0 };
+        let frame = FrameRef {
+            bytes,
+            orig_len: bytes.len() as u32,
+            number: self.number,
+            offset: self.number * 1000,
+            source: self.source,
+            interface: 0,
+        };
         self.engine.segment(&p, payload, frame, 0, &mut self.ledger);
         if self.spill {
             let spilled = self.engine.sink().take_spilled();

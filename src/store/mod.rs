@@ -11,6 +11,7 @@ mod covered;
 mod dump;
 mod error;
 mod facts;
+mod lookup;
 mod narrow;
 mod open;
 mod read;

@@ -8,6 +8,8 @@ mod cli;
 mod contacts;
 mod coverage;
 mod determinism;
+mod evidence;
+mod explain;
 mod follow;
 mod goldens;
 mod hostile_text;
