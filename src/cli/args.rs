@@ -26,6 +26,9 @@ pub enum Command {
     Watch(WatchArgs),
     /// Print every name any decoder finds, as NDJSON, without a catalogue
     Names(NamesArgs),
+    /// Check that a store, or a folder of evidence, is what was written
+    #[command(after_help = VERIFY_HELP)]
+    Verify(VerifyArgs),
     /// Show or check what is looked for
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
@@ -89,6 +92,10 @@ pub struct MatchArgs {
     /// Keep records, coverage and this run in a SQLite file
     #[arg(long, value_name = "FILE")]
     pub store: Option<PathBuf>,
+    /// Remove from the store what is of UTC days longer ago than this; the digests of the days stay.
+    /// Done when a day is closed
+    #[arg(long, value_name = "DAYS", requires = "store", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub retain: Option<u32>,
 }
 
 impl MatchArgs {
@@ -190,6 +197,34 @@ pub struct WatchArgs {
     /// No summary
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// What `verify --help` ends with.
+const VERIFY_HELP: &str = "\
+Of a store, each record is compared with the digest that was written with it, each day with its newest \
+digest, and the digests with the chain that they form; days with several digests are listed with what \
+caused each, and so are days that --retain removed. Of a folder that --evidence-dir wrote, each file is \
+compared with the manifest. The exit code is 0 if all is as it was written, 1 if something was altered \
+(each is named, the first one first), 3 if there is no such store or folder.
+
+Whoever can write the store can also make its digests anew. A seal shows that: keep the key and the line \
+that --seal prints on another machine.";
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A store, or a folder of evidence
+    #[arg(value_name = "DIR|STORE", required_unless_present = "new_key")]
+    pub path: Option<PathBuf>,
+    /// Sign the end of the chain with this Ed25519 key (PKCS#8), if all is sound, and keep the seal in the store
+    #[arg(long, value_name = "KEYFILE")]
+    pub seal: Option<PathBuf>,
+    /// Want a seal that holds and was made with this public key (64 hex digits, or PEM)
+    #[arg(long, value_name = "PUBKEYFILE")]
+    pub key: Option<PathBuf>,
+    /// Make a key for --seal in a new file, and print its public half
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub new_key: Option<PathBuf>,
 }
 
 /// What to do with the catalogue.

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod catalogue;
+mod environment;
 mod exit;
 mod follow;
 mod inputs;
@@ -11,6 +12,7 @@ pub mod panics;
 mod places;
 mod replay;
 mod run_record;
+mod verify;
 mod watch;
 
 pub use exit::Exit;
@@ -42,6 +44,7 @@ fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Watch(args) => watch::run(&args),
         Command::Names(args) => names::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };
     match result {

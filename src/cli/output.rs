@@ -203,7 +203,13 @@ pub(super) fn write_stats(path: &Path, outcome: &mut Outcome) -> Result<(), Stop
 }
 
 /// Keeps a run: its record, sources, records and coverage, all or nothing.
-pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue: &Catalogue) -> Result<(), Stop> {
+pub(super) fn store(
+    store: &mut Store,
+    run: &Run,
+    found: &mut Sighted,
+    catalogue: &Catalogue,
+    retain: Option<u32>,
+) -> Result<(), Stop> {
     let outcome = &mut found.outcome;
     let mut writer = store.begin()?;
     let run_number = writer.put_run(run)?;
@@ -258,6 +264,9 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
             mac: c.host.mac,
             channel: c.channel,
         })?;
+    }
+    if let Some(days) = retain {
+        writer.retain(days, Timestamp::now(), run_number)?;
     }
     Ok(writer.commit()?)
 }

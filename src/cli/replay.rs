@@ -60,7 +60,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let stats = args.input.stats.as_ref().map_or(Ok(()), |path| output::write_stats(path, &mut found.outcome));
     let stored = store.as_mut().map_or(Ok(()), |store| {
         run_record::end(&mut run, if printed.is_err() || stats.is_err() { Exit::Failed } else { exit });
-        output::store(store, &run, &mut found, &catalogue)
+        output::store(store, &run, &mut found, &catalogue, m.retain)
     });
     all_of([printed, stats, stored])?;
     Ok(exit)

@@ -1,5 +1,6 @@
 //! The record of a run: what ran, with what, when, and how it ended.
 
+use super::environment;
 use super::exit::Exit;
 use crate::base::Timestamp;
 use crate::catalogue::Catalogue;
@@ -25,6 +26,7 @@ pub(super) fn begin(
         ended: None,
         exit_code: None,
         exit_reason: None,
+        environment: environment::known(),
     }
 }
 

@@ -102,7 +102,7 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, "none");
     let id = SourceId::of_run(sensor, &interfaces, run.started);
     let store = output::open_store(m.store.as_deref())?;
-    let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone())).transpose()?;
+    let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone(), m.retain)).transpose()?;
     let settings = Settings { catalogue: Arc::clone(&catalogue), home: home.clone(), canaries: s.canaries, live: true };
     let settings = Arc::new(settings);
     let plan = LivePlan {

@@ -7,6 +7,7 @@
 //! so that the same capture read twice changes nothing.
 
 mod coverage;
+pub mod custody;
 mod dump;
 mod error;
 mod open;

@@ -1,5 +1,6 @@
 //! The tables, and how a store of an earlier version becomes one of this.
 
+use super::custody;
 use super::error::{Place, StoreError};
 use crate::coverage::shares;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
@@ -9,7 +10,7 @@ pub(super) const APPLICATION_ID: i64 = 0x5370_5374;
 
 /// Each step takes a store from the version before it to the next; the number
 /// of steps taken is SQLite's `user_version`. A released step is never edited.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_4];
 
 /// Times are nanoseconds since the epoch. `ip` holds 16 bytes (IPv4 mapped), so
 /// that it sorts; `address` is the same as text, for people. An absent MAC or
@@ -156,6 +157,9 @@ CREATE TABLE coverage_resolvers (    -- distinct home hosts that used encrypted 
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// The tables of custody. What was stored before gets its digests then.
+const VERSION_4: &str = custody::TABLES;
+
 /// Name of the view of shares.
 const SHARES: &str = "coverage_shares";
 
@@ -235,6 +239,11 @@ pub(super) fn require_ours(conn: &Connection, place: &Place) -> Result<i64, Stor
     Ok(found.version)
 }
 
+/// Whether a store of that version lacks some of today's tables.
+pub(super) fn is_earlier(version: i64) -> bool {
+    usize::try_from(version).is_ok_and(|v| v < MIGRATIONS.len())
+}
+
 /// Brings the database to the newest version in one transaction. The version
 /// is read inside it, so two processes cannot take the same step. Then makes
 /// those views anew that are not as given.
@@ -243,6 +252,9 @@ pub(super) fn migrate(conn: &Connection, steps: &[&str], views: &[(&str, String)
     let done = usize::try_from(identity(&tx)?.version).unwrap_or(0);
     for (number, step) in (1i64..).zip(steps).skip(done) {
         tx.execute_batch(step)?;
+        if *step == VERSION_4 {
+            custody::adopt(&tx)?;
+        }
         tx.pragma_update(None, "user_version", number)?;
     }
     for (name, wanted) in views {
