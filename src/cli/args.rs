@@ -96,12 +96,16 @@ pub struct MatchArgs {
     /// Done when a day is closed
     #[arg(long, value_name = "DAYS", requires = "store", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub retain: Option<u32>,
+    /// Replace addresses, hardware addresses and names of hosts by pseudonyms made with the key in this
+    /// file (32 random bytes or more, or their hex digits), in all that is printed and stored
+    #[arg(long, value_name = "KEYFILE")]
+    pub pseudonymise: Option<PathBuf>,
 }
 
 impl MatchArgs {
-    /// The catalogue files that are read.
-    pub fn catalogues(&self) -> impl Iterator<Item = &Path> {
-        self.catalogue.iter().chain(&self.add_catalogue).map(PathBuf::as_path)
+    /// The files that are read beside captures.
+    pub fn read(&self) -> impl Iterator<Item = &Path> {
+        self.catalogue.iter().chain(&self.add_catalogue).chain(&self.pseudonymise).map(PathBuf::as_path)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::report::summary::Summary;
 use crate::report::table::{self, HostTable};
 use crate::report::{csv, ndjson};
 use crate::sighting::select::{Records, Selected};
-use crate::sighting::{HostNames, Names, Naming, Record};
+use crate::sighting::{HostNames, Names, Naming, Record, Settings};
 use crate::store::{Canary, Interval, Run, Source, Store};
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -292,6 +292,7 @@ pub(super) fn open_store(path: Option<&Path>) -> Result<Option<Store>, Stop> {
 }
 
 /// Starts the run record.
-pub(super) fn begin_run(catalogue: &Catalogue, home: Vec<String>, sensor: &str, hash: &str) -> Run {
-    run_record::begin(catalogue, home, sensor, hash, Timestamp::now())
+pub(super) fn begin_run(settings: &Settings, sensor: &str, hash: &str) -> Run {
+    let pseudonyms = settings.pseudonyms.as_deref();
+    run_record::begin(&settings.catalogue, &settings.home, pseudonyms, sensor, hash, Timestamp::now())
 }

@@ -20,6 +20,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let m = &args.matching;
     let catalogue = inputs::catalogue(m)?;
     let home = inputs::home(m, Vec::new())?;
+    let pseudonyms = inputs::pseudonyms(m, &home, &catalogue, args.input.quiet)?;
     let sensor = m.sensor.as_deref().unwrap_or(SENSOR);
     let keeps = m.store.is_some() || args.format != Format::Table;
     let hash = args.hash.map_or(keeps, |h| h == HashBy::Sha256);
@@ -32,15 +33,16 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let written =
         [("--output", m.output.as_deref()), ("--stats", args.input.stats.as_deref()), ("--store", m.store.as_deref())];
     let captures = plan.inputs.iter().map(|i| i.path.as_path());
-    places::check(&written, captures.chain(m.catalogues()))?;
+    places::check(&written, captures.chain(m.read()))?;
     // Before anything is read, so that a wrong path is said at once.
     for path in [m.output.as_deref(), args.input.stats.as_deref()] {
         Output::check(path).map_err(Stop::failed)?;
     }
     let mut store = output::open_store(m.store.as_deref())?;
     let hash_word = if hash { "sha256" } else { "none" };
-    let mut run = output::begin_run(&catalogue, home.describe(), sensor, hash_word);
-    let settings = Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false });
+    let settings = Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms };
+    let settings = Arc::new(settings);
+    let mut run = output::begin_run(&settings, sensor, hash_word);
 
     let mut found = pipeline::sightings(plan, &settings, Room::default())?;
 

@@ -4,19 +4,31 @@ use super::environment;
 use super::exit::Exit;
 use crate::base::Timestamp;
 use crate::catalogue::Catalogue;
+use crate::sighting::{HomeNets, Pseudonyms};
 use crate::store::Run;
 
 /// A run that starts now.
 pub(super) fn begin(
     catalogue: &Catalogue,
-    home_nets: Vec<String>,
+    home: &HomeNets,
+    pseudonyms: Option<&Pseudonyms>,
     sensor: &str,
     hash: &str,
     started: Timestamp,
 ) -> Run {
+    let mut environment = environment::known();
+    let mut command: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    let mut home_nets = home.describe();
+    if let Some(p) = pseudonyms {
+        // The sensor may be one of the hosts that it sees.
+        environment.retain(|word, _| !["host", "user"].contains(&word.as_str()));
+        environment.insert("pseudonyms".into(), p.key_id());
+        command.iter_mut().for_each(|arg| *arg = p.text(arg));
+        home_nets = p.describe_home();
+    }
     Run {
         version: env!("CARGO_PKG_VERSION").into(),
-        command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
+        command,
         catalogue_sha256: catalogue.sha256_hex(),
         catalogue: catalogue.effective_toml(),
         home_nets,
@@ -26,7 +38,7 @@ pub(super) fn begin(
         ended: None,
         exit_code: None,
         exit_reason: None,
-        environment: environment::known(),
+        environment,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
 use crate::sighting::Naming;
 use crate::sighting::presence::Presence;
-use crate::sighting::{Canary, Draft, Observed, Observer};
+use crate::sighting::{Canary, Conceal, Draft, Observed, Observer, Pseudonyms};
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Instant;
@@ -52,6 +52,27 @@ pub(super) struct Found {
     pub(super) spilled: Vec<Draft>,
     pub(super) canaries: Vec<Canary>,
     pub(super) beat: Option<Box<Beat>>,
+}
+
+impl Conceal for Found {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        let Found { drafts, spilled, canaries, beat } = self;
+        Found {
+            drafts: drafts.into_iter().map(|(shard, d)| (shard, d.conceal(pseudonyms))).collect(),
+            spilled: spilled.conceal(pseudonyms),
+            canaries: canaries.conceal(pseudonyms),
+            beat: beat.map(|b| Box::new(b.conceal(pseudonyms))),
+        }
+    }
+}
+
+impl Conceal for Beat {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        // The ledger has pseudonyms from the start.
+        let Beat { worker, open_from, ledger, presences, namings } = self;
+        let (presences, namings) = (presences.conceal(pseudonyms), namings.conceal(pseudonyms));
+        Beat { worker, open_from, ledger, presences, namings }
+    }
 }
 
 /// What a sink brings out of a batch.
@@ -109,12 +130,14 @@ impl Harvest for Observer {
 
     fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> Found {
         let mut found = Found::default();
+        let mut pseudonyms = None;
         for (shard, sink) in sinks {
+            pseudonyms = pseudonyms.or_else(|| sink.pseudonyms());
             found.drafts.extend(sink.take_risen().into_iter().map(|d| (shard, d)));
             found.spilled.append(&mut sink.take_spilled());
             found.canaries.append(&mut sink.take_canaries());
         }
-        found
+        concealed(found, pseudonyms)
     }
 
     fn pulse<'s>(
@@ -128,7 +151,9 @@ impl Harvest for Observer {
         }
         let mut found = Found::default();
         let (mut presences, mut namings) = (Vec::new(), Vec::new());
+        let mut pseudonyms = None;
         for (shard, sink) in sinks {
+            pseudonyms = pseudonyms.or_else(|| sink.pseudonyms());
             found.drafts.extend(sink.take_changed().into_iter().map(|d| (shard, d)));
             found.canaries.append(&mut sink.take_canaries());
             presences.append(&mut sink.take_presences());
@@ -137,7 +162,7 @@ impl Harvest for Observer {
         }
         let (open_from, ledger) = (tick.open_from, ledger.take());
         found.beat = Some(Box::new(Beat { worker, open_from, ledger, presences, namings }));
-        found
+        concealed(found, pseudonyms)
     }
 
     fn is_empty(found: &Found) -> bool {
@@ -145,7 +170,17 @@ impl Harvest for Observer {
     }
 
     fn rest(self) -> Observed {
-        self.finish()
+        let pseudonyms = self.pseudonyms();
+        concealed(self.finish(), pseudonyms)
+    }
+}
+
+/// With pseudonyms, where they are wanted: nothing behind the workers knows
+/// any other name of a host.
+fn concealed<T: Conceal>(found: T, pseudonyms: Option<Arc<Pseudonyms>>) -> T {
+    match pseudonyms {
+        Some(p) => found.conceal(&p),
+        None => found,
     }
 }
 

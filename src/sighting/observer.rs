@@ -8,6 +8,7 @@ use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
 use super::naming::{Announced, Naming};
 use super::presence::{Presence, Presences};
+use super::pseudonym::{Conceal, Pseudonyms};
 use super::shown::Frame;
 use super::unlisted::Unlisted;
 use crate::base::{Addr, Channel, Mac, Name, NameSource, Prefix, Stage, Timestamp};
@@ -45,6 +46,15 @@ pub struct Settings {
     pub canaries: Vec<String>,
     /// Whether changes are to be handed on as they happen.
     pub live: bool,
+    /// Replaces what says who a host is in all that leaves the observers.
+    pub pseudonyms: Option<Arc<Pseudonyms>>,
+}
+
+impl Settings {
+    /// The address that coverage knows a host at home by.
+    pub(super) fn counted(&self, addr: Addr) -> Addr {
+        self.pseudonyms.as_ref().map_or(addr, |p| p.address(addr))
+    }
 }
 
 /// A canary name was seen.
@@ -100,6 +110,23 @@ pub struct Observed {
     pub presences: Vec<Presence>,
     /// What hosts said they are called.
     pub namings: Vec<Naming>,
+}
+
+impl Conceal for Observed {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        // Names like the vendor's are listed as such, and clients outside are
+        // only counted.
+        let Observed { drafts, local_askers, unlisted, outside, outside_full, presences, namings } = self;
+        Observed {
+            drafts: drafts.conceal(pseudonyms),
+            local_askers: local_askers.into_iter().map(|(segment, ip)| (segment, pseudonyms.address(ip))).collect(),
+            unlisted,
+            outside,
+            outside_full,
+            presences: presences.conceal(pseudonyms),
+            namings: namings.conceal(pseudonyms),
+        }
+    }
 }
 
 /// One match, about to be folded in.
@@ -229,6 +256,11 @@ impl Observer {
     /// Names of hosts that are new or were heard again since the last call.
     pub fn take_namings(&mut self) -> Vec<Naming> {
         self.announced.take_changed()
+    }
+
+    /// What makes pseudonyms of hosts, where that is wanted.
+    pub fn pseudonyms(&self) -> Option<Arc<Pseudonyms>> {
+        self.settings.pseudonyms.clone()
     }
 
     /// Most bytes that an observer takes in a replay.
@@ -440,7 +472,7 @@ impl Sink for Observer {
         let p = at.packet;
         for (addr, mac) in [(p.src, p.src_mac), (p.dst, p.dst_mac)] {
             if self.settings.home.contains(&addr) && !is_group(&addr) {
-                ledger.address(addr);
+                ledger.address(self.settings.counted(addr));
                 if let Some(mac) = mac.filter(|m| is_station(*m))
                     && self.presences.note((at.frame.source, at.segment, addr, mac), p.ts)
                 {
