@@ -291,8 +291,8 @@ pub(super) fn open_store(path: Option<&Path>) -> Result<Option<Store>, Stop> {
     path.map(Store::open).transpose().map_err(Stop::failed)
 }
 
-/// Starts the run record.
-pub(super) fn begin_run(settings: &Settings, sensor: &str, hash: &str) -> Run {
+/// Starts the run record; `kept` if there is a store.
+pub(super) fn begin_run(settings: &Settings, sensor: &str, hash: &str, kept: bool) -> Run {
     let pseudonyms = settings.pseudonyms.as_deref();
-    run_record::begin(&settings.catalogue, &settings.home, pseudonyms, sensor, hash, Timestamp::now())
+    run_record::begin(&settings.catalogue, &settings.home, pseudonyms, sensor, hash, Timestamp::now(), kept)
 }

@@ -42,7 +42,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let hash_word = if hash { "sha256" } else { "none" };
     let settings = Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms };
     let settings = Arc::new(settings);
-    let mut run = output::begin_run(&settings, sensor, hash_word);
+    let mut run = output::begin_run(&settings, sensor, hash_word, store.is_some());
 
     let mut found = pipeline::sightings(plan, &settings, Room::default())?;
 

@@ -7,7 +7,7 @@ use crate::catalogue::Catalogue;
 use crate::sighting::{HomeNets, Pseudonyms};
 use crate::store::Run;
 
-/// A run that starts now.
+/// A run that starts now; `kept` if it will be stored.
 pub(super) fn begin(
     catalogue: &Catalogue,
     home: &HomeNets,
@@ -15,8 +15,10 @@ pub(super) fn begin(
     sensor: &str,
     hash: &str,
     started: Timestamp,
+    kept: bool,
 ) -> Run {
-    let mut environment = environment::known();
+    // Reading the program itself takes a while, so only for what is kept.
+    let mut environment = if kept { environment::known() } else { Default::default() };
     let mut command: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
     let mut home_nets = home.describe();
     if let Some(p) = pseudonyms {

@@ -110,7 +110,7 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         live: true,
         pseudonyms: s.pseudonyms,
     });
-    let mut run = output::begin_run(&settings, sensor, "none");
+    let mut run = output::begin_run(&settings, sensor, "none", m.store.is_some());
     let id = SourceId::of_run(sensor, &interfaces, run.started);
     let store = output::open_store(m.store.as_deref())?;
     let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone(), m.retain)).transpose()?;

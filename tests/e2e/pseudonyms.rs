@@ -18,18 +18,21 @@ const KEY: &str = "6d7973746572792d6b65792d6f662d7468652d746573742d3031323334353
 
 fn with_key(dir: &Path) {
     fs::write(dir.join("key"), KEY).unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(dir.join("key"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
 }
 
 /// All that a run prints and stores, as text.
-fn everything(dir: &Path, options: &[&str], captures: &[&str]) -> String {
+fn everything(dir: &Path, formats: &[&str], args: &[&str]) -> String {
     let mut all = String::new();
-    for format in ["table", "ndjson", "csv"] {
-        let args =
-            [&["replay", "--format", format, "--stats", "stats.json", "--store", "store"], options, captures].concat();
-        let ran = run_in(dir, &args);
+    for format in formats {
+        // Once is enough for what is the same with any format.
+        let kept: &[&str] = if all.is_empty() { &["--stats", "stats.json", "--store", "store"] } else { &[] };
+        let ran = run_in(dir, &[&["replay", "--format", format], kept, args].concat());
         assert!(matches!(ran.code, 0 | 1), "{ran:?}");
-        all += &(ran.out + &ran.err + &fs::read_to_string(dir.join("stats.json")).unwrap());
+        all += &(ran.out + &ran.err);
     }
+    all += &fs::read_to_string(dir.join("stats.json")).unwrap();
     let mut dump = Vec::new();
     let store = Store::open_read_only(&dir.join("store")).unwrap();
     store.dump(&mut dump).unwrap();
@@ -68,39 +71,42 @@ fn marks(text: &str) -> BTreeSet<String> {
     marks
 }
 
-fn names(dir: &Path, captures: &[&str]) -> BTreeSet<String> {
-    let args = [&["replay", "-q", "--store", "store"], captures].concat();
-    run_in(dir, &args);
-    let store = Store::open_read_only(&dir.join("store")).unwrap();
-    let names = store.intervals().unwrap().into_iter().filter_map(|i| i.name).collect();
-    drop(store);
-    fs::remove_file(dir.join("store")).unwrap();
-    names
-}
-
 #[test]
 fn no_output_of_any_sample_says_who_a_host_is() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     with_key(dir);
-    let (mut hosts, mut called) = (0, 0);
+    let mut hosts = 0;
     for capture in sample_captures() {
         let capture = capture.to_string_lossy().into_owned();
-        let plain = marks(&everything(dir, &[], &[&capture]));
-        let names = names(dir, &[&capture]);
-        let text = everything(dir, &["--pseudonymise", "key"], &[&capture]);
-        let veiled = marks(&text);
+        let plain = marks(&everything(dir, &["ndjson"], &[&capture]));
+        let veiled = marks(&everything(dir, &["table", "ndjson", "csv"], &["--pseudonymise", "key", &capture]));
         let both: Vec<&String> = plain.intersection(&veiled).collect();
         assert!(both.is_empty(), "{capture}: {both:?}");
         assert_eq!(plain.is_empty(), veiled.is_empty(), "{capture}");
-        for name in &names {
-            let word = Regex::new(&format!(r"(?i)\b{}\b", regex::escape(name))).unwrap();
-            assert!(!word.is_match(&text), "{capture}: {name}");
-        }
         hosts += plain.len();
-        called += names.len();
     }
-    assert!(hosts > 100 && called > 2, "there was something to hide: {hosts} {called}");
+    assert!(hosts > 100, "there was something to hide: {hosts}");
+}
+
+/// What a host says it is called is said by nobody else.
+#[test]
+fn names_of_hosts_are_replaced() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    with_key(dir);
+    let announcement = packets::answer(0, &[b"jane-laptop", b"local"], host(5));
+    let mut frames = vec![packets::udp((host(5), 5353), ([224, 0, 0, 251], 5353), &announcement)];
+    frames.extend(packets::update(host(5), 40_000));
+    fs::write(dir.join("a.pcap"), Pcap::new().frames(TEN, &frames).bytes()).unwrap();
+    let formats = ["table", "ndjson", "csv"];
+    let plain = everything(dir, &formats, &["a.pcap"]);
+    assert!(plain.matches("jane-laptop").count() > 4, "{plain}");
+    let veiled = everything(dir, &formats, &["--pseudonymise", "key", "a.pcap"]);
+    assert!(!veiled.contains("jane-laptop"), "{veiled}");
+    let name = Regex::new("h-[0-9a-f]{16}").unwrap();
+    let names: BTreeSet<&str> = name.find_iter(&veiled).map(|m| m.as_str()).collect();
+    assert!(names.len() == 1 && name.find_iter(&veiled).count() == plain.matches("jane-laptop").count(), "{veiled}");
 }
 
 fn records(dir: &Path, args: &[&str]) -> Vec<Record> {
@@ -161,7 +167,9 @@ fn runs_with_one_key_agree_and_others_do_not() {
     fs::write(dir.join("other"), [b"another key", &[7; 40][..]].concat()).unwrap();
     for (name, hosts) in [("a.pcap", 1..40), ("b.pcap", 20..60)] {
         let mut pcap = Pcap::new();
-        hosts.for_each(|n| drop(pcap.frames(TEN + i64::from(n), &packets::update(host(n), 40_000))));
+        for n in hosts {
+            pcap.frames(TEN + i64::from(n), &packets::update(host(n), 40_000));
+        }
         fs::write(dir.join(name), pcap.bytes()).unwrap();
     }
     let hosts = |args: &[&str]| -> BTreeSet<Addr> { records(dir, args).iter().map(|r| r.host.ip).collect() };
@@ -197,8 +205,12 @@ fn servers_at_home_are_hosts() {
     let remote = get(b"mirror.isp.example", path, b"x");
     frames.extend(connection((host(6), 40_003), ([198, 51, 100, 7], 80), &[(&remote, &response(4000))]));
     fs::write(dir.join("a.pcap"), Pcap::new().frames(TEN, &frames).bytes()).unwrap();
-    let text = everything(dir, &["--pseudonymise", "key", "--bpf", "net 10.0.0.0/16 or host 10.0.0.9"], &["a.pcap"]);
-    assert!(!text.contains("mirror.corp") && !text.contains("10.0.0."), "{text}");
+    let formats = ["table", "ndjson", "csv"];
+    let filter = "net 10.0.0.0/16 or host 10.0.0.9";
+    let text = everything(dir, &formats, &["--pseudonymise", "key", "--bpf", filter, "a.pcap"]);
+    assert!(!text.contains("mirror.corp"), "{text}");
+    let hidden = ["10.0.0.5", "10.0.0.6", "10.0.0.9", "10.0.0.0/16", "10.0.0.0/24"];
+    assert!(hidden.iter().all(|h| !text.contains(h)), "{text}");
     assert!(text.contains("mirror.isp.example") && text.contains("198.51.100.7"), "{text}");
 }
 
