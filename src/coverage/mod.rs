@@ -246,6 +246,8 @@ counters! {
     UdpChecksumBad => "udp_checksum_bad",
     /// TCP and UDP flows.
     Flows => "flows",
+    /// TCP flows on other ports than those of DNS (53, 853): without any, failed lookups say little.
+    FlowsOther => "flows_other",
     /// TCP flows first seen after their handshake.
     FlowsMidStream => "flows_mid_stream",
     /// Flows forgotten before their end because the table was full.

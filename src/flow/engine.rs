@@ -269,7 +269,7 @@ impl<S: Sink> Engine<S> {
     #[inline(never)]
     fn tcp_flow(&mut self, at: At<'_>, key: FlowKey, from_low: bool, ledger: &mut Ledger) {
         let Engine { sink, tcp, dns, scratch, .. } = self;
-        ledger.count(Counter::Flows);
+        tcp::count_flow(&at, ledger);
         if !tcp::is_syn(&at) {
             ledger.count(Counter::FlowsMidStream);
         }

@@ -4,6 +4,7 @@
 use crate::base::time::DAY_SECS;
 use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
 use crate::catalogue::Category;
+use crate::coverage::{Counter, Counts};
 use crate::flow::{Note, Notes};
 use crate::sighting::Record;
 use crate::sighting::record::Slots;
@@ -77,6 +78,31 @@ pub struct Contact {
     pub count: u64,
     /// Payload from the servers.
     pub bytes_from_server: u64,
+}
+
+impl Contact {
+    /// Of a record; the numbers of its host, indicator and source are left 0.
+    pub fn of(r: &Record, support: bool) -> Self {
+        let day = || i32::try_from(r.first_seen.day()).unwrap_or(0);
+        Contact {
+            seen: 0,
+            indicator: 0,
+            source: 0,
+            id: id_bytes(&r.id),
+            day: period_day(&r.period).unwrap_or_else(day),
+            stage: r.stage,
+            support,
+            channels: Channels::of(&r.channels),
+            notes: notes_of(&r.notes),
+            names: u32::try_from((r.names.len() as u64).saturating_add(r.names_more)).unwrap_or(u32::MAX),
+            slots: r.slots,
+            slots_connected: r.slots_connected,
+            first: r.first_seen,
+            last: r.last_seen,
+            count: r.count,
+            bytes_from_server: r.bytes_from_server,
+        }
+    }
 }
 
 /// A server of a contact. Listed where it may tell of a role: servers of LAN
@@ -252,6 +278,27 @@ fn number<T: Eq + std::hash::Hash + Clone>(known: &mut HashMap<T, u32>, key: &T,
     n
 }
 
+impl Vantage {
+    /// Counters any of which shows that flows other than DNS were seen; the
+    /// latter three are in stores that lack the first.
+    pub const OTHER_FLOWS: &'static [Counter] =
+        &[Counter::FlowsOther, Counter::TlsHellos, Counter::QuicInitials, Counter::HttpRequests];
+    /// Counters any of which shows that DNS answers were seen.
+    pub const DNS_ANSWERS: &'static [Counter] = &[Counter::DnsAnswers];
+
+    /// What the counters of a source tell.
+    pub fn of(source: &str, counts: &Counts) -> Self {
+        let any = |counters: &[Counter]| counters.iter().any(|c| counts.get(*c) > 0);
+        Vantage { source: source.to_owned(), other_flows: any(Self::OTHER_FLOWS), dns_answers: any(Self::DNS_ANSWERS) }
+    }
+
+    /// What a contact tells of its source, which may come without counters.
+    pub fn learn(&mut self, contact: &Contact) {
+        self.other_flows |= !contact.channels.is_lookup();
+        self.dns_answers |= contact.channels.has(Channel::DnsAnswer);
+    }
+}
+
 impl FactsBuilder {
     /// Nothing yet.
     pub fn new() -> Self {
@@ -265,11 +312,12 @@ impl FactsBuilder {
         number(&mut self.sources, &id.to_owned(), add)
     }
 
-    /// What a source could see.
+    /// What a source could see, beside what its records show.
     pub fn vantage(&mut self, vantage: Vantage) {
         let n = self.source(&vantage.source);
         if let Some(v) = self.facts.sources.get_mut(n as usize) {
-            *v = vantage;
+            v.other_flows |= vantage.other_flows;
+            v.dns_answers |= vantage.dns_answers;
         }
     }
 
@@ -288,36 +336,18 @@ impl FactsBuilder {
     /// Adds a record.
     pub fn record(&mut self, r: &Record, support: bool) {
         let host = SeenHost { segment: r.host.segment.clone(), ip: r.host.ip, mac: r.host.mac };
-        let day = r.first_seen.day();
         let contact = Contact {
             seen: self.seen(&host),
             indicator: self.indicator(&r.indicator.id, r.indicator.category),
             source: self.source(&r.source),
-            id: id_bytes(&r.id),
-            day: period_day(&r.period).unwrap_or(i32::try_from(day).unwrap_or(0)),
-            stage: r.stage,
-            support,
-            channels: Channels::of(&r.channels),
-            notes: notes_of(&r.notes),
-            names: u32::try_from(r.names.len() as u64 + r.names_more).unwrap_or(u32::MAX),
-            slots: r.slots,
-            slots_connected: r.slots_connected,
-            first: r.first_seen,
-            last: r.last_seen,
-            count: r.count,
-            bytes_from_server: r.bytes_from_server,
+            ..Contact::of(r, support)
         };
+        if let Some(source) = self.facts.sources.get_mut(contact.source as usize) {
+            source.learn(&contact);
+        }
         let at = u32::try_from(self.facts.contacts.len()).unwrap_or(u32::MAX);
         self.facts.contacts.push(contact);
-        if tells_of_roles(r) {
-            let listed =
-                r.servers.iter().map(|s| ServedBy { contact: at, ip: s.ip, port: s.port, udp: s.transport == "udp" });
-            self.facts.servers.extend(listed);
-        } else {
-            let private = r.servers.iter().filter(|s| is_private(&s.ip));
-            let listed = private.map(|s| ServedBy { contact: at, ip: s.ip, port: s.port, udp: s.transport == "udp" });
-            self.facts.servers.extend(listed);
-        }
+        self.facts.servers.extend(servers_of(r).map(|s| ServedBy { contact: at, ..s }));
     }
 
     /// Adds an interval.
@@ -334,6 +364,14 @@ impl FactsBuilder {
     pub fn build(self) -> Facts {
         self.facts
     }
+}
+
+/// The servers of a record that may tell of roles; the number of the contact is
+/// left 0.
+pub fn servers_of(r: &Record) -> impl Iterator<Item = ServedBy> + '_ {
+    let all = tells_of_roles(r);
+    let listed = r.servers.iter().filter(move |s| all || is_private(&s.ip));
+    listed.map(|s| ServedBy { contact: 0, ip: s.ip, port: s.port, udp: s.transport == "udp" })
 }
 
 /// Whether all servers of a record may tell of roles ([`ServedBy`]).

@@ -201,6 +201,17 @@ impl Slots {
         Slots(bits)
     }
 
+    /// As 12 bytes, the first quarter hour in the highest bit of the first.
+    pub fn to_bytes(self) -> [u8; 12] {
+        let [_, _, _, _, bytes @ ..] = self.0.to_be_bytes();
+        bytes
+    }
+
+    /// From the bytes that [`Slots::to_bytes`] gave.
+    pub fn from_bytes(bytes: [u8; 12]) -> Self {
+        Slots(bytes.iter().fold(0, |bits, b| bits << 8 | u128::from(*b)))
+    }
+
     /// Number of runs of adjoining quarter hours.
     pub fn runs(self) -> u32 {
         (self.0 & !(self.0 << 1)).count_ones()
@@ -260,5 +271,7 @@ mod tests {
         assert_eq!((s.runs(), s.len()), (2, 3));
         assert_eq!("c00000000000000000000001".parse::<Slots>(), Ok(s));
         assert!(s.get(95) && !s.get(94));
+        assert_eq!(s.to_bytes(), [0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(Slots::from_bytes(s.to_bytes()), s);
     }
 }

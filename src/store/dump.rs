@@ -36,6 +36,24 @@ const CONTENT: &[(&str, &str)] = &[
          FROM intervals JOIN sources USING (source_no)",
     ),
     (
+        "contacts",
+        "SELECT source, hex(id), day, h.address, h.segment, h.mac, indicator, category, stage, support, channels, notes,
+                names, count, bytes_from_server, c.first_ns, c.last_ns, slots, slots_connected
+         FROM contacts c JOIN sources USING (source_no) JOIN seen_hosts h USING (seen)
+         JOIN indicators USING (indicator_no)",
+    ),
+    (
+        "contact_servers",
+        "SELECT source, hex(id), v.ip, port, udp
+         FROM contact_servers v JOIN contacts USING (sighting) JOIN sources USING (source_no)",
+    ),
+    (
+        "signals",
+        "SELECT source, kind, segment, ip, mac, detail, day, count, from_ns, to_ns, address
+         FROM signals JOIN sources USING (source_no)",
+    ),
+    ("events", "SELECT ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, detail, address FROM events"),
+    (
         "canaries",
         "SELECT source, name, ts_ns, segment, ip, mac, channel, address FROM canaries JOIN sources USING (source_no)",
     ),

@@ -10,6 +10,8 @@ mod coverage;
 pub mod custody;
 mod dump;
 mod error;
+mod facts;
+mod narrow;
 mod open;
 mod read;
 mod rows;
@@ -23,7 +25,7 @@ mod tests;
 pub use coverage::{CoverageRow, NetworkRow, ResolverRow};
 pub use error::{Place, StoreError};
 pub use read::{Filter, Records, Stored};
-pub use rows::{Canary, Interval, Run, Source};
+pub use rows::{Canary, Event, Interval, Run, Source};
 pub use write::Writer;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};

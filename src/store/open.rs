@@ -6,6 +6,10 @@ use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
+/// Bytes in a page of a new store: of the usual 4,096 most would hold one record
+/// and be half empty.
+const PAGE: i64 = 8192;
+
 /// Prepared statements kept; more than any run uses.
 const STATEMENTS: usize = 64;
 
@@ -113,7 +117,9 @@ fn open_existing(path: &Path, place: Place) -> Result<Store> {
         return Err(StoreError::ReadOnly { place });
     }
     prepare(&conn).map_err(sql)?;
-    if !schema::is_blank(&conn).map_err(sql)? {
+    if schema::is_blank(&conn).map_err(sql)? {
+        conn.pragma_update(None, "page_size", PAGE).map_err(sql)?;
+    } else {
         schema::require_ours(&conn, &place)?;
     }
     // Some file systems cannot do write-ahead logging; SQLite then keeps its

@@ -1,6 +1,7 @@
 //! What a run writes besides records.
 
 use crate::base::{Addr, Channel, Mac, Timestamp};
+use crate::host::Verdict;
 use std::collections::BTreeMap;
 
 /// One run of the program.
@@ -101,4 +102,25 @@ pub struct Canary {
     pub mac: Option<Mac>,
     /// Where the name was seen.
     pub channel: Channel,
+}
+
+/// A change of a host's verdict.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Event {
+    /// When it was noticed, in packet time.
+    pub ts: Timestamp,
+    /// What happened: `new`, `reappeared`, `gone`, `changed`.
+    pub kind: String,
+    /// Encapsulation context of the host.
+    pub segment: String,
+    /// Its address.
+    pub ip: Addr,
+    /// Its hardware address, where it is its own.
+    pub mac: Option<Mac>,
+    /// Verdict before; none for a host that is new.
+    pub from: Option<Verdict>,
+    /// Verdict after; none for a host that is gone.
+    pub to: Option<Verdict>,
+    /// More, in words; may be empty.
+    pub detail: String,
 }

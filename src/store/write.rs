@@ -2,8 +2,10 @@
 
 use super::custody;
 use super::error::Place;
-use super::{Canary, Interval, Result, Run, Source};
+use super::narrow;
+use super::{Canary, Event, Interval, Result, Run, Source};
 use crate::base::Timestamp;
+use crate::host::Signal;
 use crate::sighting::Record;
 use crate::sighting::merge;
 use rusqlite::types::Type;
@@ -178,24 +180,91 @@ impl<'s> Writer<'s> {
     pub fn put_interval(&mut self, i: &Interval) -> Result<()> {
         self.run(|c| {
             let number = source_number(c, &i.source)?;
+            let (mac, name) = (text(i.mac), i.name.as_deref().unwrap_or(""));
+            let key = params![number, i.kind, i.segment, i.ip.0, mac, name, i.ip.to_string()];
+            // An update that changes nothing makes the row that is there answer.
+            let interval: i64 = c
+                .prepare_cached(
+                    "INSERT INTO interval_hosts (source_no, kind, segment, ip, mac, name, address)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                     ON CONFLICT DO UPDATE SET address = excluded.address RETURNING interval_no",
+                )?
+                .query_row(key, |row| row.get(0))?;
             c.prepare_cached(
-                "INSERT INTO intervals (source_no, kind, segment, ip, mac, name, from_ns, to_ns, address)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                "INSERT INTO interval_times VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET to_ns = max(to_ns, excluded.to_ns)",
+            )?
+            .execute([interval, i.from.0, i.to.0])
+            .map(drop)
+        })
+    }
+
+    /// Adds a sign of a role, of `source` ([`Signal::source`] is not looked at).
+    /// Of two that began on one UTC day the least start, the greatest end and
+    /// the greatest count stay, so a signal that grows is put as often as one
+    /// likes, with its count of that day.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn put_signal(&mut self, source: &str, s: &Signal) -> Result<()> {
+        self.run(|c| {
+            let number = source_number(c, source)?;
+            c.prepare_cached(
+                "INSERT INTO signals (source_no, kind, segment, ip, mac, detail, day, count, from_ns, to_ns, address)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                 ON CONFLICT DO UPDATE SET count = max(count, excluded.count),
+                     from_ns = min(from_ns, excluded.from_ns), to_ns = max(to_ns, excluded.to_ns)",
             )?
             .execute(params![
                 number,
-                i.kind,
-                i.segment,
-                i.ip.0,
-                text(i.mac),
-                i.name.as_deref().unwrap_or(""),
-                i.from.0,
-                i.to.0,
-                i.ip.to_string(),
+                s.kind.as_str(),
+                s.segment,
+                s.ip.0,
+                text(s.mac),
+                s.detail,
+                s.from.day(),
+                int(s.count),
+                s.from.0,
+                s.to.0,
+                s.ip.to_string(),
             ])
             .map(drop)
         })
+    }
+
+    /// Adds a change of a verdict.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn put_event(&mut self, e: &Event) -> Result<()> {
+        self.run(|c| {
+            c.prepare_cached(
+                "INSERT INTO events (ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, detail, address)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                e.ts.0,
+                e.kind,
+                e.segment,
+                e.ip.0,
+                text(e.mac),
+                text(e.from),
+                text(e.to),
+                e.detail,
+                e.ip.to_string(),
+            ])
+            .map(drop)
+        })
+    }
+
+    /// Forgets hosts and indicators that no record names any more, and holders
+    /// of addresses without an interval: to be called after rows of
+    /// `sightings` or `interval_times` were deleted.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn sweep(&mut self) -> Result<()> {
+        self.run(narrow::sweep)
     }
 
     /// Adds a canary that was seen; the same one again changes nothing.
@@ -224,19 +293,22 @@ impl<'s> Writer<'s> {
     }
 }
 
+/// Writes a record and what is kept of it elsewhere. Nothing else adds or
+/// changes a record.
 fn write(c: &Connection, number: i64, r: &Record, support: bool) -> rusqlite::Result<()> {
     let content = json(r)?;
     custody::note_record(c, &r.period, number, &r.id, support, &content)?;
-    c.prepare_cached(
+    let mut put = c.prepare_cached(
         "INSERT INTO sightings (source_no, id, revision, period, ip, address, segment, mac, indicator, category,
              stage, first_ns, last_ns, count, bytes_to_server, bytes_from_server, support, record)
          VALUES (:number, :id, :revision, :period, :ip, :address, :segment, :mac, :indicator, :category,
              :stage, :first, :last, :count, :to, :from, :support, :record)
          ON CONFLICT (id, source_no) DO UPDATE SET
              revision = :revision, category = :category, stage = :stage, first_ns = :first, last_ns = :last,
-             count = :count, bytes_to_server = :to, bytes_from_server = :from, support = :support, record = :record",
-    )?
-    .execute(named_params! {
+             count = :count, bytes_to_server = :to, bytes_from_server = :from, support = :support, record = :record
+         RETURNING sighting",
+    )?;
+    let values = named_params! {
         ":number": number,
         ":id": r.id,
         ":revision": int(r.revision),
@@ -255,8 +327,9 @@ fn write(c: &Connection, number: i64, r: &Record, support: bool) -> rusqlite::Re
         ":from": int(r.bytes_from_server),
         ":support": support,
         ":record": content,
-    })
-    .map(drop)
+    };
+    let sighting = put.query_row(values, |row| row.get(0))?;
+    narrow::put(c, sighting, number, r, support)
 }
 
 /// The row number of a source, which is added if it is new.
@@ -278,7 +351,8 @@ pub(super) fn int(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-fn text<T: ToString>(value: Option<T>) -> String {
+/// The text of a value, empty where there is none.
+pub(super) fn text<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(String::new, |v| v.to_string())
 }
 

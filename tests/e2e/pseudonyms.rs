@@ -62,9 +62,7 @@ fn marks(text: &str) -> BTreeSet<String> {
             if own.iter().any(|p| p.contains(&addr) && addr.bits() != p.network()) {
                 marks.insert(addr.to_string());
             }
-        } else if word.parse::<Mac>().is_ok() {
-            marks.insert(word.to_lowercase());
-        } else if word.len() == 32 && word.starts_with("00000000000000000000ffff") {
+        } else if word.parse::<Mac>().is_ok() || word.starts_with("00000000000000000000ffff") {
             marks.insert(word.to_lowercase());
         }
     }

@@ -3,7 +3,7 @@
 use super::preface::begins_preface;
 use super::{Context, Mode, Rival, Tcp, ahead, bit, is_far};
 use crate::base::time::SECOND;
-use crate::coverage::Counter;
+use crate::coverage::{Counter, Ledger};
 use crate::flow::events::{At, Sink};
 use crate::packet::tcp_flags::{ACK, RST, SYN};
 use crate::protocol::{http, http2, tls};
@@ -16,6 +16,15 @@ const FAST_OPEN: u32 = 1 << 16;
 /// Whether the segment opens a connection, or consents to one.
 pub(in crate::flow) fn is_syn(at: &At<'_>) -> bool {
     at.packet.flags & (SYN | RST) == SYN
+}
+
+/// Counts a flow that begins.
+pub(in crate::flow) fn count_flow(at: &At<'_>, ledger: &mut Ledger) {
+    const DNS: [u16; 2] = [53, 853];
+    ledger.count(Counter::Flows);
+    if !DNS.contains(&at.packet.sport) && !DNS.contains(&at.packet.dport) {
+        ledger.count(Counter::FlowsOther);
+    }
 }
 
 /// Whether the sender of a first segment is the client.
@@ -114,7 +123,7 @@ impl Tcp {
     fn restart<S: Sink>(&mut self, new: Rival, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
         let old = std::mem::replace(self, Tcp::new(at, from_low));
         old.close(cx.sink, cx.ledger, cx.scratch);
-        cx.ledger.count(Counter::Flows);
+        count_flow(at, cx.ledger);
         self.set(bit::CLIENT_LOW, new.low);
         self.set(bit::MID_STREAM, false);
         self.set(bit::SYN, true);

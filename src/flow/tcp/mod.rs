@@ -18,7 +18,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub(super) use handshake::is_syn;
+pub(super) use handshake::{count_flow, is_syn};
 
 /// Most bytes of all reckonings of capture loss in a shard.
 pub(super) const MOST_RECKONED_BYTES: usize = loss::Loss::MOST_BYTES;

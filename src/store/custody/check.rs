@@ -4,8 +4,8 @@ use super::super::write::from_json;
 use super::{BEGINNING, Content, Link, LinkKind, PublicKey, Seal, record_digest};
 use crate::sighting::Record;
 use crate::store::write::int;
-use crate::store::{Result, Store};
-use rusqlite::{Row, Transaction, TransactionBehavior};
+use crate::store::{Result, Store, narrow};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -47,7 +47,8 @@ pub struct Verified {
     pub open: BTreeMap<String, Vec<String>>,
     /// Seals, and whether each holds.
     pub seals: Vec<(Seal, bool)>,
-    /// What is not as it was written: the file, the chain, then days in order.
+    /// What is not as it was written: the chain, the days in order, seals, the
+    /// file.
     pub findings: Vec<Finding>,
     /// Findings beyond those.
     pub more: u64,
@@ -134,13 +135,13 @@ struct Lying {
 }
 
 impl Lying {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Lying> {
+    fn read(c: &Connection, row: &Row<'_>) -> rusqlite::Result<Lying> {
         let (source, id, support): (String, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let text = row.get_ref(3)?.as_str()?;
         let digest = record_digest(support, text);
         // A record that is none any more differs in its digest too.
         let agrees = match from_json::<Record>(text) {
-            Ok(r) => agrees(row, &r, &source, &id)?,
+            Ok(r) => agrees(row, &r, &source, &id)? && narrow::agrees(c, row.get(18)?, row.get(19)?, &r, support)?,
             Err(_) => false,
         };
         Ok(Lying { key: (source, id), digest, agrees })
@@ -195,9 +196,7 @@ impl Store {
         let _snapshot =
             Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred).map_err(|e| self.place.error(e))?;
         let mut v = Verified::default();
-        for what in self.check()? {
-            v.found(None, None, format!("the file is damaged: {what}"));
-        }
+        let damage = self.check()?;
         v.links = self.links()?;
         v.check_chain();
         for (day, source) in self.list(
@@ -217,6 +216,10 @@ impl Store {
             self.check_day(day, &mut v)?;
         }
         v.check_seals(self.seals()?, key);
+        // Often no more than what follows from the above.
+        for what in damage {
+            v.found(None, None, format!("the file is damaged: {what}"));
+        }
         Ok(v)
     }
 
@@ -235,12 +238,13 @@ impl Store {
         let mut read = |v: &mut Verified| -> rusqlite::Result<()> {
             let mut query = self.conn.prepare_cached(
                 "SELECT coalesce(s.source, ''), g.id, support, record, period, segment, mac, indicator, category, stage,
-                        address, g.first_ns, g.last_ns, count, bytes_to_server, bytes_from_server, revision, ip
+                        address, g.first_ns, g.last_ns, count, bytes_to_server, bytes_from_server, revision, ip,
+                        sighting, source_no
                  FROM sightings g LEFT JOIN sources s USING (source_no) WHERE period = ?1 ORDER BY s.source, g.id",
             )?;
             let mut rows = query.query([day])?;
             while let Some(row) = rows.next()? {
-                let row = Lying::read(row)?;
+                let row = Lying::read(&self.conn, row)?;
                 let (source, id) = (row.key.0.as_str(), row.key.1.as_str());
                 while let Some((s, i, _)) = written.next_if(|(s, i, _)| (s.as_str(), i.as_str()) < (source, id)) {
                     v.found(Some(day), Some((&i, &s)), "is missing");
@@ -255,7 +259,7 @@ impl Store {
                         v.found(
                             Some(day),
                             Some((id, source)),
-                            "was altered: its columns say other than the record itself",
+                            "was altered: what is read in its place says other than the record itself",
                         );
                     }
                     Some(_) => {}

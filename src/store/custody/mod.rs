@@ -35,7 +35,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 pub(super) const TABLES: &str = "
 CREATE TABLE record_digests (        -- what each contribution was when it was written
     day       TEXT NOT NULL,
-    source_no INTEGER NOT NULL REFERENCES sources (source_no),
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
     id        TEXT NOT NULL,
     digest    BLOB NOT NULL CHECK (length(digest) = 32),
     PRIMARY KEY (day, source_no, id)
@@ -43,7 +43,7 @@ CREATE TABLE record_digests (        -- what each contribution was when it was w
 
 CREATE TABLE changed_days (          -- written to since they were last closed
     day       TEXT NOT NULL,
-    source_no INTEGER NOT NULL REFERENCES sources (source_no),
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
     PRIMARY KEY (day, source_no)
 ) STRICT, WITHOUT ROWID;
 

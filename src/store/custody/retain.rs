@@ -4,12 +4,13 @@ use super::close::{changed_before, close};
 use super::{Content, LinkKind, append};
 use crate::base::Timestamp;
 use crate::base::time::{DAY_SECS, format_day};
-use crate::store::{Result, Writer};
+use crate::store::{Result, Writer, narrow};
 use rusqlite::{Connection, OptionalExtension};
 
 /// Tables that hold, besides records, what was seen of hosts, with the column
 /// of its last time.
-const TIMED: [(&str, &str); 2] = [("intervals", "to_ns"), ("canaries", "ts_ns")];
+const TIMED: [(&str, &str); 4] =
+    [("interval_times", "to_ns"), ("signals", "to_ns"), ("canaries", "ts_ns"), ("events", "ts_ns")];
 
 /// What a rule of retention removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +23,8 @@ pub struct Removed {
 
 impl Writer<'_> {
     /// Removes the records of every UTC day more than `days` before that of
-    /// `now`, and the intervals and canaries that ended before then. The
+    /// `now`, and the intervals, signs of roles, canaries and changes of
+    /// verdicts that ended before then. The
     /// digests of the days stay; that a day was removed, when and by which
     /// rule, is a link of the chain of its own. Coverage stays: it holds
     /// numbers only. What is removed is overwritten in the file.
@@ -70,5 +72,6 @@ fn remove(c: &Connection, first_kept: i64, cause: &str) -> rusqlite::Result<Remo
     for (table, column) in TIMED {
         c.prepare_cached(&format!("DELETE FROM {table} WHERE {column} < ?1"))?.execute([limit_ns])?;
     }
+    narrow::sweep(c)?;
     Ok(removed)
 }

@@ -2,6 +2,8 @@
 
 mod content;
 mod custody;
+mod facts;
+mod migration;
 mod trouble;
 
 use super::*;
