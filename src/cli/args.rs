@@ -29,6 +29,9 @@ pub enum Command {
     /// Check that a store, or a folder of evidence, is what was written
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
+    /// Put sighting records into a store, from files or - for standard input
+    #[command(after_help = IMPORT_HELP)]
+    Import(ImportArgs),
     /// Show or check what is looked for
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
@@ -229,6 +232,27 @@ pub struct VerifyArgs {
     /// Make a key for --seal in a new file, and print its public half
     #[arg(long, value_name = "FILE", exclusive = true)]
     pub new_key: Option<PathBuf>,
+}
+
+/// What `import --help` ends with.
+const IMPORT_HELP: &str = "\
+One record a line, as --format ndjson writes them, of any source. The same records again change \
+nothing: of a source that is a live run the highest revision counts, those of a file join. A line \
+that is no record, or whose id is not that of its fields, is left out and said; fields that this \
+version does not know are left out. All that was read is stored at the end, or nothing.";
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The store, a SQLite file; made if there is none
+    #[arg(long, value_name = "STORE")]
+    pub store: PathBuf,
+    /// Files of records, or - for standard input
+    #[arg(required = true, value_name = "NDJSON")]
+    pub paths: Vec<PathBuf>,
+    /// Say nothing but what is wrong
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// What to do with the catalogue.

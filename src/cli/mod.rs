@@ -5,6 +5,7 @@ pub mod catalogue;
 mod environment;
 mod exit;
 mod follow;
+mod import;
 mod inputs;
 mod names;
 mod output;
@@ -45,6 +46,7 @@ fn run() -> ExitCode {
         Command::Watch(args) => watch::run(&args),
         Command::Names(args) => names::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };
     match result {

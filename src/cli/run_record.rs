@@ -4,33 +4,20 @@ use super::environment;
 use super::exit::Exit;
 use crate::base::Timestamp;
 use crate::catalogue::Catalogue;
-use crate::sighting::{HomeNets, Pseudonyms};
+use crate::sighting::Pseudonyms;
 use crate::store::Run;
 
-/// A run that starts now; `kept` if it will be stored.
+/// A run that starts now. What it runs on is noted by [`complete`].
 pub(super) fn begin(
     catalogue: &Catalogue,
-    home: &HomeNets,
-    pseudonyms: Option<&Pseudonyms>,
+    home_nets: Vec<String>,
     sensor: &str,
     hash: &str,
     started: Timestamp,
-    kept: bool,
 ) -> Run {
-    // Reading the program itself takes a while, so only for what is kept.
-    let mut environment = if kept { environment::known() } else { Default::default() };
-    let mut command: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
-    let mut home_nets = home.describe();
-    if let Some(p) = pseudonyms {
-        // The sensor may be one of the hosts that it sees.
-        environment.retain(|word, _| !["host", "user"].contains(&word.as_str()));
-        environment.insert("pseudonyms".into(), p.key_id());
-        command.iter_mut().for_each(|arg| *arg = p.text(arg));
-        home_nets = p.describe_home();
-    }
     Run {
         version: env!("CARGO_PKG_VERSION").into(),
-        command,
+        command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
         catalogue_sha256: catalogue.sha256_hex(),
         catalogue: catalogue.effective_toml(),
         home_nets,
@@ -40,7 +27,20 @@ pub(super) fn begin(
         ended: None,
         exit_code: None,
         exit_reason: None,
-        environment,
+        environment: Default::default(),
+    }
+}
+
+/// Notes what a run that will be stored runs on; this reads the program itself,
+/// which takes a while. With pseudonyms, nothing of it says who a host is.
+pub(super) fn complete(run: &mut Run, pseudonyms: Option<&Pseudonyms>) {
+    run.environment = environment::known();
+    if let Some(p) = pseudonyms {
+        // The sensor may be one of the hosts that it sees.
+        run.environment.retain(|word, _| !["host", "user"].contains(&word.as_str()));
+        run.environment.insert("pseudonyms".into(), p.key_id());
+        run.command.iter_mut().for_each(|arg| *arg = p.text(arg));
+        run.home_nets = p.describe_home();
     }
 }
 

@@ -18,6 +18,7 @@ mod drafts;
 mod follow;
 pub mod home;
 mod http;
+pub mod line;
 mod listed;
 pub mod merge;
 mod moved;

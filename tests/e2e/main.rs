@@ -12,6 +12,7 @@ mod determinism;
 mod follow;
 mod goldens;
 mod hostile_text;
+mod import;
 mod names;
 mod panics;
 mod pseudonyms;
