@@ -86,6 +86,9 @@ pub struct MatchArgs {
     /// Networks whose clients are hosts, or `any` [default: private, 100.64.0.0/10 and link-local addresses; for `watch` also the interfaces' own networks]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub home_net: Vec<String>,
+    /// Leave out what DHCP says of hosts' names and client ids
+    #[arg(long)]
+    pub no_dhcp_names: bool,
     /// Name of this sensor in records
     #[arg(long, value_name = "NAME")]
     pub sensor: Option<String>,

@@ -12,6 +12,7 @@ use crate::report::stats::{self, SourceName};
 use crate::report::summary::Summary;
 use crate::report::table::{self, HostTable};
 use crate::report::{csv, ndjson};
+use crate::sighting::presence::Presence;
 use crate::sighting::select::{Records, Selected};
 use crate::sighting::{HostNames, Names, Naming, Record, Settings};
 use crate::store::{Canary, Interval, Run, Source, Store};
@@ -240,16 +241,7 @@ pub(super) fn store(
     let outcome = &found.outcome;
     let names = RunNames::new(&run.sensor, &outcome.sources, &outcome.encaps);
     for i in outcome.intervals.iter().filter(|i| !is_repeated(&repeated, i.source)) {
-        writer.put_interval(&Interval {
-            source: names.source(i.source),
-            kind: "traffic".into(),
-            segment: names.segment(i.segment),
-            ip: i.ip,
-            mac: Some(i.mac),
-            name: None,
-            from: i.from,
-            to: i.to,
-        })?;
+        writer.put_interval(&pair_of(i, names.source(i.source), names.segment(i.segment)))?;
     }
     for n in outcome.namings.iter().filter(|n| !is_repeated(&repeated, n.source)) {
         writer.put_interval(&interval_of(n, names.source(n.source), names.segment(n.segment)))?;
@@ -269,6 +261,12 @@ pub(super) fn store(
         writer.retain(days, Timestamp::now(), run_number)?;
     }
     Ok(writer.commit()?)
+}
+
+/// Who had an address, as the store keeps it.
+pub(super) fn pair_of(p: &Presence, source: String, segment: String) -> Interval {
+    let kind = p.kind.as_str().into();
+    Interval { source, kind, segment, ip: p.ip, mac: p.mac, name: None, from: p.from, to: p.to }
 }
 
 /// A name as the store keeps it.

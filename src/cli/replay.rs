@@ -45,6 +45,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let mut run = output::begin_run(&settings, sensor, hash_word, store.is_some());
 
     let mut found = pipeline::sightings(plan, &settings, Room::default())?;
+    if m.no_dhcp_names {
+        found.outcome.namings.retain(|n| !n.told.is_dhcp());
+    }
 
     exit = exit.max(judge_all(&found.outcome.sources, args.input.quiet));
     let printing =

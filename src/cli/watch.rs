@@ -136,6 +136,7 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         catalogue: Arc::clone(&catalogue),
         sensor,
         sources: [SourceReport::live(&interfaces, id)].into(),
+        no_dhcp_names: m.no_dhcp_names,
         board: Board::new(catalogue),
         controls: Controls::new(&settings.canaries),
         keeper,

@@ -1,5 +1,6 @@
 //! What the flow layer tells its sink.
 
+use super::claims::Claim;
 use super::duplicates::Place;
 use crate::base::{Addr, Name, NameSource, Stage};
 use crate::coverage::Ledger;
@@ -294,6 +295,14 @@ pub trait Sink {
 
     /// A followed contact moved on.
     fn progress(&mut self, at: &At<'_>, token: Token, progress: &Progress, ledger: &mut Ledger);
+
+    /// Both ends of this segment's flow have proved that they hear one another;
+    /// told once, and again in each quarter hour in which the flow goes on.
+    fn proved(&mut self, _at: &At<'_>, _ledger: &mut Ledger) {}
+
+    /// Somebody has an address, or so it is said, in a frame of that source and
+    /// segment.
+    fn claimed(&mut self, _claim: &Claim, _source: u32, _segment: u32, _ledger: &mut Ledger) {}
 
     /// Whether an address lies in the home networks, as far as the sink knows
     /// any.

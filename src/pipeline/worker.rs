@@ -3,7 +3,7 @@
 use super::SHARDS;
 use super::pool::Recycler;
 use super::timing::{FRAME_SAMPLE, Timing, record};
-use super::work::Work;
+use super::work::{Said, Work};
 use crate::base::Timestamp;
 use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
@@ -272,9 +272,19 @@ impl<H: Harvest> Worker<H> {
             }
         }
         let Some(list) = work.lists.get(self.number) else { return };
+        let said = work.said.get(self.number).map_or(&[][..], Vec::as_slice);
+        let mut said = said.iter().peekable();
+        let mut next_said = said.peek().map_or(u32::MAX, |s| s.frame);
         let mut key = Key { source: u32::MAX, ..Key::default() };
         let (mut quarter_from, mut quarter_until) = (i64::MAX, i64::MIN);
         for item in list {
+            if item.frame >= next_said {
+                while let Some(s) = said.next_if(|s| s.frame <= item.frame) {
+                    self.hear(work, s);
+                }
+                next_said = said.peek().map_or(u32::MAX, |s| s.frame);
+                (quarter_from, quarter_until) = (i64::MAX, i64::MIN); // the ledger was turned
+            }
             let Some(meta) = work.batch.frames.get(item.frame as usize) else { continue };
             let ts = item.packet.ts.0;
             if ts < quarter_from || ts >= quarter_until || meta.interface != key.interface || work.source != key.source
@@ -311,6 +321,19 @@ impl<H: Harvest> Worker<H> {
                 }
             }
         }
+        for s in said {
+            self.hear(work, s);
+        }
         record(&mut self.timing.work, began.elapsed());
+    }
+
+    /// Tells a shard who has one of its addresses.
+    #[cold]
+    fn hear(&mut self, work: &Work, said: &Said) {
+        let interface = work.batch.frames.get(said.frame as usize).map_or(0, |meta| meta.interface);
+        self.ledger.turn_to(Key { source: work.source, interface, quarter: said.claim.ts.quarter() });
+        if let Some(engine) = self.engines.get_mut(usize::from(said.shard) / self.workers) {
+            engine.sink().claimed(&said.claim, work.source, said.segment, &mut self.ledger);
+        }
     }
 }

@@ -7,23 +7,23 @@ use super::draft::{Draft, DraftKey, HostKey};
 use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
 use super::naming::{Announced, Naming};
-use super::presence::{Presence, Presences};
+use super::presence::{Pair, Presence, PresenceKind, Presences};
 use super::pseudonym::{Conceal, Pseudonyms};
 use super::shown::Frame;
 use super::unlisted::Unlisted;
 use crate::base::{Addr, Channel, Mac, Name, NameSource, Prefix, Stage, Timestamp};
 use crate::catalogue::{Catalogue, IndicatorRef};
 use crate::coverage::{Counter, Ledger};
-use crate::flow::{At, Note, Notes, Place, Progress, Seen, Sink, Token};
+use crate::flow::{At, Claim, ClaimKind, Note, Notes, Place, Progress, Proof, Seen, Sink, Token};
 use crate::packet::{Transport, tcp_flags};
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Clients of one shard that are remembered for having asked a local resolver.
-const MAX_ASKERS: usize = 1792;
+const MAX_ASKERS: usize = 896;
 /// Clients outside the home networks of one shard that are told apart.
-const MAX_OUTSIDE: usize = 1792;
+const MAX_OUTSIDE: usize = 896;
 /// Longest host name (RFC 1035 section 2.3.4, without the final dot). What is
 /// longer is none, and is neither matched nor kept.
 pub(super) const MAX_NAME: usize = 253;
@@ -381,6 +381,55 @@ impl Observer {
         matches.0.into_iter().filter_map(|m| self.observe(at, m, ledger)).collect()
     }
 
+    /// Notes which addresses of a segment's ends are at home, and whose they
+    /// are.
+    fn note_ends(&mut self, at: &At<'_>, kind: PresenceKind, ledger: &mut Ledger) {
+        let p = at.packet;
+        for (ip, mac) in [(p.src, p.src_mac), (p.dst, p.dst_mac)] {
+            if !self.settings.home.contains(&ip) || is_group(&ip) {
+                continue;
+            }
+            if kind == PresenceKind::Traffic {
+                ledger.address(self.settings.counted(ip));
+            }
+            let Some(mac) = mac.filter(|m| is_station(*m)) else { continue };
+            let pair = Pair { source: at.frame.source, segment: at.segment, ip, mac };
+            if self.presences.note(pair, kind, p.ts, p.ts) {
+                ledger.count(no_room(kind));
+            }
+        }
+    }
+
+    /// What a client said of itself, with the address that it was given.
+    fn told_by_dhcp(&mut self, claim: &Claim, place: (u32, u32, Addr), mac: Option<Mac>, ledger: &mut Ledger) {
+        let Some(words) = &claim.words else { return };
+        let told = if claim.kind == ClaimKind::Dhcp { NameSource::Dhcp } else { NameSource::Dhcpv6 };
+        let (source, segment, ip) = place;
+        let (from, to) = (claim.ts, claim.until);
+        for (told, name) in [(told, &words.name), (NameSource::DhcpClientId, &words.client_id)] {
+            let Some(name) = name.clone() else { continue };
+            if told != NameSource::DhcpClientId {
+                ledger.count(Counter::HostNames);
+            }
+            if self.announced.note(Naming { source, segment, ip, mac, told, name, from, to }) {
+                ledger.count(Counter::TableEvicted);
+            }
+        }
+    }
+
+    /// A name server's word on the name of an address at home.
+    pub(super) fn named_by_lookup(&mut self, at: &At<'_>, ip: Addr, name: &Name, ledger: &mut Ledger) {
+        if !self.settings.home.contains(&ip) || is_group(&ip) {
+            return;
+        }
+        ledger.count(Counter::HostNames);
+        let (source, segment, ts) = (at.frame.source, at.segment, at.packet.ts);
+        let (told, name) = (NameSource::Ptr, name.as_str().into());
+        if self.announced.note(Naming { source, segment, ip, mac: None, told, name, from: ts, to: ts }) {
+            ledger.count(Counter::TableEvicted);
+        }
+    }
+
     /// The sender of this segment said what it is called.
     fn named(&mut self, at: &At<'_>, name: &str, told: NameSource, ledger: &mut Ledger) {
         let (p, host) = (at.packet, Self::host(at));
@@ -469,22 +518,12 @@ impl Sink for Observer {
     }
 
     fn present(&mut self, at: &At<'_>, ledger: &mut Ledger) {
-        let p = at.packet;
-        for (addr, mac) in [(p.src, p.src_mac), (p.dst, p.dst_mac)] {
-            if self.settings.home.contains(&addr) && !is_group(&addr) {
-                ledger.address(self.settings.counted(addr));
-                if let Some(mac) = mac.filter(|m| is_station(*m))
-                    && self.presences.note((at.frame.source, at.segment, addr, mac), p.ts)
-                {
-                    ledger.count(Counter::TableEvicted);
-                }
-            }
-        }
+        self.note_ends(at, PresenceKind::Traffic, ledger);
         if at.endpoints().sport == ENCRYPTED_DNS_PORT {
             ledger.count(Counter::EncryptedDns);
             // A connection that goes on shows no name in a later quarter hour;
             // one that was only tried hides nothing.
-            if p.payload_len > 0 {
+            if at.packet.payload_len > 0 {
                 self.note_resolver_port(at, ledger);
             }
         }
@@ -507,6 +546,36 @@ impl Sink for Observer {
         self.move_on(at, token.0, progress, ledger);
     }
 
+    fn proved(&mut self, at: &At<'_>, ledger: &mut Ledger) {
+        self.note_ends(at, PresenceKind::Handshake, ledger);
+    }
+
+    fn claimed(&mut self, claim: &Claim, source: u32, segment: u32, ledger: &mut Ledger) {
+        let ip = claim.ip;
+        if !self.settings.home.contains(&ip) || is_group(&ip) {
+            return;
+        }
+        let (kind, mac) = (PresenceKind::from(claim.kind), claim.mac.filter(|m| is_station(*m)));
+        let place = (source, segment, ip);
+        let pair = Pair { source, segment, ip, mac: mac.unwrap_or_default() };
+        match claim.proof {
+            Proof::Ends => {
+                self.presences.give_back(pair, kind, claim.ts);
+                self.announced.give_back(place, mac, claim.ts);
+            }
+            Proof::Lone => {
+                self.presences.prolong(pair, kind, claim.ts, claim.until);
+            }
+            Proof::Sound => {
+                self.presences.take_over(pair, kind, claim.ts);
+                if self.presences.note(pair, kind, claim.ts, claim.until) {
+                    ledger.count(no_room(kind));
+                }
+                self.told_by_dhcp(claim, place, mac, ledger);
+            }
+        }
+    }
+
     fn is_home(&self, addr: &Addr) -> bool {
         self.settings.home.contains(addr)
     }
@@ -521,6 +590,11 @@ impl Sink for Observer {
             self.contacts.release(token.0);
         }
     }
+}
+
+/// What counts a pair that its room could not take.
+fn no_room(kind: PresenceKind) -> Counter {
+    if kind == PresenceKind::Traffic { Counter::TableEvicted } else { Counter::ConfirmedRefused }
 }
 
 /// A group address (first bit on the wire) or zero identifies nobody.

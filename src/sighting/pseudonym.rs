@@ -130,8 +130,8 @@ impl Conceal for HostKey {
 
 impl Conceal for Presence {
     fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
-        let Presence { source, segment, ip, mac, from, to } = self;
-        Presence { source, segment, ip: pseudonyms.address(ip), mac: pseudonyms.mac(mac), from, to }
+        let Presence { source, segment, ip, mac, kind, from, to } = self;
+        Presence { source, segment, ip: pseudonyms.address(ip), mac: mac.map(|m| pseudonyms.mac(m)), kind, from, to }
     }
 }
 
@@ -251,10 +251,10 @@ impl Pseudonyms {
     }
 
     /// The hardware address that stands for a host's, marked as locally
-    /// administered; group addresses stay.
+    /// administered; group addresses stay, and so does none at all.
     pub fn mac(&self, mac: Mac) -> Mac {
         let [first, ..] = mac.0;
-        if first & 1 == 1 {
+        if first & 1 == 1 || mac.0 == [0; 6] {
             return mac;
         }
         let [a, b, c, d, e, f, ..] = self.keyed("mac", &mac.0);

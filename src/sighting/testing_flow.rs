@@ -3,7 +3,7 @@
 use super::draft::Names;
 use super::naming;
 use super::select::{Records, Selected};
-use super::{HomeNets, HostNames, Observer, Record, Settings, Spool};
+use super::{HomeNets, HostNames, Observed, Observer, Record, Settings, Spool};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Catalogue;
 use crate::coverage::{Counter, Counts, Ledger};
@@ -30,6 +30,8 @@ pub(super) struct Scene {
     pub(super) now: i64,
     pub(super) source: u32,
     pub(super) mac: Option<Mac>,
+    /// Who connects, if not [`HOST`].
+    pub(super) client: Option<Addr>,
     pub(super) spill: bool,
     number: u64,
     spool: Spool,
@@ -96,6 +98,7 @@ impl Scene {
             now: Timestamp::parse("2026-03-01T10:00:00Z").unwrap().0,
             source: 0,
             mac: Some(Mac([2, 0, 0, 0, 0, 5])),
+            client: None,
             spill: false,
             number: 0,
             port: 40_000,
@@ -171,7 +174,7 @@ impl Scene {
     }
 
     pub(super) fn connect(&mut self, server: &str, port: u16) -> Tcp {
-        let client = (addr(HOST), self.port());
+        let client = (self.client.unwrap_or_else(|| addr(HOST)), self.port());
         let mut t = Tcp { client, server: (addr(server), port), cseq: 100, sseq: 900 };
         t.syn(self);
         t.send(self, false, SYN | ACK, b"");
@@ -189,6 +192,16 @@ impl Scene {
     /// The flow layer finds that a client seen at one place is at another.
     pub(super) fn moved(&mut self, client: &str, far: Place, near: Place) {
         self.engine.sink().moved(addr(client), far, near, &mut self.ledger);
+    }
+
+    /// The engine and what was counted so far.
+    pub(super) fn into_parts(self) -> (Engine<Observer>, Ledger) {
+        (self.engine, self.ledger)
+    }
+
+    /// What the observer knows at the end.
+    pub(super) fn observed(mut self) -> Observed {
+        self.engine.finish(&mut self.ledger).finish()
     }
 
     pub(super) fn end(mut self) -> Seen {
@@ -243,7 +256,8 @@ pub(super) struct Tcp {
 impl Tcp {
     /// One that never gets beyond its SYN.
     pub(super) fn only_syn(s: &mut Scene, server: &str, port: u16) -> Tcp {
-        let mut t = Tcp { client: (addr(HOST), s.port()), server: (addr(server), port), cseq: 100, sseq: 0 };
+        let client = s.client.unwrap_or_else(|| addr(HOST));
+        let mut t = Tcp { client: (client, s.port()), server: (addr(server), port), cseq: 100, sseq: 0 };
         t.syn(s);
         t
     }
@@ -282,6 +296,11 @@ impl Tcp {
     pub(super) fn repeat(&mut self, s: &mut Scene, payload: &[u8]) {
         self.cseq = self.cseq.wrapping_sub(payload.len() as u32);
         self.send(s, true, ACK, payload);
+    }
+
+    /// The client claims to have heard the server up to there.
+    pub(super) fn guess(&mut self, bytes: u32) {
+        self.sseq = self.sseq.wrapping_add(1000).wrapping_add(bytes);
     }
 
     /// The client sends what the capture lacks.

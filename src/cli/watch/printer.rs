@@ -31,6 +31,8 @@ pub(super) struct Printer<'p> {
     pub(super) sensor: &'p str,
     /// The run, as the names in records need it.
     pub(super) sources: Arc<[SourceReport]>,
+    /// Names out of DHCP are left out.
+    pub(super) no_dhcp_names: bool,
     pub(super) board: Board,
     pub(super) controls: Controls,
     pub(super) keeper: Option<Keeper>,
@@ -82,7 +84,11 @@ impl Printer<'_> {
         if let Some(day) = news.closed {
             self.close(day, &names);
         }
-        let namings = self.board.call(news.namings);
+        let mut namings = news.namings;
+        if self.no_dhcp_names {
+            namings.retain(|n| !n.told.is_dhcp());
+        }
+        let namings = self.board.call(namings);
         let risen = self.board.take_risen(now);
         self.print_all(&risen, &names);
         if now.saturating_duration_since(self.round) >= ROUND {

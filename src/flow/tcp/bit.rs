@@ -49,5 +49,9 @@ pub(super) const VIA_PROXY: u32 = 1 << 20;
 pub(super) const CERTIFICATE: u32 = 1 << 21;
 /// The flow is followed, and there was no room to reckon its capture loss.
 pub(super) const UNRECKONED: u32 = 1 << 23;
+/// Both ends have proved that they hear one another.
+pub(super) const PROVED: u32 = 1 << 26;
+/// The server's answer to a SYN that was seen gives the client's own number.
+pub(super) const CONSENTED: u32 = 1 << 27;
 /// The flow is in the sample for capture loss and copies of frames.
 pub(super) const SAMPLED: u32 = 1 << 22;

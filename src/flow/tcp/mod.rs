@@ -258,6 +258,9 @@ impl Tcp {
         if p.ts.quarter() != self.quarter {
             self.quarter = p.ts.quarter();
             cx.sink.present(&at, cx.ledger);
+            if self.has(bit::PROVED) {
+                cx.sink.proved(&at, cx.ledger);
+            }
         }
         if p.flags & RST != 0 {
             self.reset(&at, cx);
@@ -287,6 +290,9 @@ impl Tcp {
         }
         let mut progress = Progress::default();
         if p.flags & ACK != 0 {
+            if self.bits & (bit::CONSENTED | bit::PROVED) == bit::CONSENTED {
+                self.prove(seq, &at, cx);
+            }
             self.acknowledge(&at, &mut progress);
         }
         if payload > 0 {

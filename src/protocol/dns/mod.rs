@@ -20,6 +20,7 @@ mod chain;
 mod edns;
 mod name;
 mod nbns;
+mod reverse;
 mod rrtype;
 mod service;
 mod stream;
@@ -71,6 +72,8 @@ pub enum Data {
     Aaaa([u8; 16]),
     /// The target of an alias.
     Cname(NameRef),
+    /// The name of an address, in the answer to a lookup of it.
+    Ptr(NameRef),
     /// A service binding (SVCB or HTTPS).
     Service(Service),
     /// Any other type, a class other than IN, or data that cannot be read.

@@ -237,6 +237,8 @@ impl Message {
         let rdata = bytes.get(fixed.start..fixed.end).unwrap_or_default();
         let data = match Type::parse(fixed.rtype) {
             _ if matches!(fixed.rtype, SVCB | HTTPS) => self.service(bytes, fixed.start, fixed.end).map(Data::Service),
+            // Elsewhere, in multicast DNS above all, pointers lead to services.
+            Ok(Type::PTR) if self.asks_for_pointer() => self.alias(bytes, fixed).map(Data::Ptr),
             Ok(Type::CNAME) => self.alias(bytes, fixed).map(Data::Cname),
             Ok(rtype @ (Type::A | Type::AAAA)) => match RData::parse(rtype, rdata, bytes) {
                 Ok(RData::A(a)) => Some(Data::A(a.0.octets())),

@@ -5,6 +5,7 @@ mod certificate;
 mod dns;
 mod flood;
 mod http;
+mod identity;
 mod naming;
 mod proxy;
 mod resolvers;
