@@ -387,6 +387,8 @@ counters! {
     ContactsUnfollowed => "contacts_unfollowed",
     /// Entries dropped from a table of the matching stage because it was full.
     TableEvicted => "table_evicted",
+    /// Signs of roles, and of machines behind one address, that were not kept for want of room.
+    SignalsRefused => "signals_refused",
     /// Packets of encapsulations that could not be told apart because there were too many.
     EncapsRefused => "encaps_refused",
 }

@@ -373,7 +373,7 @@ impl Udp {
                 self.speech = Speech::Other;
                 self.is_other(at, cx);
             }
-            Outcome::Hello { named, ech } => {
+            Outcome::Hello { named, ech, stack } => {
                 self.speech = Speech::QuicDone { id: cx.scratch.hash_id(head.id()) };
                 let name = cx.scratch.hash_id(if named { cx.scratch.name.as_bytes() } else { b"" });
                 let before = self.named.replace((name, at.packet.ts));
@@ -391,7 +391,7 @@ impl Udp {
                 self.told = true;
                 let notes = Notes::NONE.with_if(head.conflict() || at.packet.conflict, Note::Conflict);
                 let name = std::mem::take(&mut cx.scratch.name);
-                self.tell(at, &Seen::Quic { name: named.then_some(&name), ech }, notes, cx);
+                self.tell(at, &Seen::Quic { name: named.then_some(&name), ech, stack }, notes, cx);
                 cx.scratch.name = name;
             }
         }
@@ -487,7 +487,7 @@ impl Udp {
         }
         self.told = true;
         let notes = Notes::NONE.with_if(conflict, Note::Conflict).with_if(hello.malformed, Note::PartialMessage);
-        self.tell(at, &Seen::Tls { name: named, ech: hello.ech }, notes, cx);
+        self.tell(at, &Seen::Tls { name: named, ech: hello.ech, stack: hello.stack }, notes, cx);
         cx.scratch.name = name;
     }
 

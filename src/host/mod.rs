@@ -7,6 +7,8 @@
 //! address then.
 
 pub mod facts;
+pub mod nat;
+pub mod signals;
 pub mod view;
 
 pub use facts::{Channels, Contact, Facts, FactsBuilder, Interval, SeenHost, ServedBy, Signal, SignalKind};

@@ -103,7 +103,8 @@ pub struct Packet {
     pub transport: Transport,
     /// TCP flags, see [`tcp_flags`]; 0 for UDP.
     pub flags: u8,
-    /// Time to live, or hop limit.
+    /// Time to live, or hop limit, where it was captured; 0 if that was far
+    /// from where the packet is taken to have been.
     pub ttl: u8,
     /// TCP sequence number; 0 for UDP.
     pub seq: u32,

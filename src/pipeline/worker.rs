@@ -7,9 +7,8 @@ use super::work::{Said, Work};
 use crate::base::Timestamp;
 use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
-use crate::sighting::Naming;
 use crate::sighting::presence::Presence;
-use crate::sighting::{Canary, Conceal, Draft, Observed, Observer, Pseudonyms};
+use crate::sighting::{Canary, Conceal, Draft, Naming, Observed, Observer, Pseudonyms, Signal};
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,6 +40,7 @@ pub(super) struct Beat {
     pub(super) ledger: Ledger,
     pub(super) presences: Vec<Presence>,
     pub(super) namings: Vec<Naming>,
+    pub(super) signals: Vec<Signal>,
 }
 
 /// What observers bring out of a batch or a tick.
@@ -69,9 +69,15 @@ impl Conceal for Found {
 impl Conceal for Beat {
     fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
         // The ledger has pseudonyms from the start.
-        let Beat { worker, open_from, ledger, presences, namings } = self;
-        let (presences, namings) = (presences.conceal(pseudonyms), namings.conceal(pseudonyms));
-        Beat { worker, open_from, ledger, presences, namings }
+        let Beat { worker, open_from, ledger, presences, namings, signals } = self;
+        Beat {
+            worker,
+            open_from,
+            ledger,
+            presences: presences.conceal(pseudonyms),
+            namings: namings.conceal(pseudonyms),
+            signals: signals.conceal(pseudonyms),
+        }
     }
 }
 
@@ -150,7 +156,7 @@ impl Harvest for Observer {
             return Self::harvest(sinks);
         }
         let mut found = Found::default();
-        let (mut presences, mut namings) = (Vec::new(), Vec::new());
+        let (mut presences, mut namings, mut signals) = (Vec::new(), Vec::new(), Vec::new());
         let mut pseudonyms = None;
         for (shard, sink) in sinks {
             pseudonyms = pseudonyms.or_else(|| sink.pseudonyms());
@@ -158,10 +164,11 @@ impl Harvest for Observer {
             found.canaries.append(&mut sink.take_canaries());
             presences.append(&mut sink.take_presences());
             namings.append(&mut sink.take_namings());
+            signals.append(&mut sink.take_signals());
             found.drafts.extend(sink.close(tick.open_from).into_iter().map(|d| (shard, d)));
         }
         let (open_from, ledger) = (tick.open_from, ledger.take());
-        found.beat = Some(Box::new(Beat { worker, open_from, ledger, presences, namings }));
+        found.beat = Some(Box::new(Beat { worker, open_from, ledger, presences, namings, signals }));
         concealed(found, pseudonyms)
     }
 

@@ -33,6 +33,7 @@ impl Observer {
                 if let Some((ip, name)) = message.reverse_name() {
                     self.named_by_lookup(at, ip, name, ledger);
                 }
+                self.dns_roles(at, message, ledger);
                 self.dns_answer(at, message, notes, ledger);
             }
             DnsKind::Unsolicited => self.dns_unsolicited(message, ledger),

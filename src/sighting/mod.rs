@@ -5,6 +5,7 @@
 //! for each source, host, indicator and UTC day. Drafts become [`Record`]s
 //! when the source's id is known.
 
+mod acts;
 mod answers;
 pub mod board;
 mod certificate;
@@ -29,6 +30,8 @@ pub mod pseudonym;
 pub mod record;
 pub mod select;
 mod shown;
+pub mod signal;
+mod signs;
 mod socks;
 pub mod spool;
 #[cfg(test)]
@@ -47,4 +50,5 @@ pub use observer::{Askers, Canary, Observed, Observer, Settings};
 pub use pseudonym::{Conceal, Pseudonyms};
 pub use record::{Evidence, Host, Record, Server, Stage};
 pub use shown::Frame;
+pub use signal::{Signal, SignalKind, Signals};
 pub use spool::Spool;

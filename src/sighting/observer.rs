@@ -10,11 +10,13 @@ use super::naming::{Announced, Naming};
 use super::presence::{Pair, Presence, PresenceKind, Presences};
 use super::pseudonym::{Conceal, Pseudonyms};
 use super::shown::Frame;
+use super::signal::Signal;
+use super::signs::Signs;
 use super::unlisted::Unlisted;
 use crate::base::{Addr, Channel, Mac, Name, NameSource, Prefix, Stage, Timestamp};
 use crate::catalogue::{Catalogue, IndicatorRef};
 use crate::coverage::{Counter, Ledger};
-use crate::flow::{At, Claim, ClaimKind, Note, Notes, Place, Progress, Proof, Seen, Sink, Token};
+use crate::flow::{Act, At, Claim, ClaimKind, Note, Notes, Place, Progress, Proof, Seen, Sink, Token};
 use crate::packet::{Transport, tcp_flags};
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
@@ -31,7 +33,7 @@ pub(super) const MAX_NAME: usize = 253;
 pub const MAX_DRAFTS: usize = 128 << 10;
 
 /// Where resolvers listen.
-const DNS_PORT: u16 = 53;
+pub(super) const DNS_PORT: u16 = 53;
 /// The same for DNS over TLS and QUIC (RFC 7858, RFC 9250).
 pub(super) const ENCRYPTED_DNS_PORT: u16 = 853;
 
@@ -90,6 +92,7 @@ pub struct Observer {
     canaries: Vec<Canary>,
     pub(super) presences: Presences,
     announced: Announced,
+    pub(super) signs: Signs,
 }
 
 /// What an observer knows at the end.
@@ -110,13 +113,16 @@ pub struct Observed {
     pub presences: Vec<Presence>,
     /// What hosts said they are called.
     pub namings: Vec<Naming>,
+    /// Signs of roles, with how often since they were last taken; parts that
+    /// are still to be joined ([`Signals`](super::Signals)).
+    pub signals: Vec<Signal>,
 }
 
 impl Conceal for Observed {
     fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
         // Names like the vendor's are listed as such, and clients outside are
         // only counted.
-        let Observed { drafts, local_askers, unlisted, outside, outside_full, presences, namings } = self;
+        let Observed { drafts, local_askers, unlisted, outside, outside_full, presences, namings, signals } = self;
         Observed {
             drafts: drafts.conceal(pseudonyms),
             local_askers: local_askers.into_iter().map(|(segment, ip)| (segment, pseudonyms.address(ip))).collect(),
@@ -125,6 +131,7 @@ impl Conceal for Observed {
             outside_full,
             presences: presences.conceal(pseudonyms),
             namings: namings.conceal(pseudonyms),
+            signals: signals.conceal(pseudonyms),
         }
     }
 }
@@ -204,6 +211,7 @@ impl Observer {
             canaries: Vec::new(),
             presences: Presences::default(),
             announced: Announced::default(),
+            signs: Signs::default(),
         }
     }
 
@@ -245,6 +253,7 @@ impl Observer {
         self.presences.forget(day);
         // A name also holds on the day after.
         self.announced.forget(day.saturating_sub(1));
+        self.signs.forget(day);
         drafts
     }
 
@@ -258,6 +267,12 @@ impl Observer {
         self.announced.take_changed()
     }
 
+    /// Signs of roles that are new or were seen again since the last call;
+    /// parts that are still to be joined.
+    pub fn take_signals(&mut self) -> Vec<Signal> {
+        self.signs.take_changed()
+    }
+
     /// What makes pseudonyms of hosts, where that is wanted.
     pub fn pseudonyms(&self) -> Option<Arc<Pseudonyms>> {
         self.settings.pseudonyms.clone()
@@ -269,6 +284,7 @@ impl Observer {
         + Answers::MOST_BYTES
         + Presences::MOST_BYTES
         + Announced::MOST_BYTES
+        + Signs::MOST_BYTES
         + (MAX_ASKERS * 8 / 7) * (size_of::<(u32, Addr)>() + 1)
         + (MAX_OUTSIDE * 8 / 7) * (size_of::<Addr>() + 1)
         + Unlisted::SHARD_BYTES;
@@ -292,6 +308,7 @@ impl Observer {
             outside_full: self.outside_full,
             presences: self.presences.into_list(),
             namings: self.announced.into_list(),
+            signals: self.signs.take_changed(),
         }
     }
 
@@ -385,7 +402,7 @@ impl Observer {
     /// are.
     fn note_ends(&mut self, at: &At<'_>, kind: PresenceKind, ledger: &mut Ledger) {
         let p = at.packet;
-        for (ip, mac) in [(p.src, p.src_mac), (p.dst, p.dst_mac)] {
+        for (ip, mac, sent) in [(p.src, p.src_mac, !at.moved), (p.dst, p.dst_mac, false)] {
             if !self.settings.home.contains(&ip) || is_group(&ip) {
                 continue;
             }
@@ -396,6 +413,9 @@ impl Observer {
             let pair = Pair { source: at.frame.source, segment: at.segment, ip, mac };
             if self.presences.note(pair, kind, p.ts, p.ts) {
                 ledger.count(no_room(kind));
+            }
+            if sent {
+                self.presences.note_sender(pair);
             }
         }
     }
@@ -503,6 +523,9 @@ impl Sink for Observer {
             .then(|| self.settings.catalogue.match_port(e.transport as u8, e.sport))
             .flatten()
             .map(|r| (r, Channel::LanPort));
+        if port.is_some() {
+            self.notifies(at, ledger);
+        }
         if pending.is_none() && block.is_none() && port.is_none() {
             return None;
         }
@@ -532,8 +555,14 @@ impl Sink for Observer {
     fn seen(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, follow: &mut Option<Token>, ledger: &mut Ledger) {
         match seen {
             Seen::Dns(message, kind) => self.dns(at, message, *kind, notes, ledger),
-            Seen::Tls { name, .. } => self.hello(at, *name, Channel::TlsSni, notes, follow, ledger),
-            Seen::Quic { name, .. } => self.hello(at, *name, Channel::QuicSni, notes, follow, ledger),
+            Seen::Tls { name, stack, .. } => {
+                self.tls_stack(at, *stack, ledger);
+                self.hello(at, *name, Channel::TlsSni, notes, follow, ledger);
+            }
+            Seen::Quic { name, stack, .. } => {
+                self.tls_stack(at, *stack, ledger);
+                self.hello(at, *name, Channel::QuicSni, notes, follow, ledger);
+            }
             Seen::Certificate { names } => self.certificate(at, names, notes, follow, ledger),
             Seen::Http(http) => self.http(at, http, notes, follow, ledger),
             Seen::Socks { name, addr } => self.socks(at, *name, *addr, notes, follow, ledger),
@@ -543,6 +572,9 @@ impl Sink for Observer {
     }
 
     fn progress(&mut self, at: &At<'_>, token: Token, progress: &Progress, ledger: &mut Ledger) {
+        if progress.stage.is_some() || progress.status.is_some() {
+            self.serves(at, token.0, progress, ledger);
+        }
         self.move_on(at, token.0, progress, ledger);
     }
 
@@ -576,6 +608,10 @@ impl Sink for Observer {
         }
     }
 
+    fn act(&mut self, at: &At<'_>, act: Act<'_>, ledger: &mut Ledger) {
+        self.acted(at, act, ledger);
+    }
+
     fn is_home(&self, addr: &Addr) -> bool {
         self.settings.home.contains(addr)
     }
@@ -603,7 +639,7 @@ pub(super) fn is_station(mac: Mac) -> bool {
 }
 
 /// Multicast and limited broadcast.
-fn is_group(addr: &Addr) -> bool {
+pub(super) fn is_group(addr: &Addr) -> bool {
     match addr.as_v4() {
         Some([a, ..]) => (224..240).contains(&a) || addr.as_v4() == Some([255; 4]),
         None => addr.0.first() == Some(&0xff),

@@ -142,6 +142,8 @@ struct Times {
     to: Timestamp,
     earlier: u8,
     unsaid: bool,
+    /// The address sent from there itself; so it was no router's guess.
+    sent: bool,
 }
 
 /// The pairs of one shard.
@@ -159,7 +161,10 @@ impl Presences {
         if self.prolong(pair, kind, ts, until) {
             return false;
         }
-        self.begin(Key::new(pair, kind, 0), Times { from: ts, to: until.max(ts), earlier: 0, unsaid: true })
+        self.begin(
+            Key::new(pair, kind, 0),
+            Times { from: ts, to: until.max(ts), earlier: 0, unsaid: true, sent: false },
+        )
     }
 
     /// The same only if the pair is known by that kind. False if it is not.
@@ -173,8 +178,8 @@ impl Presences {
             times.to = times.to.max(until);
             return true;
         }
-        let (before, earlier) = (*times, times.earlier.saturating_add(1));
-        *times = Times { from: ts, to: until.max(ts), earlier, unsaid: true };
+        let (before, earlier, sent) = (*times, times.earlier.saturating_add(1), times.sent);
+        *times = Times { from: ts, to: until.max(ts), earlier, unsaid: true, sent };
         // Without room for both the newer stands.
         self.begin(Key::new(pair, kind, earlier), before);
         true
@@ -210,6 +215,22 @@ impl Presences {
                 (times.to, times.unsaid) = (ts, true);
             }
         }
+    }
+
+    /// Notes that the address of a pair sent from there itself.
+    pub(super) fn note_sender(&mut self, pair: Pair) {
+        let room = self.0.get_mut(PresenceKind::Traffic.room());
+        if let Some(times) = room.and_then(|r| r.get_mut(&Key::new(pair, PresenceKind::Traffic, 0))) {
+            times.sent = true;
+        }
+    }
+
+    /// Whether an address sent in a segment from another hardware address than
+    /// this one.
+    pub(super) fn sends_otherwise(&self, segment: u32, ip: &Addr, mac: Option<Mac>) -> bool {
+        let room = self.0.get(PresenceKind::Traffic.room());
+        let other = |k: &Key| k.segment == segment && k.ip == *ip && Some(k.mac) != mac;
+        room.is_some_and(|r| r.iter().any(|(key, times)| times.sent && other(key)))
     }
 
     /// The pairs of a far place were a router's; they become those of the near
@@ -416,7 +437,7 @@ mod tests {
                 seen(&mut pairs, p, kind, 5);
             }
             seen(&mut pairs, Pair { segment: far.segment, ..pair(2, router) }, Traffic, 5);
-            pairs.move_host(&Move { client: ip(1), far, near });
+            pairs.move_host(&Move { client: ip(1), far, near, divided: false });
             let mut list: Vec<_> =
                 pairs.into_list().iter().map(|p| (p.ip, p.segment, p.kind, p.mac.unwrap())).collect();
             list.sort_unstable();

@@ -10,16 +10,17 @@
 
 use super::home::HomeNets;
 use super::observer::Canary;
-use super::{HostKey, Naming};
+use super::{HostKey, Naming, Signal};
 use crate::base::{Addr, Mac, Name, Prefix};
 use crate::catalogue::Catalogue;
 use crate::sighting::draft::hex;
 use crate::sighting::presence::Presence;
 use foldhash::fast::RandomState;
+use regex::Regex;
 use ring::hmac::{self, HMAC_SHA256};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Least bytes of a key.
 pub const MIN_KEY: usize = 32;
@@ -47,6 +48,16 @@ const KEPT: [&str; 8] =
 /// Of these, blocks that name nobody: unspecified, loopback, multicast and
 /// reserved.
 const NOBODY: [&str; 5] = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "ff00::/8"];
+
+/// What may be a hardware address, an IPv4 or an IPv6 address or network.
+static ADDRESSES: LazyLock<Regex> = LazyLock::new(|| {
+    let mac = "[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}";
+    let v4 = "[0-9]{1,3}(?:[.][0-9]{1,3}){3}(?:/[0-9]{1,3})?";
+    let v6 = "[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:]*(?:/[0-9]{1,3})?";
+    // The expression is constant, and a test uses it.
+    #[allow(clippy::expect_used)]
+    Regex::new(&format!("{mac}|{v4}|{v6}")).expect("an expression")
+});
 
 /// Why a key cannot be used. The message goes on from the name of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -140,6 +151,16 @@ impl Conceal for Naming {
         let Naming { source, segment, ip, mac, told, name, from, to } = self;
         let (ip, mac) = (pseudonyms.address(ip), mac.map(|m| pseudonyms.mac(m)));
         Naming { source, segment, ip, mac, told, name: pseudonyms.name(&name).into(), from, to }
+    }
+}
+
+impl Conceal for Signal {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        let Signal { source, kind, segment, ip, mac, detail, count, from, to } = self;
+        let (ip, mac) = (pseudonyms.address(ip), mac.map(|m| pseudonyms.mac(m)));
+        // Of parts it may be an address.
+        let detail = pseudonyms.text(&detail).into();
+        Signal { source, kind, segment, ip, mac, detail, count, from, to }
     }
 }
 
@@ -286,43 +307,31 @@ impl Pseudonyms {
         if at_home && !listed { self.name(name).into() } else { name.into() }
     }
 
-    /// A text in which addresses, networks and hardware addresses that can be
-    /// told from the words around them are replaced: a command line.
+    /// A text in which addresses, networks and hardware addresses are replaced:
+    /// a command line, a path.
     pub fn text(&self, text: &str) -> String {
-        let is_part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '/');
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(c) = rest.chars().next() {
-            let (head, tail) = rest.split_at(rest.find(|c| !is_part(c)).unwrap_or(rest.len()));
-            if head.is_empty() {
-                out.push(c);
-                rest = rest.get(c.len_utf8()..).unwrap_or_default();
-            } else {
-                out.push_str(&self.token(head));
-                rest = tail;
-            }
-        }
-        out
+        ADDRESSES.replace_all(text, |found: &regex::Captures<'_>| self.token(&found[0])).into_owned()
     }
 
     fn token(&self, token: &str) -> String {
-        if let Ok(addr) = token.parse::<Addr>() {
-            self.address(addr).to_string()
-        } else if let Ok(mac) = token.parse() {
-            self.mac(mac).to_string()
-        } else if let Ok(prefix) = token.parse() {
-            self.prefix(prefix).to_string()
-        } else {
-            token.to_owned()
+        if let Ok(mac) = token.parse() {
+            return self.mac(mac).to_string();
         }
+        if let Ok(prefix) = token.parse::<Prefix>()
+            && token.contains('/')
+        {
+            return self.prefix(prefix).to_string();
+        }
+        let (addr, length) = token.split_at(token.find('/').unwrap_or(token.len()));
+        addr.parse().map_or_else(|_| token.to_owned(), |a| format!("{}{length}", self.address(a)))
     }
 
-    /// The home networks as records show them.
-    pub fn describe_home(&self) -> Vec<String> {
+    /// The home networks that pseudonyms are of.
+    pub fn home(&self) -> HomeNets {
         if self.home.is_any() {
-            return self.home.describe();
+            return HomeNets::any();
         }
-        self.home.prefixes().iter().map(|p| self.prefix(*p).to_string()).collect()
+        HomeNets::only(self.home.prefixes().iter().map(|p| self.prefix(*p)).collect())
     }
 }
 
@@ -345,7 +354,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::HashSet;
-    use std::sync::LazyLock;
 
     const KEY: [u8; 32] = *b"0123456789abcdefghijklmnopqrstuv";
 
@@ -489,6 +497,29 @@ mod tests {
         let six = p.address("fd00::9".parse().unwrap()).to_string();
         assert_eq!(&*p.server_name("[fd00::9]", true), format!("[{six}]"));
         assert_eq!(&*p.server_name("198.51.100.7", true), "198.51.100.7");
+    }
+
+    #[test]
+    fn addresses_in_a_text_are_replaced() {
+        let p = of(&["10.0.0.0/8"]);
+        let [a, six] = ["10.0.0.5", "fd00::5"].map(|t| p.address(t.parse().unwrap()).to_string());
+        let mac = p.mac("02:00:00:00:00:01".parse().unwrap()).to_string();
+        let net = p.prefix("10.1.0.0/16".parse().unwrap()).to_string();
+        for (text, want) in [
+            ("host 10.0.0.5 or 10.0.0.5:80", format!("host {a} or {a}:80")),
+            ("(10.0.0.5.cap)", format!("({a}.cap)")),
+            ("net 10.1.0.0/16,10.0.0.5/24", format!("net {net},{a}/24")),
+            ("ether host 02:00:00:00:00:01", format!("ether host {mac}")),
+            ("[fd00::5]:443", format!("[{six}]:443")),
+            ("8.8.8.8 vlan:10 64-1 2,4,8,1,3 12:30:00 --since 2026-03-01T10:00:00Z 1.2.3", String::new()),
+        ] {
+            let want = if want.is_empty() { text.to_owned() } else { want };
+            assert_eq!(p.text(text), want);
+        }
+        assert_eq!(p.home().describe(), ["10.0.0.0/8"]);
+        let narrow = of(&["192.168.7.0/24"]);
+        let host: Addr = "192.168.7.9".parse().unwrap();
+        assert!(narrow.home().contains(&narrow.address(host)) && !narrow.home().contains(&host));
     }
 
     #[test]

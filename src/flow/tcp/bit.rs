@@ -43,6 +43,10 @@ pub(super) const TO_HTTP2: u32 = 1 << 24;
 /// The last request offers to switch to a protocol that is not read, and the
 /// server has not answered.
 pub(super) const TO_OTHER: u32 = 1 << 25;
+/// A proxy was asked to connect, and has not answered.
+pub(super) const TO_PROXY: u32 = 1 << 26;
+/// The last request is one for a proxy, and was not answered.
+pub(super) const TO_ABSOLUTE: u32 = 1 << 27;
 /// A proxy was asked to connect.
 pub(super) const VIA_PROXY: u32 = 1 << 20;
 /// The server's certificate is being read.

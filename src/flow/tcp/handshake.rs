@@ -79,6 +79,7 @@ impl Tcp {
         // Also where the capture brought the client's data first.
         self.set(bit::MID_STREAM, false);
         self.set(bit::SYN, true);
+        self.keep_order(at, cx);
         true
     }
 

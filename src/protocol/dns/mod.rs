@@ -103,6 +103,9 @@ pub struct Message {
     pub response: bool,
     /// Opcode: 0 is a standard query, 5 a dynamic update.
     pub opcode: u8,
+    /// RD: the client wants recursion; a response repeats what its query said
+    /// (RFC 1035 section 4.1.1).
+    pub recursion_desired: bool,
     /// RCODE of the header.
     pub rcode: u8,
     /// TC: the sender left something out.

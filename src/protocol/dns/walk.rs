@@ -117,6 +117,7 @@ impl Message {
         self.opcode = u8::try_from(Into::<u16>::into(header.opcode)).unwrap_or(u8::MAX);
         self.rcode = header.response_code.into();
         self.truncated = header.truncated;
+        self.recursion_desired = header.recursion_desired;
         let end = self.walk(bytes, &header);
         self.trailing = end.map_or(0, |end| bytes.len().saturating_sub(end));
         self.malformed |= end.is_none() || !plausible;
@@ -129,6 +130,7 @@ impl Message {
         self.opcode = 0;
         self.rcode = 0;
         self.truncated = false;
+        self.recursion_desired = false;
         self.questions.clear();
         self.answers.clear();
         self.answers_left_out = 0;

@@ -71,14 +71,14 @@ fn spoofed_hellos_confirm_nobody_and_push_nobody_out() {
     s.connect(SERVER, 443);
     for n in 0..5000_u32 {
         let [_, b, c, d] = (0x000a_0000 | n).to_be_bytes();
-        s.client = Some(Addr::v4([10, b, c, d]));
+        s.client = Addr::v4([10, b, c, d]);
         s.mac = Some(Mac([2, 7, 0, b, c, d]));
         let mut t = Tcp::only_syn(&mut s, SERVER, 443);
         t.send(&mut s, false, SYN | ACK, b"");
         t.guess(n);
         t.up(&mut s, &hello(Some(UPDATE), 0));
     }
-    s.client = Some(addr("10.0.0.6"));
+    s.client = addr("10.0.0.6");
     s.mac = Some(Mac([2, 0, 0, 0, 0, 6]));
     s.connect(SERVER, 443);
     let counts = s.ledger.total();

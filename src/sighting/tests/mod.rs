@@ -9,5 +9,6 @@ mod identity;
 mod naming;
 mod proxy;
 mod resolvers;
+mod roles;
 mod support;
 mod time;
