@@ -93,7 +93,8 @@ impl Scene {
         }
         let paths: Vec<_> = files.iter().map(|f| f.path().to_owned()).collect();
         let catalogue = Arc::new(Catalogue::load(None, &paths).unwrap());
-        let settings = Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false };
+        let settings =
+            Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms: None };
         let observer = Observer::new(Arc::new(settings)).with_max_drafts(0);
         Scene {
             engine: Engine::new(observer, Limits::default()),
