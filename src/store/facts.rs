@@ -2,16 +2,15 @@
 
 use super::Store;
 use super::coverage::unsigned;
-use super::narrow::{self, STAGES};
+use super::packed;
 use super::tables::{damaged, parsed};
 use crate::base::time::{DAY_SECS, SECOND};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Category;
 use crate::coverage::Counter;
 use crate::host::facts::{Contact, Facts, Indicated, Interval, SeenHost, ServedBy, Signal, Vantage};
-use crate::sighting::record::Slots;
 use foldhash::{HashMap, HashMapExt, HashSet};
-use rusqlite::{Connection, Row, ToSql, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
@@ -180,8 +179,7 @@ fn read_contacts(
     let mut servers = servers.query([])?;
     let mut server = servers.next()?;
     let mut query = c.prepare_cached(
-        "SELECT sighting, day, seen, indicator_no, source_no, stage, support, channels, notes, names, count,
-                bytes_from_server, first_ns, last_ns, id, slots, slots_connected
+        "SELECT sighting, day, seen, indicator_no, source_no, packed
          FROM contacts WHERE day BETWEEN ?1 AND ?2 ORDER BY sighting",
     )?;
     let mut rows = query.query([window.first_day, window.last_day])?;
@@ -190,7 +188,8 @@ fn read_contacts(
             seen: hosts.place(row.get(2)?, 2)?,
             indicator: indicators.place(row.get(3)?, 3)?,
             source: sources.place(row.get(4)?, 4)?,
-            ..contact(row)?
+            day: row.get(1)?,
+            ..packed::unpack(row.get_ref(5)?.as_blob()?).ok_or_else(|| damaged(5, "contact"))?
         };
         if let Some(source) = sources.rows.get_mut(contact.source as usize) {
             source.learn(&contact);
@@ -241,35 +240,6 @@ fn one_category((rows, mut places): (Vec<Indicated>, Vec<u32>)) -> (Vec<Indicate
         *place = moved.get(*place as usize).copied().unwrap_or_default();
     }
     (kept, places)
-}
-
-/// A contact but for what it refers to by number.
-#[inline]
-fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
-    let bytes = |column| -> rusqlite::Result<&[u8]> { Ok(row.get_ref(column)?.as_blob()?) };
-    let slots = |column| -> rusqlite::Result<Slots> {
-        let bytes = bytes(column)?.try_into().map_err(|_| damaged(column, "slots"))?;
-        Ok(Slots::from_bytes(bytes))
-    };
-    let stage: u8 = row.get(5)?;
-    Ok(Contact {
-        seen: 0,
-        indicator: 0,
-        source: 0,
-        id: bytes(14)?.try_into().map_err(|_| damaged(14, "id"))?,
-        day: row.get(1)?,
-        stage: *STAGES.get(usize::from(stage)).ok_or_else(|| damaged(5, "stage"))?,
-        support: row.get(6)?,
-        channels: narrow::channels(row.get(7)?),
-        notes: narrow::notes(row.get(8)?),
-        names: row.get(9)?,
-        slots: slots(15)?,
-        slots_connected: slots(16)?,
-        first: Timestamp(row.get(12)?),
-        last: Timestamp(row.get(13)?),
-        count: unsigned(row.get(10)?),
-        bytes_from_server: unsigned(row.get(11)?),
-    })
 }
 
 fn read_signals(

@@ -12,6 +12,7 @@ mod error;
 mod facts;
 mod narrow;
 mod open;
+mod packed;
 mod read;
 mod rows;
 mod schema;

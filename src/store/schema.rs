@@ -226,23 +226,12 @@ CREATE TABLE indicators (            -- as records name them
 -- it refers to without a foreign key is looked after by the program, since
 -- each key would need an index as large as the table.
 CREATE TABLE contacts (
-    sighting          INTEGER PRIMARY KEY REFERENCES sightings (sighting) ON DELETE CASCADE,
-    day               INTEGER NOT NULL, -- UTC days since the epoch
-    seen              INTEGER NOT NULL, -- of seen_hosts
-    indicator_no      INTEGER NOT NULL, -- of indicators
-    source_no         INTEGER NOT NULL, -- of sources
-    stage             INTEGER NOT NULL, -- 0 queried to 4 transferred
-    support           INTEGER NOT NULL,
-    channels          INTEGER NOT NULL, -- a bit for each, dns_query the lowest
-    notes             INTEGER NOT NULL, -- a bit for each
-    names             INTEGER NOT NULL, -- how many
-    count             INTEGER NOT NULL,
-    bytes_from_server INTEGER NOT NULL,
-    first_ns          INTEGER NOT NULL,
-    last_ns           INTEGER NOT NULL,
-    id                BLOB NOT NULL CHECK (length(id) = 16),
-    slots             BLOB NOT NULL CHECK (length(slots) = 12),
-    slots_connected   BLOB NOT NULL CHECK (length(slots_connected) = 12)
+    sighting     INTEGER PRIMARY KEY REFERENCES sightings (sighting) ON DELETE CASCADE,
+    day          INTEGER NOT NULL,  -- UTC days since the epoch
+    seen         INTEGER NOT NULL,  -- of seen_hosts
+    indicator_no INTEGER NOT NULL,  -- of indicators
+    source_no    INTEGER NOT NULL,  -- of sources
+    packed       BLOB NOT NULL CHECK (length(packed) = 86) -- the rest; the same is in sightings
 ) STRICT;
 
 CREATE TABLE contact_servers (       -- servers that may tell of a role
