@@ -16,6 +16,7 @@ const CONTENT: &[(&str, &str)] = &[
          FROM sightings g JOIN sources USING (source_no)",
     ),
     ("coverage", "SELECT source, interface, quarter, counter, value FROM coverage JOIN sources USING (source_no)"),
+    ("coverage_days", "SELECT source, day, counter, value FROM coverage_days JOIN sources USING (source_no)"),
     (
         "coverage_addresses",
         "SELECT source, interface, quarter, addresses, more FROM coverage_addresses JOIN sources USING (source_no)",

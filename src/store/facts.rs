@@ -116,8 +116,7 @@ fn read(c: &Connection, window: Window) -> rusqlite::Result<Facts> {
     Ok(facts)
 }
 
-/// All sources in the order of their ids, with what their counters say. Their
-/// rows are many; the first that tells is enough.
+/// All sources in the order of their ids, with what their counters say.
 fn vantages(c: &Connection) -> rusqlite::Result<Numbered<Vantage>> {
     let mut found = Numbered::new();
     let words = |counters: &[Counter]| {
@@ -127,7 +126,7 @@ fn vantages(c: &Connection) -> rusqlite::Result<Numbered<Vantage>> {
     let told = |counters: &[Counter]| {
         let words = words(counters);
         format!(
-            "EXISTS (SELECT 1 FROM coverage c WHERE c.source_no = s.source_no AND counter IN ({words}) AND value > 0)"
+            "EXISTS (SELECT 1 FROM coverage_days c WHERE c.source_no = s.source_no AND counter IN ({words}) AND value > 0)"
         )
     };
     let (flows, answers) = (told(Vantage::OTHER_FLOWS), told(Vantage::DNS_ANSWERS));

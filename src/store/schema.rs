@@ -273,6 +273,17 @@ CREATE VIEW intervals AS             -- who had an address when
 SELECT source_no, kind, segment, ip, mac, name, from_ns, to_ns, address
 FROM interval_hosts JOIN interval_times USING (interval_no);
 
+CREATE TABLE coverage_days (         -- the counters of coverage, added up by UTC day
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    day       INTEGER NOT NULL,     -- UTC days since the epoch
+    counter   TEXT NOT NULL,
+    value     INTEGER NOT NULL,
+    PRIMARY KEY (source_no, day, counter)
+) STRICT, WITHOUT ROWID;
+INSERT INTO coverage_days
+SELECT source_no, (quarter - (quarter % 96 + 96) % 96) / 96 AS day, counter, CAST(min(total(value), 9.2e18) AS INTEGER)
+FROM coverage GROUP BY source_no, day, counter;
+
 CREATE TABLE signals (               -- signs of roles, a row for each UTC day on which one began
     source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
     kind      TEXT NOT NULL,
