@@ -1,7 +1,10 @@
 //! The command line, as it is typed.
 
 use super::catalogue::ListFormat;
-use crate::base::Timestamp;
+use super::fail_on::{self, FailOn};
+use crate::base::{Prefix, Timestamp};
+use crate::catalogue::Category;
+use crate::host::Verdict;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +29,9 @@ pub enum Command {
     Watch(WatchArgs),
     /// Print every name any decoder finds, as NDJSON, without a catalogue
     Names(NamesArgs),
+    /// Say which hosts of a store use the product, with a verdict and its reason for each
+    #[command(after_help = HOSTS_HELP)]
+    Hosts(HostsArgs),
     /// Put sighting records into a store, from files or - for standard input
     #[command(after_help = IMPORT_HELP)]
     Import(ImportArgs),
@@ -83,6 +89,9 @@ pub struct MatchArgs {
     /// Networks whose clients are hosts, or `any` [default: private, 100.64.0.0/10 and link-local addresses; for `watch` also the interfaces' own networks]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub home_net: Vec<String>,
+    /// Leave out what DHCP says of hosts' names and client ids
+    #[arg(long)]
+    pub no_dhcp_names: bool,
     /// Name of this sensor in records
     #[arg(long, value_name = "NAME")]
     pub sensor: Option<String>,
@@ -141,8 +150,11 @@ pub struct ReplayArgs {
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    /// Exceptions and findings.
+    #[command(flatten)]
+    pub judging: JudgingArgs,
     /// Read on as the file or folder grows, until stopped; records are printed as they come
-    #[arg(long, conflicts_with = "hash")]
+    #[arg(long, conflicts_with_all = ["hash", "accept", "inventory", "fail_on"])]
     pub follow: bool,
     /// How to name inputs in records [default: sha256 where records are written]
     #[arg(long, value_enum)]
@@ -165,7 +177,9 @@ const WATCH_HELP: &str = "\
 A record is printed when it begins or rises in stage, otherwise at most once a minute while it \
 changes, and at the end of its UTC day or of the run; of one id and source the highest revision \
 counts. --output adds to the end of the file as it goes; a link is not followed. --store is written \
-every half minute. SIGINT and SIGTERM end the run in order: what was captured until then is still \
+every half minute. Hosts are judged at most once a minute and at the end; one that is new, is back, \
+or whose verdict rises, and one that made no contact for --gone-after days, is said on standard error, and \
+stored with --store. SIGINT and SIGTERM end the run in order: what was captured until then is still \
 worked through; a second one ends it at once.";
 
 /// Arguments of `watch`.
@@ -187,6 +201,12 @@ pub struct WatchArgs {
     /// controls are stored, and the closing lines name the last one
     #[arg(long, value_name = "NAME")]
     pub canary: Vec<String>,
+    /// Add changes of hosts (new, reappeared, raised, gone) to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Days without a contact until a host is gone
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub gone_after: u32,
     /// Write coverage (of a long run: of its last day) and timing to this file as JSON at the end
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
@@ -212,6 +232,93 @@ pub struct ImportArgs {
     #[arg(required = true, value_name = "NDJSON")]
     pub paths: Vec<PathBuf>,
     /// Say nothing but what is wrong
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Whom somebody answers for, what is known of devices, and what is a finding.
+#[derive(Debug, Args)]
+pub struct JudgingArgs {
+    /// Exceptions: a TOML file with [[accept]] entries (see below)
+    #[arg(long, value_name = "FILE")]
+    pub accept: Option<PathBuf>,
+    /// Your list of devices: CSV with the columns address or mac or both, and any of name, owner, place
+    #[arg(long, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// End with exit code 4 if any host has this verdict or any contact of this category. A verdict
+    /// that counts as use means the stronger ones too: active, then updating, then contacting
+    #[arg(long, value_name = "VERDICT|CATEGORY", value_delimiter = ',')]
+    pub fail_on: Vec<FailOn>,
+}
+
+impl JudgingArgs {
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.accept.iter().chain(&self.inventory).map(PathBuf::as_path)
+    }
+}
+
+/// What `hosts --help` ends with.
+const HOSTS_HELP: &str = "\
+Counted as use: active, updating, contacting. Apart: attempting, looked-up, managed, oem. Never: present, \
+web-only, probe-only, none. Without --since and --until the window is the whole store.
+
+An entry of the file for --accept:
+
+  [[accept]]
+  host = \"10.0.0.5\"          # or a MAC or a name; or network = \"10.9.0.0/16\"
+  verdict = \"updating\"       # and every weaker one
+  reason = \"test bench\"
+  owner = \"j.doe\"
+  expires = 2026-12-31        # the last day, in UTC
+
+Accepted hosts are shown apart and are no finding for --fail-on. They are listed like any other when the \
+exception ends (by today's date, or by --until if given) or when their verdict rises above the accepted \
+one. Alarms cannot be accepted.";
+
+/// Arguments of `hosts`.
+#[derive(Debug, Args)]
+pub struct HostsArgs {
+    /// The store to read
+    #[arg(long, value_name = "FILE")]
+    pub store: PathBuf,
+    /// What to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    /// Only contacts from this time on (RFC 3339, or a date: its start in UTC)
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub since: Option<Timestamp>,
+    /// Only contacts before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub until: Option<Timestamp>,
+    /// Only hosts with one of these verdicts
+    #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = fail_on::verdict)]
+    pub verdict: Vec<Verdict>,
+    /// Only hosts with contacts of one of these categories
+    #[arg(long, value_name = "CATEGORY", value_delimiter = ',', value_parser = fail_on::category)]
+    pub category: Vec<Category>,
+    /// Only hosts with an address in one of these networks
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub network: Vec<Prefix>,
+    /// Only hosts whose name contains this
+    #[arg(long, value_name = "NAME")]
+    pub name: Vec<String>,
+    /// Exceptions and findings.
+    #[command(flatten)]
+    pub judging: JudgingArgs,
+    /// Use this catalogue in place of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+    /// Add the indicators of this file
+    #[arg(long, value_name = "FILE")]
+    pub add_catalogue: Vec<PathBuf>,
+    /// Networks whose clients are hosts, or `any` [default: those of the newest run in the store]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub home_net: Vec<String>,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// No closing lines
     #[arg(short, long)]
     pub quiet: bool,
 }

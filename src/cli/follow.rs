@@ -50,6 +50,7 @@ pub(super) fn run(args: &ReplayArgs, sensor: &str) -> Result<Exit, Stop> {
         format: args.format,
         stats,
         quiet: args.input.quiet,
+        verdicts: None,
         judge: &judge_followed,
     })
 }

@@ -3,15 +3,20 @@
 pub mod args;
 pub mod catalogue;
 mod exit;
+mod fail_on;
 mod follow;
+mod hosts;
 mod import;
 mod inputs;
+mod judged;
+mod judging;
 mod names;
 mod output;
 pub mod panics;
 mod places;
 mod replay;
 mod run_record;
+mod stored;
 mod watch;
 
 pub use exit::Exit;
@@ -43,6 +48,7 @@ fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Watch(args) => watch::run(&args),
         Command::Names(args) => names::run(&args),
+        Command::Hosts(args) => hosts::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };

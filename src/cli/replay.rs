@@ -2,7 +2,8 @@
 
 use super::args::{Format, HashBy, ReplayArgs};
 use super::exit::{Exit, Stop, all_of, judge_all};
-use super::output::{self, Printing};
+use super::judging::Judging;
+use super::output::{self, Printed, Printing};
 use super::{follow, inputs, places, run_record};
 use crate::pipeline::{self, Room};
 use crate::report::output::Output;
@@ -18,6 +19,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         return follow::run(args, SENSOR);
     }
     let m = &args.matching;
+    let judging = Judging::new(&args.judging, None)?;
     let catalogue = inputs::catalogue(m)?;
     let home = inputs::home(m, Vec::new())?;
     let sensor = m.sensor.as_deref().unwrap_or(SENSOR);
@@ -32,7 +34,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let written =
         [("--output", m.output.as_deref()), ("--stats", args.input.stats.as_deref()), ("--store", m.store.as_deref())];
     let captures = plan.inputs.iter().map(|i| i.path.as_path());
-    places::check(&written, captures.chain(m.catalogues()))?;
+    places::check(&written, captures.chain(m.catalogues()).chain(args.judging.files()))?;
     // Before anything is read, so that a wrong path is said at once.
     for path in [m.output.as_deref(), args.input.stats.as_deref()] {
         Output::check(path).map_err(Stop::failed)?;
@@ -40,18 +42,33 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let mut store = output::open_store(m.store.as_deref())?;
     let hash_word = if hash { "sha256" } else { "none" };
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, hash_word);
-    let settings = Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false });
+    let settings =
+        Arc::new(Settings { catalogue: Arc::clone(&catalogue), home: home.clone(), canaries: Vec::new(), live: false });
 
     let mut found = pipeline::sightings(plan, &settings, Room::default())?;
+    if m.no_dhcp_names {
+        found.outcome.namings.retain(|n| !n.told.is_dhcp());
+    }
 
     exit = exit.max(judge_all(&found.outcome.sources, args.input.quiet));
-    let printing =
-        Printing { format: args.format, catalogue: &catalogue, sensor, files_skipped: expansion.skipped, unusable };
+    let printing = Printing {
+        format: args.format,
+        catalogue: &catalogue,
+        sensor,
+        files_skipped: expansion.skipped,
+        unusable,
+        home: &home,
+        judging: &judging,
+    };
     // Print before storing: a store that fails takes nothing from the reader.
-    let (mut summary, printed) = output::write_records(m.output.as_deref(), &printing, &mut found);
+    let Printed { mut summary, findings, result: printed } =
+        output::write_records(m.output.as_deref(), &printing, &mut found);
     if printed.is_err() && m.output.is_some() {
         // What was found is not lost with the file: it goes to standard output.
-        summary = output::write_records(None, &printing, &mut found).0;
+        summary = output::write_records(None, &printing, &mut found).summary;
+    }
+    if findings {
+        exit = exit.max(Exit::Findings);
     }
     if !args.input.quiet {
         output::write_summary(&summary);

@@ -36,6 +36,7 @@ pub(super) fn end(run: &mut Run, exit: Exit) {
         Exit::Partial => (1, "done, but some input could not be read in full"),
         Exit::Usage => (2, "wrong usage or configuration"),
         Exit::Failed => (3, "failed"),
+        Exit::Findings => (4, "done, with findings that --fail-on asks for"),
     };
     run.exit_code = Some(code);
     run.exit_reason = Some(reason.into());

@@ -3,6 +3,7 @@
 mod controls;
 mod keeper;
 mod printer;
+mod verdicts;
 
 use super::args::{Format, MatchArgs, WatchArgs};
 use super::exit::{Exit, Stop, judge, say};
@@ -25,6 +26,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+use verdicts::Verdicts;
 
 /// Quarter hours that can still be completed by what comes late.
 const RECENT_QUARTERS: u32 = 8;
@@ -48,6 +50,8 @@ pub(super) struct Session<'s> {
     pub(super) format: Format,
     pub(super) stats: Option<&'s Path>,
     pub(super) quiet: bool,
+    /// How changes of hosts are said, if they are.
+    pub(super) verdicts: Option<verdicts::Plan<'s>>,
     /// What to say when it begins.
     pub(super) greeting: String,
     /// What the capture says of the run. Its errors were said when they came.
@@ -63,8 +67,12 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
     let host = machine_name();
     let sensor = m.sensor.as_deref().unwrap_or(&host);
     let canaries: Vec<String> = args.canary.iter().map(|n| canary(n)).collect::<Result<_, _>>()?;
-    let written =
-        [("--output", m.output.as_deref()), ("--stats", args.stats.as_deref()), ("--store", m.store.as_deref())];
+    let written = [
+        ("--output", m.output.as_deref()),
+        ("--stats", args.stats.as_deref()),
+        ("--store", m.store.as_deref()),
+        ("--events", args.events.as_deref()),
+    ];
     places::check(&written, m.catalogues())?;
     let options = LiveOptions { filter: args.decoding.bpf.clone(), ..LiveOptions::default() };
     let source = capture::open_live(&args.interface, &options).map_err(|e| {
@@ -90,6 +98,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         format: args.format,
         stats: args.stats.as_deref(),
         quiet: args.quiet,
+        verdicts: Some(verdicts::Plan { gone_after: args.gone_after, events: args.events.as_deref() }),
         judge: &|report| judge_live(report, args.decoding.bpf.is_some()),
     })
 }
@@ -102,6 +111,9 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
     let mut run = output::begin_run(&catalogue, home.describe(), sensor, "none");
     let id = SourceId::of_run(sensor, &interfaces, run.started);
     let store = output::open_store(m.store.as_deref())?;
+    let verdicts =
+        s.verdicts.map(|plan| Verdicts::start(plan, m.store.as_deref(), Arc::clone(&catalogue), home.clone()));
+    let verdicts = verdicts.transpose()?;
     let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone())).transpose()?;
     let settings = Settings { catalogue: Arc::clone(&catalogue), home: home.clone(), canaries: s.canaries, live: true };
     let settings = Arc::new(settings);
@@ -127,6 +139,7 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         catalogue: Arc::clone(&catalogue),
         sensor,
         sources: [SourceReport::live(&interfaces, id)].into(),
+        no_dhcp_names: m.no_dhcp_names,
         board: Board::new(catalogue),
         controls: Controls::new(&settings.canaries),
         keeper,
@@ -134,6 +147,8 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         broken: None,
         earlier: HashSet::new(),
         round: Instant::now(),
+        verdicts,
+        newest: None,
     };
     printer.head();
     let mut ended = match live::watch(plan, &settings, |news| printer.news(news)) {
@@ -157,6 +172,8 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         results.push(output::write_stats(path, &mut ended.outcome));
     }
     let keeper = printer.keeper.take();
+    let verdicts = printer.verdicts.take();
+    let newest = ended.outcome.sources.iter().filter_map(|s| s.span).map(|s| s.1).max();
     results.push(printer.close_output());
     if let Some(mut keeper) = keeper {
         keeper.waiting().coverage.merge(std::mem::take(&mut ended.unstored));
@@ -164,6 +181,8 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         run_record::end(&mut run, if failed { Exit::Failed } else { exit });
         results.push(keeper.finish(&run));
     }
+    // Now everything is in the store.
+    results.extend(verdicts.map(|v| v.finish(newest)));
     // Each failure is said; the last one decides with what the run ends.
     let mut failures: Vec<Stop> = results.into_iter().filter_map(Result::err).collect();
     let Some(last) = failures.pop() else { return Ok(exit) };

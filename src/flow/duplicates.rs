@@ -38,7 +38,7 @@ const MAX_HOPS: u8 = 8;
 /// behind them is compared too, where both captures hold all of it.
 const MAX_PAYLOAD: usize = 32;
 /// Far places that are known.
-const MAX_FAR: usize = 512;
+const MAX_FAR: usize = 448;
 /// A far place that no pair of copies confirmed for so long is forgotten:
 /// hosts move.
 const MEMORY: i64 = 600 * SECOND;
@@ -151,6 +151,12 @@ struct Near {
     place: Place,
     confirmed: Timestamp,
     proof: Proof,
+    /// The hardware address that what the client sent had at the far place: a
+    /// router's.
+    via: Option<Mac>,
+    /// The client's packets had another one there too, so that not all of the
+    /// segment is far: only what came from that router.
+    divided: bool,
 }
 
 /// What tells the near place from the far one, the better proof last.
@@ -197,15 +203,25 @@ impl Duplicates {
     }
 
     /// The packet as it was near its client, if it comes from a far place.
-    pub(super) fn nearer(&self, p: &Packet, segment: u32, client_sent: bool) -> Option<(Packet, u32)> {
+    ///
+    /// In a far segment every hardware address is a router's, which may use one
+    /// for each direction; but where the client's own packets have another than
+    /// those that were copies, it is at home there, and somebody who is not
+    /// sent packets in its name through a router.
+    pub(super) fn nearer(&mut self, p: &Packet, segment: u32, client_sent: bool) -> Option<(Packet, u32)> {
         let (client, mac) = if client_sent { (p.src, p.src_mac) } else { (p.dst, p.dst_mac) };
-        let other = || self.far.get(&(client, segment, mac)).filter(|_| mac.is_some());
-        let near = self.far.get(&(client, segment, None)).or_else(other)?;
-        if !within(MEMORY, p.ts, near.confirmed) {
-            return None;
-        }
+        let whole = self.far.get_mut(&(client, segment, None)).filter(|n| within(MEMORY, p.ts, n.confirmed));
+        let whole = whole.and_then(|n| {
+            let other = mac.is_some() && n.via.is_some() && n.via != mac;
+            n.divided |= other && client_sent;
+            (!(n.divided && other)).then_some(*n)
+        });
+        let part =
+            || self.far.get(&(client, segment, mac)).filter(|n| mac.is_some() && within(MEMORY, p.ts, n.confirmed));
+        let near = whole.or_else(|| part().copied())?;
         let mut packet = *p;
         *(if client_sent { &mut packet.src_mac } else { &mut packet.dst_mac }) = near.place.mac;
+        packet.ttl = 0; // of the far place
         Some((packet, near.place.segment))
     }
 
@@ -284,7 +300,7 @@ impl Duplicates {
             (true, false) => Proof::Received,
             (true, true) => Proof::Sent,
         };
-        self.learn(client, far, near, proof, now.ts, ledger)
+        self.learn(client, far, near, (proof, client_sent), now.ts, ledger)
     }
 
     /// Two copies showed the client at two places.
@@ -293,7 +309,7 @@ impl Duplicates {
         client: Addr,
         far: Place,
         near: Place,
-        proof: Proof,
+        (proof, sent): (Proof, bool),
         ts: Timestamp,
         ledger: &mut Ledger,
     ) -> Verdict {
@@ -307,7 +323,16 @@ impl Duplicates {
                 self.near.insert((client, near), ts);
             }
         }
-        let key = |of: Place| (client, of.segment, of.mac.filter(|_| one_segment));
+        let divided: Vec<(u32, Option<Mac>)> = [far, near]
+            .into_iter()
+            .filter_map(|of| {
+                self.far.get(&(client, of.segment, None)).filter(|n| n.divided).map(|n| (of.segment, n.via))
+            })
+            .collect();
+        let key = |of: Place| {
+            let apart = one_segment || divided.iter().any(|(segment, via)| *segment == of.segment && *via != of.mac);
+            (client, of.segment, of.mac.filter(|_| apart))
+        };
         let (there, back) = (key(far), key(near));
         let known = self.far.get(&back).filter(|n| within(MEMORY, ts, n.confirmed)).copied();
         let near = match known {
@@ -322,11 +347,16 @@ impl Duplicates {
             Some(n) => n.place,
             None => near,
         };
-        let here = Near { place: near, confirmed: ts, proof };
+        let here = Near { place: near, confirmed: ts, proof, via: far.mac.filter(|_| sent), divided: false };
         if let Some(known) = self.far.get_mut(&there)
             && within(MEMORY, ts, known.confirmed)
         {
-            *known = if proof >= known.proof { here } else { Near { confirmed: ts, ..*known } };
+            let (via, divided) = (known.via.or(here.via), known.divided);
+            *known = if proof >= known.proof {
+                Near { via, divided, ..here }
+            } else {
+                Near { confirmed: ts, via, ..*known }
+            };
             return Verdict::Copy;
         }
         if self.far.len() >= MAX_FAR {
@@ -398,11 +428,28 @@ mod tests {
 
         /// Where a packet of the client that came from there is taken to come
         /// from.
-        fn taken(&self, from: Place) -> Place {
+        fn taken(&mut self, from: Place) -> Place {
             let p = Packet { src: CLIENT, dst: SERVER, src_mac: from.mac, ts: Timestamp(self.now), ..blank() };
             let near = self.d.nearer(&p, from.segment, true);
             near.map_or(from, |(p, segment)| Place { segment, mac: p.src_mac })
         }
+    }
+
+    /// An attacker in segment 2 sends a packet in the client's name through the
+    /// router into segment 1, where the client lives.
+    #[test]
+    fn what_is_routed_in_its_name_does_not_move_a_client_that_is_at_home_there() {
+        let mut b = Bench::new();
+        let (own, router, attacker) = (place(1, 9), place(1, 100), place(2, 66));
+        assert_eq!(b.packet(true, [(1, 64, 9)]), [Verdict::Fresh]);
+        assert_eq!(b.packet(true, [(2, 64, 66), (1, 63, 100)]), [Verdict::Fresh, moved(router, attacker)]);
+        assert_eq!(b.taken(own), own);
+        assert_eq!(b.taken(router), attacker);
+        // What the client receives is left at its place too, from now on.
+        let p = Packet { src: SERVER, dst: CLIENT, dst_mac: own.mac, ts: Timestamp(b.now), ..blank() };
+        assert!(b.d.nearer(&p, 1, false).is_none());
+        b.packet(true, [(2, 64, 66), (1, 63, 100)]);
+        assert_eq!(b.taken(own), own);
     }
 
     fn moved(far: Place, near: Place) -> Verdict {
@@ -435,9 +482,13 @@ mod tests {
                 let got = b.packet(client_sent, if near_first { copies } else { [copies[1], copies[0]] });
                 assert_eq!(got, [Verdict::Fresh, moved(far, near)], "{near_first} {client_sent}");
                 assert_eq!((b.taken(far), b.taken(near)), (near, near));
-                // Whatever address the far side shows, it is a router's.
-                assert_eq!(b.taken(place(2, 101)), near);
                 assert_eq!(b.packet(client_sent, copies), [Verdict::Fresh, Verdict::Copy]);
+                // A second router shows itself as the first one did.
+                let second = [(2, at_far, 101), (1, at_near, 9)];
+                b.packet(client_sent, second);
+                b.taken(place(2, 101));
+                b.packet(client_sent, second);
+                assert_eq!((b.taken(place(2, 101)), b.taken(far), b.taken(near)), (near, near, near));
             }
         }
     }

@@ -78,7 +78,14 @@ impl Early {
             source: slot.source,
             interface: slot.interface,
         };
-        let at = At { packet: &packet, payload: &slot.message, frame, segment: slot.segment, from_client: false };
+        let at = At {
+            packet: &packet,
+            payload: &slot.message,
+            frame,
+            segment: slot.segment,
+            from_client: false,
+            moved: false,
+        };
         tell(&slot.message, &at);
     }
 }

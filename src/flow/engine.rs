@@ -7,6 +7,7 @@ use super::early::Early;
 use super::events::{At, FrameRef, Sink};
 use super::headers::Headers;
 use super::holders::Holders;
+use super::options::Orders;
 use super::table::{FlowKey, Gone, Table};
 use super::tcp::{self, Tcp};
 use super::udp::{self, Udp};
@@ -47,6 +48,8 @@ pub(super) struct Scratch {
     pub(super) name: Name,
     pub(super) hosts: Vec<Name>,
     pub(super) section: Section,
+    /// Orders of options in SYNs.
+    pub(super) orders: Orders,
     /// Bytes that all flows hold.
     pub(super) held: usize,
     /// The flow at work began to hold bytes.
@@ -136,6 +139,7 @@ impl<S: Sink> Engine<S> {
             limits.held_bytes,
             Holders::MOST_BYTES,
             Dns::MOST_BYTES,
+            Orders::MOST_BYTES,
             Early::MOST_BYTES,
             Duplicates::MOST_BYTES,
             tcp::MOST_RECKONED_BYTES,
@@ -160,7 +164,7 @@ impl<S: Sink> Engine<S> {
     pub fn segment(&mut self, packet: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
         self.tick(packet.ts);
         self.last = Some((frame.source, frame.interface, packet.ts));
-        let at = At { packet, payload, frame, segment, from_client: true };
+        let at = At { packet, payload, frame, segment, from_client: true, moved: false };
         if self.duplicates.knows_none() {
             self.take(at, (packet, segment), ledger);
         } else {
@@ -192,7 +196,7 @@ impl<S: Sink> Engine<S> {
         let came = (at.packet, at.segment);
         let client_sent = sender_is_client(at.packet, |a| self.sink.is_home(a));
         match self.duplicates.nearer(at.packet, at.segment, client_sent) {
-            Some((packet, segment)) => self.take(At { packet: &packet, segment, ..at }, came, ledger),
+            Some((packet, segment)) => self.take(At { packet: &packet, segment, moved: true, ..at }, came, ledger),
             None => self.take(at, came, ledger),
         }
     }
@@ -418,7 +422,7 @@ impl<S: Sink> Engine<S> {
             return false;
         }
         let p = at.packet;
-        let there = At { segment: near.segment, from_client: true, ..*at };
+        let there = At { segment: near.segment, from_client: true, moved: true, ..*at };
         let ((old, _), (new, from_low)) = (FlowKey::of(p, far.segment), FlowKey::of(p, near.segment));
         if self.join(&old, &new, ledger) {
             return true;

@@ -8,6 +8,7 @@ use crate::coverage::{Counter, Counts};
 use crate::flow::{Note, Notes};
 use crate::sighting::Record;
 use crate::sighting::record::Slots;
+pub use crate::sighting::signal::SignalKind;
 use std::collections::HashMap;
 
 /// A set of channels, one bit each in the order of [`Channel::ALL`].
@@ -142,59 +143,6 @@ pub struct Interval {
     pub from: Timestamp,
     /// Last time.
     pub to: Timestamp,
-}
-
-macro_rules! signals {
-    ($($(#[doc = $doc:literal])+ $name:ident => $word:literal,)+) => {
-        /// What passing traffic showed of a host's role.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum SignalKind { $($(#[doc = $doc])+ $name,)+ }
-
-        impl SignalKind {
-            /// Every kind.
-            pub const ALL: &'static [SignalKind] = &[$(SignalKind::$name,)+];
-
-            /// The word in the store.
-            pub fn as_str(self) -> &'static str {
-                match self { $(SignalKind::$name => $word,)+ }
-            }
-        }
-    };
-}
-
-signals! {
-    /// It answered another host's question on port 53.
-    DnsServer => "dns_server",
-    /// It asked name servers without wanting recursion, as resolvers do.
-    DnsIterates => "dns_iterates",
-    /// It consented to CONNECT, or answered a request for another host's URI.
-    HttpProxy => "http_proxy",
-    /// It consented to a SOCKS request.
-    SocksProxy => "socks_proxy",
-    /// It answered a request for an update path, or on a management port, of
-    /// another home host; the detail is `http` or the port.
-    Serves => "serves",
-    /// Its packets came with this time to live; detail: initial value and
-    /// hops, as `64-1`.
-    Ttl => "ttl",
-    /// Its SYNs had TCP options in this order; detail: their kinds, as
-    /// `2,4,8,1,3`.
-    SynOptions => "syn_options",
-    /// Its ClientHellos had ciphers and extensions in this order; detail:
-    /// eight hex digits.
-    TlsStack => "tls_stack",
-    /// Its TCP timestamps ran on several clocks; detail: how many at least.
-    TcpClocks => "tcp_clocks",
-    /// Its hardware address sent packets of addresses outside the home
-    /// networks, or said that it is a router (RFC 4861 section 4.2, 4.4).
-    Forwards => "forwards",
-}
-
-impl std::str::FromStr for SignalKind {
-    type Err = String;
-    fn from_str(word: &str) -> Result<Self, String> {
-        SignalKind::ALL.iter().copied().find(|k| k.as_str() == word).ok_or_else(|| word.to_owned())
-    }
 }
 
 /// A sign of a role, from when to when.
@@ -432,9 +380,6 @@ mod tests {
         assert_eq!(id_bytes("0102030405060708090a0b0c0d0e0f10")[..3], [1, 2, 3]);
         let all: Vec<String> = Note::ALL.iter().map(|n| n.as_str().to_owned()).collect();
         assert!(Note::ALL.iter().all(|n| notes_of(&all).has(*n)));
-        for kind in SignalKind::ALL {
-            assert_eq!(kind.as_str().parse(), Ok(*kind));
-        }
     }
 
     #[test]

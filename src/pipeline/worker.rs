@@ -3,13 +3,13 @@
 use super::SHARDS;
 use super::pool::Recycler;
 use super::timing::{FRAME_SAMPLE, Timing, record};
-use super::work::Work;
+use super::work::{Said, Work};
 use crate::base::Timestamp;
 use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
-use crate::sighting::Naming;
 use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Draft, Observed, Observer};
+use crate::sighting::{Naming, Signal};
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,6 +41,7 @@ pub(super) struct Beat {
     pub(super) ledger: Ledger,
     pub(super) presences: Vec<Presence>,
     pub(super) namings: Vec<Naming>,
+    pub(super) signals: Vec<Signal>,
 }
 
 /// What observers bring out of a batch or a tick.
@@ -127,16 +128,17 @@ impl Harvest for Observer {
             return Self::harvest(sinks);
         }
         let mut found = Found::default();
-        let (mut presences, mut namings) = (Vec::new(), Vec::new());
+        let (mut presences, mut namings, mut signals) = (Vec::new(), Vec::new(), Vec::new());
         for (shard, sink) in sinks {
             found.drafts.extend(sink.take_changed().into_iter().map(|d| (shard, d)));
             found.canaries.append(&mut sink.take_canaries());
             presences.append(&mut sink.take_presences());
             namings.append(&mut sink.take_namings());
+            signals.append(&mut sink.take_signals());
             found.drafts.extend(sink.close(tick.open_from).into_iter().map(|d| (shard, d)));
         }
         let (open_from, ledger) = (tick.open_from, ledger.take());
-        found.beat = Some(Box::new(Beat { worker, open_from, ledger, presences, namings }));
+        found.beat = Some(Box::new(Beat { worker, open_from, ledger, presences, namings, signals }));
         found
     }
 
@@ -237,9 +239,19 @@ impl<H: Harvest> Worker<H> {
             }
         }
         let Some(list) = work.lists.get(self.number) else { return };
+        let said = work.said.get(self.number).map_or(&[][..], Vec::as_slice);
+        let mut said = said.iter().peekable();
+        let mut next_said = said.peek().map_or(u32::MAX, |s| s.frame);
         let mut key = Key { source: u32::MAX, ..Key::default() };
         let (mut quarter_from, mut quarter_until) = (i64::MAX, i64::MIN);
         for item in list {
+            if item.frame >= next_said {
+                while let Some(s) = said.next_if(|s| s.frame <= item.frame) {
+                    self.hear(work, s);
+                }
+                next_said = said.peek().map_or(u32::MAX, |s| s.frame);
+                (quarter_from, quarter_until) = (i64::MAX, i64::MIN); // the ledger was turned
+            }
             let Some(meta) = work.batch.frames.get(item.frame as usize) else { continue };
             let ts = item.packet.ts.0;
             if ts < quarter_from || ts >= quarter_until || meta.interface != key.interface || work.source != key.source
@@ -276,6 +288,19 @@ impl<H: Harvest> Worker<H> {
                 }
             }
         }
+        for s in said {
+            self.hear(work, s);
+        }
         record(&mut self.timing.work, began.elapsed());
+    }
+
+    /// Tells a shard who has one of its addresses.
+    #[cold]
+    fn hear(&mut self, work: &Work, said: &Said) {
+        let interface = work.batch.frames.get(said.frame as usize).map_or(0, |meta| meta.interface);
+        self.ledger.turn_to(Key { source: work.source, interface, quarter: said.claim.ts.quarter() });
+        if let Some(engine) = self.engines.get_mut(usize::from(said.shard) / self.workers) {
+            engine.sink().claimed(&said.claim, work.source, said.segment, &mut self.ledger);
+        }
     }
 }

@@ -4,7 +4,11 @@
 //! pipe is the caller's to recognise.
 
 mod activity;
+mod columns;
 pub mod csv;
+pub mod events;
+pub mod hosts;
+pub mod judged;
 mod layout;
 pub mod ndjson;
 pub mod output;

@@ -158,7 +158,7 @@ mod tests {
         t.insert((7, c, s), IndicatorRef(3), "far", Timestamp(0), 60);
         t.insert((7, other, s), IndicatorRef(3), "other", Timestamp(0), 60);
         let place = |segment| Place { segment, mac: None };
-        t.move_client(&Move { client: c, far: place(7), near: place(4) });
+        t.move_client(&Move { client: c, far: place(7), near: place(4), divided: false });
         let name = |t: &Answers, key: &Key| t.get(key, Timestamp(1)).map(|a| a.name.to_string());
         assert_eq!(name(&t, &(4, c, s)).as_deref(), Some("far"));
         assert_eq!((name(&t, &(7, c, s)), name(&t, &(7, other, s)).as_deref()), (None, Some("other")));

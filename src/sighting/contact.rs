@@ -72,6 +72,8 @@ pub(super) struct Contact {
     pub(super) before: Before,
     /// Hash of the host of the HTTP exchange under way.
     pub(super) http_host: Option<u64>,
+    /// Its last HTTP request was for an update path, and not to a proxy.
+    pub(super) asked_update: bool,
 }
 
 impl Contact {
@@ -88,6 +90,7 @@ impl Contact {
             spoke: false,
             before: Before::default(),
             http_host: None,
+            asked_update: false,
         }
     }
 

@@ -4,11 +4,18 @@
 use super::draft::{Draft, DraftKey};
 use super::moved::Move;
 use crate::base::Timestamp;
+use crate::catalogue::IndicatorRef;
 use foldhash::fast::RandomState;
+use std::collections::BTreeSet;
 
 /// Bytes that a place takes besides its draft: the index and the vector have
 /// room for twice as many.
 const OVERHEAD: usize = 2 * size_of::<(DraftKey, DraftAt)>() + size_of::<Slot>();
+
+/// So many drafts are all looked at when a host moves. Of more, which only a
+/// sensor that runs for long has, those with the very hardware address are
+/// looked up: moves may come with every second packet.
+const MAX_SCANNED: usize = 4096;
 
 /// Where a draft lies. Once its day is closed it leads nowhere, also when the
 /// place is used again.
@@ -42,6 +49,9 @@ pub(super) struct Drafts {
     index: hashbrown::HashMap<DraftKey, DraftAt, RandomState>,
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// Source, indicator and day of drafts that were begun, so that those of
+    /// one host are found without looking at all of them.
+    kinds: BTreeSet<(u32, IndicatorRef, i64)>,
     /// Whether changes are noted at all.
     live: bool,
     /// Places with changes; some may have been handed on since as risen.
@@ -57,6 +67,7 @@ impl Drafts {
             index: hashbrown::HashMap::default(),
             slots: Vec::new(),
             free: Vec::new(),
+            kinds: BTreeSet::new(),
             live,
             changed: Vec::new(),
             risen: Vec::new(),
@@ -70,8 +81,9 @@ impl Drafts {
     }
 
     fn place(&mut self, key: DraftKey, make: impl FnOnce() -> Draft) -> DraftAt {
-        let Drafts { index, slots, free, .. } = self;
+        let Drafts { index, slots, free, kinds, .. } = self;
         *index.entry(key).or_insert_with(|| {
+            kinds.insert((key.source, key.indicator, key.day));
             let number = free.pop().unwrap_or_else(|| {
                 slots.push(Slot::default());
                 u32::try_from(slots.len().saturating_sub(1)).unwrap_or(u32::MAX)
@@ -102,10 +114,21 @@ impl Drafts {
     /// Files the drafts of a host that moves where it moves to, and merges
     /// those that meet there. What a running sensor handed on before stands.
     pub(super) fn move_host(&mut self, to: &Move) {
-        let moves = |d: &Draft| to.of(&d.key.host).map(|host| DraftKey { host, ..d.key });
-        for number in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
-            let Some(slot) = self.slots.get_mut(number as usize) else { return };
-            let Some(key) = slot.draft.as_ref().and_then(moves) else { continue };
+        let moving: Vec<DraftKey> = if self.slots.len() <= MAX_SCANNED {
+            let keys = self.slots.iter().filter_map(|s| Some(s.draft.as_ref()?.key));
+            keys.filter(|key| to.of(&key.host).is_some()).collect()
+        } else {
+            let hosts = to.hosts();
+            let keys = self.kinds.iter().flat_map(|(source, indicator, day)| {
+                let (source, indicator, day) = (*source, *indicator, *day);
+                hosts.into_iter().flatten().map(move |host| DraftKey { source, host, indicator, day })
+            });
+            keys.collect()
+        };
+        for from in moving {
+            let Some(number) = self.index.get(&from).map(|at| at.slot) else { continue };
+            let Some(key) = to.of(&from.host).map(|host| DraftKey { host, ..from }) else { continue };
+            let Some(slot) = self.slots.get_mut(number as usize) else { continue };
             let (Some(mut draft), unsaid) = (slot.draft.take(), std::mem::take(&mut slot.unsaid)) else { continue };
             slot.generation = slot.generation.wrapping_add(1);
             self.weight = self.weight.saturating_sub(std::mem::take(&mut slot.weight));
@@ -193,6 +216,7 @@ impl Drafts {
                 closed.push(draft);
             }
         }
+        self.kinds.retain(|(_, _, of)| *of >= day);
         if self.index.is_empty() {
             self.index.shrink_to_fit();
         }
@@ -209,7 +233,6 @@ impl Drafts {
 mod tests {
     use super::*;
     use crate::base::Addr;
-    use crate::catalogue::IndicatorRef;
     use crate::sighting::HostKey;
 
     fn key(host: u8, day: i64) -> DraftKey {

@@ -5,6 +5,7 @@
 //! for each source, host, indicator and UTC day. Drafts become [`Record`]s
 //! when the source's id is known.
 
+mod acts;
 mod answers;
 pub mod board;
 mod certificate;
@@ -28,6 +29,8 @@ pub mod presence;
 pub mod record;
 pub mod select;
 mod shown;
+pub mod signal;
+mod signs;
 mod socks;
 pub mod spool;
 #[cfg(test)]
@@ -45,4 +48,5 @@ pub use naming::{HostNames, Naming};
 pub use observer::{Askers, Canary, Observed, Observer, Settings};
 pub use record::{Evidence, Host, Record, Server, Stage};
 pub use shown::Frame;
+pub use signal::{Signal, SignalKind, Signals};
 pub use spool::Spool;

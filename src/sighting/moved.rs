@@ -12,16 +12,27 @@ pub(super) struct Move {
     pub(super) client: Addr,
     pub(super) far: Place,
     pub(super) near: Place,
+    /// The client sends from another hardware address in the far segment too:
+    /// it is at home there, and only what came from the far place's moves.
+    pub(super) divided: bool,
 }
 
 impl Move {
     /// The host as it is known from now on, if it is the one that moves. In
-    /// another segment than the near one every hardware address is a router's.
+    /// another segment than the near one every hardware address is a router's,
+    /// unless the client is at home there.
     pub(super) fn of(&self, host: &HostKey) -> Option<HostKey> {
-        let there = host.ip == self.client
-            && host.segment == self.far.segment
-            && (self.far.segment != self.near.segment || host.mac == self.far.mac);
+        let whole = self.far.segment != self.near.segment && (!self.divided || host.mac.is_none());
+        let routed = whole || host.mac == self.far.mac;
+        let there = host.ip == self.client && host.segment == self.far.segment && routed;
         there.then_some(HostKey { segment: self.near.segment, ip: self.client, mac: self.near.mac })
+    }
+
+    /// The host at the far place, and one without a hardware address there.
+    pub(super) fn hosts(&self) -> [Option<HostKey>; 2] {
+        let host = |mac| HostKey { segment: self.far.segment, ip: self.client, mac };
+        let bare = self.far.mac.is_some() && self.far.segment != self.near.segment;
+        [Some(host(self.far.mac)), bare.then(|| host(None))]
     }
 
     /// The same where hosts are told apart by segment and address.
@@ -34,7 +45,9 @@ impl Move {
 impl Observer {
     pub(super) fn move_host(&mut self, client: Addr, far: Place, near: Place) {
         let station = |p: Place| Place { mac: p.mac.filter(|m| super::observer::is_station(*m)), ..p };
-        let to = Move { client, far: station(far), near: station(near) };
+        let (far, near) = (station(far), station(near));
+        let divided = self.presences.sends_otherwise(far.segment, &client, far.mac);
+        let to = Move { client, far, near, divided };
         self.drafts.move_host(&to);
         for contact in self.contacts.iter_mut() {
             if let Some(host) = to.of(&contact.host) {
@@ -49,6 +62,7 @@ impl Observer {
         }
         self.answers.move_client(&to);
         self.presences.move_host(&to);
+        self.signs.move_host(&to);
         if let Some(segment) = to.segment(far.segment, &client)
             && self.local_askers.remove(&(far.segment, client))
         {
@@ -88,12 +102,23 @@ mod tests {
     }
 
     #[test]
-    fn in_another_segment_every_address_was_a_routers() {
+    fn what_came_from_the_router_moves_to_another_segment() {
         let mut s = Scene::new();
+        s.mac = place(0, 100).mac;
         s.lookup(UPDATE, &[Rr::A(UPDATE, [203, 0, 113, 9], 60)]);
         s.moved(HOST, place(0, 100), place(4, 9));
         let seen = s.end();
         assert_eq!((seen.one().host.segment.as_str(), seen.one().host.mac), ("vlan:4", place(4, 9).mac));
+    }
+
+    #[test]
+    fn what_the_client_sent_from_there_itself_stays() {
+        let mut s = Scene::new();
+        s.mac = place(0, 9).mac;
+        s.ask(UPDATE);
+        s.moved(HOST, place(0, 100), place(4, 66));
+        let seen = s.end();
+        assert_eq!((seen.one().host.segment.as_str(), seen.one().host.mac), ("", place(0, 9).mac));
     }
 
     #[test]

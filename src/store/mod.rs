@@ -7,6 +7,7 @@
 //! so that the same capture read twice changes nothing.
 
 mod coverage;
+mod covered;
 mod dump;
 mod error;
 mod facts;
@@ -23,6 +24,7 @@ mod write;
 mod tests;
 
 pub use coverage::{CoverageRow, NetworkRow, ResolverRow};
+pub use covered::Covered;
 pub use error::{Place, StoreError};
 pub use read::{Filter, Records, Stored};
 pub use rows::{Canary, Event, Interval, Run, Source};

@@ -11,6 +11,7 @@ mod determinism;
 mod follow;
 mod goldens;
 mod hostile_text;
+mod hosts;
 mod import;
 mod names;
 mod panics;

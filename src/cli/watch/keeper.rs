@@ -5,12 +5,12 @@
 use crate::base::{Addr, Mac};
 use crate::capture::Interface;
 use crate::cli::exit::{Stop, say};
-use crate::cli::output::interval_of;
+use crate::cli::output::{interval_of, pair_of};
 use crate::coverage::Ledger;
 use crate::pipeline::live::Intake;
-use crate::sighting::presence::Presence;
+use crate::sighting::presence::{Presence, PresenceKind};
 use crate::sighting::{Naming, Record};
-use crate::store::{Canary, Interval, Run, Source, Store, StoreError};
+use crate::store::{Canary, Event, Interval, Run, Source, Store, StoreError};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use std::collections::HashMap;
 use std::thread::JoinHandle;
@@ -31,6 +31,7 @@ pub(super) struct Parcel {
     pub(super) coverage: Ledger,
     pub(super) intervals: Vec<Interval>,
     pub(super) canaries: Vec<Canary>,
+    pub(super) events: Vec<Event>,
 }
 
 impl Parcel {
@@ -42,6 +43,7 @@ impl Parcel {
         self.coverage.merge(later.coverage);
         self.intervals.extend(later.intervals);
         self.canaries.extend(later.canaries);
+        self.events.extend(later.events);
     }
 }
 
@@ -103,7 +105,7 @@ impl Keeper {
     pub(super) fn presences(&mut self, seen: &[Presence], source: &str, segment: impl Fn(u32) -> String) {
         for p in seen {
             let joined = self.pairs.join(p);
-            self.waiting.intervals.push(interval(&joined, source, segment(p.segment)));
+            self.waiting.intervals.push(pair_of(&joined, source.to_owned(), segment(p.segment)));
         }
     }
 
@@ -199,6 +201,9 @@ fn write(store: &mut Store, place: &Place, parcel: &mut Parcel) -> Result<(), St
     for canary in &parcel.canaries {
         writer.put_canary(canary)?;
     }
+    for event in &parcel.events {
+        writer.put_event(event)?;
+    }
     writer.commit()
 }
 
@@ -222,27 +227,18 @@ fn of_run(source: &str, interfaces: &[String], intake: &Intake) -> Source {
 /// The pairs of addresses of the days that are not over, whichever shard saw
 /// them.
 #[derive(Default)]
-struct Pairs(HashMap<(u32, Addr, Mac), Presence>);
+struct Pairs(HashMap<(u32, Addr, Option<Mac>, PresenceKind), Presence>);
 
 impl Pairs {
     fn join(&mut self, p: &Presence) -> Presence {
-        let known = self.0.entry((p.segment, p.ip, p.mac)).or_insert(*p);
+        // Of a lease one shard knows all, also that it was given back.
+        if p.kind.is_lease() {
+            return *p;
+        }
+        let known = self.0.entry((p.segment, p.ip, p.mac, p.kind)).or_insert(*p);
         known.from = known.from.min(p.from);
         known.to = known.to.max(p.to);
         *known
-    }
-}
-
-fn interval(p: &Presence, source: &str, segment: String) -> Interval {
-    Interval {
-        source: source.to_owned(),
-        kind: "traffic".into(),
-        segment,
-        ip: p.ip,
-        mac: Some(p.mac),
-        name: None,
-        from: p.from,
-        to: p.to,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::controls::Controls;
 use super::keeper::Keeper;
+use super::verdicts::Verdicts;
+use crate::base::Timestamp;
 use crate::capture::{Interface, LiveControl};
 use crate::catalogue::Catalogue;
 use crate::cli::args::Format;
@@ -31,6 +33,8 @@ pub(super) struct Printer<'p> {
     pub(super) sensor: &'p str,
     /// The run, as the names in records need it.
     pub(super) sources: Arc<[SourceReport]>,
+    /// Names out of DHCP are left out.
+    pub(super) no_dhcp_names: bool,
     pub(super) board: Board,
     pub(super) controls: Controls,
     pub(super) keeper: Option<Keeper>,
@@ -41,6 +45,10 @@ pub(super) struct Printer<'p> {
     /// Hosts with records of days that are over.
     pub(super) earlier: HashSet<HostKey>,
     pub(super) round: Instant,
+    /// What changes of hosts are said, if they are.
+    pub(super) verdicts: Option<Verdicts>,
+    /// The greatest packet time.
+    pub(super) newest: Option<Timestamp>,
 }
 
 /// The records of the days that were open at the end.
@@ -82,7 +90,11 @@ impl Printer<'_> {
         if let Some(day) = news.closed {
             self.close(day, &names);
         }
-        let namings = self.board.call(news.namings);
+        let mut namings = news.namings;
+        if self.no_dhcp_names {
+            namings.retain(|n| !n.told.is_dhcp());
+        }
+        let namings = self.board.call(namings);
         let risen = self.board.take_risen(now);
         self.print_all(&risen, &names);
         if now.saturating_duration_since(self.round) >= ROUND {
@@ -91,6 +103,11 @@ impl Printer<'_> {
             self.print_all(&due, &names);
             if self.broken.is_none() && self.out.is_abandoned() {
                 self.end(io::ErrorKind::BrokenPipe.into());
+            }
+            self.newest = self.newest.max(news.intake.span.map(|s| s.1));
+            let changes = self.verdicts.as_mut().map(|v| v.round(now, self.newest));
+            if let (Some(keeper), Some(changes)) = (&mut self.keeper, changes) {
+                keeper.waiting().events.extend(changes);
             }
         }
         if let Some(keeper) = &mut self.keeper {
@@ -173,10 +190,11 @@ impl Printer<'_> {
         if drafts.is_empty() {
             return;
         }
-        let catalogue = Arc::clone(&self.catalogue);
-        self.write(|out, format| {
-            drafts.iter().filter_map(|d| record(&catalogue, d, names)).try_for_each(|r| print(out, format, &r))
-        });
+        let records: Vec<Record> = drafts.iter().filter_map(|d| record(&self.catalogue, d, names)).collect();
+        if let Some(verdicts) = &mut self.verdicts {
+            verdicts.remember(&records);
+        }
+        self.write(|out, format| records.iter().try_for_each(|r| print(out, format, r)));
     }
 
     /// Writes and flushes, unless writing failed before.

@@ -43,11 +43,19 @@ pub(super) const TO_HTTP2: u32 = 1 << 24;
 /// The last request offers to switch to a protocol that is not read, and the
 /// server has not answered.
 pub(super) const TO_OTHER: u32 = 1 << 25;
+/// A proxy was asked to connect, and has not answered.
+pub(super) const TO_PROXY: u32 = 1 << 26;
+/// The last request is one for a proxy, and was not answered.
+pub(super) const TO_ABSOLUTE: u32 = 1 << 27;
 /// A proxy was asked to connect.
 pub(super) const VIA_PROXY: u32 = 1 << 20;
 /// The server's certificate is being read.
 pub(super) const CERTIFICATE: u32 = 1 << 21;
 /// The flow is followed, and there was no room to reckon its capture loss.
 pub(super) const UNRECKONED: u32 = 1 << 23;
+/// Both ends have proved that they hear one another.
+pub(super) const PROVED: u32 = 1 << 26;
+/// The server's answer to a SYN that was seen gives the client's own number.
+pub(super) const CONSENTED: u32 = 1 << 27;
 /// The flow is in the sample for capture loss and copies of frames.
 pub(super) const SAMPLED: u32 = 1 << 22;
