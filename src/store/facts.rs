@@ -87,7 +87,8 @@ impl Store {
     /// What hosts are judged by, of the UTC days `since` to `until` (days since
     /// the epoch, both included): records of these days, signs of roles that
     /// touch them, and who had which address then or on the day before, of the
-    /// addresses and hardware addresses that any of these name.
+    /// addresses and hardware addresses that any of these name, and of hardware
+    /// addresses with many addresses.
     ///
     /// # Errors
     /// Any [`StoreError`](super::StoreError).
@@ -292,8 +293,13 @@ impl Holder {
     }
 }
 
+/// More addresses than this make a router of a hardware address, whatever its
+/// host contacted.
+const MANY: i64 = 8;
+
 /// Who had which address, of those that bear on the hosts at hand: by address,
-/// by hardware address, and by the hardware addresses that these two find.
+/// by hardware address, and by the hardware addresses that these two find; and
+/// of those that may be routers.
 fn read_intervals(
     c: &Connection,
     window: Window,
@@ -313,6 +319,12 @@ fn read_intervals(
         find_holders(c, "ip", ip.0, sources, &mut holders)?;
     }
     macs.extend(holders.iter().filter_map(|h| h.mac));
+    let mut query =
+        c.prepare_cached("SELECT mac FROM interval_hosts WHERE mac <> '' GROUP BY mac HAVING count(DISTINCT ip) > ?1")?;
+    let mut rows = query.query([MANY])?;
+    while let Some(row) = rows.next()? {
+        macs.extend(parsed::<Mac>(row, 0)?);
+    }
     for mac in macs {
         find_holders(c, "mac", mac.to_string(), sources, &mut holders)?;
     }

@@ -253,7 +253,7 @@ CREATE TABLE interval_hosts (        -- what belonged together at times
     address     TEXT NOT NULL,
     UNIQUE (ip, segment, kind, mac, name, source_no)
 ) STRICT;
-CREATE INDEX interval_hosts_mac ON interval_hosts (mac);
+CREATE INDEX interval_hosts_mac ON interval_hosts (mac, ip);
 
 CREATE TABLE interval_times (        -- and when
     interval_no INTEGER NOT NULL REFERENCES interval_hosts (interval_no) ON DELETE CASCADE,

@@ -224,13 +224,20 @@ fn intervals_come_with_the_day_before_and_only_of_hosts_at_hand() {
     }
     w.commit().unwrap();
     let day = i32::try_from(today / DAY).ok();
-    let found = |since, until| -> Vec<(u8, i64)> {
+    let found = |store: &Store, since, until| -> Vec<(u8, i64)> {
         let facts = store.facts(since, until).unwrap();
         facts.intervals.iter().map(|i| (i.ip.0[15], i.to.0 - today)).collect()
     };
-    assert_eq!(found(day, day), [(1, -DAY), (77, 5)]);
-    assert_eq!(found(None, None), [(1, -DAY - 1), (1, -DAY), (77, 5)]);
+    assert_eq!(found(&store, day, day), [(1, -DAY), (77, 5)]);
+    assert_eq!(found(&store, None, None), [(1, -DAY - 1), (1, -DAY), (77, 5)]);
     assert_eq!(store.intervals().unwrap().len(), 4);
+    // Of a hardware address with many addresses all are told.
+    let mut w = store.begin().unwrap();
+    for ip in 79..=86 {
+        w.put_interval(&interval(ip, 8, today, today + 5)).unwrap();
+    }
+    w.commit().unwrap();
+    assert_eq!(found(&store, day, day).len(), 2 + 9);
 }
 
 #[test]
