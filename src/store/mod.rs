@@ -15,6 +15,7 @@ mod facts;
 mod lookup;
 mod narrow;
 mod open;
+mod packed;
 mod read;
 mod rows;
 mod schema;
