@@ -614,7 +614,9 @@ impl Sink for Observer {
                 self.presences.prolong(pair, kind, claim.ts, claim.until);
             }
             Proof::Sound => {
-                self.presences.take_over(pair, kind, claim.ts);
+                if claim.until > claim.ts {
+                    self.presences.take_over(pair, kind, claim.ts);
+                }
                 if self.presences.note(pair, kind, claim.ts, claim.until) {
                     ledger.count(no_room(kind));
                 }
