@@ -2,6 +2,7 @@
 
 mod content;
 mod covered;
+mod custody;
 mod facts;
 mod migration;
 mod trouble;
@@ -44,6 +45,7 @@ fn a_run() -> Run {
         ended: None,
         exit_code: None,
         exit_reason: None,
+        environment: [("host".to_owned(), "desk".to_owned())].into(),
     }
 }
 
