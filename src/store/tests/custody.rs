@@ -101,15 +101,21 @@ fn the_first_altered_day_and_record_are_named() {
         ("UPDATE sightings SET stage = 'queried' WHERE id LIKE '%7'", "says other than the record"),
         ("UPDATE sightings SET count = 99 WHERE id LIKE '%7'", "says other than the record"),
         ("UPDATE sightings SET ip = zeroblob(16) WHERE id LIKE '%7'", "says other than the record"),
-        ("UPDATE contacts SET stage = 0 WHERE lower(hex(id)) LIKE '%7'", "says other than the record"),
         (
-            "UPDATE contacts SET slots_connected = zeroblob(12) WHERE lower(hex(id)) LIKE '%7'",
+            "UPDATE contacts SET packed = CAST(x'00' || substr(packed, 2) AS BLOB) WHERE sighting IN (SELECT sighting FROM sightings WHERE id LIKE '%7')",
             "says other than the record",
         ),
-        ("DELETE FROM contacts WHERE lower(hex(id)) LIKE '%7'", "says other than the record"),
+        (
+            "UPDATE contacts SET packed = CAST(substr(packed, 1, 74) || zeroblob(12) AS BLOB) WHERE sighting IN (SELECT sighting FROM sightings WHERE id LIKE '%7')",
+            "says other than the record",
+        ),
+        (
+            "DELETE FROM contacts WHERE sighting IN (SELECT sighting FROM sightings WHERE id LIKE '%7')",
+            "says other than the record",
+        ),
         ("UPDATE seen_hosts SET mac = '' WHERE address LIKE '%.7'", "says other than the record"),
         (
-            "INSERT INTO contact_servers SELECT sighting, zeroblob(16), 1, 0 FROM contacts WHERE lower(hex(id)) LIKE '%7'",
+            "INSERT INTO contact_servers SELECT sighting, zeroblob(16), 1, 0 FROM contacts WHERE sighting IN (SELECT sighting FROM sightings WHERE id LIKE '%7')",
             "says other than the record",
         ),
         ("UPDATE sightings SET record = 'null' WHERE id LIKE '%7'", "was altered"),
