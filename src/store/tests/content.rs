@@ -357,15 +357,3 @@ fn hostile_text_is_only_text() {
     let text = dump(&store);
     assert!(!text.contains(['\u{0}', '\u{1b}', '\u{202e}']), "the dump is printable");
 }
-
-#[test]
-fn a_lease_may_end_sooner_than_it_was_said_to() {
-    let (_dir, _path, mut store) = new_store();
-    let lease = |to| Interval { kind: "dhcp".into(), to: Timestamp(to), ..an_interval() };
-    let mut w = store.begin().unwrap();
-    for to in [900, 300] {
-        w.put_interval(&lease(to)).unwrap();
-    }
-    w.commit().unwrap();
-    assert_eq!(store.intervals().unwrap(), [lease(300)]);
-}

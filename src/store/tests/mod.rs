@@ -89,7 +89,7 @@ fn a_ledger(frames: u64) -> Ledger {
 fn an_interval() -> Interval {
     Interval {
         source: "sha256:aa".into(),
-        kind: "mdns".into(),
+        kind: "dhcp".into(),
         segment: "vlan:10".into(),
         ip: "10.0.0.5".parse().unwrap(),
         mac: "02:00:0a:00:00:05".parse().ok(),
