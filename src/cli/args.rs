@@ -1,8 +1,16 @@
 //! The command line, as it is typed.
 
+mod explain;
+mod hosts;
+
+pub use explain::{ExplainArgs, ExplainFormat};
+pub use hosts::{HostsArgs, JudgingArgs};
+
 use super::catalogue::ListFormat;
 use crate::base::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use explain::EXPLAIN_HELP;
+use hosts::HOSTS_HELP;
 use std::path::{Path, PathBuf};
 
 /// Says which hosts contact Kaspersky update infrastructure, from capture
@@ -26,6 +34,12 @@ pub enum Command {
     Watch(WatchArgs),
     /// Print every name any decoder finds, as NDJSON, without a catalogue
     Names(NamesArgs),
+    /// Say which hosts of a store use the product, with a verdict and its reason for each
+    #[command(after_help = HOSTS_HELP)]
+    Hosts(HostsArgs),
+    /// Show the evidence behind a sighting or a host, down to the frames
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(ExplainArgs),
     /// Check that a store, or a folder of evidence, is what was written
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
@@ -108,6 +122,25 @@ pub struct MatchArgs {
     pub pseudonymise: Option<PathBuf>,
 }
 
+/// Where packets are kept.
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// Write the packets that show the sightings, and only those, into this new folder: as pcapng
+    /// with comments, beside a manifest of SHA-256 hashes
+    #[arg(long, value_name = "DIR", conflicts_with = "pseudonymise")]
+    pub evidence_dir: Option<PathBuf>,
+    /// How much these packets may take, in MiB; what comes then is counted [default: 256]
+    #[arg(long, value_name = "MIB", requires = "evidence_dir", value_parser = clap::value_parser!(u32).range(1..))]
+    pub evidence_limit: Option<u32>,
+}
+
+impl EvidenceArgs {
+    /// How many bytes of packets are written.
+    pub fn limit(&self) -> u64 {
+        u64::from(self.evidence_limit.unwrap_or(256)) << 20
+    }
+}
+
 impl MatchArgs {
     /// The files that are read beside captures.
     pub fn read(&self) -> impl Iterator<Item = &Path> {
@@ -152,11 +185,17 @@ pub struct ReplayArgs {
     /// Matching.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// Evidence.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    /// Exceptions and findings.
+    #[command(flatten)]
+    pub judging: JudgingArgs,
     /// Read on as the file or folder grows, until stopped; records are printed as they come
-    #[arg(long, conflicts_with = "hash")]
+    #[arg(long, conflicts_with_all = ["hash", "accept", "inventory", "fail_on"])]
     pub follow: bool,
     /// How to name inputs in records [default: sha256 where records are written]
     #[arg(long, value_enum)]
@@ -179,7 +218,9 @@ const WATCH_HELP: &str = "\
 A record is printed when it begins or rises in stage, otherwise at most once a minute while it \
 changes, and at the end of its UTC day or of the run; of one id and source the highest revision \
 counts. --output adds to the end of the file as it goes; a link is not followed. --store is written \
-every half minute. SIGINT and SIGTERM end the run in order: what was captured until then is still \
+every half minute. Hosts are judged at most once a minute and at the end; one that is new, is back, \
+or whose verdict rises, and one that made no contact for --gone-after days, is said on standard error, and \
+stored with --store. SIGINT and SIGTERM end the run in order: what was captured until then is still \
 worked through; a second one ends it at once.";
 
 /// Arguments of `watch`.
@@ -194,6 +235,9 @@ pub struct WatchArgs {
     /// Matching.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// Evidence.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
@@ -201,6 +245,12 @@ pub struct WatchArgs {
     /// controls are stored, and the closing lines name the last one
     #[arg(long, value_name = "NAME")]
     pub canary: Vec<String>,
+    /// Add changes of hosts (new, reappeared, raised, gone) to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Days without a contact until a host is gone
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub gone_after: u32,
     /// Write coverage (of a long run: of its last day) and timing to this file as JSON at the end
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,

@@ -44,6 +44,7 @@ pub(super) fn run(args: &ReplayArgs, sensor: &str) -> Result<Exit, Stop> {
         ignore_vlan: args.input.decoding.ignore_vlan,
         workers: inputs::workers(args.input.decoding.workers),
         matching: m,
+        evidence: &args.evidence,
         catalogue,
         home,
         pseudonyms,
@@ -52,6 +53,7 @@ pub(super) fn run(args: &ReplayArgs, sensor: &str) -> Result<Exit, Stop> {
         format: args.format,
         stats,
         quiet: args.input.quiet,
+        verdicts: None,
         judge: &judge_followed,
     })
 }

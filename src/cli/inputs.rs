@@ -127,11 +127,16 @@ fn warn_if_open(path: &Path) {
 
 /// The home networks in effect. `more` are the capturing interfaces' own.
 pub(super) fn home(args: &MatchArgs, more: Vec<Prefix>) -> Result<HomeNets, Stop> {
-    if args.home_net.is_empty() {
+    home_nets(&args.home_net, more)
+}
+
+/// The home networks that `--home-net` gives.
+pub(super) fn home_nets(given: &[String], more: Vec<Prefix>) -> Result<HomeNets, Stop> {
+    if given.is_empty() {
         return Ok(HomeNets::default_and(more));
     }
-    if args.home_net.iter().any(|n| n == "any") {
-        return if args.home_net.len() == 1 {
+    if given.iter().any(|n| n == "any") {
+        return if given.len() == 1 {
             Ok(HomeNets::any())
         } else {
             Err(Stop::usage("--home-net any stands alone: it holds every network"))
@@ -145,5 +150,5 @@ pub(super) fn home(args: &MatchArgs, more: Vec<Prefix>) -> Result<HomeNets, Stop
             ))
         })
     };
-    args.home_net.iter().map(parse).collect::<Result<Vec<Prefix>, _>>().map(HomeNets::only)
+    given.iter().map(parse).collect::<Result<Vec<Prefix>, _>>().map(HomeNets::only)
 }

@@ -40,7 +40,6 @@ pub(super) fn complete(run: &mut Run, pseudonyms: Option<&Pseudonyms>) {
         run.environment.retain(|word, _| !["host", "user"].contains(&word.as_str()));
         run.environment.insert("pseudonyms".into(), p.key_id());
         run.command.iter_mut().for_each(|arg| *arg = p.text(arg));
-        run.home_nets = p.home().describe();
     }
 }
 
@@ -52,6 +51,7 @@ pub(super) fn end(run: &mut Run, exit: Exit) {
         Exit::Partial => (1, "done, but some input could not be read in full"),
         Exit::Usage => (2, "wrong usage or configuration"),
         Exit::Failed => (3, "failed"),
+        Exit::Findings => (4, "done, with findings that --fail-on asks for"),
     };
     run.exit_code = Some(code);
     run.exit_reason = Some(reason.into());

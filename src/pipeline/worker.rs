@@ -8,7 +8,7 @@ use crate::base::Timestamp;
 use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
 use crate::sighting::presence::Presence;
-use crate::sighting::{Canary, Conceal, Draft, Naming, Observed, Observer, Pseudonyms, Signal};
+use crate::sighting::{Canary, Conceal, Draft, KeptFrame, Naming, Observed, Observer, Pseudonyms, Signal};
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Instant;
@@ -51,16 +51,20 @@ pub(super) struct Found {
     /// Replay: what there was no more room for.
     pub(super) spilled: Vec<Draft>,
     pub(super) canaries: Vec<Canary>,
+    /// Live: frames that may be evidence, where they are kept.
+    pub(super) frames: Vec<KeptFrame>,
     pub(super) beat: Option<Box<Beat>>,
 }
 
 impl Conceal for Found {
     fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
-        let Found { drafts, spilled, canaries, beat } = self;
+        // Frames hold real addresses; nobody keeps them with pseudonyms.
+        let Found { drafts, spilled, canaries, beat, frames: _ } = self;
         Found {
             drafts: drafts.into_iter().map(|(shard, d)| (shard, d.conceal(pseudonyms))).collect(),
             spilled: spilled.conceal(pseudonyms),
             canaries: canaries.conceal(pseudonyms),
+            frames: Vec::new(),
             beat: beat.map(|b| Box::new(b.conceal(pseudonyms))),
         }
     }
@@ -142,6 +146,7 @@ impl Harvest for Observer {
             found.drafts.extend(sink.take_risen().into_iter().map(|d| (shard, d)));
             found.spilled.append(&mut sink.take_spilled());
             found.canaries.append(&mut sink.take_canaries());
+            found.frames.append(&mut sink.take_frames());
         }
         concealed(found, pseudonyms)
     }
@@ -162,6 +167,7 @@ impl Harvest for Observer {
             pseudonyms = pseudonyms.or_else(|| sink.pseudonyms());
             found.drafts.extend(sink.take_changed().into_iter().map(|d| (shard, d)));
             found.canaries.append(&mut sink.take_canaries());
+            found.frames.append(&mut sink.take_frames());
             presences.append(&mut sink.take_presences());
             namings.append(&mut sink.take_namings());
             signals.append(&mut sink.take_signals());
@@ -173,7 +179,8 @@ impl Harvest for Observer {
     }
 
     fn is_empty(found: &Found) -> bool {
-        found.drafts.is_empty() && found.spilled.is_empty() && found.canaries.is_empty() && found.beat.is_none()
+        let nothing = found.drafts.is_empty() && found.spilled.is_empty() && found.canaries.is_empty();
+        nothing && found.frames.is_empty() && found.beat.is_none()
     }
 
     fn rest(self) -> Observed {
@@ -309,6 +316,7 @@ impl<H: Harvest> Worker<H> {
             let payload = held.get(start..end).unwrap_or(&[]);
             let frame = FrameRef {
                 bytes: work.batch.bytes(meta),
+                orig_len: meta.orig_len,
                 number: work.batch.first_number.saturating_add(u64::from(item.frame)),
                 offset: work.batch.position(meta),
                 source: work.source,

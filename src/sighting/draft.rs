@@ -224,6 +224,11 @@ impl Draft {
         self.names.listed.iter().map(|n| &**n)
     }
 
+    /// The frames that a record names as its evidence, in that order.
+    pub fn frames(&self) -> impl Iterator<Item = (Channel, &Frame)> {
+        self.shown.iter().flat_map(|s| s.frames().map(|f| (s.channel, f))).take(MAX_EVIDENCE)
+    }
+
     /// Bytes it takes, about.
     pub(super) fn weight(&self) -> usize {
         let names = self.names.listed.iter().map(|n| n.len().saturating_add(size_of::<Box<str>>()));

@@ -43,6 +43,7 @@ mod tests;
 pub mod unlisted;
 
 pub use board::Board;
+pub use digest::KeptFrame;
 pub use draft::{Draft, DraftKey, HostKey, Names};
 pub use home::HomeNets;
 pub use naming::{HostNames, Naming};

@@ -2,7 +2,7 @@
 
 use super::answers::Answers;
 use super::contact::{Contact, Contacts, Part, Pending};
-use super::digest::Digest;
+use super::digest::{Digest, KeptFrame};
 use super::draft::{Draft, DraftKey, HostKey};
 use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
@@ -53,6 +53,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The home networks that records are of: those of pseudonyms, where there
+    /// are such.
+    pub fn shown_home(&self) -> HomeNets {
+        self.pseudonyms.as_ref().map_or_else(|| self.home.clone(), |p| p.home())
+    }
+
     /// The address that coverage knows a host at home by.
     pub(super) fn counted(&self, addr: Addr) -> Addr {
         self.pseudonyms.as_ref().map_or(addr, |p| p.address(addr))
@@ -219,6 +225,18 @@ impl Observer {
     #[must_use]
     pub fn with_max_drafts(self, max_drafts: usize) -> Self {
         Observer { max_drafts, ..self }
+    }
+
+    /// Keeps the frames that it makes evidence of, for
+    /// [`Observer::take_frames`].
+    #[must_use]
+    pub fn with_frames(self) -> Self {
+        Observer { digest: Digest::keeping(), ..self }
+    }
+
+    /// Frames that may be evidence, since the last call.
+    pub fn take_frames(&mut self) -> Vec<KeptFrame> {
+        self.digest.take_kept()
     }
 
     /// When the drafts of a replay take too much room: all of them, as parts
@@ -584,6 +602,9 @@ impl Sink for Observer {
 
     fn claimed(&mut self, claim: &Claim, source: u32, segment: u32, ledger: &mut Ledger) {
         let ip = claim.ip;
+        if claim.router && claim.proof == Proof::Sound {
+            self.says_it_routes(source, segment, claim, ledger);
+        }
         if !self.settings.home.contains(&ip) || is_group(&ip) {
             return;
         }

@@ -271,15 +271,17 @@ impl Pseudonyms {
         Prefix::new(Addr(network.to_be_bytes()), prefix.len128()).unwrap_or(prefix)
     }
 
-    /// The hardware address that stands for a host's, marked as locally
-    /// administered; group addresses stay, and so does none at all.
+    /// The hardware address that stands for a host's. Whether it was locally
+    /// administered stays, since hosts that make up their addresses are judged
+    /// otherwise; its maker's part says nothing. Group addresses stay, and so
+    /// does none at all.
     pub fn mac(&self, mac: Mac) -> Mac {
         let [first, ..] = mac.0;
         if first & 1 == 1 || mac.0 == [0; 6] {
             return mac;
         }
         let [a, b, c, d, e, f, ..] = self.keyed("mac", &mac.0);
-        Mac([a & 0xfc | 2, b, c, d, e, f])
+        Mac([a & 0xfc | first & 2, b, c, d, e, f])
     }
 
     /// The name that stands for a host's.
@@ -477,8 +479,10 @@ mod tests {
     fn macs_and_names() {
         let p = of(&["10.0.0.0/8"]);
         for n in 0..64 {
-            let new = p.mac(Mac([0, 0x11, 0x22, 0, 0, n]));
-            assert_eq!(new.0[0] & 3, 2, "locally administered, of one station: {new}");
+            for first in [0, 2] {
+                let new = p.mac(Mac([first, 0x11, 0x22, 0, 0, n]));
+                assert_eq!(new.0[0] & 3, first, "of one station, made up or not as before: {new}");
+            }
         }
         let group: Mac = "01:00:5e:00:00:fb".parse().unwrap();
         assert_eq!(p.mac(group), group);

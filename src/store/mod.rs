@@ -7,10 +7,12 @@
 //! so that the same capture read twice changes nothing.
 
 mod coverage;
+mod covered;
 pub mod custody;
 mod dump;
 mod error;
 mod facts;
+mod lookup;
 mod narrow;
 mod open;
 mod read;
@@ -23,6 +25,7 @@ mod write;
 mod tests;
 
 pub use coverage::{CoverageRow, NetworkRow, ResolverRow};
+pub use covered::Covered;
 pub use error::{Place, StoreError};
 pub use read::{Filter, Records, Stored};
 pub use rows::{Canary, Event, Interval, Run, Source};

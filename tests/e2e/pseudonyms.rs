@@ -194,6 +194,22 @@ fn runs_with_one_key_agree_and_others_do_not() {
     assert!(!ndjson("1").is_empty() && ndjson("1") == ndjson("4"));
 }
 
+/// The networks that the store calls home are those of its records.
+#[test]
+fn home_networks_move_with_their_hosts() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    with_key(dir);
+    fs::write(dir.join("a.pcap"), Pcap::new().frames(TEN, &packets::update(host(5), 40_000)).bytes()).unwrap();
+    let args = ["replay", "-q", "--store", "s", "--home-net", "10.0.0.0/24", "--pseudonymise", "key", "a.pcap"];
+    assert_eq!(run_in(dir, &args).code, 0);
+    let store = Store::open_read_only(&dir.join("s")).unwrap();
+    let home: Vec<Prefix> = store.runs().unwrap()[0].1.home_nets.iter().map(|n| n.parse().unwrap()).collect();
+    assert_ne!(home, ["10.0.0.0/24".parse().unwrap()]);
+    let mut hosts = store.intervals().unwrap().into_iter().map(|i| i.ip).peekable();
+    assert!(hosts.peek().is_some() && hosts.all(|ip| home[0].contains(&ip)), "{home:?}");
+}
+
 /// A mirror at home is a host too, by whatever name it is asked for.
 #[test]
 fn servers_at_home_are_hosts() {
@@ -266,4 +282,6 @@ fn a_key_must_be_one() {
     let ran = run_in(dir, &["replay", "--pseudonymise", "key", "--store", "key", "a.pcap"]);
     ran.said_once(2, &["would overwrite what is read"]);
     assert_eq!(fs::read_to_string(dir.join("key")).unwrap(), KEY);
+    let ran = run_in(dir, &["replay", "--pseudonymise", "key", "--evidence-dir", "proof", "a.pcap"]);
+    assert!(ran.code == 2 && !dir.join("proof").exists(), "{ran:?}");
 }

@@ -7,10 +7,11 @@ use crate::capture::Interface;
 use crate::cli::exit::{Stop, say};
 use crate::cli::output::{interval_of, pair_of};
 use crate::coverage::Ledger;
+use crate::host::Signal;
 use crate::pipeline::live::Intake;
 use crate::sighting::presence::{Presence, PresenceKind};
 use crate::sighting::{Naming, Record};
-use crate::store::{Canary, Interval, Run, Source, Store, StoreError, Writer};
+use crate::store::{Canary, Event, Interval, Run, Source, Store, StoreError, Writer};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use std::collections::HashMap;
 use std::thread::JoinHandle;
@@ -30,7 +31,9 @@ pub(super) struct Parcel {
     pub(super) records: HashMap<String, (Record, bool)>,
     pub(super) coverage: Ledger,
     pub(super) intervals: Vec<Interval>,
+    pub(super) signals: Vec<Signal>,
     pub(super) canaries: Vec<Canary>,
+    pub(super) events: Vec<Event>,
     /// Days before this one are over.
     closed: Option<i64>,
 }
@@ -43,7 +46,9 @@ impl Parcel {
         self.records.extend(later.records);
         self.coverage.merge(later.coverage);
         self.intervals.extend(later.intervals);
+        self.signals.extend(later.signals);
         self.canaries.extend(later.canaries);
+        self.events.extend(later.events);
         self.closed = self.closed.max(later.closed);
     }
 }
@@ -210,8 +215,14 @@ fn write(store: &mut Store, place: &Place, parcel: &mut Parcel) -> Result<(), St
     for interval in &parcel.intervals {
         writer.put_interval(interval)?;
     }
+    for signal in &parcel.signals {
+        writer.put_signal(&place.source, signal)?;
+    }
     for canary in &parcel.canaries {
         writer.put_canary(canary)?;
+    }
+    for event in &parcel.events {
+        writer.put_event(event)?;
     }
     if let Some(day) = parcel.closed {
         writer.close_days_before(day)?;
