@@ -372,7 +372,7 @@ pub(super) fn open_store(path: Option<&Path>) -> Result<Option<Store>, Stop> {
 
 /// Starts the run record; `kept` if there is a store.
 pub(super) fn begin_run(settings: &Settings, sensor: &str, hash: &str, kept: bool) -> Run {
-    let home = settings.home.describe();
+    let home = settings.shown_home().describe();
     let mut run = run_record::begin(&settings.catalogue, home, sensor, hash, Timestamp::now());
     if kept {
         run_record::complete(&mut run, settings.pseudonyms.as_deref());

@@ -45,13 +45,8 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let mut store = output::open_store(m.store.as_deref())?;
     let folder = evidence::folder(&args.evidence, false)?;
     let hash_word = if hash { "sha256" } else { "none" };
-    let settings = Arc::new(Settings {
-        catalogue: Arc::clone(&catalogue),
-        home: home.clone(),
-        canaries: Vec::new(),
-        live: false,
-        pseudonyms,
-    });
+    let settings =
+        Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms });
     let mut run = output::begin_run(&settings, sensor, hash_word, store.is_some());
 
     let mut found = pipeline::sightings(plan, &settings, Room::default())?;
@@ -66,7 +61,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         sensor,
         files_skipped: expansion.skipped,
         unusable,
-        home: &home,
+        home: &settings.shown_home(),
         judging: &judging,
     };
     // Print before storing: a store that fails takes nothing from the reader.

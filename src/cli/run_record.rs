@@ -40,7 +40,6 @@ pub(super) fn complete(run: &mut Run, pseudonyms: Option<&Pseudonyms>) {
         run.environment.retain(|word, _| !["host", "user"].contains(&word.as_str()));
         run.environment.insert("pseudonyms".into(), p.key_id());
         run.command.iter_mut().for_each(|arg| *arg = p.text(arg));
-        run.home_nets = p.home().describe();
     }
 }
 

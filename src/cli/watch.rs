@@ -131,7 +131,7 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         say(format_args!("--evidence-dir holds an earlier run; this one writes to {}", folder.path().display()));
     }
     let verdicts =
-        s.verdicts.map(|plan| Verdicts::start(plan, m.store.as_deref(), Arc::clone(&catalogue), home.clone()));
+        s.verdicts.map(|plan| Verdicts::start(plan, m.store.as_deref(), Arc::clone(&catalogue), settings.shown_home()));
     let verdicts = verdicts.transpose()?;
     let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone(), m.retain)).transpose()?;
     let plan = LivePlan {

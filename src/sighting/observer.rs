@@ -53,6 +53,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The home networks that records are of: those of pseudonyms, where there
+    /// are such.
+    pub fn shown_home(&self) -> HomeNets {
+        self.pseudonyms.as_ref().map_or_else(|| self.home.clone(), |p| p.home())
+    }
+
     /// The address that coverage knows a host at home by.
     pub(super) fn counted(&self, addr: Addr) -> Addr {
         self.pseudonyms.as_ref().map_or(addr, |p| p.address(addr))

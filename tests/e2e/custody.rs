@@ -178,10 +178,13 @@ fn a_damaged_store_is_told() {
     let dir = captures();
     let dir = dir.path();
     import(dir, "s", &["a.pcap"]);
+    // Pages that hold nothing may hold anything.
+    Connection::open(dir.join("s")).unwrap().execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
     let whole = fs::read(dir.join("s")).unwrap();
-    for page in 1..whole.len() / 4096 {
+    let size = usize::from(u16::from_be_bytes([whole[16], whole[17]]));
+    for page in 1..whole.len() / size {
         let mut bytes = whole.clone();
-        bytes[page * 4096..(page + 1) * 4096].fill(0x5a);
+        bytes[page * size..(page + 1) * size].fill(0x5a);
         fs::write(dir.join("s"), &bytes).unwrap();
         let ran = verify(dir, &["s"]);
         assert!(matches!(ran.code, 1 | 3), "page {page}: {ran:?}");
@@ -226,4 +229,18 @@ fn the_run_record_says_on_what_it_ran() {
     if cfg!(target_os = "linux") {
         assert!(environment["libpcap"].starts_with(|c: char| c.is_ascii_digit()), "{environment:?}");
     }
+}
+
+#[test]
+fn a_folder_of_evidence_is_checked() {
+    let dir = captures();
+    let dir = dir.path();
+    let ran = run_in(dir, &["replay", "-q", "--evidence-dir", "proof", "a.pcap"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = verify(dir, &["proof"]);
+    assert!(ran.code == 0 && ran.out.contains("manifest.json: sha256 "), "{ran:?}");
+    verify(dir, &["proof", "--seal", "a.pcap"]).said_once(2, &["a folder of evidence has no chain"]);
+    fs::write(dir.join("proof/more"), "x").unwrap();
+    let ran = verify(dir, &["proof"]);
+    assert!(ran.code == 1 && ran.out.starts_with("ALTERED more is not in the manifest"), "{ran:?}");
 }

@@ -57,12 +57,14 @@ fn marks(text: &str) -> BTreeSet<String> {
     let mut marks = BTreeSet::new();
     for word in words.find_iter(text) {
         let word = word.as_str().trim_matches(['.', ':']);
-        if let Ok(addr) = word.parse::<Addr>() {
+        let key = word.len() == 32 && word.starts_with("00000000000000000000ffff");
+        let bits = u128::from_str_radix(word, 16).ok().filter(|_| key);
+        if let Some(addr) = word.parse::<Addr>().ok().or(bits.map(|b| Addr(b.to_be_bytes()))) {
             // Networks begin with addresses that are no host's.
             if own.iter().any(|p| p.contains(&addr) && addr.bits() != p.network()) {
-                marks.insert(addr.to_string());
+                marks.insert(word.to_lowercase());
             }
-        } else if word.parse::<Mac>().is_ok() || word.starts_with("00000000000000000000ffff") {
+        } else if word.parse::<Mac>().is_ok() {
             marks.insert(word.to_lowercase());
         }
     }
@@ -74,16 +76,24 @@ fn no_output_of_any_sample_says_who_a_host_is() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     with_key(dir);
-    let mut hosts = 0;
+    let (mut hosts, mut called) = (0, 0);
+    let name = Regex::new(r#""name":"([^"]+)","name_source""#).unwrap();
     for capture in sample_captures() {
         let capture = capture.to_string_lossy().into_owned();
-        let plain = marks(&everything(dir, &["ndjson"], &[&capture]));
-        let veiled = marks(&everything(dir, &["table", "ndjson", "csv"], &["--pseudonymise", "key", &capture]));
+        let text = everything(dir, &["ndjson"], &[&capture]);
+        let names: BTreeSet<&str> = name.captures_iter(&text).map(|c| c.get(1).unwrap().as_str()).collect();
+        let plain = marks(&text);
+        let text = everything(dir, &["table", "ndjson", "csv"], &["--pseudonymise", "key", &capture]);
+        let veiled = marks(&text);
         let both: Vec<&String> = plain.intersection(&veiled).collect();
         assert!(both.is_empty(), "{capture}: {both:?}");
         assert_eq!(plain.is_empty(), veiled.is_empty(), "{capture}");
-        hosts += plain.len();
+        for n in &names {
+            assert!(!text.contains(n), "{capture}: {n}");
+        }
+        (hosts, called) = (hosts + plain.len(), called + names.len());
     }
+    println!("{hosts} addresses, {called} names");
     assert!(hosts > 100, "there was something to hide: {hosts}");
 }
 
@@ -184,6 +194,22 @@ fn runs_with_one_key_agree_and_others_do_not() {
     assert!(!ndjson("1").is_empty() && ndjson("1") == ndjson("4"));
 }
 
+/// The networks that the store calls home are those of its records.
+#[test]
+fn home_networks_move_with_their_hosts() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    with_key(dir);
+    fs::write(dir.join("a.pcap"), Pcap::new().frames(TEN, &packets::update(host(5), 40_000)).bytes()).unwrap();
+    let args = ["replay", "-q", "--store", "s", "--home-net", "10.0.0.0/24", "--pseudonymise", "key", "a.pcap"];
+    assert_eq!(run_in(dir, &args).code, 0);
+    let store = Store::open_read_only(&dir.join("s")).unwrap();
+    let home: Vec<Prefix> = store.runs().unwrap()[0].1.home_nets.iter().map(|n| n.parse().unwrap()).collect();
+    assert_ne!(home, ["10.0.0.0/24".parse().unwrap()]);
+    let mut hosts = store.intervals().unwrap().into_iter().map(|i| i.ip).peekable();
+    assert!(hosts.peek().is_some() && hosts.all(|ip| home[0].contains(&ip)), "{home:?}");
+}
+
 /// A mirror at home is a host too, by whatever name it is asked for.
 #[test]
 fn servers_at_home_are_hosts() {
@@ -256,4 +282,6 @@ fn a_key_must_be_one() {
     let ran = run_in(dir, &["replay", "--pseudonymise", "key", "--store", "key", "a.pcap"]);
     ran.said_once(2, &["would overwrite what is read"]);
     assert_eq!(fs::read_to_string(dir.join("key")).unwrap(), KEY);
+    let ran = run_in(dir, &["replay", "--pseudonymise", "key", "--evidence-dir", "proof", "a.pcap"]);
+    assert!(ran.code == 2 && !dir.join("proof").exists(), "{ran:?}");
 }

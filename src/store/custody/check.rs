@@ -1,7 +1,7 @@
 //! Checking a store against its digests.
 
 use super::super::write::from_json;
-use super::{BEGINNING, Content, Link, LinkKind, PublicKey, Seal, record_digest};
+use super::{BEGINNING, Content, Link, LinkKind, PublicKey, Seal, record_digest, sha256_hex};
 use crate::sighting::Record;
 use crate::store::write::int;
 use crate::store::{Result, Store, narrow};
@@ -216,6 +216,13 @@ impl Store {
             self.check_day(day, &mut v)?;
         }
         v.check_seals(self.seals()?, key);
+        for (sha256, content) in self.list("SELECT sha256, content FROM catalogues ORDER BY sha256", [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get_ref(1)?.as_bytes()?.to_vec()))
+        })? {
+            if sha256_hex(&content) != sha256 {
+                v.found(None, None, format!("the catalogue {sha256} was altered"));
+            }
+        }
         // Often no more than what follows from the above.
         for what in damage {
             v.found(None, None, format!("the file is damaged: {what}"));
