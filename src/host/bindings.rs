@@ -16,6 +16,10 @@ const MOST_V4: usize = 8;
 const MOST_V6: usize = 32;
 /// Ten minutes.
 const NEAR: i64 = 600 * SECOND;
+/// Two addresses of one hardware address that nobody vouched for are seen so
+/// long apart at least where a host got another lease. Within less they may as
+/// well be two hosts beyond a router, of whom each spoke once.
+const LEASE: i64 = 12 * 3600 * SECOND;
 
 /// An address and a hardware address that were seen together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -207,7 +211,7 @@ fn classify(group: &mut [Pair], all: &[Binding], forwards: bool) {
         return;
     }
     let spans = |v4: bool, slack: i64, tied_only: bool| {
-        let wanted = |p: &Pair| p.ip.as_v4().is_some() == v4 && (!tied_only || p.own);
+        let wanted = |p: &Pair| p.ip.as_v4().is_some() == v4 && (!tied_only || p.own) && !is_link_local(&p.ip);
         spans(group.iter().enumerate().filter(|(_, p)| wanted(p)), all, slack)
     };
     let many =
@@ -215,7 +219,7 @@ fn classify(group: &mut [Pair], all: &[Binding], forwards: bool) {
     let router = forwards || many(false);
     // Who answers for so many addresses answers for others.
     let nobody = router && many(true);
-    let overlapping = overlapping(&spans(true, 0, false), group.len());
+    let overlapping = overlapping(&spans(true, LEASE, false), group.len());
     let several = group.iter().zip(&overlapping).any(|(p, o)| *o && !p.own);
     for (p, overlaps) in group.iter_mut().zip(overlapping) {
         let vouched = (p.own && !nobody) || is_link_local(&p.ip);

@@ -198,7 +198,7 @@ impl Judging<'_> {
         let relays = self.roles.relays(node);
         let alarms = self.alarms(parts);
         let passed_on: Vec<Whose> = parts.iter().map(|p| p.whose).filter(|w| *w != Whose::Own).collect();
-        let confirmed = known.confirmed || self.contacts(parts).any(is_two_sided);
+        let confirmed = known.confirmed || is_two_sided(self.contacts(parts));
         let said = Said {
             verdict,
             alarms: &alarms,
@@ -253,7 +253,7 @@ impl Judging<'_> {
         })
     }
 
-    fn contacts<'p>(&'p self, parts: &'p [Part]) -> impl Iterator<Item = &'p Contact> {
+    fn contacts<'p>(&'p self, parts: &'p [Part]) -> impl Iterator<Item = &'p Contact> + Clone {
         parts.iter().filter_map(|p| self.facts.contacts.get(p.contact as usize))
     }
 
@@ -332,10 +332,16 @@ impl Judging<'_> {
     }
 }
 
-/// Both directions of a contact that the server answered were seen: a made-up
-/// source cannot have that.
-fn is_two_sided(c: &Contact) -> bool {
-    c.stage >= Stage::Connected && !c.notes.has(Note::OneSided)
+/// Whether both directions of a contact that a server answered were seen,
+/// which a made-up source cannot have. A connection that was seen one way says
+/// so on the record that it began, not on those that it went on with; so a day
+/// of a source with such a record proves nothing by others.
+fn is_two_sided<'c>(contacts: impl Iterator<Item = &'c Contact> + Clone) -> bool {
+    let mut doubtful: Vec<(u32, i32)> =
+        contacts.clone().filter(|c| c.notes.has(Note::OneSided)).map(|c| (c.source, c.day)).collect();
+    doubtful.sort_unstable();
+    let proves = |c: &Contact| c.stage >= Stage::Connected && doubtful.binary_search(&(c.source, c.day)).is_err();
+    contacts.into_iter().any(proves)
 }
 
 fn roles(case: &Case<'_>, flags: Flags, nat: bool, router: bool) -> Vec<Role> {

@@ -39,8 +39,6 @@ impl Flags {
     pub(super) const SERVES_AGENTS: Flags = Flags(64);
     /// Managed by a local server.
     pub(super) const MANAGED: Flags = Flags(128);
-    /// Fetched the update tree of a local server.
-    pub(super) const FROM_MIRROR: Flags = Flags(256);
 
     pub(super) fn has(self, other: Flags) -> bool {
         self.0 & other.0 == other.0
@@ -55,15 +53,24 @@ impl Flags {
 #[derive(Debug, Default)]
 pub(super) struct Roles {
     flags: Vec<Flags>,
-    /// Quarter hours of contacts through a proxy, by the proxy's node,
-    /// indicator and day.
-    pub(super) proxied: HashMap<(u32, u32, i32), u128>,
+    /// What hosts contacted through a proxy, by the proxy's node, indicator
+    /// and day.
+    pub(super) proxied: HashMap<(u32, u32, i32), Proxied>,
     /// Local servers of hosts, sorted: node, address.
     relays: Vec<(u32, Addr)>,
     /// When the signs of a role were seen first and last, by node.
     seen: HashMap<u32, (i64, i64)>,
     /// Last address that signs of a role told of, by node.
     pub(super) addresses: HashMap<u32, (i64, Addr)>,
+}
+
+/// What others did through a proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Proxied {
+    /// Quarter hours.
+    pub(super) slots: u128,
+    /// Payload that they got.
+    pub(super) bytes: u64,
 }
 
 /// A LAN management signal between a host and a local server.
@@ -87,9 +94,10 @@ pub(super) struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
-    /// Whether an address can be a local server's.
-    fn is_local(&self, ip: &Addr) -> bool {
-        !is_group(ip) && self.home.contains(ip) && (!self.home.is_any() || is_private(ip))
+    /// Whether an address can be a local server's: it lies in the home
+    /// networks, or the sensor took it for one of theirs.
+    fn is_local(&self, ip: &Addr, is_known: bool) -> bool {
+        !is_group(ip) && if self.home.is_any() { is_private(ip) } else { is_known || self.home.contains(ip) }
     }
 
     /// The servers of a contact.
@@ -99,6 +107,11 @@ impl Inputs<'_> {
         let rest = servers.get(from..).unwrap_or_default();
         rest.get(..rest.partition_point(|s| s.contact == contact)).unwrap_or_default()
     }
+}
+
+/// Whether a datagram is for agents, so that its sender is their server.
+fn is_for_agents(s: &ServedBy) -> bool {
+    s.udp && AGENT_UDP.contains(&s.port)
 }
 
 fn is_group(ip: &Addr) -> bool {
@@ -192,7 +205,8 @@ impl Roles {
                 | SignalKind::TcpClocks
                 | SignalKind::Forwards => continue,
             };
-            if !inputs.window.touches(s.from, s.to) || !inputs.is_local(&s.ip) {
+            let public = inputs.home.is_any() && s.kind == SignalKind::Serves && !is_private(&s.ip);
+            if !inputs.window.touches(s.from, s.to) || public {
                 continue;
             }
             let Some(segment) = identities.signal_segments.get(at).copied() else { continue };
@@ -204,8 +218,6 @@ impl Roles {
     /// Local servers that records name.
     fn read_servers(&mut self, inputs: &Inputs<'_>, identities: &mut Identities<'_>) {
         let mut managed: Vec<Managed> = Vec::new();
-        // Who sent to agents by multicast: segment, server, indicator.
-        let mut senders: Vec<(u32, u32, u32)> = Vec::new();
         for p in inputs.parts {
             let servers = inputs.servers(p.contact);
             let Some(c) = inputs.facts.contacts.get(p.contact as usize).filter(|_| !servers.is_empty()) else {
@@ -215,47 +227,49 @@ impl Roles {
             let Some(segment) = identities.seen_segments.get(c.seen as usize).copied() else { continue };
             let Some(host) = inputs.facts.seen.get(c.seen as usize) else { continue };
             let (from, to) = (c.first.0, c.last.0);
-            let answered = p.stage >= Stage::Connected;
-            for s in servers {
-                let node = |ids: &mut Identities<'_>| ids.at(segment, &s.ip, None, from, to);
-                if traits.category == Category::LanManagement {
-                    let by_server = s.udp && AGENT_UDP.contains(&s.port);
-                    if by_server && is_group(&s.ip) {
-                        senders.push((segment, p.node, c.indicator));
-                        self.add(p.node, Flags::SERVES_AGENTS);
-                    } else if by_server && inputs.is_local(&s.ip) {
-                        let (client, ip) = (node(identities), host.ip);
-                        managed.push(Managed { client, server: p.node, ip, indicator: c.indicator, proven: true });
-                        self.add(p.node, Flags::SERVES_AGENTS);
-                        self.seen_as_client(client, s.ip, from, to);
-                    } else if inputs.is_local(&s.ip) {
-                        let (client, server) = (p.node, node(identities));
-                        let indicator = c.indicator;
-                        managed.push(Managed { client, server, ip: s.ip, indicator, proven: answered });
-                        if answered && !s.udp && RELAY_TCP.contains(&s.port) {
-                            self.add(server, Flags::SERVES_AGENTS);
-                        }
-                    }
-                } else if is_proxied(c) {
-                    let one = servers.iter().filter(|o| inputs.is_local(&o.ip)).count() == 1;
-                    if one && answered && inputs.is_local(&s.ip) {
-                        self.show(node(identities), Flags::PROXY, s.ip, from, to);
-                    }
-                } else if traits.category == Category::Update
-                    && c.channels.has(Channel::HttpPath)
-                    && answered
-                    && inputs.is_local(&s.ip)
-                {
-                    let server = node(identities);
+            let local: Vec<&ServedBy> = servers
+                .iter()
+                .filter(|s| inputs.is_local(&s.ip, identities.find(segment, &s.ip, None, from, to).is_some()))
+                .collect();
+            if traits.category == Category::LanManagement {
+                // To a group it speaks of itself alone: who listens is not seen.
+                if servers.iter().any(is_for_agents) {
+                    self.add(p.node, Flags::SERVES_AGENTS);
+                }
+                for s in local {
+                    let other = identities.at(segment, &s.ip, None, from, to);
+                    managed.push(self.management(p, c.indicator, host.ip, s, other));
+                    self.seen_as_client(other, s.ip, from, to);
+                }
+            } else if p.stage < Stage::Connected {
+                continue;
+            } else if is_proxied(c) {
+                if let [s] = local[..] {
+                    self.show(identities.at(segment, &s.ip, None, from, to), Flags::PROXY, s.ip, from, to);
+                }
+            } else if traits.category == Category::Update && c.channels.has(Channel::HttpPath) {
+                for s in local {
+                    let server = identities.at(segment, &s.ip, None, from, to);
                     if server != p.node {
                         self.show(server, Flags::SERVES_TREE, s.ip, from, to);
-                        self.add(p.node, Flags::FROM_MIRROR);
                         self.relays.push((p.node, s.ip));
                     }
                 }
             }
         }
-        self.settle_managed(identities, managed, senders);
+        self.settle_managed(managed);
+    }
+
+    /// What a management contact of a host with a server says of the two.
+    fn management(&mut self, p: &Part, indicator: u32, host: Addr, s: &ServedBy, other: u32) -> Managed {
+        if is_for_agents(s) {
+            return Managed { client: other, server: p.node, ip: host, indicator, proven: true };
+        }
+        let proven = p.stage >= Stage::Connected;
+        if proven && !s.udp && RELAY_TCP.contains(&s.port) {
+            self.add(other, Flags::SERVES_AGENTS);
+        }
+        Managed { client: p.node, server: other, ip: s.ip, indicator, proven }
     }
 
     /// A host that only a server's messages tell of.
@@ -265,30 +279,15 @@ impl Roles {
 
     /// Two different signals between a host and one server, one of them
     /// answered or the server's own.
-    fn settle_managed(
-        &mut self,
-        identities: &Identities<'_>,
-        mut all: Vec<Managed>,
-        mut senders: Vec<(u32, u32, u32)>,
-    ) {
+    fn settle_managed(&mut self, mut all: Vec<Managed>) {
         all.retain(|m| m.client != m.server);
         all.sort_unstable();
-        senders.sort_unstable();
-        senders.dedup();
         for pair in all.chunk_by(|a, b| (a.client, a.server) == (b.client, b.server)) {
             let Some(first) = pair.first() else { continue };
             let mut indicators: Vec<u32> = pair.iter().map(|m| m.indicator).collect();
-            let proven = pair.iter().any(|m| m.proven);
-            if proven && let Some(node) = identities.nodes.get(first.client as usize) {
-                // What a server sends to a group reaches all of the segment.
-                let place = (node.segment, first.server);
-                let from = senders.partition_point(|(segment, server, _)| (*segment, *server) < place);
-                let theirs = senders.iter().skip(from).take_while(|(segment, server, _)| (*segment, *server) == place);
-                indicators.extend(theirs.map(|(_, _, indicator)| *indicator));
-            }
             indicators.sort_unstable();
             indicators.dedup();
-            if proven && indicators.len() >= 2 {
+            if pair.iter().any(|m| m.proven) && indicators.len() >= 2 {
                 self.add(first.client, Flags::MANAGED);
                 self.relays.extend(pair.iter().map(|m| (first.client, m.ip)));
             }
@@ -303,7 +302,9 @@ impl Roles {
             for s in inputs.servers(p.contact) {
                 let proxy = identities.find(segment, &s.ip, None, c.first.0, c.last.0);
                 if let Some(proxy) = proxy.filter(|n| *n != p.node && self.flags(*n).has(Flags::PROXY)) {
-                    *self.proxied.entry((proxy, c.indicator, c.day)).or_insert(0) |= p.slots;
+                    let theirs = self.proxied.entry((proxy, c.indicator, c.day)).or_default();
+                    theirs.slots |= p.slots;
+                    theirs.bytes = theirs.bytes.saturating_add(c.bytes_from_server);
                 }
             }
         }

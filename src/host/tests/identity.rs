@@ -85,7 +85,10 @@ fn a_routers_hardware_address_identifies_nobody() {
     // Up to eight at once may be anything; untied, each stands for itself.
     let all = Scene::of(contacts().take(2)).judge();
     assert!(all.len() == 2 && all.iter().all(|h| h.mac.is_none()));
-    // One after the other, it is a host whose lease changed.
+    // The same hour after hour.
+    let all = Scene::of((1..=2).map(|n| c(&format!("10.0.1.{n}"), S).mac(mac(5)).slots(&[n as u8 * 20]))).judge();
+    assert_eq!(all.len(), 2);
+    // Day after day, it is a host whose lease changed.
     let scene = Scene::of((1..=9).map(|n| c(&format!("10.0.1.{n}"), S).mac(mac(5)).at(n, &[40])));
     assert_eq!(scene.one().addresses.len(), 9);
 }
@@ -155,6 +158,12 @@ fn addresses_of_both_families_are_one_host() {
 }
 
 #[test]
+fn an_address_that_holds_on_its_link_only_is_the_hosts_own() {
+    let scene = Scene::of([c("169.254.1.1", S).mac(mac(5)), c("10.0.0.5", S).mac(mac(5))]);
+    assert_eq!(addresses(&scene), [["10.0.0.5", "169.254.1.1"]]);
+}
+
+#[test]
 fn segments_keep_equal_addresses_apart() {
     let scene = Scene::of([c("10.0.0.5", S).mac(mac(5)), c("10.0.0.5", S).mac(mac(5)).segment("vlan:10")]);
     assert_eq!(scene.judge().iter().map(|h| h.segment.as_str()).collect::<Vec<_>>(), ["", "vlan:10"]);
@@ -173,7 +182,7 @@ fn made_up_hardware_addresses_are_marked_and_kept_to_their_day() {
     };
     assert_eq!(leases("tablet", "tablet").judge().len(), 1);
     assert_eq!(leases("tablet", "phone").judge().len(), 2);
-    let one_day = Scene::of([c("10.0.0.5", S).mac(m).slots(&[1]), c("10.0.0.9", S).mac(m).slots(&[40])]);
+    let one_day = Scene::of([c("10.0.0.5", S).mac(m).slots(&[1]), c("10.0.0.9", S).mac(m).slots(&[60])]);
     assert_eq!(one_day.judge().len(), 1);
     let global = Scene::of(contacts("10.0.0.9").map(|c| c.mac(mac(5)))).one();
     assert!(!global.mac_randomised);
@@ -231,7 +240,10 @@ fn a_host_is_confirmed_by_what_a_made_up_source_cannot_have() {
     assert!(!confirmed(Scene::of([tried()])));
     assert!(!confirmed(Scene::of([c("10.0.0.5", S).answered()])));
     assert!(confirmed(Scene::of([c("10.0.0.5", S)])));
-    assert!(!confirmed(Scene::of([c("10.0.0.5", S).note(OneSided)])));
+    let one_sided = || c("10.0.0.5", S).note(OneSided);
+    assert!(!confirmed(Scene::of([one_sided()])));
+    assert!(!confirmed(Scene::of([one_sided(), c("10.0.0.5", "update-path-index")])));
+    assert!(confirmed(Scene::of([one_sided(), c("10.0.0.5", S).at(1, &[40])])));
     for (kind, wanted) in [
         ("handshake", true),
         ("arp", true),

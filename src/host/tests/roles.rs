@@ -83,6 +83,10 @@ fn what_a_proxy_connects_to_for_others_is_theirs() {
     let own = |slots: &[u8]| Scene::of([client(), onward().slots(slots)]).host(PROXY);
     assert_eq!(own(&[40, 60, 80]).verdict, Verdict::Contacting);
     assert_eq!(own(&[40, 60, 80, 90]).verdict, Verdict::Active);
+    for (bytes, verdict) in [(50_000 + 8 * 1024, Verdict::Updating), (50_000 + 5_000, Verdict::Contacting)] {
+        let own = onward().slots(&[40, 60, 80]).bytes(bytes);
+        assert_eq!(Scene::of([client().bytes(50_000), own]).host(PROXY).verdict, verdict);
+    }
     assert_eq!(Scene::of([client(), onward().at(1, &[40])]).host(PROXY).verdict, Verdict::Updating);
     let other = c(PROXY, "update-cm-k").slots(&[40]);
     assert_eq!(Scene::of([client(), onward(), other]).host(PROXY).verdict, Verdict::Contacting);
@@ -156,6 +160,15 @@ fn where_everybody_is_at_home_only_private_addresses_are_relays() {
     scene.options.home = HomeNets::any();
     let relays: Vec<_> = scene.judge().into_iter().filter(|h| h.roles == [Role::Relay]).map(|h| h.ip).collect();
     assert_eq!(relays, [addr("10.0.0.2")]);
+}
+
+#[test]
+fn a_server_that_the_sensor_took_for_one_at_home_is_local() {
+    let server = c("198.51.100.2", "web-www");
+    let scene = Scene::of([tree("10.0.0.5", "198.51.100.2"), server]);
+    assert_eq!(scene.host("198.51.100.2").roles, [Role::Relay]);
+    let outside = Scene::of([c("198.51.100.1", S)]).signal(DnsIterates, "198.51.100.1", None, "");
+    assert_eq!(outside.one().roles, [Role::Resolver]);
 }
 
 #[test]

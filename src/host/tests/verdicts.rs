@@ -31,6 +31,9 @@ fn an_embedded_engine() {
     check(Oem, &[zonealarm(), dnl(), on("reputation-ksn-geo"), on("web-www"), on("service-crl")]);
     check(Oem, &[zonealarm(), dnl(), path()]);
     check(Oem, &[zonealarm(), on("update-dnl-other")]);
+    // All of it through a proxy.
+    let proxied = |c: C| c.note(Note::ViaProxy).tcp("10.0.0.8", 3128);
+    check(Oem, &[proxied(zonealarm()), proxied(dnl()), proxied(path())]);
     for (other, verdict) in [
         ("update-s-hosts", Contacting),
         ("update-p-hosts", Contacting),
@@ -175,10 +178,9 @@ fn managed_on_the_lan() {
     let wakes = |server| lan(server, "lan-udp-15000", H, 15000).stage(Stage::Attempted).on(&[Channel::LanPort]);
     check_lan(Managed, vec![tried("lan-tcp-13000", 13000), wakes("10.0.0.2")]);
     check_lan(None, vec![tried("lan-tcp-13000", 13000), wakes("10.0.0.3")]);
-    // It sends to a group that the agent is part of.
+    // What it sends to a group is no sign of one host.
     let group = lan("10.0.0.2", "lan-udp-15001", "239.1.2.3", 15001).stage(Stage::Attempted).on(&[Channel::LanPort]);
-    check_lan(Managed, vec![agent("lan-tcp-13000", 13000), group.clone()]);
-    check_lan(None, vec![tried("lan-tcp-13000", 13000), group]);
+    check_lan(None, vec![agent("lan-tcp-13000", 13000), group]);
     // Rows before and after it.
     check_lan(Managed, vec![agent("lan-tcp-13000", 13000), agent("lan-tcp-13111", 13111), on("reputation-ksn-geo")]);
     check_lan(Contacting, vec![agent("lan-tcp-13000", 13000), agent("lan-tcp-13111", 13111), on(S)]);
