@@ -205,6 +205,7 @@ impl Judging<'_> {
             roles: &roles,
             nat_at_least,
             relays: &relays,
+            management_signals: self.roles.management_signals(node),
             likely_installed,
             confirmed,
             passed_on: &passed_on,

@@ -58,6 +58,8 @@ pub(super) struct Roles {
     pub(super) proxied: HashMap<(u32, u32, i32), Proxied>,
     /// Local servers of hosts, sorted: node, address.
     relays: Vec<(u32, Addr)>,
+    /// How many different management signals tie a host to a server, by node.
+    signals: HashMap<u32, u32>,
     /// When the signs of a role were seen first and last, by node.
     seen: HashMap<u32, (i64, i64)>,
     /// Last address that signs of a role told of, by node.
@@ -157,6 +159,11 @@ impl Roles {
         self.relays.get(from..).unwrap_or_default().iter().take_while(|(n, _)| *n == node).map(|(_, ip)| *ip).collect()
     }
 
+    /// How many different management signals tie a host to one server.
+    pub(super) fn management_signals(&self, node: u32) -> u32 {
+        self.signals.get(&node).copied().unwrap_or(0)
+    }
+
     /// When the signs of a host's roles were seen.
     pub(super) fn seen(&self, node: u32) -> Option<(i64, i64)> {
         self.seen.get(&node).copied()
@@ -233,7 +240,7 @@ impl Roles {
                 .collect();
             if traits.category == Category::LanManagement {
                 // To a group it speaks of itself alone: who listens is not seen.
-                if servers.iter().any(|s| is_for_agents(s)) {
+                if servers.iter().any(is_for_agents) {
                     self.add(p.node, Flags::SERVES_AGENTS);
                 }
                 for s in local {
@@ -289,6 +296,8 @@ impl Roles {
             indicators.dedup();
             if pair.iter().any(|m| m.proven) && indicators.len() >= 2 {
                 self.add(first.client, Flags::MANAGED);
+                let most = self.signals.entry(first.client).or_insert(0);
+                *most = (*most).max(u32::try_from(indicators.len()).unwrap_or(u32::MAX));
                 self.relays.extend(pair.iter().map(|m| (first.client, m.ip)));
             }
         }
