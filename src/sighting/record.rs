@@ -198,7 +198,7 @@ impl Slots {
 
     /// From the number that [`Slots::bits`] gave.
     pub fn from_bits(bits: u128) -> Self {
-        Slots(bits)
+        Slots(bits & (u128::MAX >> 32))
     }
 
     /// As 12 bytes, the first quarter hour in the highest bit of the first.
@@ -237,7 +237,8 @@ impl std::fmt::Display for Slots {
 impl std::str::FromStr for Slots {
     type Err = &'static str;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        if s.len() != 24 {
+        // A number may begin with a sign.
+        if s.len() != 24 || !s.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err("slots need 24 hex digits");
         }
         u128::from_str_radix(s, 16).map(Slots).map_err(|_| "slots need 24 hex digits")

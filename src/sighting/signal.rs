@@ -115,6 +115,8 @@ struct Known {
     to: Timestamp,
     /// Different marks, of kinds that are made up of several.
     marks: BTreeSet<Box<str>>,
+    /// It was handed on as a whole.
+    told: bool,
 }
 
 /// The signals of a run, joined from what its shards handed on.
@@ -123,17 +125,21 @@ pub struct Signals(BTreeMap<Key, Known>);
 
 impl Signals {
     /// Adds what shards noted. Hands back what is now known of each signal
-    /// concerned that is whole, in order.
+    /// concerned that is whole, in order. Its first time stays as it was first
+    /// handed on, so that it can be part of a key: another shard may know of an
+    /// earlier one by the seconds between two collections.
     pub fn add(&mut self, parts: impl IntoIterator<Item = Signal>) -> Vec<Signal> {
         let mut touched = BTreeSet::new();
         for part in parts {
             let made_up = part.kind.marks().is_some();
             let detail = if made_up { "".into() } else { part.detail.clone() };
             let key = (part.source, part.segment, part.kind, part.ip, part.mac, part.from.day(), detail);
-            let new = || Known { count: 0, from: part.from, to: part.to, marks: BTreeSet::new() };
+            let new = || Known { count: 0, from: part.from, to: part.to, marks: BTreeSet::new(), told: false };
             let known = self.0.entry(key.clone()).or_insert_with(new);
             known.count = known.count.saturating_add(part.count);
-            known.from = known.from.min(part.from);
+            if !known.told {
+                known.from = known.from.min(part.from);
+            }
             known.to = known.to.max(part.to);
             // More marks than are needed say nothing more.
             if part.kind.marks().is_some_and(|n| known.marks.len() < n) {
@@ -141,7 +147,16 @@ impl Signals {
             }
             touched.insert(key);
         }
-        touched.iter().filter_map(|key| self.0.get(key).and_then(|known| whole(key, known))).collect()
+        let mut news = Vec::with_capacity(touched.len());
+        for key in touched {
+            if let Some(known) = self.0.get_mut(&key)
+                && let Some(signal) = whole(&key, known)
+            {
+                known.told = true;
+                news.push(signal);
+            }
+        }
+        news
     }
 
     /// Forgets those of days before `day`.
@@ -220,6 +235,18 @@ mod tests {
             assert_eq!(list.len(), want);
             assert!(list.iter().all(|s| s.detail.is_empty() && s.count == marks.len() as u64));
         }
+    }
+
+    #[test]
+    fn what_was_handed_on_keeps_its_beginning() {
+        let mut run = Signals::default();
+        let told = |run: &mut Signals, secs| {
+            let news = run.add([part(SignalKind::DnsServer, "", secs)]);
+            news.iter().map(|s| (s.count, s.from.secs(), s.to.secs())).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&mut run, 20), [(1, 20, 20)]);
+        assert_eq!(told(&mut run, 15), [(2, 20, 20)]);
+        assert_eq!(told(&mut run, 30), [(3, 20, 30)]);
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use super::draft::Names;
 use super::naming;
 use super::select::{Records, Selected};
-use super::signal::{self, Signal};
+use super::signal::{Signal, Signals};
 use super::{HomeNets, HostNames, Observed, Observer, Record, Settings, Spool};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Catalogue;
 use crate::coverage::{Counter, Counts, Ledger};
-use crate::flow::{Engine, FrameRef, Limits, Place, Sink};
+use crate::flow::{Claim, ClaimKind, Engine, FrameRef, Limits, Place, Proof, Sink};
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::packet::testing::blank;
 use crate::packet::{EncapId, Packet, Transport};
@@ -37,6 +37,7 @@ pub(super) struct Scene {
     pub(super) ttl: u8,
     pub(super) options: Vec<u8>,
     pub(super) client: Addr,
+    signals: Signals,
     number: u64,
     spool: Spool,
     port: u16,
@@ -92,7 +93,8 @@ impl Scene {
         }
         let paths: Vec<_> = files.iter().map(|f| f.path().to_owned()).collect();
         let catalogue = Arc::new(Catalogue::load(None, &paths).unwrap());
-        let settings = Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false };
+        let settings =
+            Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms: None };
         let observer = Observer::new(Arc::new(settings)).with_max_drafts(0);
         Scene {
             engine: Engine::new(observer, Limits::default()),
@@ -106,6 +108,7 @@ impl Scene {
             ttl: 64,
             options: Vec::new(),
             client: addr(HOST),
+            signals: Signals::default(),
             number: 0,
             port: 40_000,
         }
@@ -151,8 +154,14 @@ impl Scene {
             Some(bytes) => (bytes.as_slice(), bytes.get(bytes.len()..).unwrap_or(&[])),
             None => (payload, payload),
         };
-        let frame =
-            FrameRef { bytes, number: self.number, offset: self.number * 1000, source: self.source, interface: 0 };
+        let frame = FrameRef {
+            bytes,
+            orig_len: bytes.len() as u32,
+            number: self.number,
+            offset: self.number * 1000,
+            source: self.source,
+            interface: 0,
+        };
         self.engine.segment(&p, payload, frame, 0, &mut self.ledger);
         if self.spill {
             let spilled = self.engine.sink().take_spilled();
@@ -211,9 +220,17 @@ impl Scene {
         reach.resolvers.rows().into_iter().map(|r| (r.name.to_owned(), r.hosts)).collect()
     }
 
-    /// A station says that it is a router.
-    pub(super) fn router(&mut self, mac: Mac) {
-        self.engine.sink().says_it_routes(0, 0, mac, Timestamp(self.now), &mut self.ledger);
+    /// What a running sensor does every ten seconds.
+    pub(super) fn collect_signals(&mut self) {
+        let parts = self.engine.sink().take_signals();
+        self.signals.add(parts);
+    }
+
+    /// A station says by neighbour discovery that it is a router.
+    pub(super) fn router(&mut self, mac: Mac, proof: Proof) {
+        let (ts, kind, ip) = (Timestamp(self.now), ClaimKind::Nd, addr("fe80::1"));
+        let claim = Claim { ts, kind, ip, mac: Some(mac), proof, until: ts, router: true, words: None };
+        self.engine.sink().claimed(&claim, 0, 0, &mut self.ledger);
     }
 
     /// The flow layer finds that a client seen at one place is at another.
@@ -237,7 +254,8 @@ impl Scene {
         self.spool.add(observed.drafts, |_| String::new()).unwrap();
         let drafts = self.spool.drafts().unwrap();
         let hosts = HostNames::new(naming::join(observed.namings));
-        let signals = signal::join(observed.signals);
+        self.signals.add(observed.signals);
+        let signals = self.signals.into_list();
         let all: Vec<Selected> = Records::new(drafts, &self.catalogue, &TestNames, &observed.local_askers, &hosts)
             .collect::<Result<_, _>>()
             .unwrap();
@@ -338,6 +356,12 @@ impl Tcp {
     /// The client sends what the capture lacks.
     pub(super) fn skip(&mut self, bytes: u32) {
         self.cseq = self.cseq.wrapping_add(bytes);
+    }
+
+    /// The server sends what the capture lacks.
+    pub(super) fn unseen_down(&mut self, bytes: u32) -> &mut Self {
+        self.sseq = self.sseq.wrapping_add(bytes);
+        self
     }
 
     pub(super) fn reset(&mut self, s: &mut Scene) {

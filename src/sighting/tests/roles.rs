@@ -2,9 +2,9 @@
 
 use super::super::signal::{Signal, SignalKind};
 use super::super::testing_flow::*;
-use crate::base::Addr;
+use crate::base::{Addr, Mac};
 use crate::coverage::Counter;
-use crate::flow::Place;
+use crate::flow::{Place, Proof};
 use crate::packet::tcp_flags::{ACK, RST, SYN};
 use crate::sighting::HomeNets;
 
@@ -256,10 +256,12 @@ fn who_sends_packets_from_outside_forwards() {
     assert!(play(&["192.0.2.1", "192.0.2.1"]).is_empty());
     assert!(play(&[PEER, PROXY]).is_empty());
     let mut s = Scene::new();
-    s.router(crate::base::Mac([2, 0, 0, 0, 0, 7]));
-    s.router(crate::base::Mac([0; 6]));
+    s.router(Mac([2, 0, 0, 0, 0, 7]), Proof::Sound);
+    s.router(Mac([2, 0, 0, 0, 0, 8]), Proof::Lone);
+    s.router(Mac([0; 6]), Proof::Sound);
     let seen = s.end();
-    assert_eq!((seen.signals.len(), seen.signals[0].kind), (1, SignalKind::Forwards));
+    let macs: Vec<_> = seen.signals.iter().map(|s| (s.kind, s.mac)).collect();
+    assert_eq!(macs, [(SignalKind::Forwards, Some(Mac([2, 0, 0, 0, 0, 7])))]);
 }
 
 #[test]
@@ -292,7 +294,7 @@ fn a_flood_takes_what_room_there_is_and_is_counted() {
 /// What was seen of a host behind its router is the host's, but the hops.
 #[test]
 fn signs_move_with_their_host() {
-    let place = |segment, n| Place { segment, mac: Some(crate::base::Mac([2, 0, 0, 0, 0, n])) };
+    let place = |segment, n| Place { segment, mac: Some(Mac([2, 0, 0, 0, 0, n])) };
     let mut s = Scene::new();
     s.mac = place(0, 100).mac;
     s.ttl = 63;
@@ -320,4 +322,25 @@ fn days_are_apart() {
     let ttl: Vec<&Signal> = seen.signals.iter().filter(|s| s.kind == SignalKind::Ttl).collect();
     assert_eq!(ttl.len(), 2);
     assert!(ttl.iter().all(|s| s.from == s.to && s.from.0 % 1_000_000 == 0 && s.count == 1));
+}
+
+#[test]
+fn handing_on_as_it_happens_ends_as_handing_on_at_the_end() {
+    let play = |collects: bool| {
+        let mut s = Scene::new();
+        for n in 0..12_u8 {
+            s.ttl = 64 - n % 2;
+            let server = format!("192.0.2.{}", n % 5);
+            s.connect(&server, 80).up(&mut s, &hello(None, 0)).down(&mut s, b"answer");
+            asked(&mut s, &server, 0, 0x8000);
+            asked(&mut s, RESOLVER, 0x0100, 0x8180);
+            if collects && n % 3 == 0 {
+                s.collect_signals();
+            }
+        }
+        s.end().signals
+    };
+    let whole = play(false);
+    assert_eq!(whole.len(), 6, "{whole:#?}");
+    assert_eq!(play(true), whole);
 }

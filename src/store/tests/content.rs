@@ -269,14 +269,18 @@ fn runs_sources_intervals_and_canaries_come_back() {
     assert_eq!(store.sources().unwrap(), [run_source, a_source()]);
     assert_eq!(store.canaries().unwrap(), [a_canary()]);
 
-    let longer = Interval { to: Timestamp(900), ..an_interval() };
+    let lease = Interval { to: Timestamp(900), ..an_interval() };
+    let seen = |to| Interval { kind: "traffic".into(), name: None, to: Timestamp(to), ..an_interval() };
     let nameless = Interval { name: None, mac: None, from: Timestamp(50), ..an_interval() };
     let mut w = store.begin().unwrap();
-    w.put_interval(&longer).unwrap();
-    w.put_interval(&an_interval()).unwrap();
-    w.put_interval(&nameless).unwrap();
+    for interval in [&lease, &an_interval(), &seen(900), &seen(150), &nameless] {
+        w.put_interval(interval).unwrap();
+    }
     w.commit().unwrap();
-    assert_eq!(store.intervals().unwrap(), [nameless, longer]);
+    // A lease that was given back ends before it would have.
+    let mut stored = store.intervals().unwrap();
+    stored.sort_by_key(|i| (i.kind.clone(), i.from));
+    assert_eq!(stored, [nameless, an_interval(), seen(900)]);
 }
 
 #[test]

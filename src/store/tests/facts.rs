@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::{Addr, Channel};
 use crate::catalogue::Category;
-use crate::host::facts::{Contact, Facts, FactsBuilder, SeenHost, Signal, SignalKind};
+use crate::host::facts::{Contact, Facts, FactsBuilder, Signal, SignalKind};
 use crate::host::{self, Verdict};
 use crate::sighting::record::Server;
 
@@ -295,11 +295,10 @@ fn events_come_back_in_order_of_time() {
 
 #[test]
 fn damage_is_told_and_not_judged() {
-    let seen = |f: &SeenHost| f.ip;
     for change in ["stage = 9", "seen = 999", "day = 1 << 40"] {
         let (_dir, _path, mut store) = new_store();
         put(&mut store, &[numbered(1, 1)]);
-        assert_eq!(store.facts(None, None).unwrap().seen.iter().map(seen).count(), 1);
+        assert_eq!(store.facts(None, None).unwrap().seen.len(), 1);
         store.conn.execute(&format!("UPDATE contacts SET {change}"), []).unwrap();
         let error = store.facts(None, None).unwrap_err();
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
