@@ -195,6 +195,9 @@ impl Judging<'_> {
         let likely_installed = likely_installed(&case, verdict);
         let nat_at_least = nat::at_least(known.signals.iter().copied());
         let roles = roles(&case, flags, nat_at_least.is_some(), identity.router);
+        if parts.is_empty() && roles.is_empty() && !flags.has(Flags::MANAGED) {
+            return None;
+        }
         let relays = self.roles.relays(node);
         let alarms = self.alarms(parts);
         let passed_on: Vec<Whose> = parts.iter().map(|p| p.whose).filter(|w| *w != Whose::Own).collect();

@@ -37,6 +37,8 @@ impl Flags {
     pub(super) const MAY_SERVE_TREE: Flags = Flags(512);
     /// Serves agents of Security Center.
     pub(super) const SERVES_AGENTS: Flags = Flags(64);
+    /// Its packets came in different ways, as if several devices had sent them.
+    const VARIES: Flags = Flags(256);
     /// Managed by a local server.
     pub(super) const MANAGED: Flags = Flags(128);
 
@@ -127,6 +129,7 @@ impl Roles {
     pub(super) fn new(inputs: &Inputs<'_>, identities: &mut Identities<'_>) -> Self {
         let mut roles = Roles::default();
         roles.read_signals(inputs, identities);
+        roles.read_variety(inputs, identities);
         for p in inputs.parts {
             if let Some(c) = inputs.facts.contacts.get(p.contact as usize)
                 && c.channels.has(Channel::DnsQuery)
@@ -172,7 +175,7 @@ impl Roles {
     /// The hosts whose roles list them without any contact.
     pub(super) fn listed(&self) -> impl Iterator<Item = u32> + '_ {
         let lists = |f: &Flags| f.has(Flags::RESOLVER) || f.has(Flags::PROXY) || f.has(Flags::SERVES_TREE);
-        let managed = |f: &Flags| f.has(Flags::MANAGED);
+        let managed = |f: &Flags| f.has(Flags::MANAGED) || f.has(Flags::VARIES);
         (0u32..).zip(&self.flags).filter(move |(_, f)| lists(f) || managed(f)).map(|(n, _)| n)
     }
 
@@ -219,6 +222,26 @@ impl Roles {
             let Some(segment) = identities.signal_segments.get(at).copied() else { continue };
             let node = identities.at(segment, &s.ip, s.mac, s.from.0, s.to.0);
             self.show(node, flags, s.ip, inputs.window.clamp(s.from).0, inputs.window.clamp(s.to).0);
+        }
+    }
+
+    /// Hosts that may stand for several devices, which list them although
+    /// nothing of theirs was a contact.
+    fn read_variety(&mut self, inputs: &Inputs<'_>, identities: &mut Identities<'_>) {
+        let mut first: HashMap<(u32, SignalKind), (&str, bool)> = HashMap::default();
+        let telling = |k| matches!(k, SignalKind::Ttl | SignalKind::SynOptions);
+        for second in [false, true] {
+            for (at, s) in inputs.facts.signals.iter().enumerate().filter(|(_, s)| telling(s.kind)) {
+                let segment = identities.signal_segments.get(at).copied();
+                let Some(segment) = segment.filter(|_| inputs.window.touches(s.from, s.to)) else { continue };
+                let node = identities.at(segment, &s.ip, s.mac, s.from.0, s.to.0);
+                let known = first.entry((node, s.kind)).or_insert((&s.detail, false));
+                known.1 |= known.0 != s.detail;
+                if second && known.1 {
+                    let (from, to) = (inputs.window.clamp(s.from).0, inputs.window.clamp(s.to).0);
+                    self.show(node, Flags::VARIES, s.ip, from, to);
+                }
+            }
         }
     }
 
