@@ -1,11 +1,16 @@
 //! The command line, as it is typed.
 
+mod explain;
+mod hosts;
+
+pub use explain::{ExplainArgs, ExplainFormat};
+pub use hosts::{HostsArgs, JudgingArgs};
+
 use super::catalogue::ListFormat;
-use super::fail_on::{self, FailOn};
-use crate::base::{Prefix, Timestamp};
-use crate::catalogue::Category;
-use crate::host::Verdict;
+use crate::base::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use explain::EXPLAIN_HELP;
+use hosts::HOSTS_HELP;
 use std::path::{Path, PathBuf};
 
 /// Says which hosts contact Kaspersky update infrastructure, from capture
@@ -35,6 +40,9 @@ pub enum Command {
     /// Show the evidence behind a sighting or a host, down to the frames
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
+    /// Check that a store, or a folder of evidence, is what was written
+    #[command(after_help = VERIFY_HELP)]
+    Verify(VerifyArgs),
     /// Put sighting records into a store, from files or - for standard input
     #[command(after_help = IMPORT_HELP)]
     Import(ImportArgs),
@@ -104,6 +112,14 @@ pub struct MatchArgs {
     /// Keep records, coverage and this run in a SQLite file
     #[arg(long, value_name = "FILE")]
     pub store: Option<PathBuf>,
+    /// Remove from the store what is of UTC days longer ago than this; the digests of the days stay.
+    /// Done when a day is closed
+    #[arg(long, value_name = "DAYS", requires = "store", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub retain: Option<u32>,
+    /// Replace addresses, hardware addresses and names of hosts by pseudonyms made with the key in this
+    /// file (32 random bytes or more, or their hex digits), in all that is printed and stored
+    #[arg(long, value_name = "KEYFILE")]
+    pub pseudonymise: Option<PathBuf>,
 }
 
 /// Where packets are kept.
@@ -111,7 +127,7 @@ pub struct MatchArgs {
 pub struct EvidenceArgs {
     /// Write the packets that show the sightings, and only those, into this new folder: as pcapng
     /// with comments, beside a manifest of SHA-256 hashes
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "pseudonymise")]
     pub evidence_dir: Option<PathBuf>,
     /// How much these packets may take, in MiB; what comes then is counted [default: 256]
     #[arg(long, value_name = "MIB", requires = "evidence_dir", value_parser = clap::value_parser!(u32).range(1..))]
@@ -126,9 +142,9 @@ impl EvidenceArgs {
 }
 
 impl MatchArgs {
-    /// The catalogue files that are read.
-    pub fn catalogues(&self) -> impl Iterator<Item = &Path> {
-        self.catalogue.iter().chain(&self.add_catalogue).map(PathBuf::as_path)
+    /// The files that are read beside captures.
+    pub fn read(&self) -> impl Iterator<Item = &Path> {
+        self.catalogue.iter().chain(&self.add_catalogue).chain(&self.pseudonymise).map(PathBuf::as_path)
     }
 }
 
@@ -243,151 +259,32 @@ pub struct WatchArgs {
     pub quiet: bool,
 }
 
-/// Whom somebody answers for, what is known of devices, and what is a finding.
+/// What `verify --help` ends with.
+const VERIFY_HELP: &str = "\
+Of a store, each record is compared with the digest that was written with it, each day with its newest \
+digest, and the digests with the chain that they form; days with several digests are listed with what \
+caused each, and so are days that --retain removed. Of a folder that --evidence-dir wrote, each file is \
+compared with the manifest. The exit code is 0 if all is as it was written, 1 if something was altered \
+(each is named, the first one first), 3 if there is no such store or folder.
+
+Whoever can write the store can also make its digests anew. A seal shows that: keep the key and the line \
+that --seal prints on another machine.";
+
+/// Arguments of `verify`.
 #[derive(Debug, Args)]
-pub struct JudgingArgs {
-    /// Exceptions: a TOML file with [[accept]] entries (see below)
-    #[arg(long, value_name = "FILE")]
-    pub accept: Option<PathBuf>,
-    /// Your list of devices: CSV with the columns address or mac or both, and any of name, owner, place
-    #[arg(long, value_name = "FILE")]
-    pub inventory: Option<PathBuf>,
-    /// End with exit code 4 if any host has this verdict or any contact of this category. A verdict
-    /// that counts as use means the stronger ones too: active, then updating, then contacting
-    #[arg(long, value_name = "VERDICT|CATEGORY", value_delimiter = ',')]
-    pub fail_on: Vec<FailOn>,
-}
-
-impl JudgingArgs {
-    /// The files that are read.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.accept.iter().chain(&self.inventory).map(PathBuf::as_path)
-    }
-}
-
-/// What `explain --help` ends with.
-const EXPLAIN_HELP: &str = "\
-A sighting is given by its id or at least 8 hex digits of its beginning, a host by an address, a MAC or a \
-name. Where several hosts fit, they are listed and nothing else is shown: give the MAC, a sighting, or a \
-time with --since and --until (exit code 2). Where none fits, the exit code is 3.
-
-Each frame is read again where it was read first, then in the folders given with --captures (by name, \
-also when compressed otherwise, or by size), then in those given with --evidence-dir, and counts only if \
-its SHA-256 is that of the record. Frames that differ are said, and end in exit code 1.";
-
-/// Forms of an explanation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExplainFormat {
-    /// For people
-    Table,
-    /// One JSON object a line
-    Ndjson,
-}
-
-/// Arguments of `explain`.
-#[derive(Debug, Args)]
-pub struct ExplainArgs {
-    /// A sighting or a host
-    #[arg(value_name = "ID|ADDRESS|MAC|NAME")]
-    pub what: String,
-    /// The store to read
-    #[arg(long, value_name = "FILE")]
-    pub store: PathBuf,
-    /// Look for captures in this folder too
-    #[arg(long, value_name = "DIR")]
-    pub captures: Vec<PathBuf>,
-    /// Look for frames in this folder of evidence too
-    #[arg(long, value_name = "DIR")]
-    pub evidence_dir: Vec<PathBuf>,
-    /// What to print
-    #[arg(long, value_enum, default_value = "table")]
-    pub format: ExplainFormat,
-    /// Only contacts from this time on (RFC 3339, or a date: its start in UTC)
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub since: Option<Timestamp>,
-    /// Only contacts before this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub until: Option<Timestamp>,
-    /// Your list of devices, as for `hosts`
-    #[arg(long, value_name = "FILE")]
-    pub inventory: Option<PathBuf>,
-    /// Exceptions, as for `hosts`
-    #[arg(long, value_name = "FILE")]
-    pub accept: Option<PathBuf>,
-    /// Which catalogue.
-    #[command(flatten)]
-    pub catalogue: CatalogueFiles,
-    /// Networks whose clients are hosts, or `any` [default: those of the newest run in the store]
-    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
-    pub home_net: Vec<String>,
-    /// Write to this file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-}
-
-/// What `hosts --help` ends with.
-const HOSTS_HELP: &str = "\
-Counted as use: active, updating, contacting. Apart: attempting, looked-up, managed, oem. Never: present, \
-web-only, probe-only, none. Without --since and --until the window is the whole store.
-
-An entry of the file for --accept:
-
-  [[accept]]
-  host = \"10.0.0.5\"          # or a MAC or a name; or network = \"10.9.0.0/16\"
-  verdict = \"updating\"       # and every weaker one
-  reason = \"test bench\"
-  owner = \"j.doe\"
-  expires = 2026-12-31        # the last day, in UTC
-
-Accepted hosts are shown apart and are no finding for --fail-on. They are listed like any other when the \
-exception ends (by today's date, or by --until if given) or when their verdict rises above the accepted \
-one. Alarms cannot be accepted.";
-
-/// Arguments of `hosts`.
-#[derive(Debug, Args)]
-pub struct HostsArgs {
-    /// The store to read
-    #[arg(long, value_name = "FILE")]
-    pub store: PathBuf,
-    /// What to print
-    #[arg(long, value_enum, default_value = "table")]
-    pub format: Format,
-    /// Only contacts from this time on (RFC 3339, or a date: its start in UTC)
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub since: Option<Timestamp>,
-    /// Only contacts before this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub until: Option<Timestamp>,
-    /// Only hosts with one of these verdicts
-    #[arg(long, value_name = "VERDICT", value_delimiter = ',', value_parser = fail_on::verdict)]
-    pub verdict: Vec<Verdict>,
-    /// Only hosts with contacts of one of these categories
-    #[arg(long, value_name = "CATEGORY", value_delimiter = ',', value_parser = fail_on::category)]
-    pub category: Vec<Category>,
-    /// Only hosts with an address in one of these networks
-    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
-    pub network: Vec<Prefix>,
-    /// Only hosts whose name contains this
-    #[arg(long, value_name = "NAME")]
-    pub name: Vec<String>,
-    /// Exceptions and findings.
-    #[command(flatten)]
-    pub judging: JudgingArgs,
-    /// Use this catalogue in place of the built-in one
-    #[arg(long, value_name = "FILE")]
-    pub catalogue: Option<PathBuf>,
-    /// Add the indicators of this file
-    #[arg(long, value_name = "FILE")]
-    pub add_catalogue: Vec<PathBuf>,
-    /// Networks whose clients are hosts, or `any` [default: those of the newest run in the store]
-    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
-    pub home_net: Vec<String>,
-    /// Write to this file instead of standard output
-    #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// No closing lines
-    #[arg(short, long)]
-    pub quiet: bool,
+pub struct VerifyArgs {
+    /// A store, or a folder of evidence
+    #[arg(value_name = "DIR|STORE", required_unless_present = "new_key")]
+    pub path: Option<PathBuf>,
+    /// Sign the end of the chain with this Ed25519 key (PKCS#8), if all is sound, and keep the seal in the store
+    #[arg(long, value_name = "KEYFILE")]
+    pub seal: Option<PathBuf>,
+    /// Want a seal that holds and was made with this public key (64 hex digits, or PEM)
+    #[arg(long, value_name = "PUBKEYFILE")]
+    pub key: Option<PathBuf>,
+    /// Make a key for --seal in a new file, and print its public half
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub new_key: Option<PathBuf>,
 }
 
 /// What `import --help` ends with.

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod catalogue;
+mod environment;
 mod evidence;
 mod exit;
 mod explain;
@@ -19,6 +20,7 @@ mod places;
 mod replay;
 mod run_record;
 mod stored;
+mod verify;
 mod watch;
 
 pub use exit::Exit;
@@ -52,6 +54,7 @@ fn run() -> ExitCode {
         Command::Names(args) => names::run(&args),
         Command::Hosts(args) => hosts::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };

@@ -8,6 +8,7 @@ use super::run_record;
 use crate::base::Timestamp;
 use crate::capture::Interface;
 use crate::catalogue::Catalogue;
+use crate::host;
 use crate::pipeline::{Outcome, RunNames, Sighted, repeated};
 use crate::report::judged::Judged;
 use crate::report::output::Output;
@@ -18,7 +19,7 @@ use crate::report::{csv, ndjson};
 use crate::sighting;
 use crate::sighting::presence::Presence;
 use crate::sighting::select::{Records, Selected};
-use crate::sighting::{HomeNets, HostNames, Names, Naming, Record};
+use crate::sighting::{HomeNets, HostNames, Names, Naming, Record, Settings};
 use crate::store::{Canary, Interval, Run, Source, Store};
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -265,7 +266,13 @@ pub(super) fn write_stats(path: &Path, outcome: &mut Outcome) -> Result<(), Stop
 }
 
 /// Keeps a run: its record, sources, records and coverage, all or nothing.
-pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue: &Catalogue) -> Result<(), Stop> {
+pub(super) fn store(
+    store: &mut Store,
+    run: &Run,
+    found: &mut Sighted,
+    catalogue: &Catalogue,
+    retain: Option<u32>,
+) -> Result<(), Stop> {
     let outcome = &mut found.outcome;
     let mut writer = store.begin()?;
     let run_number = writer.put_run(run)?;
@@ -298,6 +305,9 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
     for interval in intervals(outcome, &names) {
         writer.put_interval(&interval)?;
     }
+    for s in signals(outcome) {
+        writer.put_signal(&names.source(s.source), &host::signals::signal(s, &names, s.source))?;
+    }
     for c in &outcome.canaries {
         writer.put_canary(&Canary {
             source: names.source(c.source),
@@ -308,6 +318,9 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
             mac: c.host.mac,
             channel: c.channel,
         })?;
+    }
+    if let Some(days) = retain {
+        writer.retain(days, Timestamp::now(), run_number)?;
     }
     Ok(writer.commit()?)
 }
@@ -357,7 +370,12 @@ pub(super) fn open_store(path: Option<&Path>) -> Result<Option<Store>, Stop> {
     path.map(Store::open).transpose().map_err(Stop::failed)
 }
 
-/// Starts the run record.
-pub(super) fn begin_run(catalogue: &Catalogue, home: Vec<String>, sensor: &str, hash: &str) -> Run {
-    run_record::begin(catalogue, home, sensor, hash, Timestamp::now())
+/// Starts the run record; `kept` if there is a store.
+pub(super) fn begin_run(settings: &Settings, sensor: &str, hash: &str, kept: bool) -> Run {
+    let home = settings.home.describe();
+    let mut run = run_record::begin(&settings.catalogue, home, sensor, hash, Timestamp::now());
+    if kept {
+        run_record::complete(&mut run, settings.pseudonyms.as_deref());
+    }
+    run
 }

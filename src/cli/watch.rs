@@ -17,7 +17,7 @@ use crate::pipeline::dispatch::Period;
 use crate::pipeline::live::{self, Clock, DAY_QUARTERS, Ended, LivePlan};
 use crate::pipeline::{SourceId, SourceReport, Timing};
 use crate::report::output::Output;
-use crate::sighting::{Board, HomeNets, Settings};
+use crate::sighting::{Board, HomeNets, Pseudonyms, Settings};
 use controls::Controls;
 use keeper::Keeper;
 use printer::{Last, Printer};
@@ -48,6 +48,7 @@ pub(super) struct Session<'s> {
     pub(super) evidence: &'s EvidenceArgs,
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) home: HomeNets,
+    pub(super) pseudonyms: Option<Arc<Pseudonyms>>,
     pub(super) sensor: &'s str,
     pub(super) canaries: Vec<String>,
     pub(super) format: Format,
@@ -67,7 +68,9 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
     let catalogue = inputs::catalogue(m)?;
     let own = args.interface.iter().flat_map(|i| capture::interface_prefixes(i)).collect();
     let home = inputs::home(m, own)?;
-    let host = machine_name();
+    let pseudonyms = inputs::pseudonyms(m, &home, &catalogue, args.quiet)?;
+    // The machine may be one of the hosts that it sees.
+    let host = pseudonyms.as_ref().map_or_else(machine_name, |p| p.name(&machine_name()));
     let sensor = m.sensor.as_deref().unwrap_or(&host);
     let canaries: Vec<String> = args.canary.iter().map(|n| canary(n)).collect::<Result<_, _>>()?;
     let written = [
@@ -76,7 +79,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         ("--store", m.store.as_deref()),
         ("--events", args.events.as_deref()),
     ];
-    places::check(&written, m.catalogues())?;
+    places::check(&written, m.read())?;
     let options = LiveOptions { filter: args.decoding.bpf.clone(), ..LiveOptions::default() };
     let source = capture::open_live(&args.interface, &options).map_err(|e| {
         if matches!(e, capture::CaptureError::BadFilter { .. }) { Stop::usage(e) } else { Stop::failed(e) }
@@ -97,6 +100,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         evidence: &args.evidence,
         catalogue,
         home,
+        pseudonyms,
         sensor,
         canaries,
         format: args.format,
@@ -112,7 +116,14 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
     let Session { matching: m, catalogue, home, sensor, names: interfaces, control: stop, .. } = s;
     stop_on_signals(&stop)?;
     let out = Output::append(m.output.as_deref()).map_err(Stop::failed)?;
-    let mut run = output::begin_run(&catalogue, home.describe(), sensor, "none");
+    let settings = Arc::new(Settings {
+        catalogue: Arc::clone(&catalogue),
+        home: home.clone(),
+        canaries: s.canaries,
+        live: true,
+        pseudonyms: s.pseudonyms,
+    });
+    let mut run = output::begin_run(&settings, sensor, "none", m.store.is_some());
     let id = SourceId::of_run(sensor, &interfaces, run.started);
     let store = output::open_store(m.store.as_deref())?;
     let folder = evidence::folder(s.evidence, true)?;
@@ -122,9 +133,7 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
     let verdicts =
         s.verdicts.map(|plan| Verdicts::start(plan, m.store.as_deref(), Arc::clone(&catalogue), home.clone()));
     let verdicts = verdicts.transpose()?;
-    let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone())).transpose()?;
-    let settings = Settings { catalogue: Arc::clone(&catalogue), home: home.clone(), canaries: s.canaries, live: true };
-    let settings = Arc::new(settings);
+    let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone(), m.retain)).transpose()?;
     let plan = LivePlan {
         source: s.source,
         path: PathBuf::from(interfaces.join(",")),

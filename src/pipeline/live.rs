@@ -458,7 +458,7 @@ mod tests {
 
     fn settings(live: bool) -> Arc<Settings> {
         let catalogue = Arc::new(Catalogue::load(None, &[]).unwrap());
-        Arc::new(Settings { catalogue, home: HomeNets::default(), canaries: Vec::new(), live })
+        Arc::new(Settings { catalogue, home: HomeNets::default(), canaries: Vec::new(), live, pseudonyms: None })
     }
 
     fn plan(name: &str, workers: usize) -> Plan {

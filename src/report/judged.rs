@@ -8,7 +8,7 @@ use super::layout;
 use super::summary::Summary;
 use super::table::{HostKey, HostRow, HostTable};
 use super::text::clean;
-use crate::host::Role;
+use crate::host::{Role, Verdict};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 
@@ -104,8 +104,9 @@ impl<'a> Judged<'a> {
         let mut verdict = verdict_cell(h.view);
         let activity = row.activity();
         if !activity.is_empty() {
-            verdict.push('\n');
-            verdict.push_str(&activity);
+            let forwards = [Role::Resolver, Role::Proxy].iter().any(|r| h.view.roles.contains(r));
+            let for_others = if forwards && h.view.verdict == Verdict::None { "for others: " } else { "" };
+            verdict.push_str(&format!("\n{for_others}{activity}"));
         }
         let mut below = vec![clean(&h.view.reason).into_owned()];
         below.extend(exception(h.standing));

@@ -8,6 +8,7 @@ use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
 use super::naming::{Announced, Naming};
 use super::presence::{Pair, Presence, PresenceKind, Presences};
+use super::pseudonym::{Conceal, Pseudonyms};
 use super::shown::Frame;
 use super::signal::Signal;
 use super::signs::Signs;
@@ -47,6 +48,15 @@ pub struct Settings {
     pub canaries: Vec<String>,
     /// Whether changes are to be handed on as they happen.
     pub live: bool,
+    /// Replaces what says who a host is in all that leaves the observers.
+    pub pseudonyms: Option<Arc<Pseudonyms>>,
+}
+
+impl Settings {
+    /// The address that coverage knows a host at home by.
+    pub(super) fn counted(&self, addr: Addr) -> Addr {
+        self.pseudonyms.as_ref().map_or(addr, |p| p.address(addr))
+    }
 }
 
 /// A canary name was seen.
@@ -106,6 +116,24 @@ pub struct Observed {
     /// Signs of roles, with how often since they were last taken; parts that
     /// are still to be joined ([`Signals`](super::Signals)).
     pub signals: Vec<Signal>,
+}
+
+impl Conceal for Observed {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        // Names like the vendor's are listed as such, and clients outside are
+        // only counted.
+        let Observed { drafts, local_askers, unlisted, outside, outside_full, presences, namings, signals } = self;
+        Observed {
+            drafts: drafts.conceal(pseudonyms),
+            local_askers: local_askers.into_iter().map(|(segment, ip)| (segment, pseudonyms.address(ip))).collect(),
+            unlisted,
+            outside,
+            outside_full,
+            presences: presences.conceal(pseudonyms),
+            namings: namings.conceal(pseudonyms),
+            signals: signals.conceal(pseudonyms),
+        }
+    }
 }
 
 /// One match, about to be folded in.
@@ -257,6 +285,11 @@ impl Observer {
         self.signs.take_changed()
     }
 
+    /// What makes pseudonyms of hosts, where that is wanted.
+    pub fn pseudonyms(&self) -> Option<Arc<Pseudonyms>> {
+        self.settings.pseudonyms.clone()
+    }
+
     /// Most bytes that an observer takes in a replay.
     pub const MOST_BYTES: usize = MAX_DRAFTS
         + Contacts::MOST_BYTES
@@ -386,7 +419,7 @@ impl Observer {
                 continue;
             }
             if kind == PresenceKind::Traffic {
-                ledger.address(ip);
+                ledger.address(self.settings.counted(ip));
             }
             let Some(mac) = mac.filter(|m| is_station(*m)) else { continue };
             let pair = Pair { source: at.frame.source, segment: at.segment, ip, mac };
@@ -563,6 +596,9 @@ impl Sink for Observer {
 
     fn claimed(&mut self, claim: &Claim, source: u32, segment: u32, ledger: &mut Ledger) {
         let ip = claim.ip;
+        if claim.router && claim.proof == Proof::Sound {
+            self.says_it_routes(source, segment, claim, ledger);
+        }
         if !self.settings.home.contains(&ip) || is_group(&ip) {
             return;
         }

@@ -198,7 +198,7 @@ impl Slots {
 
     /// From the number that [`Slots::bits`] gave.
     pub fn from_bits(bits: u128) -> Self {
-        Slots(bits)
+        Slots(bits & (u128::MAX >> 32))
     }
 
     /// As 12 bytes, the first quarter hour in the highest bit of the first.

@@ -8,7 +8,7 @@ use super::{HomeNets, HostNames, Observed, Observer, Record, Settings, Spool};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Catalogue;
 use crate::coverage::{Counter, Counts, Ledger};
-use crate::flow::{Engine, FrameRef, Limits, Place, Sink};
+use crate::flow::{Claim, ClaimKind, Engine, FrameRef, Limits, Place, Proof, Sink};
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::packet::testing::blank;
 use crate::packet::{EncapId, Packet, Transport};
@@ -93,7 +93,8 @@ impl Scene {
         }
         let paths: Vec<_> = files.iter().map(|f| f.path().to_owned()).collect();
         let catalogue = Arc::new(Catalogue::load(None, &paths).unwrap());
-        let settings = Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false };
+        let settings =
+            Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms: None };
         let observer = Observer::new(Arc::new(settings)).with_max_drafts(0);
         Scene {
             engine: Engine::new(observer, Limits::default()),
@@ -225,9 +226,11 @@ impl Scene {
         self.signals.add(parts);
     }
 
-    /// A station says that it is a router.
-    pub(super) fn router(&mut self, mac: Mac) {
-        self.engine.sink().says_it_routes(0, 0, mac, Timestamp(self.now), &mut self.ledger);
+    /// A station says by neighbour discovery that it is a router.
+    pub(super) fn router(&mut self, mac: Mac, proof: Proof) {
+        let (ts, kind, ip) = (Timestamp(self.now), ClaimKind::Nd, addr("fe80::1"));
+        let claim = Claim { ts, kind, ip, mac: Some(mac), proof, until: ts, router: true, words: None };
+        self.engine.sink().claimed(&claim, 0, 0, &mut self.ledger);
     }
 
     /// The flow layer finds that a client seen at one place is at another.
@@ -353,6 +356,12 @@ impl Tcp {
     /// The client sends what the capture lacks.
     pub(super) fn skip(&mut self, bytes: u32) {
         self.cseq = self.cseq.wrapping_add(bytes);
+    }
+
+    /// The server sends what the capture lacks.
+    pub(super) fn unseen_down(&mut self, bytes: u32) -> &mut Self {
+        self.sseq = self.sseq.wrapping_add(bytes);
+        self
     }
 
     pub(super) fn reset(&mut self, s: &mut Scene) {

@@ -8,6 +8,7 @@
 
 mod coverage;
 mod covered;
+pub mod custody;
 mod dump;
 mod error;
 mod facts;

@@ -8,6 +8,7 @@ use crate::flow::{Note, Notes};
 use crate::host::facts::{Channels, Contact, servers_of};
 use crate::sighting::Record;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeSet;
 
 /// Writes the narrow rows of a record in place of those that there were.
 pub(super) fn put(c: &Connection, sighting: i64, source: i64, r: &Record, support: bool) -> rusqlite::Result<()> {
@@ -42,6 +43,51 @@ pub(super) fn put(c: &Connection, sighting: i64, source: i64, r: &Record, suppor
         put.execute(params![sighting, server.ip.0, server.port, server.udp])?;
     }
     Ok(())
+}
+
+/// Whether the narrow rows of a record are those that [`put`] writes of it.
+pub(super) fn agrees(c: &Connection, sighting: i64, source: i64, r: &Record, support: bool) -> rusqlite::Result<bool> {
+    let contact = Contact::of(r, support);
+    let mut query = c.prepare_cached(
+        "SELECT count(*) FROM contacts JOIN seen_hosts h USING (seen) JOIN indicators i USING (indicator_no)
+         WHERE sighting = ?1 AND day = ?2 AND source_no = ?3 AND stage = ?4 AND support = ?5 AND channels = ?6
+           AND notes = ?7 AND names = ?8 AND count = ?9 AND bytes_from_server = ?10 AND first_ns = ?11
+           AND last_ns = ?12 AND id = ?13 AND slots = ?14 AND slots_connected = ?15
+           AND h.ip = ?16 AND h.segment = ?17 AND h.mac = ?18 AND h.address = ?19
+           AND i.indicator = ?20 AND i.category = ?21",
+    )?;
+    let same: i64 = query.query_row(
+        params![
+            sighting,
+            contact.day,
+            source,
+            stage_code(contact.stage),
+            support,
+            channel_codes(contact.channels),
+            note_codes(contact.notes),
+            contact.names,
+            int(contact.count),
+            int(contact.bytes_from_server),
+            contact.first.0,
+            contact.last.0,
+            contact.id,
+            contact.slots.to_bytes(),
+            contact.slots_connected.to_bytes(),
+            r.host.ip.0,
+            r.host.segment,
+            text(r.host.mac),
+            r.host.ip.to_string(),
+            r.indicator.id,
+            r.indicator.category.as_str(),
+        ],
+        |row| row.get(0),
+    )?;
+    let mut query = c.prepare_cached("SELECT ip, port, udp FROM contact_servers WHERE sighting = ?1")?;
+    let servers: BTreeSet<([u8; 16], u16, bool)> = query
+        .query_map([sighting], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let wanted = servers_of(r).into_iter().map(|s| (s.ip.0, s.port, s.udp)).collect();
+    Ok(same == 1 && servers == wanted)
 }
 
 /// Fills the narrow tables of a store that has none from its records.

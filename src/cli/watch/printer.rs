@@ -10,6 +10,7 @@ use crate::catalogue::Catalogue;
 use crate::cli::args::Format;
 use crate::cli::exit::{Stop, say};
 use crate::coverage::{Counter, Key, Ledger};
+use crate::host;
 use crate::pipeline::live::News;
 use crate::pipeline::{RunNames, SourceReport};
 use crate::report::output::{Output, OutputError};
@@ -126,6 +127,8 @@ impl Printer<'_> {
         if let Some(keeper) = &mut self.keeper {
             keeper.presences(&news.presences, &names.source(0), |s| names.segment(s));
             keeper.namings(&namings, &names.source(0), |s| names.segment(s));
+            let signals = news.signals.iter().map(|s| host::signals::signal(s, &names, 0));
+            keeper.waiting().signals.extend(signals);
             let waiting = keeper.waiting();
             waiting.intake.trouble.extend(news.intake.trouble);
             (waiting.intake.frames, waiting.intake.span) = (news.intake.frames, news.intake.span);

@@ -1,6 +1,7 @@
 //! Tests of the store as a whole.
 
 mod content;
+mod custody;
 mod facts;
 mod migration;
 mod trouble;
@@ -43,6 +44,7 @@ fn a_run() -> Run {
         ended: None,
         exit_code: None,
         exit_reason: None,
+        environment: [("host".to_owned(), "desk".to_owned())].into(),
     }
 }
 
