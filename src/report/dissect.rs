@@ -26,6 +26,8 @@ pub struct Dissection {
     pub path: Vec<String>,
     /// Its transport: `tcp` or `udp`; none if there is no packet in the frame.
     pub transport: Option<&'static str>,
+    /// TCP sequence number.
+    pub sequence: Option<u32>,
     /// What was read, a line for each message. What came from the wire is
     /// escaped as names are.
     pub lines: Vec<String>,
@@ -51,6 +53,7 @@ pub fn dissect(link: LinkType, frame: &[u8], orig_len: u32) -> Dissection {
         .chain([ip, transport_name].map(str::to_owned))
         .collect();
     out.transport = Some(if first.transport == Transport::Tcp { "tcp" } else { "udp" });
+    out.sequence = (first.transport == Transport::Tcp).then_some(first.seq);
     let mut packets = vec![first];
     packets.extend(std::iter::from_fn(|| decoder.next_of_frame()).take(MAX_PACKETS - 1));
     for p in &packets {

@@ -2,7 +2,7 @@
 
 use super::places::Places;
 use crate::capture::{self, Batch, CaptureError, FrameMeta, Interface, LinkType, OpenOptions, Picked, Status};
-use crate::report::display_filter::content_filter;
+use crate::report::display_filter::{Known, content_filter};
 use crate::report::dissect::{Dissection, dissect};
 use crate::report::explain::{Explained, Shown, State};
 use crate::sighting::Evidence;
@@ -17,6 +17,8 @@ struct Sought {
     of: usize,
     source: String,
     evidence: Evidence,
+    /// Its host received it.
+    from_server: bool,
     found: Option<Found>,
     /// A file that holds something else at its place.
     differs: Option<(PathBuf, String)>,
@@ -46,6 +48,7 @@ impl Frames {
                 of,
                 source: source.clone(),
                 evidence: evidence.clone(),
+                from_server: e.record.host.ip == evidence.dst,
                 found: None,
                 differs: None,
                 trouble: None,
@@ -166,13 +169,14 @@ impl Sought {
         bytes: &[u8],
     ) {
         let dissection = dissect(link, bytes, meta.orig_len);
-        let filter = content_filter(&self.evidence, dissection.transport, Some(bytes));
+        let known = Known { from_server: self.from_server, read: Some((bytes, &dissection)) };
+        let filter = content_filter(&self.evidence, known);
         self.found = Some(Found { state, file: file.to_owned(), number, dissection, filter });
     }
 
     fn shown(self) -> Shown {
         let text = |p: &Path| p.display().to_string();
-        let Sought { evidence, found, differs, trouble, .. } = self;
+        let Sought { evidence, from_server, found, differs, trouble, .. } = self;
         let said = |(file, why): &(PathBuf, String)| format!("{} differs: {why}", file.display());
         match (found, differs) {
             (Some(f), differs) => Shown {
@@ -185,7 +189,7 @@ impl Sought {
                 filter: f.filter,
             },
             (None, differs) => {
-                let filter = content_filter(&evidence, None, None);
+                let filter = content_filter(&evidence, Known { from_server, read: None });
                 let (state, file, why) = match differs {
                     Some((file, why)) => (State::Differs, Some(text(&file)), why),
                     None => (State::Unreachable, None, trouble.unwrap_or_else(|| missing(&evidence))),

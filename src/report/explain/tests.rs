@@ -98,10 +98,10 @@ fn a_name_that_needs_other_frames_is_said_to() {
     assert_eq!(frame.holds_name(), None);
     frame.dissection = Some(dissect(LinkType(1), &[0; 60], 60));
     assert_eq!(frame.holds_name(), Some(false));
-    assert!(text(vec![frame.clone()]).contains("the name began in earlier frames"));
+    assert!(text(vec![frame.clone()]).contains("the name needed several frames"));
     frame.dissection.as_mut().unwrap().lines.push("server name S05.upd.kaspersky.com".into());
     assert_eq!(frame.holds_name(), Some(true));
-    assert!(!text(vec![frame]).contains("the name began in earlier frames"));
+    assert!(!text(vec![frame]).contains("the name needed several frames"));
 }
 
 #[test]

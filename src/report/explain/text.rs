@@ -241,8 +241,11 @@ fn text_frame(out: &mut dyn Write, n: u32, f: &Shown, r: &Record) -> io::Result<
             lines.line(if at == 0 { "decoded" } else { "" }, line)?;
         }
         if f.holds_name() == Some(false) {
-            lines
-                .line("", "the name began in earlier frames, or stands in what needs them; this frame completed it")?;
+            let why = match f.direction(r) {
+                Direction::ToClient => "the name is in the flow's earlier frames; this one shows how far it got",
+                _ => "the name needed several frames; this is the one that completed it, or shows how far it got",
+            };
+            lines.line("", why)?;
         }
         if d.layers != e.layers {
             lines.line("", format_args!("layers of this frame alone: {}", d.layers.join(", ")))?;
