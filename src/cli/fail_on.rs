@@ -1,7 +1,8 @@
 //! `--fail-on`: which findings end a run with exit code 4.
 
 use crate::catalogue::Category;
-use crate::host::{HostView, Standing, Verdict};
+use crate::host::{Facts, HostView, Standing, Verdict};
+use std::collections::HashMap;
 use std::str::FromStr;
 
 /// A word of `--fail-on`.
@@ -46,34 +47,67 @@ fn words<'w>(words: impl Iterator<Item = &'w str>) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-impl FailOn {
-    /// Whether a host is such a finding. An accepted host is none, but for its
-    /// alarms: an exception is for a verdict.
-    pub(super) fn finds(self, view: &HostView, standing: Standing<'_>) -> bool {
-        let accepted = standing.accepted().is_some();
-        match self {
-            FailOn::Category(c) if c.is_alarm() => view.categories.contains_key(&c),
-            _ if accepted => false,
-            FailOn::Category(c) => view.categories.contains_key(&c),
-            FailOn::Verdict(v) if v.is_use() => view.verdict.is_use() && view.verdict.strength() >= v.strength(),
-            FailOn::Verdict(v) => view.verdict == v,
+/// What the words of an option ask for, and which records are of its
+/// categories.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    verdicts: Vec<Verdict>,
+    /// Ids of records, and whether they are alarms.
+    records: HashMap<[u8; 16], bool>,
+}
+
+impl Findings {
+    /// Of what hosts are judged by. What a resolver or proxy forwarded is a
+    /// record as well.
+    pub(super) fn new(words: &[FailOn], facts: &Facts) -> Self {
+        let mut findings = Findings::default();
+        let mut categories: Vec<Category> = Vec::new();
+        for word in words {
+            match word {
+                FailOn::Verdict(v) => findings.verdicts.push(*v),
+                FailOn::Category(c) => categories.push(*c),
+            }
         }
+        if !categories.is_empty() {
+            for c in facts.contacts.iter().filter(|c| !c.support) {
+                let category = facts.indicators.get(c.indicator as usize).map(|i| i.category);
+                if let Some(category) = category.filter(|c| categories.contains(c)) {
+                    findings.records.insert(c.id, category.is_alarm());
+                }
+            }
+        }
+        findings
     }
+
+    /// Whether a host is one. An accepted host is none, but for its alarms: an
+    /// exception is for a verdict.
+    pub(super) fn has(&self, view: &HostView, standing: Standing<'_>) -> bool {
+        let open = standing.accepted().is_none();
+        let record = |id: &[u8; 16]| self.records.get(id).is_some_and(|is_alarm| open || *is_alarm);
+        open && self.verdicts.iter().any(|v| is_at_least(view.verdict, *v)) || view.sightings.iter().any(record)
+    }
+}
+
+/// Whether a verdict is another, or a stronger one where both count as use.
+fn is_at_least(verdict: Verdict, wanted: Verdict) -> bool {
+    verdict == wanted || wanted.is_use() && verdict.is_use() && verdict.strength() > wanted.strength()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::host::sample::view;
-    use crate::host::{Accept, Cadence, Who};
+    use crate::host::{Accept, FactsBuilder, Who};
+    use crate::sighting::testing::record;
 
-    fn found(words: &str, v: &HostView, standing: Standing<'_>) -> bool {
-        words.split(',').any(|w| w.parse::<FailOn>().unwrap().finds(v, standing))
+    fn found(words: &str, facts: &Facts, v: &HostView, standing: Standing<'_>) -> bool {
+        let words: Vec<FailOn> = words.split(',').map(|w| w.parse().unwrap()).collect();
+        Findings::new(&words, facts).has(v, standing)
     }
 
     #[test]
     fn a_verdict_of_use_means_the_stronger_ones_too() {
-        let open = |words, verdict| found(words, &view("10.0.0.5", verdict), Standing::Open);
+        let open = |words, v| found(words, &Facts::default(), &view("10.0.0.5", v), Standing::Open);
         assert!(open("contacting", Verdict::Contacting) && open("contacting", Verdict::Active));
         assert!(open("updating", Verdict::Active) && !open("updating", Verdict::Contacting));
         assert!(open("active", Verdict::Active) && !open("active", Verdict::Updating));
@@ -83,20 +117,29 @@ mod tests {
 
     #[test]
     fn a_category_is_found_whatever_the_verdict() {
-        let mut v = view("10.0.0.5", Verdict::WebOnly);
-        assert!(found("update", &v, Standing::Open) && !found("lookalike", &v, Standing::Open));
-        let accept = Accept {
-            who: Who::Address(v.ip),
-            verdict: Verdict::Active,
-            reason: "r".into(),
-            owner: "o".into(),
-            expires: 9,
+        let mut builder = FactsBuilder::new();
+        for (id, category, support) in
+            [(1, Category::Update, false), (2, Category::Lookalike, false), (3, Category::Netblock, true)]
+        {
+            let mut r = record();
+            r.id = format!("{id:032x}");
+            (r.indicator.id, r.indicator.category) = (category.to_string(), category);
+            builder.record(&r, support);
+        }
+        let facts = builder.build();
+        let with = |ids: &[u128], words: &str, standing: Standing<'_>| {
+            let mut v = view("10.0.0.5", Verdict::None);
+            v.sightings = ids.iter().map(|id| id.to_be_bytes()).collect();
+            found(words, &facts, &v, standing)
         };
+        assert!(with(&[1], "update", Standing::Open) && !with(&[1], "lookalike,web", Standing::Open));
+        assert!(!with(&[3], "netblock", Standing::Open), "support makes no record");
+        let who = Who::Name("pc-5".into());
+        let accept = Accept { who, verdict: Verdict::Active, reason: "r".into(), owner: "o".into(), expires: 9 };
         let accepted = Standing::Accepted(&accept);
-        assert!(!found("update,web-only", &v, accepted), "somebody answers for it");
-        assert!(found("web-only", &v, Standing::Expired(&accept)) && found("web-only", &v, Standing::Risen(&accept)));
-        v.categories.insert(Category::Lookalike, Cadence::default());
-        assert!(found("lookalike", &v, accepted), "nobody answers for an alarm");
+        assert!(!with(&[1], "update,none", accepted), "somebody answers for it");
+        assert!(with(&[1, 2], "update,lookalike", accepted), "nobody answers for an alarm");
+        assert!(with(&[1], "none", Standing::Expired(&accept)) && with(&[1], "none", Standing::Risen(&accept)));
     }
 
     #[test]

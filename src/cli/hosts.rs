@@ -38,6 +38,7 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
         home: given.map_or_else(|| stored::home(&store), Ok)?,
     };
     let mut views = host::judge(&facts, &catalogue, &options);
+    let findings = judging.findings(&facts);
     drop(facts);
     let all = views.len() as u64;
     hosts::sort(&mut views);
@@ -52,7 +53,8 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
             say(format_args!("{left_out} of {all} hosts are left out by --verdict, --category, --network or --name"));
         }
     }
-    Ok(if judging.finds(&listed) { Exit::Findings } else { Exit::Done })
+    let found = listed.iter().any(|h| findings.has(h.view, h.standing));
+    Ok(if found { Exit::Findings } else { Exit::Done })
 }
 
 /// Whether the filters leave a host in. Of each filter any word may fit.

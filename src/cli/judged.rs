@@ -1,6 +1,7 @@
 //! Judges the hosts of a run by what it found itself.
 
 use super::exit::Stop;
+use super::fail_on::Findings;
 use super::output::{self, Printing};
 use crate::base::{Addr, Mac};
 use crate::coverage::Counts;
@@ -91,6 +92,8 @@ pub(super) struct Hosts {
     pub(super) views: Vec<HostView>,
     /// Which of them (a place in `views`) an address as seen is of.
     pub(super) owners: HashMap<Seen, usize>,
+    /// What `--fail-on` asks for.
+    pub(super) findings: Findings,
 }
 
 /// Judges the hosts of a run. `table` holds its hosts; where there are more
@@ -120,7 +123,7 @@ pub(super) fn judge(
     let mut views = host::judge(&facts, p.catalogue, &options);
     hosts::sort(&mut views);
     let owners = owners(&facts, &views);
-    Ok(Hosts { views, owners })
+    Ok(Hosts { findings: p.judging.findings(&facts), views, owners })
 }
 
 /// Of several hosts that had one address without a hardware address, the one
@@ -145,4 +148,43 @@ fn owners(facts: &Facts, views: &[HostView]) -> HashMap<Seen, usize> {
         }
     }
     owners
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sighting::testing::record;
+
+    #[test]
+    fn a_flood_of_records_is_not_held() {
+        let mut gathering = Gathering::default();
+        let mut r = record();
+        let mut n = 0u32;
+        let mut add = |gathering: &mut Gathering| {
+            n += 1;
+            r.id = format!("{n:032x}");
+            gathering.add(&r, false)
+        };
+        assert!((0..MOST_RECORDS).all(|_| add(&mut gathering)) && gathering.is_whole());
+        assert!(!add(&mut gathering) && !gathering.is_whole());
+        assert!(gathering.builder.build().contacts.is_empty(), "what is not whole takes no room");
+    }
+
+    #[test]
+    fn an_address_is_of_the_host_that_shows_most() {
+        let mut builder = FactsBuilder::new();
+        let mut r = record();
+        for n in [1, 2] {
+            r.id = format!("{n:032x}");
+            builder.record(&r, false);
+        }
+        let host = |verdict, id: u128| {
+            let mut v = host::sample::view("10.0.0.5", verdict);
+            v.sightings = vec![id.to_be_bytes()];
+            v
+        };
+        let views = [host(host::Verdict::WebOnly, 1), host(host::Verdict::Updating, 2)];
+        let owners = owners(&builder.build(), &views);
+        assert_eq!(owners, HashMap::from([((r.host.ip, String::new(), r.host.mac), 1)]));
+    }
 }

@@ -2,9 +2,9 @@
 
 use super::args::JudgingArgs;
 use super::exit::Stop;
-use super::fail_on::FailOn;
+use super::fail_on::{FailOn, Findings};
 use crate::base::Timestamp;
-use crate::host::{AcceptList, HostView, Inventory};
+use crate::host::{AcceptList, Facts, HostView, Inventory};
 use crate::report::hosts::Listed;
 use std::fmt::Display;
 use std::path::Path;
@@ -41,9 +41,9 @@ impl Judging {
         views.into_iter().map(list).collect()
     }
 
-    /// Whether any host is what `--fail-on` asks for.
-    pub(super) fn finds(&self, listed: &[Listed<'_>]) -> bool {
-        listed.iter().any(|h| self.fail_on.iter().any(|f| f.finds(h.view, h.standing)))
+    /// What `--fail-on` asks for, of what hosts are judged by.
+    pub(super) fn findings(&self, facts: &Facts) -> Findings {
+        Findings::new(&self.fail_on, facts)
     }
 
     /// Whether verdicts matter to how the run ends.

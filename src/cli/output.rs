@@ -146,7 +146,10 @@ pub(super) fn write_records(path: Option<&Path>, p: &Printing<'_>, found: &mut S
     });
     if p.format != Format::Table && p.judging.decides() {
         match gather(p, found).and_then(|(g, mut table)| judged::judge(g, &mut table, p, found)) {
-            Ok(judged) => findings = p.judging.finds(&p.judging.list(&judged.views)),
+            Ok(judged) => {
+                let listed = p.judging.list(&judged.views);
+                findings = listed.iter().any(|h| judged.findings.has(h.view, h.standing));
+            }
             Err(stop) => return Printed { summary: p.summary(&mut found.outcome, hosts), findings, result: Err(stop) },
         }
     }
@@ -187,7 +190,7 @@ fn print_table(
     let (gathering, mut table) = gather(p, found)?;
     let judged = judged::judge(gathering, &mut table, p, found)?;
     let listed = p.judging.list(&judged.views);
-    *findings = p.judging.finds(&listed);
+    *findings = listed.iter().any(|h| judged.findings.has(h.view, h.standing));
     let judged = Judged::new(&table, &listed, &judged.owners);
     *hosts = judged.hosts();
     let summary = p.summary(&mut found.outcome, *hosts);

@@ -309,9 +309,9 @@ counters! {
     /// Names told of home addresses: in multicast DNS, LLMNR and NetBIOS by themselves, in DHCP by clients with the address they were given, in reverse lookups by name servers.
     HostNames => "host_names",
     // Who has which address.
-    /// DHCP messages, of both versions.
+    /// DHCP messages, of both versions; copies of frames count too.
     DhcpMessages => "dhcp_messages",
-    /// Addresses that messages of ARP, neighbour discovery and DHCP say somebody has.
+    /// Addresses that messages of ARP, neighbour discovery and DHCP say somebody has; copies of frames count too.
     AddressClaims => "address_claims",
     /// Of these, lone claims: nobody was seen to ask for them, and they were not made before. They confirm nobody.
     AddressClaimsLone => "address_claims_lone",

@@ -2,7 +2,7 @@
 //! the predicates of the table of verdicts.
 
 use super::facts::{Contact, Facts, ServedBy, Vantage, is_private};
-use super::own::Part;
+use super::own::{Part, is_proxied};
 use super::sessions::Sessions;
 use super::traits::Traits;
 use crate::base::{Channel, Stage};
@@ -117,7 +117,7 @@ impl<'a> Case<'a> {
     fn is_path_on_dnl(&self, path: &Own<'_>) -> bool {
         let c = path.contact;
         let tree = path.contact.channels.has(Channel::HttpPath) || c.channels.has(Channel::HttpUserAgent);
-        if !tree || c.channels.has(Channel::HttpHost) || self.has_private_server(path) {
+        if !tree || c.channels.has(Channel::HttpHost) || !is_proxied(c) && self.has_private_server(path) {
             return false;
         }
         let from = self.own.partition_point(|o| o.contact.day < c.day);

@@ -82,6 +82,9 @@ struct Known {
     verdict: Verdict,
     last: Timestamp,
     gone: bool,
+    /// From an earlier run: `last` is when something was noticed of it, and its
+    /// last contact is not known.
+    recalled: bool,
 }
 
 /// What is known of hosts from one judgement to the next.
@@ -106,11 +109,11 @@ impl Changes {
             return;
         }
         let segment = segment.to_owned();
-        let new = Known { ip, mac, segment, name: None, verdict: Verdict::None, last: ts, gone: false };
+        let verdict = Verdict::None;
+        let new = Known { ip, mac, segment, name: None, verdict, last: ts, gone: false, recalled: true };
         let known = self.known.entry(id).or_insert(new);
         known.gone = to.is_none();
         known.verdict = to.unwrap_or(known.verdict);
-        // It is gone for longer than since that was noticed; how long is not told.
         known.last = ts;
     }
 
@@ -133,7 +136,7 @@ impl Changes {
                 name: known.name.clone(),
                 from: Some(known.verdict),
                 to: None,
-                days: Some(days(now.since(known.last))),
+                days: Some(days(if known.recalled { self.gone_after } else { now.since(known.last) })),
                 reason: String::new(),
             });
         }
@@ -161,7 +164,7 @@ impl Changes {
             None => Some((ChangeKind::New, None, None)),
             Some(k) if view.last_seen > k.last && (k.gone || view.last_seen.since(k.last) >= self.gone_after) => {
                 let away = days(view.last_seen.since(k.last));
-                Some((ChangeKind::Reappeared, Some(k.verdict), Some(away).filter(|n| *n > 0)))
+                Some((ChangeKind::Reappeared, Some(k.verdict), Some(away).filter(|_| !k.recalled)))
             }
             Some(k) if k.gone => return None,
             Some(k) if view.verdict.strength() > k.verdict.strength() => {
@@ -179,7 +182,9 @@ impl Changes {
             verdict: view.verdict,
             last: view.last_seen,
             gone: is_gone(view.last_seen),
+            recalled: false,
         });
+        known.recalled = false;
         known.last = known.last.max(view.last_seen);
         (known.ip, known.mac) = (view.ip, view.mac);
         known.segment.clone_from(&view.segment);
@@ -211,11 +216,13 @@ impl std::fmt::Display for Change {
         let from = self.from.unwrap_or(Verdict::None);
         match (self.kind, self.days) {
             (ChangeKind::New, _) => write!(f, " is new: {to}")?,
+            (ChangeKind::Reappeared, Some(1)) => write!(f, " is back after a day: {to}")?,
             (ChangeKind::Reappeared, Some(days)) => write!(f, " is back after {days} days: {to}")?,
             (ChangeKind::Reappeared, None) => write!(f, " is back: {to}")?,
             (ChangeKind::Raised, _) => write!(f, " was {from} and is {to} now")?,
             (ChangeKind::Gone, days) => {
-                return write!(f, " was {from} and made no contact for {} days", days.unwrap_or(0));
+                let days = days.unwrap_or(0);
+                return write!(f, " was {from} and made no contact for {days} day{}", if days == 1 { "" } else { "s" });
             }
         }
         if self.reason.is_empty() { Ok(()) } else { write!(f, ". {}", self.reason) }
@@ -275,6 +282,7 @@ mod tests {
         all.recall(mac, "", ip, None, at("2026-01-31T10:00:00Z"));
         let back = view("10.0.0.5", Verdict::Contacting, "2026-03-01T10:00:00Z");
         let found = all.update(&[back], at("2026-03-01T10:01:00Z"));
+        assert_eq!(said(&found), ["10.0.0.5 (pc-5) is back: contacting. R."], "since when is not known");
         assert_eq!((found[0].kind, found[0].from), (ChangeKind::Reappeared, Some(Verdict::Updating)));
         // One that went while nobody looked.
         all.recall(None, "", "10.0.0.9".parse().unwrap(), Some(Verdict::Active), at("2026-01-01"));

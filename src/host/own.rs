@@ -9,6 +9,10 @@ use crate::base::{Channel, Stage, Timestamp};
 use crate::flow::Note;
 use foldhash::{HashMap, HashMapExt};
 
+/// Payload that a proxy got beyond what its clients got, from which on a
+/// transfer is its own: more than a handshake with a long chain of
+/// certificates, and what makes a transfer.
+const OWN_TRANSFER: u64 = 8 << 10;
 /// Bits of the quarter hours of a day.
 const WHOLE_DAY: u128 = u128::MAX >> 32;
 
@@ -116,15 +120,18 @@ pub(super) fn settle(facts: &Facts, traits: &[Traits], roles: &Roles, parts: &mu
         }
         let is_alarm = traits.get(c.indicator as usize).is_some_and(|t| t.category.is_alarm());
         if let Some(theirs) = roles.proxied.get(&(p.node, c.indicator, c.day)).filter(|_| flags.has(Flags::PROXY)) {
-            let (slots, connected) = (p.slots & !theirs, p.connected & !theirs);
-            if slots == 0 || is_alarm && p.slots & theirs != 0 {
+            let (slots, connected) = (p.slots & !theirs.slots, p.connected & !theirs.slots);
+            if slots == 0 || is_alarm && p.slots & theirs.slots != 0 {
                 p.whose = Whose::Others;
                 continue;
             }
-            if connected != p.connected {
-                // How far its own contacts got is known as far as the quarter
-                // hours say it.
-                p.stage = if connected == 0 { p.stage.min(Stage::Attempted) } else { p.stage.min(Stage::Connected) };
+            // How far its own contacts got is known as far as quarter hours
+            // and bytes say it.
+            let more = c.bytes_from_server.saturating_sub(theirs.bytes);
+            if connected == 0 {
+                p.stage = p.stage.min(Stage::Attempted);
+            } else if connected != p.connected && more < OWN_TRANSFER {
+                p.stage = p.stage.min(Stage::Connected);
             }
             (p.slots, p.connected) = (slots, connected);
         }
@@ -156,4 +163,31 @@ fn asked_by_clients(facts: &Facts, roles: &Roles, parts: &[Part]) -> HashMap<(u3
 /// Whether a contact went through an explicit proxy.
 pub(super) fn is_proxied(c: &Contact) -> bool {
     c.channels.has(Channel::HttpConnect) || c.notes.has(Note::ViaProxy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i32 = 100;
+
+    fn quarter(n: i64) -> Timestamp {
+        Timestamp::from_parts(i64::from(DAY) * DAY_SECS + n * QUARTER_SECS, 0)
+    }
+
+    #[test]
+    fn quarter_hours_that_touch_the_window_are_in_it() {
+        let slots = |since: Option<Timestamp>, until: Option<Timestamp>, day| {
+            format!("{:024x}", Window::new(since, until).slots(day))
+        };
+        let all = "f".repeat(24);
+        assert_eq!(slots(None, None, DAY), all);
+        assert_eq!(slots(Some(quarter(0)), Some(quarter(96)), DAY), all);
+        assert_eq!(slots(Some(quarter(0)), Some(quarter(96)), DAY + 1), "0".repeat(24));
+        assert_eq!(slots(Some(quarter(0)), Some(quarter(96)), DAY - 1), "0".repeat(24));
+        assert_eq!(slots(Some(quarter(4)), Some(quarter(8)), DAY), format!("0f{}", "0".repeat(22)));
+        assert_eq!(slots(Some(quarter(5).plus(-1)), Some(quarter(8).plus(1)), DAY), format!("0f8{}", "0".repeat(21)));
+        assert_eq!(slots(Some(quarter(94)), None, DAY), format!("{}3", "0".repeat(23)));
+        assert_eq!(slots(None, Some(quarter(1)), DAY), format!("8{}", "0".repeat(23)));
+    }
 }

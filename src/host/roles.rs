@@ -53,15 +53,24 @@ impl Flags {
 #[derive(Debug, Default)]
 pub(super) struct Roles {
     flags: Vec<Flags>,
-    /// Quarter hours of contacts through a proxy, by the proxy's node,
-    /// indicator and day.
-    pub(super) proxied: HashMap<(u32, u32, i32), u128>,
+    /// What hosts contacted through a proxy, by the proxy's node, indicator
+    /// and day.
+    pub(super) proxied: HashMap<(u32, u32, i32), Proxied>,
     /// Local servers of hosts, sorted: node, address.
     relays: Vec<(u32, Addr)>,
     /// When the signs of a role were seen first and last, by node.
     seen: HashMap<u32, (i64, i64)>,
     /// Last address that signs of a role told of, by node.
     pub(super) addresses: HashMap<u32, (i64, Addr)>,
+}
+
+/// What others did through a proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Proxied {
+    /// Quarter hours.
+    pub(super) slots: u128,
+    /// Payload that they got.
+    pub(super) bytes: u64,
 }
 
 /// A LAN management signal between a host and a local server.
@@ -224,7 +233,7 @@ impl Roles {
                 .collect();
             if traits.category == Category::LanManagement {
                 // To a group it speaks of itself alone: who listens is not seen.
-                if servers.iter().any(|s| is_for_agents(s)) {
+                if servers.iter().any(is_for_agents) {
                     self.add(p.node, Flags::SERVES_AGENTS);
                 }
                 for s in local {
@@ -293,7 +302,9 @@ impl Roles {
             for s in inputs.servers(p.contact) {
                 let proxy = identities.find(segment, &s.ip, None, c.first.0, c.last.0);
                 if let Some(proxy) = proxy.filter(|n| *n != p.node && self.flags(*n).has(Flags::PROXY)) {
-                    *self.proxied.entry((proxy, c.indicator, c.day)).or_insert(0) |= p.slots;
+                    let theirs = self.proxied.entry((proxy, c.indicator, c.day)).or_default();
+                    theirs.slots |= p.slots;
+                    theirs.bytes = theirs.bytes.saturating_add(c.bytes_from_server);
                 }
             }
         }

@@ -53,6 +53,7 @@ pub(super) struct C {
     notes: Notes,
     names: u32,
     servers: Vec<(Addr, u16, bool)>,
+    bytes: u64,
 }
 
 /// A contact of a host with an indicator, by a name in a ClientHello at ten
@@ -72,6 +73,7 @@ pub(super) fn c(ip: &str, indicator: &'static str) -> C {
         notes: Notes::NONE,
         names: 1,
         servers: Vec::new(),
+        bytes: 0,
     }
 }
 
@@ -126,6 +128,12 @@ impl C {
 
     pub(super) fn source(mut self, source: &'static str) -> Self {
         self.source = source;
+        self
+    }
+
+    /// Payload from the servers.
+    pub(super) fn bytes(mut self, bytes: u64) -> Self {
+        self.bytes = bytes;
         self
     }
 
@@ -246,7 +254,7 @@ impl Scene {
                 first: time(c.day, i64::from(*first)),
                 last: time(c.day, i64::from(*last)).plus(60_000_000_000),
                 count: 1,
-                bytes_from_server: 0,
+                bytes_from_server: c.bytes,
             });
             servers.extend(c.servers.iter().map(|(ip, port, udp)| ServedBy {
                 contact: n as u32,

@@ -4,6 +4,7 @@
 use super::bindings::Bindings;
 use crate::base::Addr;
 use crate::base::time::{DAY_SECS, SECOND};
+use std::collections::BTreeMap;
 
 /// How long before and after it was seen an address is taken to be the same
 /// host's, while no other is seen with it.
@@ -63,9 +64,7 @@ impl Timelines {
                 next = Some(h.run);
             }
             let begin = runs.len();
-            for h in group.iter() {
-                merge(&mut runs, begin, h.run);
-            }
+            sweep(group.iter().map(|h| h.run), &mut runs, begin);
             widen(runs.get_mut(begin..).unwrap_or_default());
         }
         Timelines(runs)
@@ -89,39 +88,45 @@ impl Timelines {
     }
 }
 
-/// Adds a run to those of its address, which begin at `begin`, are sorted and
-/// do not overlap. Runs come in the order of their beginning.
-fn merge(runs: &mut Vec<Run>, begin: usize, run: Run) {
-    let Some(last) = runs.get_mut(begin..).and_then(|r| r.last_mut()) else {
-        runs.push(run);
-        return;
-    };
-    if run.from > last.to {
-        // The same host again, and nobody else between.
-        if last.node == run.node && last.node.is_some() && !is_long(last.to, run.from) {
-            last.to = run.to;
-        } else {
-            runs.push(run);
+/// Adds the runs of one address, which begin at `begin`, so that they are
+/// sorted and none overlaps another.
+fn sweep(held: impl Iterator<Item = Run>, runs: &mut Vec<Run>, begin: usize) {
+    let mut events: Vec<(i64, bool, Run)> = Vec::new();
+    for run in held.filter(|r| r.from <= r.to) {
+        events.push((run.from, true, run));
+        events.push((run.to.saturating_add(1), false, run));
+    }
+    events.sort_unstable_by_key(|(at, begins, run)| (*at, *begins, run.node));
+    let mut here: BTreeMap<Option<u32>, usize> = BTreeMap::new();
+    let mut since = i64::MIN;
+    for (at, begins, run) in events {
+        if at > since
+            && let Some((first, _)) = here.first_key_value()
+        {
+            let node = if here.len() == 1 { *first } else { None };
+            push(runs, begin, Run { from: since, to: at - 1, node, ..run });
         }
-        return;
+        since = at;
+        let count = here.entry(run.node).or_insert(0);
+        *count = if begins { *count + 1 } else { count.saturating_sub(1) };
+        if *count == 0 {
+            here.remove(&run.node);
+        }
     }
-    if last.node == run.node || last.node.is_none() && run.to <= last.to {
-        last.to = last.to.max(run.to);
-        return;
-    }
-    // Both at once from here to the end of the shorter one, then the longer.
-    let (shared_to, end) = (last.to.min(run.to), last.to.max(run.to));
-    let rest = Run { from: shared_to.saturating_add(1), to: end, ..if run.to > last.to { run } else { *last } };
-    last.to = run.from.saturating_sub(1);
-    let none_before = last.node.is_none() || last.to < last.from;
-    let both = Run { from: run.from, to: shared_to, node: None, ..run };
-    if none_before {
-        *last = Run { from: last.from.min(run.from), ..both };
-    } else {
-        runs.push(both);
-    }
-    if rest.from <= rest.to {
-        runs.push(rest);
+}
+
+/// Adds a run behind those before, or to the last if that is the same host's
+/// and nobody had the address between.
+fn push(runs: &mut Vec<Run>, begin: usize, run: Run) {
+    match runs.get_mut(begin..).and_then(|r| r.last_mut()) {
+        Some(last)
+            if last.node == run.node
+                && (last.node.is_some() || last.to + 1 == run.from)
+                && !is_long(last.to, run.from) =>
+        {
+            last.to = run.to;
+        }
+        _ => runs.push(run),
     }
 }
 
@@ -133,10 +138,11 @@ fn widen(runs: &mut [Run]) {
         let next = runs.get(at + 1).map(|r| r.from);
         let Some(run) = runs.get_mut(at) else { break };
         let seen_to = run.to;
-        if before.is_none_or(|to| is_long(to, run.from)) {
+        let one = run.node.is_some();
+        if one && before.is_none_or(|to| is_long(to, run.from)) {
             run.from = run.from.saturating_sub(NEAR);
         }
-        if next.is_none_or(|from| is_long(seen_to, from)) {
+        if one && next.is_none_or(|from| is_long(seen_to, from)) {
             run.to = run.to.saturating_add(NEAR);
         }
         before = Some(seen_to);
@@ -146,4 +152,57 @@ fn widen(runs: &mut [Run]) {
 /// Whether so much time passed that both ends may be stretched.
 fn is_long(to: i64, from: i64) -> bool {
     from.saturating_sub(to) > 2 * NEAR
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bindings::{Binding, Pair};
+    use super::*;
+    use crate::base::Mac;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// One address, and who had it from when to when.
+    fn timelines(held: &[(u32, i64, i64)]) -> Timelines {
+        let mut bindings = Bindings::default();
+        let mut nodes = Vec::new();
+        let ip = Addr::v4([10, 0, 0, 1]);
+        for (at, (node, from, to)) in held.iter().enumerate() {
+            let mac = Mac([0, 0, 0, 0, 0, *node as u8]);
+            bindings.all.push(Binding { segment: 0, mac, ip, from: *from, to: *to, tied: true, lease: false });
+            bindings.pairs.push(Pair { segment: 0, mac, ip, own: true, router: false, first: at, end: at + 1 });
+            nodes.push(*node);
+        }
+        Timelines::new(&bindings, &nodes)
+    }
+
+    proptest! {
+        #[test]
+        fn as_counted_moment_by_moment(
+            held in proptest::collection::vec((0u32..4, 0i64..40, 0i64..12), 1..12),
+            from in 0i64..60, length in 0i64..6,
+        ) {
+            let held: Vec<(u32, i64, i64)> = held.into_iter().map(|(n, from, len)| (n, from, from + len)).collect();
+            let owner = timelines(&held).owner(0, &Addr::v4([10, 0, 0, 1]), from, from + length);
+            let touching: BTreeSet<u32> =
+                held.iter().filter(|(_, f, t)| *f <= from + length && *t >= from).map(|(n, ..)| *n).collect();
+            match touching.len() {
+                // Before, behind, or in a gap of one host: near enough.
+                0 => prop_assert!(owner != Owner::Several),
+                1 => {
+                    let node = *touching.first().unwrap();
+                    prop_assert!(owner == Owner::Node(node), "{:?}", owner);
+                }
+                _ => prop_assert_eq!(owner, Owner::Several),
+            }
+        }
+    }
+
+    #[test]
+    fn another_address_or_segment_is_unknown() {
+        let t = timelines(&[(1, 0, 10)]);
+        assert_eq!(t.owner(0, &Addr::v4([10, 0, 0, 1]), 5, 5), Owner::Node(1));
+        assert_eq!(t.owner(1, &Addr::v4([10, 0, 0, 1]), 5, 5), Owner::Unknown);
+        assert_eq!(t.owner(0, &Addr::v4([10, 0, 0, 2]), 5, 5), Owner::Unknown);
+    }
 }

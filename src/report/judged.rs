@@ -53,7 +53,8 @@ impl<'a> Judged<'a> {
     pub fn write(&self, out: &mut dyn io::Write, summary: Option<&Summary>, width: u16) -> io::Result<()> {
         let wide = layout::is_wide(width);
         let places = || self.listed.iter().enumerate();
-        let mut alarms: Vec<_> = places().filter_map(|(at, h)| Some((self.alarms.get(&at)?, h))).collect();
+        let alarmed = places().filter(|(_, h)| !h.view.alarms.is_empty());
+        let mut alarms: Vec<_> = alarmed.filter_map(|(at, h)| Some((self.alarms.get(&at)?, h))).collect();
         alarms.sort_by_key(|(row, _)| row.order());
         let alarms = alarms
             .into_iter()
@@ -127,5 +128,113 @@ impl<'a> Judged<'a> {
             cell.push_str("\n  answers others");
         }
         cell
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Stage, Timestamp};
+    use crate::catalogue::Category;
+    use crate::host::sample::view;
+    use crate::host::{Alarm, HostView, Standing};
+    use crate::sighting::Record;
+    use crate::sighting::testing::record;
+
+    fn sighting(ip: &str, category: Category, stage: Stage) -> Record {
+        let mut r = record();
+        (r.host.ip, r.host.mac) = (ip.parse().unwrap(), "02:00:0a:00:00:05".parse().ok());
+        (r.indicator.category, r.stage) = (category, stage);
+        r
+    }
+
+    fn text(records: &[Record], views: &[HostView], width: u16) -> String {
+        let mut table = HostTable::new();
+        records.iter().for_each(|r| table.add(r));
+        let listed: Vec<Listed<'_>> =
+            views.iter().map(|view| Listed { view, standing: Standing::Open, as_of: Timestamp(0) }).collect();
+        let mut owners = HashMap::new();
+        for r in records {
+            let at = views.iter().position(|v| v.addresses.contains(&r.host.ip)).unwrap();
+            owners.insert((r.host.ip, r.host.segment.clone(), r.host.mac), at);
+        }
+        let mut out = Vec::new();
+        let judged = Judged::new(&table, &listed, &owners);
+        assert_eq!(judged.hosts(), views.iter().filter(|v| !v.sightings.is_empty()).count() as u64);
+        judged.write(&mut out, None, width).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn sample() -> (Vec<Record>, Vec<HostView>) {
+        let mut six = sighting("fd00::5", Category::Update, Stage::Connected);
+        six.names = vec!["s10.upd.kaspersky.com".into()];
+        let records = vec![
+            sighting("10.0.0.5", Category::Update, Stage::Transferred),
+            six,
+            sighting("10.0.0.53", Category::Update, Stage::Answered),
+            sighting("10.0.0.53", Category::Lookalike, Stage::Answered),
+            sighting("10.0.0.66", Category::Lookalike, Stage::Connected),
+        ];
+        let mut resolver = view("10.0.0.53", Verdict::None);
+        (resolver.roles, resolver.name, resolver.mac) = (vec![Role::Resolver], None, None);
+        (resolver.addresses, resolver.reason) = (vec![resolver.ip], "It asks for others.".into());
+        let mut alarmed = view("10.0.0.66", Verdict::None);
+        (alarmed.alarms, alarmed.addresses) = (vec![Alarm::Lookalike], vec![alarmed.ip]);
+        let mut router = view("10.0.0.1", Verdict::None);
+        (router.roles, router.addresses) = (vec![Role::Router], vec![router.ip]);
+        router.sightings.clear();
+        (records, vec![alarmed, view("10.0.0.5", Verdict::Updating), resolver, router])
+    }
+
+    #[test]
+    fn a_host_is_one_row_with_its_verdict_and_why() {
+        let (records, views) = sample();
+        assert_eq!(
+            text(&records, &views, 100),
+            "\
+ALARMS (never counted as use)
+
+HOST                          WHAT IT DOES           STAGE, SEEN (UTC)  NAMES                  COUNT
+----------------------------------------------------------------------------------------------------
+10.0.0.66                     talks to a look-alike  connected          s05.upd.kaspersky.com      2
+  pc-5 (dhcp)                 of the vendor's names  2026-03-01 10:00
+  02:00:0a:00:00:05 (random)                         to 10:05
+
+HOSTS
+
+HOST                          VERDICT, WHAT IT DOES  STAGE, SEEN (UTC)  NAMES                  COUNT
+----------------------------------------------------------------------------------------------------
+10.0.0.5                      updating               transferred        s05.upd.kaspersky.com      4
+  pc-5 (dhcp)                 downloads updates      2026-03-01 10:00   s10.upd.kaspersky.com
+  02:00:0a:00:00:05 (random)                         to 10:05
+  fd00::5
+    An update was transferred from 192.0.2.7.
+10.0.0.53                     none                   answered           s05.upd.kaspersky.com      2
+                                resolver             2026-03-01 10:00
+                              for others: looks up   to 10:05
+                              update names
+    It asks for others.
+10.0.0.1                      none
+  pc-5 (dhcp)                   router
+  02:00:0a:00:00:05 (random)
+    An update was transferred from 192.0.2.7.
+
+Counted as use: 1 host (1 updating). Installed, not seen to update: 0. Managed on the LAN: 0. OEM
+products: 0.
+Not counted: 3 with nothing but a role or an alarm.
+"
+        );
+    }
+
+    #[test]
+    fn lines_keep_to_the_width() {
+        let (records, mut views) = sample();
+        views[1].reason = "word ".repeat(60);
+        for width in [80, 100, 139, 140, 200] {
+            for line in text(&records, &views, width).lines() {
+                assert!(line.chars().count() <= usize::from(width), "{width}: {line}");
+                assert_eq!(line, line.trim_end());
+            }
+        }
     }
 }

@@ -453,6 +453,22 @@ mod tests {
     }
 
     #[test]
+    fn of_too_many_records_those_of_the_strongest_rows_stay() {
+        let mut table = HostTable::new();
+        for day in 1..=4 {
+            for (host, stage) in [("10.0.0.1", Stage::Queried), ("10.0.0.2", Stage::Transferred)] {
+                table
+                    .add(&Record { period: format!("2026-03-0{day}"), ..sighting(host, Category::Update, stage, &[]) });
+            }
+            table.add(&sighting("10.0.0.3", Category::Sinkhole, Stage::Connected, &[]));
+        }
+        table.keep_records(8);
+        let has = |host: &str| table.has(host.parse().unwrap(), "", None);
+        assert_eq!([has("10.0.0.1"), has("10.0.0.2"), has("10.0.0.3")], [false, true, true]);
+        assert_eq!((table.hosts(), table.without_row()), (3, 1));
+    }
+
+    #[test]
     fn the_table_at_100_columns() {
         assert_eq!(
             text(&sample(), 100),

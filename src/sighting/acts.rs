@@ -3,9 +3,9 @@
 use super::observer::{Observer, is_group, is_station};
 use super::signal::SignalKind;
 use super::signs::{Place, mark};
-use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
+use crate::base::{Addr, Channel, Mac, Stage};
 use crate::coverage::{Counter, Ledger};
-use crate::flow::{Act, At, Progress, Proxy, sender_is_client};
+use crate::flow::{Act, At, Claim, Progress, Proxy, sender_is_client};
 use crate::packet::Transport;
 use crate::protocol::dns::Message;
 
@@ -91,14 +91,12 @@ impl Observer {
         }
     }
 
-    /// A station said that it is a router, as in a router advertisement.
-    pub fn says_it_routes(&mut self, source: u32, segment: u32, mac: Mac, ts: Timestamp, ledger: &mut Ledger) {
-        if !is_station(mac) {
-            return;
-        }
-        let day = i32::try_from(ts.day()).unwrap_or(i32::MAX);
+    /// A station said that it is a router.
+    pub(super) fn says_it_routes(&mut self, source: u32, segment: u32, claim: &Claim, ledger: &mut Ledger) {
+        let Some(mac) = claim.mac.filter(|m| is_station(*m)) else { return };
+        let day = i32::try_from(claim.ts.day()).unwrap_or(i32::MAX);
         let place = Place { source, segment, day, ip: Addr::default(), mac: Some(mac) };
-        if self.signs.note(place, SignalKind::Forwards, 0, ts) {
+        if self.signs.note(place, SignalKind::Forwards, 0, claim.ts) {
             ledger.count(Counter::SignalsRefused);
         }
     }

@@ -551,6 +551,9 @@ impl Sink for Observer {
 
     fn claimed(&mut self, claim: &Claim, source: u32, segment: u32, ledger: &mut Ledger) {
         let ip = claim.ip;
+        if claim.router && claim.proof == Proof::Sound {
+            self.says_it_routes(source, segment, claim, ledger);
+        }
         if !self.settings.home.contains(&ip) || is_group(&ip) {
             return;
         }

@@ -8,7 +8,7 @@ use super::{HomeNets, HostNames, Observed, Observer, Record, Settings, Spool};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Catalogue;
 use crate::coverage::{Counter, Counts, Ledger};
-use crate::flow::{Engine, FrameRef, Limits, Place, Sink};
+use crate::flow::{Claim, ClaimKind, Engine, FrameRef, Limits, Place, Proof, Sink};
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::packet::testing::blank;
 use crate::packet::{EncapId, Packet, Transport};
@@ -219,9 +219,11 @@ impl Scene {
         self.signals.add(parts);
     }
 
-    /// A station says that it is a router.
-    pub(super) fn router(&mut self, mac: Mac) {
-        self.engine.sink().says_it_routes(0, 0, mac, Timestamp(self.now), &mut self.ledger);
+    /// A station says by neighbour discovery that it is a router.
+    pub(super) fn router(&mut self, mac: Mac, proof: Proof) {
+        let (ts, kind, ip) = (Timestamp(self.now), ClaimKind::Nd, addr("fe80::1"));
+        let claim = Claim { ts, kind, ip, mac: Some(mac), proof, until: ts, router: true, words: None };
+        self.engine.sink().claimed(&claim, 0, 0, &mut self.ledger);
     }
 
     /// The flow layer finds that a client seen at one place is at another.

@@ -175,9 +175,9 @@ impl<'s> Writer<'s> {
     pub fn put_interval(&mut self, i: &Interval) -> Result<()> {
         self.run(|c| {
             let number = source_number(c, &i.source)?;
+            // A lease that is given back ends sooner than it was said to.
+            let is_lease = matches!(i.kind.as_str(), "dhcp" | "dhcpv6" | "dhcp_client_id");
             let (mac, name) = (text(i.mac), i.name.as_deref().unwrap_or(""));
-            // A lease may end before it was to.
-            let lease = matches!(i.kind.as_str(), "dhcp" | "dhcpv6" | "dhcp_client_id");
             let key = params![number, i.kind, i.segment, i.ip.0, mac, name, i.ip.to_string()];
             // An update that changes nothing makes the row that is there answer.
             let interval: i64 = c
@@ -189,10 +189,9 @@ impl<'s> Writer<'s> {
                 .query_row(key, |row| row.get(0))?;
             c.prepare_cached(
                 "INSERT INTO interval_times VALUES (?1, ?2, ?3)
-                  ON CONFLICT DO UPDATE SET to_ns = CASE WHEN ?4 THEN excluded.to_ns
-                      ELSE max(to_ns, excluded.to_ns) END",
+                 ON CONFLICT DO UPDATE SET to_ns = CASE WHEN ?4 THEN excluded.to_ns ELSE max(to_ns, excluded.to_ns) END",
             )?
-            .execute(params![interval, i.from.0, i.to.0, lease])
+            .execute(params![interval, i.from.0, i.to.0, is_lease])
             .map(drop)
         })
     }

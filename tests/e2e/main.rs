@@ -12,6 +12,7 @@ mod follow;
 mod goldens;
 mod hostile_text;
 mod hosts;
+mod identity;
 mod import;
 mod labelled;
 mod made_up;

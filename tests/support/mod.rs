@@ -2,6 +2,7 @@
 
 pub mod compress;
 pub mod labels;
+pub mod neighbours;
 pub mod packets;
 pub mod program;
 pub mod rewrite;

@@ -234,3 +234,6 @@ impl Judge {
         Ok(self.changes.update(&views, job.now))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,6 +83,10 @@ fn what_a_proxy_connects_to_for_others_is_theirs() {
     let own = |slots: &[u8]| Scene::of([client(), onward().slots(slots)]).host(PROXY);
     assert_eq!(own(&[40, 60, 80]).verdict, Verdict::Contacting);
     assert_eq!(own(&[40, 60, 80, 90]).verdict, Verdict::Active);
+    for (bytes, verdict) in [(50_000 + 8 * 1024, Verdict::Updating), (50_000 + 5_000, Verdict::Contacting)] {
+        let own = onward().slots(&[40, 60, 80]).bytes(bytes);
+        assert_eq!(Scene::of([client().bytes(50_000), own]).host(PROXY).verdict, verdict);
+    }
     assert_eq!(Scene::of([client(), onward().at(1, &[40])]).host(PROXY).verdict, Verdict::Updating);
     let other = c(PROXY, "update-cm-k").slots(&[40]);
     assert_eq!(Scene::of([client(), onward(), other]).host(PROXY).verdict, Verdict::Contacting);

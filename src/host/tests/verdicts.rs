@@ -31,6 +31,9 @@ fn an_embedded_engine() {
     check(Oem, &[zonealarm(), dnl(), on("reputation-ksn-geo"), on("web-www"), on("service-crl")]);
     check(Oem, &[zonealarm(), dnl(), path()]);
     check(Oem, &[zonealarm(), on("update-dnl-other")]);
+    // All of it through a proxy.
+    let proxied = |c: C| c.note(Note::ViaProxy).tcp("10.0.0.8", 3128);
+    check(Oem, &[proxied(zonealarm()), proxied(dnl()), proxied(path())]);
     for (other, verdict) in [
         ("update-s-hosts", Contacting),
         ("update-p-hosts", Contacting),

@@ -2,9 +2,9 @@
 
 use super::super::signal::{Signal, SignalKind};
 use super::super::testing_flow::*;
-use crate::base::Addr;
+use crate::base::{Addr, Mac};
 use crate::coverage::Counter;
-use crate::flow::Place;
+use crate::flow::{Place, Proof};
 use crate::packet::tcp_flags::{ACK, RST, SYN};
 use crate::sighting::HomeNets;
 
@@ -256,10 +256,12 @@ fn who_sends_packets_from_outside_forwards() {
     assert!(play(&["192.0.2.1", "192.0.2.1"]).is_empty());
     assert!(play(&[PEER, PROXY]).is_empty());
     let mut s = Scene::new();
-    s.router(crate::base::Mac([2, 0, 0, 0, 0, 7]));
-    s.router(crate::base::Mac([0; 6]));
+    s.router(Mac([2, 0, 0, 0, 0, 7]), Proof::Sound);
+    s.router(Mac([2, 0, 0, 0, 0, 8]), Proof::Lone);
+    s.router(Mac([0; 6]), Proof::Sound);
     let seen = s.end();
-    assert_eq!((seen.signals.len(), seen.signals[0].kind), (1, SignalKind::Forwards));
+    let macs: Vec<_> = seen.signals.iter().map(|s| (s.kind, s.mac)).collect();
+    assert_eq!(macs, [(SignalKind::Forwards, Some(Mac([2, 0, 0, 0, 0, 7])))]);
 }
 
 #[test]
@@ -292,7 +294,7 @@ fn a_flood_takes_what_room_there_is_and_is_counted() {
 /// What was seen of a host behind its router is the host's, but the hops.
 #[test]
 fn signs_move_with_their_host() {
-    let place = |segment, n| Place { segment, mac: Some(crate::base::Mac([2, 0, 0, 0, 0, n])) };
+    let place = |segment, n| Place { segment, mac: Some(Mac([2, 0, 0, 0, 0, n])) };
     let mut s = Scene::new();
     s.mac = place(0, 100).mac;
     s.ttl = 63;
