@@ -1,6 +1,6 @@
 //! Makes a store of 10,000 hosts over a year, 500 of them with daily contacts
-//! in three categories, and measures how long it takes to read what hosts are
-//! judged by. Prints a section of docs/PERFORMANCE.md.
+//! in three categories, and measures how long it takes to judge them. Prints a
+//! section of docs/PERFORMANCE.md.
 //!
 //! usage: cargo bench --bench store [-- STORE]
 //!
@@ -8,8 +8,9 @@
 
 use spansight::base::time::{QUARTER_SECS, SECOND, format_day};
 use spansight::base::{Addr, Channel, Mac, Stage, Timestamp};
-use spansight::catalogue::{Category, Confidence};
+use spansight::catalogue::{Catalogue, Category, Confidence};
 use spansight::coverage::{Counter, Key, Ledger};
+use spansight::host::{Options, judge};
 use spansight::sighting::draft::{hex, record_id};
 use spansight::sighting::record::{Evidence, Host, IndicatorSummary, Record, SCHEMA, Server, Slots};
 use spansight::store::{Interval, Store};
@@ -179,33 +180,43 @@ fn main() {
         made = Some(begun.elapsed());
     }
     let last = i32::try_from(FIRST_DAY + DAYS - 1).unwrap_or(i32::MAX);
-    let facts = |since: Option<i32>| {
-        let store = Store::open_read_only(&path).expect("the store can be opened");
-        let facts = store.facts(since, None).expect("the store can be read");
-        (facts.contacts.len(), facts.seen.len(), facts.intervals.len())
-    };
     println!("## A store of {HOSTS} hosts over a year\n");
     println!("Written by `cargo bench --bench store`: {CLIENTS} of them have contacts in three categories every day.");
     println!("Each figure is a run with the store opened anew and in the page cache: the median, with the least and");
     println!("the greatest behind it. CPU is the time that the thread ran.\n");
     let size = std::fs::metadata(&path).map_or(0, |m| m.len() >> 20);
-    let (records, _, _) = facts(None);
-    println!("| | |\n|---|---|\n| store | {size} MiB, {records} day records |");
+    println!("| | |\n|---|---|\n| store | {size} MiB |");
     if let Some(made) = made {
         println!("| making it | {:.0} s |", made.as_secs_f64());
     }
-    println!("\n| reading | day records | hosts | intervals | CPU s | wall s |\n|---|---|---|---|---|---|");
+    println!(
+        "\n| window | day records | hosts | intervals | reading, CPU s | judging, CPU s | coverage, CPU s | all, wall s |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
+    let catalogue = Catalogue::load(None, &[]).expect("the built-in catalogue is sound");
     for (what, since) in [("all", None), ("the last 30 days", Some(last - 29)), ("the last day", Some(last))] {
-        let (mut cpu, mut wall): (Vec<Duration>, Vec<Duration>) = Default::default();
+        let options =
+            Options { since: since.map(|d| Timestamp::from_parts(i64::from(d) * 86_400, 0)), ..Options::default() };
+        let mut times: [Vec<Duration>; 4] = Default::default();
         let mut found = (0, 0, 0);
         for _ in 0..ROUNDS {
-            let (begun, ran) = (Instant::now(), ran());
-            found = facts(since);
-            wall.push(begun.elapsed());
-            cpu.push(self::ran().saturating_sub(ran));
+            let (begun, start) = (Instant::now(), ran());
+            let store = Store::open_read_only(&path).expect("the store can be opened");
+            let facts = store.facts(since, None).expect("the store can be read");
+            let read = ran();
+            let views = judge(&facts, &catalogue, &options);
+            found = (facts.contacts.len(), views.len(), facts.intervals.len());
+            drop((facts, views));
+            let judged = ran();
+            let from = since.map_or(i64::MIN, |d| i64::from(d) * 96);
+            store.covered(from, i64::MAX).expect("coverage can be read");
+            let spans = [(start, read), (read, judged), (judged, ran())].map(|(a, b)| b.saturating_sub(a));
+            for (list, span) in times.iter_mut().zip(spans.into_iter().chain([begun.elapsed()])) {
+                list.push(span);
+            }
         }
-        let (cpu, wall) = (spread(&mut cpu), spread(&mut wall));
-        println!("| {what} | {} | {} | {} | {cpu} | {wall} |", found.0, found.1, found.2);
+        let [read, judged, covered, all] = times.map(|mut t| spread(&mut t));
+        println!("| {what} | {} | {} | {} | {read} | {judged} | {covered} | {all} |", found.0, found.1, found.2);
     }
     if !kept {
         drop(std::fs::remove_file(&path));

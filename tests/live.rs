@@ -371,3 +371,24 @@ fn output_grows_while_the_sensor_runs() {
         assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), told.len(), "unchanged records are not printed again");
     }
 }
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn changes_of_hosts_are_said_and_stored() {
+    let lab = Lab::up("ev");
+    let (store, events) = (lab.path("store"), lab.path("events"));
+    let mut sensor = lab.watch(&["--store", store.to_str().unwrap(), "--events", events.to_str().unwrap()]);
+    lab.traffic("http");
+    wait_until("a record", || sensor.out().contains("update-p-hosts"));
+    assert_eq!(sensor.stop(), Some(0), "{}", sensor.err());
+    let said = sensor.err();
+    assert!(said.contains(" is new: updating. An update was transferred"), "{said}");
+    let written = fs::read_to_string(&events).expect("the file of events");
+    assert!(
+        written.starts_with("{\"schema\":\"spansight.event/1\",") && written.contains("\"kind\":\"new\""),
+        "{written}"
+    );
+    let stored = Store::open_read_only(&store).expect("the store").events(None, None).expect("events");
+    assert_eq!(stored.len(), written.lines().count());
+    assert!(stored.iter().all(|e| e.kind == "new" && e.from.is_none()), "{stored:?}");
+}

@@ -4,7 +4,7 @@ use super::coverage::unsigned;
 use super::{Result, Store};
 use crate::base::Timestamp;
 use crate::coverage::{Counter, Counts};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 /// What the sources of a store could see in a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,18 +73,21 @@ impl Store {
     fn covered_counts(&self, from: i64, to: i64) -> Result<Covered> {
         let mut covered = Covered::default();
         let read = |covered: &mut Covered| -> rusqlite::Result<()> {
-            let mut query = self.conn.prepare_cached(
-                "SELECT counter, total(value) FROM coverage WHERE quarter BETWEEN ?1 AND ?2 GROUP BY counter",
-            )?;
-            let mut rows = query.query([from, to])?;
-            while let Some(row) = rows.next()? {
-                if let Some(counter) = Counter::from_word(row.get_ref(0)?.as_str()?) {
-                    // A sum of integers could be too great for one.
-                    covered.counts.add(counter, row.get::<_, f64>(1)? as u64);
-                }
+            // Whole days are added up already; what is left are less than two.
+            let first = from.saturating_add(QUARTERS - 1).div_euclid(QUARTERS);
+            let last = to.saturating_add(1).div_euclid(QUARTERS).saturating_sub(1);
+            if first <= last {
+                add_counts(&self.conn, DAYS, (first, last), covered)?;
+                add_counts(&self.conn, PARTS, (from, first.saturating_mul(QUARTERS).saturating_sub(1)), covered)?;
+                let behind = last.saturating_add(1).saturating_mul(QUARTERS);
+                add_counts(&self.conn, PARTS, (behind.max(from), to), covered)?;
+            } else {
+                add_counts(&self.conn, PARTS, (from, to), covered)?;
             }
             let mut query = self.conn.prepare_cached(
-                "SELECT count(DISTINCT quarter) FROM coverage WHERE counter = ?3 AND value > 0 AND quarter BETWEEN ?1 AND ?2",
+                "SELECT count(DISTINCT a.quarter)
+                 FROM coverage_addresses a CROSS JOIN coverage c USING (source_no, interface, quarter)
+                 WHERE a.quarter BETWEEN ?1 AND ?2 AND c.counter = ?3 AND c.value > 0",
             )?;
             covered.quarters =
                 query.query_row(params![from, to, Counter::Frames.as_str()], |row| row.get(0)).map(unsigned)?;
@@ -97,4 +100,27 @@ impl Store {
         read(&mut covered).map_err(|e| self.place.error(e))?;
         Ok(covered)
     }
+}
+
+/// Quarter hours in a day.
+const QUARTERS: i64 = 96;
+
+/// Counters of whole days.
+const DAYS: &str = "SELECT counter, total(value) FROM coverage_days WHERE day BETWEEN ?1 AND ?2 GROUP BY counter";
+
+/// Counters of quarter hours; each has a row in the smaller table.
+const PARTS: &str = "SELECT counter, total(value)
+    FROM coverage_addresses a CROSS JOIN coverage c USING (source_no, interface, quarter)
+    WHERE a.quarter BETWEEN ?1 AND ?2 GROUP BY counter";
+
+fn add_counts(c: &Connection, sql: &str, (from, to): (i64, i64), covered: &mut Covered) -> rusqlite::Result<()> {
+    let mut query = c.prepare_cached(sql)?;
+    let mut rows = query.query([from, to])?;
+    while let Some(row) = rows.next()? {
+        if let Some(counter) = Counter::from_word(row.get_ref(0)?.as_str()?) {
+            // A sum of integers could be too great for one.
+            covered.counts.add(counter, row.get::<_, f64>(1)? as u64);
+        }
+    }
+    Ok(())
 }

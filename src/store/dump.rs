@@ -16,6 +16,7 @@ const CONTENT: &[(&str, &str)] = &[
          FROM sightings g JOIN sources USING (source_no)",
     ),
     ("coverage", "SELECT source, interface, quarter, counter, value FROM coverage JOIN sources USING (source_no)"),
+    ("coverage_days", "SELECT source, day, counter, value FROM coverage_days JOIN sources USING (source_no)"),
     (
         "coverage_addresses",
         "SELECT source, interface, quarter, addresses, more FROM coverage_addresses JOIN sources USING (source_no)",
@@ -36,15 +37,14 @@ const CONTENT: &[(&str, &str)] = &[
     ),
     (
         "contacts",
-        "SELECT source, hex(id), day, h.address, h.segment, h.mac, indicator, category, stage, support, channels, notes,
-                names, count, bytes_from_server, c.first_ns, c.last_ns, slots, slots_connected
+        "SELECT source, g.id, day, h.address, h.segment, h.mac, i.indicator, i.category, packed
          FROM contacts c JOIN sources USING (source_no) JOIN seen_hosts h USING (seen)
-         JOIN indicators USING (indicator_no)",
+         JOIN indicators i USING (indicator_no) JOIN sightings g USING (sighting)",
     ),
     (
         "contact_servers",
-        "SELECT source, hex(id), v.ip, port, udp
-         FROM contact_servers v JOIN contacts USING (sighting) JOIN sources USING (source_no)",
+        "SELECT source, id, v.ip, port, udp
+         FROM contact_servers v JOIN sightings USING (sighting) JOIN sources USING (source_no)",
     ),
     (
         "signals",

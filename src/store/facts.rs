@@ -2,16 +2,15 @@
 
 use super::Store;
 use super::coverage::unsigned;
-use super::narrow::{self, STAGES};
+use super::packed;
 use super::tables::{damaged, parsed};
 use crate::base::time::{DAY_SECS, SECOND};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Category;
 use crate::coverage::Counter;
 use crate::host::facts::{Contact, Facts, Indicated, Interval, SeenHost, ServedBy, Signal, Vantage};
-use crate::sighting::record::Slots;
 use foldhash::{HashMap, HashMapExt, HashSet};
-use rusqlite::{Connection, Row, ToSql, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
@@ -88,7 +87,8 @@ impl Store {
     /// What hosts are judged by, of the UTC days `since` to `until` (days since
     /// the epoch, both included): records of these days, signs of roles that
     /// touch them, and who had which address then or on the day before, of the
-    /// addresses and hardware addresses that any of these name.
+    /// addresses and hardware addresses that any of these name, and of hardware
+    /// addresses with many addresses.
     ///
     /// # Errors
     /// Any [`StoreError`](super::StoreError).
@@ -117,8 +117,7 @@ fn read(c: &Connection, window: Window) -> rusqlite::Result<Facts> {
     Ok(facts)
 }
 
-/// All sources in the order of their ids, with what their counters say. Their
-/// rows are many; the first that tells is enough.
+/// All sources in the order of their ids, with what their counters say.
 fn vantages(c: &Connection) -> rusqlite::Result<Numbered<Vantage>> {
     let mut found = Numbered::new();
     let words = |counters: &[Counter]| {
@@ -128,7 +127,7 @@ fn vantages(c: &Connection) -> rusqlite::Result<Numbered<Vantage>> {
     let told = |counters: &[Counter]| {
         let words = words(counters);
         format!(
-            "EXISTS (SELECT 1 FROM coverage c WHERE c.source_no = s.source_no AND counter IN ({words}) AND value > 0)"
+            "EXISTS (SELECT 1 FROM coverage_days c WHERE c.source_no = s.source_no AND counter IN ({words}) AND value > 0)"
         )
     };
     let (flows, answers) = (told(Vantage::OTHER_FLOWS), told(Vantage::DNS_ANSWERS));
@@ -180,8 +179,7 @@ fn read_contacts(
     let mut servers = servers.query([])?;
     let mut server = servers.next()?;
     let mut query = c.prepare_cached(
-        "SELECT sighting, day, seen, indicator_no, source_no, stage, support, channels, notes, names, count,
-                bytes_from_server, first_ns, last_ns, id, slots, slots_connected
+        "SELECT sighting, day, seen, indicator_no, source_no, packed
          FROM contacts WHERE day BETWEEN ?1 AND ?2 ORDER BY sighting",
     )?;
     let mut rows = query.query([window.first_day, window.last_day])?;
@@ -190,7 +188,8 @@ fn read_contacts(
             seen: hosts.place(row.get(2)?, 2)?,
             indicator: indicators.place(row.get(3)?, 3)?,
             source: sources.place(row.get(4)?, 4)?,
-            ..contact(row)?
+            day: row.get(1)?,
+            ..packed::unpack(row.get_ref(5)?.as_blob()?).ok_or_else(|| damaged(5, "contact"))?
         };
         if let Some(source) = sources.rows.get_mut(contact.source as usize) {
             source.learn(&contact);
@@ -241,35 +240,6 @@ fn one_category((rows, mut places): (Vec<Indicated>, Vec<u32>)) -> (Vec<Indicate
         *place = moved.get(*place as usize).copied().unwrap_or_default();
     }
     (kept, places)
-}
-
-/// A contact but for what it refers to by number.
-#[inline]
-fn contact(row: &Row<'_>) -> rusqlite::Result<Contact> {
-    let bytes = |column| -> rusqlite::Result<&[u8]> { Ok(row.get_ref(column)?.as_blob()?) };
-    let slots = |column| -> rusqlite::Result<Slots> {
-        let bytes = bytes(column)?.try_into().map_err(|_| damaged(column, "slots"))?;
-        Ok(Slots::from_bytes(bytes))
-    };
-    let stage: u8 = row.get(5)?;
-    Ok(Contact {
-        seen: 0,
-        indicator: 0,
-        source: 0,
-        id: bytes(14)?.try_into().map_err(|_| damaged(14, "id"))?,
-        day: row.get(1)?,
-        stage: *STAGES.get(usize::from(stage)).ok_or_else(|| damaged(5, "stage"))?,
-        support: row.get(6)?,
-        channels: narrow::channels(row.get(7)?),
-        notes: narrow::notes(row.get(8)?),
-        names: row.get(9)?,
-        slots: slots(15)?,
-        slots_connected: slots(16)?,
-        first: Timestamp(row.get(12)?),
-        last: Timestamp(row.get(13)?),
-        count: unsigned(row.get(10)?),
-        bytes_from_server: unsigned(row.get(11)?),
-    })
 }
 
 fn read_signals(
@@ -323,8 +293,13 @@ impl Holder {
     }
 }
 
+/// More addresses than this make a router of a hardware address, whatever its
+/// host contacted.
+const MANY: i64 = 8;
+
 /// Who had which address, of those that bear on the hosts at hand: by address,
-/// by hardware address, and by the hardware addresses that these two find.
+/// by hardware address, and by the hardware addresses that these two find; and
+/// of those that may be routers.
 fn read_intervals(
     c: &Connection,
     window: Window,
@@ -344,6 +319,12 @@ fn read_intervals(
         find_holders(c, "ip", ip.0, sources, &mut holders)?;
     }
     macs.extend(holders.iter().filter_map(|h| h.mac));
+    let mut query =
+        c.prepare_cached("SELECT mac FROM interval_hosts WHERE mac <> '' GROUP BY mac HAVING count(DISTINCT ip) > ?1")?;
+    let mut rows = query.query([MANY])?;
+    while let Some(row) = rows.next()? {
+        macs.extend(parsed::<Mac>(row, 0)?);
+    }
     for mac in macs {
         find_holders(c, "mac", mac.to_string(), sources, &mut holders)?;
     }

@@ -13,6 +13,7 @@ mod error;
 mod facts;
 mod narrow;
 mod open;
+mod packed;
 mod read;
 mod rows;
 mod schema;

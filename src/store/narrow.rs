@@ -2,10 +2,9 @@
 //!
 //! Only [`put`] writes them, and only where the record itself is written.
 
-use super::write::{from_json, int, text};
-use crate::base::{Channel, Stage};
-use crate::flow::{Note, Notes};
-use crate::host::facts::{Channels, Contact, servers_of};
+use super::packed;
+use super::write::{from_json, text};
+use crate::host::facts::{Contact, servers_of};
 use crate::sighting::Record;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -14,9 +13,8 @@ pub(super) fn put(c: &Connection, sighting: i64, source: i64, r: &Record, suppor
     let contact = Contact::of(r, support);
     c.prepare_cached("DELETE FROM contact_servers WHERE sighting = ?1")?.execute([sighting])?;
     c.prepare_cached(
-        "INSERT OR REPLACE INTO contacts (sighting, day, seen, indicator_no, source_no, stage, support, channels, notes,
-             names, count, bytes_from_server, first_ns, last_ns, id, slots, slots_connected)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+        "INSERT OR REPLACE INTO contacts (sighting, day, seen, indicator_no, source_no, packed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
     .execute(params![
         sighting,
@@ -24,18 +22,7 @@ pub(super) fn put(c: &Connection, sighting: i64, source: i64, r: &Record, suppor
         host_number(c, r)?,
         indicator_number(c, r)?,
         source,
-        stage_code(contact.stage),
-        support,
-        channel_codes(contact.channels),
-        note_codes(contact.notes),
-        contact.names,
-        int(contact.count),
-        int(contact.bytes_from_server),
-        contact.first.0,
-        contact.last.0,
-        contact.id,
-        contact.slots.to_bytes(),
-        contact.slots_connected.to_bytes(),
+        packed::pack(&contact)
     ])?;
     let mut put = c.prepare_cached("INSERT INTO contact_servers VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?;
     for server in servers_of(r) {
@@ -90,99 +77,4 @@ fn indicator_number(c: &Connection, r: &Record) -> rusqlite::Result<i64> {
     }
     c.prepare_cached("INSERT INTO indicators (indicator, category) VALUES (?1, ?2)")?.execute(named)?;
     Ok(c.last_insert_rowid())
-}
-
-/// Every stage in the place of its number in the store.
-pub(super) const STAGES: [Stage; 5] =
-    [Stage::Queried, Stage::Answered, Stage::Attempted, Stage::Connected, Stage::Transferred];
-
-fn stage_code(stage: Stage) -> i64 {
-    STAGES.iter().zip(0..).find(|(s, _)| **s == stage).map_or(0, |(_, n)| n)
-}
-
-/// The bit of a channel in the store, which stays whatever the program's own
-/// order becomes.
-fn channel_bit(channel: Channel) -> u32 {
-    match channel {
-        Channel::DnsQuery => 0,
-        Channel::DnsAnswer => 1,
-        Channel::DnsCname => 2,
-        Channel::TlsSni => 3,
-        Channel::QuicSni => 4,
-        Channel::HttpHost => 5,
-        Channel::HttpConnect => 6,
-        Channel::HttpPath => 7,
-        Channel::HttpUserAgent => 8,
-        Channel::TlsCertificate => 9,
-        Channel::Address => 10,
-        Channel::Netblock => 11,
-        Channel::LanPort => 12,
-        Channel::Payload => 13,
-    }
-}
-
-/// The bit of a note in the store; a new note gets the next number.
-fn note_bit(note: Note) -> u32 {
-    match note {
-        Note::Ambiguous => 0,
-        Note::Continued => 1,
-        Note::Ech => 2,
-        Note::Conflict => 3,
-        Note::Gap => 4,
-        Note::NoAddress => 5,
-        Note::NxDomain => 6,
-        Note::MidStream => 7,
-        Note::OneSided => 8,
-        Note::PartialMessage => 9,
-        Note::ProxyRefused => 10,
-        Note::PublicDns => 11,
-        Note::Refused => 12,
-        Note::Reset => 13,
-        Note::ServFail => 14,
-        Note::TlsAlert => 15,
-        Note::Unsolicited => 16,
-        Note::ViaProxy => 17,
-    }
-}
-
-fn channel_codes(channels: Channels) -> i64 {
-    Channel::ALL.iter().filter(|c| channels.has(**c)).fold(0, |bits, c| bits | 1 << channel_bit(*c))
-}
-
-fn note_codes(notes: Notes) -> i64 {
-    Note::ALL.iter().filter(|n| notes.has(**n)).fold(0, |bits, n| bits | 1 << note_bit(*n))
-}
-
-/// The channels of their bits in the store; bits of later versions are left
-/// out.
-pub(super) fn channels(bits: i64) -> Channels {
-    let has = |c: &&Channel| bits >> channel_bit(**c) & 1 == 1;
-    Channels(Channel::ALL.iter().filter(has).fold(0, |all, c| all | Channels::of(&[*c]).0))
-}
-
-/// The notes of their bits in the store.
-pub(super) fn notes(bits: i64) -> Notes {
-    Note::ALL.iter().fold(Notes::NONE, |all, n| all.with_if(bits >> note_bit(*n) & 1 == 1, *n))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_are_read_back_and_tell_all_apart() {
-        for channel in Channel::ALL {
-            let one = Channels::of(&[channel]);
-            assert_eq!(channels(channel_codes(one)), one);
-        }
-        assert_eq!(channels(channel_codes(Channels::of(&Channel::ALL))), Channels::of(&Channel::ALL));
-        for note in Note::ALL {
-            let one = Notes::NONE.with(*note);
-            assert_eq!(notes(note_codes(one)), one);
-        }
-        assert_eq!(notes(i64::MAX).words().count(), Note::ALL.len());
-        for (stage, n) in STAGES.iter().zip(0..) {
-            assert_eq!(stage_code(*stage), n);
-        }
-    }
 }

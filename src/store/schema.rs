@@ -226,23 +226,12 @@ CREATE TABLE indicators (            -- as records name them
 -- it refers to without a foreign key is looked after by the program, since
 -- each key would need an index as large as the table.
 CREATE TABLE contacts (
-    sighting          INTEGER PRIMARY KEY REFERENCES sightings (sighting) ON DELETE CASCADE,
-    day               INTEGER NOT NULL, -- UTC days since the epoch
-    seen              INTEGER NOT NULL, -- of seen_hosts
-    indicator_no      INTEGER NOT NULL, -- of indicators
-    source_no         INTEGER NOT NULL, -- of sources
-    stage             INTEGER NOT NULL, -- 0 queried to 4 transferred
-    support           INTEGER NOT NULL,
-    channels          INTEGER NOT NULL, -- a bit for each, dns_query the lowest
-    notes             INTEGER NOT NULL, -- a bit for each
-    names             INTEGER NOT NULL, -- how many
-    count             INTEGER NOT NULL,
-    bytes_from_server INTEGER NOT NULL,
-    first_ns          INTEGER NOT NULL,
-    last_ns           INTEGER NOT NULL,
-    id                BLOB NOT NULL CHECK (length(id) = 16),
-    slots             BLOB NOT NULL CHECK (length(slots) = 12),
-    slots_connected   BLOB NOT NULL CHECK (length(slots_connected) = 12)
+    sighting     INTEGER PRIMARY KEY REFERENCES sightings (sighting) ON DELETE CASCADE,
+    day          INTEGER NOT NULL,  -- UTC days since the epoch
+    seen         INTEGER NOT NULL,  -- of seen_hosts
+    indicator_no INTEGER NOT NULL,  -- of indicators
+    source_no    INTEGER NOT NULL,  -- of sources
+    packed       BLOB NOT NULL CHECK (length(packed) = 86) -- the rest; the same is in sightings
 ) STRICT;
 
 CREATE TABLE contact_servers (       -- servers that may tell of a role
@@ -264,7 +253,7 @@ CREATE TABLE interval_hosts (        -- what belonged together at times
     address     TEXT NOT NULL,
     UNIQUE (ip, segment, kind, mac, name, source_no)
 ) STRICT;
-CREATE INDEX interval_hosts_mac ON interval_hosts (mac);
+CREATE INDEX interval_hosts_mac ON interval_hosts (mac, ip);
 
 CREATE TABLE interval_times (        -- and when
     interval_no INTEGER NOT NULL REFERENCES interval_hosts (interval_no) ON DELETE CASCADE,
@@ -283,6 +272,17 @@ DROP TABLE intervals;
 CREATE VIEW intervals AS             -- who had an address when
 SELECT source_no, kind, segment, ip, mac, name, from_ns, to_ns, address
 FROM interval_hosts JOIN interval_times USING (interval_no);
+
+CREATE TABLE coverage_days (         -- the counters of coverage, added up by UTC day
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    day       INTEGER NOT NULL,     -- UTC days since the epoch
+    counter   TEXT NOT NULL,
+    value     INTEGER NOT NULL,
+    PRIMARY KEY (source_no, day, counter)
+) STRICT, WITHOUT ROWID;
+INSERT INTO coverage_days
+SELECT source_no, (quarter - (quarter % 96 + 96) % 96) / 96 AS day, counter, CAST(min(total(value), 9.2e18) AS INTEGER)
+FROM coverage GROUP BY source_no, day, counter;
 
 CREATE TABLE signals (               -- signs of roles, a row for each UTC day on which one began
     source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,

@@ -40,6 +40,11 @@ fn old_store(version: usize, records: &[(Record, bool)]) -> (TempDir, PathBuf) {
         )
         .unwrap();
     }
+    for (quarter, frames) in [(-1, 1), (1_000, 5), (1_001, 7), (1_060, 11)] {
+        let values = params![quarter, Counter::Frames.as_str(), frames];
+        conn.execute("INSERT INTO coverage VALUES (1, 0, ?1, ?2, ?3)", values).unwrap();
+        conn.execute("INSERT INTO coverage_addresses VALUES (1, 0, ?1, 0, 0)", [quarter]).unwrap();
+    }
     let i = an_interval();
     for (from, to) in [(100, 150), (200, 250)] {
         conn.execute(
@@ -65,6 +70,12 @@ fn anew() -> String {
     for (record, support) in records() {
         w.put_record(&record, support).unwrap();
     }
+    let mut ledger = Ledger::new();
+    for (quarter, frames) in [(-1, 1), (1_000, 5), (1_001, 7), (1_060, 11)] {
+        ledger.turn_to(Key { source: 0, interface: 0, quarter });
+        ledger.add(Counter::Frames, frames);
+    }
+    w.put_coverage("sha256:aa", 0, &mut ledger).unwrap();
     for (from, to) in [(100, 150), (200, 250)] {
         w.put_interval(&Interval { from: Timestamp(from), to: Timestamp(to), ..an_interval() }).unwrap();
     }

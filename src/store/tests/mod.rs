@@ -1,6 +1,7 @@
 //! Tests of the store as a whole.
 
 mod content;
+mod covered;
 mod facts;
 mod migration;
 mod trouble;
@@ -86,7 +87,7 @@ fn a_ledger(frames: u64) -> Ledger {
 fn an_interval() -> Interval {
     Interval {
         source: "sha256:aa".into(),
-        kind: "dhcp".into(),
+        kind: "mdns".into(),
         segment: "vlan:10".into(),
         ip: "10.0.0.5".parse().unwrap(),
         mac: "02:00:0a:00:00:05".parse().ok(),
