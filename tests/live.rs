@@ -129,6 +129,32 @@ fn sightings_equal_those_of_a_replay_of_the_same_traffic() {
 
 #[test]
 #[ignore = "needs root and network namespaces"]
+fn packets_of_sightings_are_kept_and_explained() {
+    let lab = Lab::up("ev");
+    let (store, evidence) = (lab.path("store"), lab.path("evidence"));
+    let (store, evidence) = (store.to_str().unwrap(), evidence.to_str().unwrap());
+    let mut sensor = lab.watch(&["--store", store, "--evidence-dir", evidence]);
+    for scene in ["dns", "http", "tls"] {
+        lab.traffic(scene);
+    }
+    assert_eq!(sensor.stop(), Some(0), "{}", sensor.err());
+    let seen = records(&sensor.out());
+    assert!(indicators(&seen).contains(&"update-p-hosts"), "{:?}", indicators(&seen));
+    for id in seen.keys() {
+        let run = Command::new(PROGRAM)
+            .args(["explain", "--format", "ndjson", "--store", store, id, "--evidence-dir", evidence])
+            .output()
+            .expect("explain runs");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let lines = String::from_utf8(run.stdout).expect("text");
+        let lines = lines.lines().map(|l| serde_json::from_str::<Value>(l).expect("JSON"));
+        let frames: Vec<Value> = lines.flat_map(|l| l["frames"].as_array().cloned().unwrap_or_default()).collect();
+        assert!(!frames.is_empty() && frames.iter().all(|f| f["state"] == "evidence"), "{frames:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
 fn nothing_captured_before_the_stop_is_lost() {
     const QUERIES: u64 = 5000;
     // One query of dnl-01.geo.kaspersky.com in DNS wire format, many times.

@@ -1,12 +1,15 @@
 //! The command line, as it is typed.
 
+mod explain;
 mod hosts;
 
+pub use explain::{ExplainArgs, ExplainFormat};
 pub use hosts::{HostsArgs, JudgingArgs};
 
 use super::catalogue::ListFormat;
 use crate::base::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use explain::EXPLAIN_HELP;
 use hosts::HOSTS_HELP;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +37,12 @@ pub enum Command {
     /// Say which hosts of a store use the product, with a verdict and its reason for each
     #[command(after_help = HOSTS_HELP)]
     Hosts(HostsArgs),
+    /// Show the evidence behind a sighting or a host, down to the frames
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(ExplainArgs),
+    /// Check that a store, or a folder of evidence, is what was written
+    #[command(after_help = VERIFY_HELP)]
+    Verify(VerifyArgs),
     /// Put sighting records into a store, from files or - for standard input
     #[command(after_help = IMPORT_HELP)]
     Import(ImportArgs),
@@ -103,12 +112,39 @@ pub struct MatchArgs {
     /// Keep records, coverage and this run in a SQLite file
     #[arg(long, value_name = "FILE")]
     pub store: Option<PathBuf>,
+    /// Remove from the store what is of UTC days longer ago than this; the digests of the days stay.
+    /// Done when a day is closed
+    #[arg(long, value_name = "DAYS", requires = "store", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub retain: Option<u32>,
+    /// Replace addresses, hardware addresses and names of hosts by pseudonyms made with the key in this
+    /// file (32 random bytes or more, or their hex digits), in all that is printed and stored
+    #[arg(long, value_name = "KEYFILE")]
+    pub pseudonymise: Option<PathBuf>,
+}
+
+/// Where packets are kept.
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// Write the packets that show the sightings, and only those, into this new folder: as pcapng
+    /// with comments, beside a manifest of SHA-256 hashes
+    #[arg(long, value_name = "DIR", conflicts_with = "pseudonymise")]
+    pub evidence_dir: Option<PathBuf>,
+    /// How much these packets may take, in MiB; what comes then is counted [default: 256]
+    #[arg(long, value_name = "MIB", requires = "evidence_dir", value_parser = clap::value_parser!(u32).range(1..))]
+    pub evidence_limit: Option<u32>,
+}
+
+impl EvidenceArgs {
+    /// How many bytes of packets are written.
+    pub fn limit(&self) -> u64 {
+        u64::from(self.evidence_limit.unwrap_or(256)) << 20
+    }
 }
 
 impl MatchArgs {
-    /// The catalogue files that are read.
-    pub fn catalogues(&self) -> impl Iterator<Item = &Path> {
-        self.catalogue.iter().chain(&self.add_catalogue).map(PathBuf::as_path)
+    /// The files that are read beside captures.
+    pub fn read(&self) -> impl Iterator<Item = &Path> {
+        self.catalogue.iter().chain(&self.add_catalogue).chain(&self.pseudonymise).map(PathBuf::as_path)
     }
 }
 
@@ -149,6 +185,9 @@ pub struct ReplayArgs {
     /// Matching.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// Evidence.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
@@ -196,6 +235,9 @@ pub struct WatchArgs {
     /// Matching.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// Evidence.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
@@ -215,6 +257,34 @@ pub struct WatchArgs {
     /// No summary
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// What `verify --help` ends with.
+const VERIFY_HELP: &str = "\
+Of a store, each record is compared with the digest that was written with it, each day with its newest \
+digest, and the digests with the chain that they form; days with several digests are listed with what \
+caused each, and so are days that --retain removed. Of a folder that --evidence-dir wrote, each file is \
+compared with the manifest. The exit code is 0 if all is as it was written, 1 if something was altered \
+(each is named, the first one first), 3 if there is no such store or folder.
+
+Whoever can write the store can also make its digests anew. A seal shows that: keep the key and the line \
+that --seal prints on another machine.";
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A store, or a folder of evidence
+    #[arg(value_name = "DIR|STORE", required_unless_present = "new_key")]
+    pub path: Option<PathBuf>,
+    /// Sign the end of the chain with this Ed25519 key (PKCS#8), if all is sound, and keep the seal in the store
+    #[arg(long, value_name = "KEYFILE")]
+    pub seal: Option<PathBuf>,
+    /// Want a seal that holds and was made with this public key (64 hex digits, or PEM)
+    #[arg(long, value_name = "PUBKEYFILE")]
+    pub key: Option<PathBuf>,
+    /// Make a key for --seal in a new file, and print its public half
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub new_key: Option<PathBuf>,
 }
 
 /// What `import --help` ends with.

@@ -28,6 +28,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<Exit, Stop> {
     let catalogue = Catalogue::load(None, &[]).map_err(Stop::usage)?;
     let mut store = Store::open(&args.store)?;
     let mut run = run_record::begin(&catalogue, Vec::new(), "", "none", Timestamp::now());
+    run_record::complete(&mut run, None);
     let mut writer = store.begin()?;
     let number = writer.put_run(&run)?;
 

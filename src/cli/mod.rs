@@ -2,7 +2,10 @@
 
 pub mod args;
 pub mod catalogue;
+mod environment;
+mod evidence;
 mod exit;
+mod explain;
 mod fail_on;
 mod follow;
 mod hosts;
@@ -17,6 +20,7 @@ mod places;
 mod replay;
 mod run_record;
 mod stored;
+mod verify;
 mod watch;
 
 pub use exit::Exit;
@@ -49,6 +53,8 @@ fn run() -> ExitCode {
         Command::Watch(args) => watch::run(&args),
         Command::Names(args) => names::run(&args),
         Command::Hosts(args) => hosts::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };

@@ -19,7 +19,7 @@ use crate::report::{csv, ndjson};
 use crate::sighting;
 use crate::sighting::presence::Presence;
 use crate::sighting::select::{Records, Selected};
-use crate::sighting::{HomeNets, HostNames, Names, Naming, Record};
+use crate::sighting::{HomeNets, HostNames, Names, Naming, Record, Settings};
 use crate::store::{Canary, Interval, Run, Source, Store};
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -76,12 +76,25 @@ impl Printing<'_> {
 /// Hands each record in order to `take`, and whether it only supports.
 ///
 /// # Errors
-/// Of the temporary file that holds them, as a [`Stop`], and those of `take`.
+/// As [`each_selected`].
 pub(super) fn each<E: From<Stop>>(
     found: &mut Sighted,
     catalogue: &Catalogue,
     sensor: &str,
     mut take: impl FnMut(&Record, bool) -> Result<(), E>,
+) -> Result<(), E> {
+    each_selected(found, catalogue, sensor, |s| take(&s.record, s.lonely))
+}
+
+/// Hands each record in order to `take`, with what it was selected by.
+///
+/// # Errors
+/// Of the temporary file that holds them, as a [`Stop`], and those of `take`.
+pub(super) fn each_selected<E: From<Stop>>(
+    found: &mut Sighted,
+    catalogue: &Catalogue,
+    sensor: &str,
+    mut take: impl FnMut(&Selected) -> Result<(), E>,
 ) -> Result<(), E> {
     let Sighted { outcome, drafts, local_askers } = found;
     let names = RunNames::new(sensor, &outcome.sources, &outcome.encaps);
@@ -90,8 +103,7 @@ pub(super) fn each<E: From<Stop>>(
     let drafts = drafts.filter(|d| d.as_ref().map_or(true, |d| !is_repeated(&repeated, d.key.source)));
     let hosts = HostNames::new(outcome.namings.iter().cloned());
     for selected in Records::new(drafts, catalogue, &names, local_askers, &hosts) {
-        let Selected { record, lonely } = selected.map_err(Stop::failed)?;
-        take(&record, lonely)?;
+        take(&selected.map_err(Stop::failed)?)?;
     }
     Ok(())
 }
@@ -257,7 +269,13 @@ pub(super) fn write_stats(path: &Path, outcome: &mut Outcome) -> Result<(), Stop
 }
 
 /// Keeps a run: its record, sources, records and coverage, all or nothing.
-pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue: &Catalogue) -> Result<(), Stop> {
+pub(super) fn store(
+    store: &mut Store,
+    run: &Run,
+    found: &mut Sighted,
+    catalogue: &Catalogue,
+    retain: Option<u32>,
+) -> Result<(), Stop> {
     let outcome = &mut found.outcome;
     let mut writer = store.begin()?;
     let run_number = writer.put_run(run)?;
@@ -303,6 +321,9 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
             mac: c.host.mac,
             channel: c.channel,
         })?;
+    }
+    if let Some(days) = retain {
+        writer.retain(days, Timestamp::now(), run_number)?;
     }
     Ok(writer.commit()?)
 }
@@ -352,7 +373,12 @@ pub(super) fn open_store(path: Option<&Path>) -> Result<Option<Store>, Stop> {
     path.map(Store::open).transpose().map_err(Stop::failed)
 }
 
-/// Starts the run record.
-pub(super) fn begin_run(catalogue: &Catalogue, home: Vec<String>, sensor: &str, hash: &str) -> Run {
-    run_record::begin(catalogue, home, sensor, hash, Timestamp::now())
+/// Starts the run record; `kept` if there is a store.
+pub(super) fn begin_run(settings: &Settings, sensor: &str, hash: &str, kept: bool) -> Run {
+    let home = settings.shown_home().describe();
+    let mut run = run_record::begin(&settings.catalogue, home, sensor, hash, Timestamp::now());
+    if kept {
+        run_record::complete(&mut run, settings.pseudonyms.as_deref());
+    }
+    run
 }

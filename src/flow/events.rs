@@ -12,6 +12,8 @@ use crate::protocol::dns::Message;
 pub struct FrameRef<'a> {
     /// The frame as captured.
     pub bytes: &'a [u8],
+    /// Bytes it had on the wire.
+    pub orig_len: u32,
     /// Its number in the source, from 1.
     pub number: u64,
     /// Offset of its record in the source's decompressed content; 0 for live

@@ -265,8 +265,11 @@ impl Neighbours {
                 let ip = m.given.or(m.has)?;
                 let asked = self.exchanges.get(&key).filter(|e| within(EXCHANGE, p.ts, e.at));
                 let words = asked.and_then(|e| e.words.clone());
-                let proof =
-                    if asked.is_some() { Proof::Sound } else { self.weigh(segment, ip, mac, None, p.ts, ledger) };
+                // To a client that only informs itself the server says nothing
+                // of whose address it is.
+                let granted = asked.is_some() && m.given.is_some();
+                let proof = if granted { Proof::Sound } else { self.weigh(segment, ip, mac, None, p.ts, ledger) };
+                let words = words.filter(|_| proof == Proof::Sound);
                 let until = lease_end(p.ts, m.lease.filter(|_| m.given.is_some()));
                 out.push(Claim { until, words, ..claim(p.ts, ClaimKind::Dhcp, ip, Some(mac), proof) });
             }

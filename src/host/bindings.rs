@@ -279,3 +279,63 @@ fn overlapping(spans: &[Span], pairs: usize) -> Vec<bool> {
     }
     marked
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn spans_are_counted_as_moment_by_moment(
+            held in proptest::collection::vec((0usize..6, 0i64..60, 0i64..9), 1..20),
+        ) {
+            let all: Vec<Binding> = {
+                let one = |(ip, from, length): &(usize, i64, i64)| Binding {
+                    segment: 0,
+                    mac: Mac([0; 6]),
+                    ip: Addr::v4([10, 0, 0, *ip as u8]),
+                    from: *from,
+                    to: from + length,
+                    tied: false,
+                    lease: false,
+                };
+                let mut all: Vec<Binding> = held.iter().map(one).collect();
+                all.sort_unstable();
+                all
+            };
+            let pairs = pairs(&all, &HashSet::new());
+            let spans = spans(pairs.iter().enumerate(), &all, 0);
+            let at = |t: i64| {
+                let here = |p: &Pair| all[p.first..p.end].iter().any(|b| b.from <= t && b.to >= t);
+                pairs.iter().map(here).collect::<Vec<bool>>()
+            };
+            let moments: Vec<Vec<bool>> = (0..70).map(at).collect();
+            let most = moments.iter().map(|m| m.iter().filter(|h| **h).count()).max();
+            prop_assert_eq!(Some(most_at_once(&spans)), most);
+            let marked = overlapping(&spans, pairs.len());
+            for (at, marked) in marked.iter().enumerate() {
+                let shared = moments.iter().any(|m| m[at] && m.iter().filter(|h| **h).count() > 1);
+                prop_assert_eq!(*marked, shared, "{} of {:?}", at, pairs);
+            }
+        }
+    }
+
+    #[test]
+    fn link_local_and_group_addresses() {
+        for (ip, host, local) in [
+            ("10.0.0.1", true, false),
+            ("0.0.0.0", false, false),
+            ("255.255.255.255", false, false),
+            ("224.0.0.1", false, false),
+            ("169.254.9.9", true, true),
+            ("fe80::1", true, true),
+            ("fec0::1", true, false),
+            ("ff02::1", false, false),
+            ("::", false, false),
+        ] {
+            let ip = ip.parse().unwrap();
+            assert_eq!((is_host(&ip), is_link_local(&ip)), (host, local), "{ip}");
+        }
+    }
+}

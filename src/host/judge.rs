@@ -195,6 +195,9 @@ impl Judging<'_> {
         let likely_installed = likely_installed(&case, verdict);
         let nat_at_least = nat::at_least(known.signals.iter().copied());
         let roles = roles(&case, flags, nat_at_least.is_some(), identity.router);
+        if parts.is_empty() && roles.is_empty() && !flags.has(Flags::MANAGED) {
+            return None;
+        }
         let relays = self.roles.relays(node);
         let alarms = self.alarms(parts);
         let passed_on: Vec<Whose> = parts.iter().map(|p| p.whose).filter(|w| *w != Whose::Own).collect();
@@ -205,6 +208,7 @@ impl Judging<'_> {
             roles: &roles,
             nat_at_least,
             relays: &relays,
+            management_signals: self.roles.management_signals(node),
             likely_installed,
             confirmed,
             passed_on: &passed_on,

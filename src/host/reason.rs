@@ -24,6 +24,8 @@ pub(super) struct Said<'a> {
     pub(super) roles: &'a [Role],
     pub(super) nat_at_least: Option<u32>,
     pub(super) relays: &'a [Addr],
+    /// How many different management signals tie it to one of them.
+    pub(super) management_signals: u32,
     pub(super) likely_installed: bool,
     pub(super) confirmed: bool,
     /// Whose the contacts were that are not its own, if there are any: of
@@ -114,11 +116,16 @@ fn why(case: &Case<'_>, said: &Said<'_>) -> String {
             format!("Update names were looked up {tried}, {then}")
         }
         Verdict::Managed => {
-            format!("Management signals of different kinds tie it to the local server {}", servers(said))
+            let kinds = count(said.management_signals, "different management signal");
+            format!("{kinds} tie it to the local server {}", servers(said))
         }
         Verdict::Present => present(case),
         Verdict::WebOnly => {
-            "Only web sites, and services that browsers and signature checks reach too, were contacted".to_owned()
+            let web = Sessions::new(case.own.iter().filter(|o| o.traits.browser).map(|o| (o.contact.day, o.slots)));
+            format!(
+                "Only web sites, and services that browsers and signature checks reach too, were contacted {}",
+                often(&web)
+            )
         }
         Verdict::None => none(case, said),
     }

@@ -37,6 +37,8 @@ impl Flags {
     pub(super) const MAY_SERVE_TREE: Flags = Flags(512);
     /// Serves agents of Security Center.
     pub(super) const SERVES_AGENTS: Flags = Flags(64);
+    /// Its packets came in different ways, as if several devices had sent them.
+    const VARIES: Flags = Flags(256);
     /// Managed by a local server.
     pub(super) const MANAGED: Flags = Flags(128);
 
@@ -58,6 +60,8 @@ pub(super) struct Roles {
     pub(super) proxied: HashMap<(u32, u32, i32), Proxied>,
     /// Local servers of hosts, sorted: node, address.
     relays: Vec<(u32, Addr)>,
+    /// How many different management signals tie a host to a server, by node.
+    signals: HashMap<u32, u32>,
     /// When the signs of a role were seen first and last, by node.
     seen: HashMap<u32, (i64, i64)>,
     /// Last address that signs of a role told of, by node.
@@ -125,6 +129,7 @@ impl Roles {
     pub(super) fn new(inputs: &Inputs<'_>, identities: &mut Identities<'_>) -> Self {
         let mut roles = Roles::default();
         roles.read_signals(inputs, identities);
+        roles.read_variety(inputs, identities);
         for p in inputs.parts {
             if let Some(c) = inputs.facts.contacts.get(p.contact as usize)
                 && c.channels.has(Channel::DnsQuery)
@@ -157,6 +162,11 @@ impl Roles {
         self.relays.get(from..).unwrap_or_default().iter().take_while(|(n, _)| *n == node).map(|(_, ip)| *ip).collect()
     }
 
+    /// How many different management signals tie a host to one server.
+    pub(super) fn management_signals(&self, node: u32) -> u32 {
+        self.signals.get(&node).copied().unwrap_or(0)
+    }
+
     /// When the signs of a host's roles were seen.
     pub(super) fn seen(&self, node: u32) -> Option<(i64, i64)> {
         self.seen.get(&node).copied()
@@ -165,7 +175,7 @@ impl Roles {
     /// The hosts whose roles list them without any contact.
     pub(super) fn listed(&self) -> impl Iterator<Item = u32> + '_ {
         let lists = |f: &Flags| f.has(Flags::RESOLVER) || f.has(Flags::PROXY) || f.has(Flags::SERVES_TREE);
-        let managed = |f: &Flags| f.has(Flags::MANAGED);
+        let managed = |f: &Flags| f.has(Flags::MANAGED) || f.has(Flags::VARIES);
         (0u32..).zip(&self.flags).filter(move |(_, f)| lists(f) || managed(f)).map(|(n, _)| n)
     }
 
@@ -212,6 +222,26 @@ impl Roles {
             let Some(segment) = identities.signal_segments.get(at).copied() else { continue };
             let node = identities.at(segment, &s.ip, s.mac, s.from.0, s.to.0);
             self.show(node, flags, s.ip, inputs.window.clamp(s.from).0, inputs.window.clamp(s.to).0);
+        }
+    }
+
+    /// Hosts that may stand for several devices, which list them although
+    /// nothing of theirs was a contact.
+    fn read_variety(&mut self, inputs: &Inputs<'_>, identities: &mut Identities<'_>) {
+        let mut first: HashMap<(u32, SignalKind), (&str, bool)> = HashMap::default();
+        let telling = |k| matches!(k, SignalKind::Ttl | SignalKind::SynOptions);
+        for second in [false, true] {
+            for (at, s) in inputs.facts.signals.iter().enumerate().filter(|(_, s)| telling(s.kind)) {
+                let segment = identities.signal_segments.get(at).copied();
+                let Some(segment) = segment.filter(|_| inputs.window.touches(s.from, s.to)) else { continue };
+                let node = identities.at(segment, &s.ip, s.mac, s.from.0, s.to.0);
+                let known = first.entry((node, s.kind)).or_insert((&s.detail, false));
+                known.1 |= known.0 != s.detail;
+                if second && known.1 {
+                    let (from, to) = (inputs.window.clamp(s.from).0, inputs.window.clamp(s.to).0);
+                    self.show(node, Flags::VARIES, s.ip, from, to);
+                }
+            }
         }
     }
 
@@ -289,6 +319,8 @@ impl Roles {
             indicators.dedup();
             if pair.iter().any(|m| m.proven) && indicators.len() >= 2 {
                 self.add(first.client, Flags::MANAGED);
+                let most = self.signals.entry(first.client).or_insert(0);
+                *most = (*most).max(u32::try_from(indicators.len()).unwrap_or(u32::MAX));
                 self.relays.extend(pair.iter().map(|m| (first.client, m.ip)));
             }
         }

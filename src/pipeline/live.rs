@@ -12,7 +12,7 @@ use crate::coverage::{Account, Counter, Forgotten, Key, Ledger};
 use crate::flow::Limits;
 use crate::packet::EncapTable;
 use crate::sighting::presence::Presence;
-use crate::sighting::{Canary, Draft, HomeNets, Observer, Settings};
+use crate::sighting::{Canary, Draft, HomeNets, KeptFrame, Observer, Settings};
 use crate::sighting::{Naming, Signal, Signals};
 use std::io;
 use std::path::PathBuf;
@@ -71,6 +71,8 @@ pub struct LivePlan {
     pub limits: Limits,
     /// Quarter hours whose coverage is remembered until the end.
     pub remembered: u32,
+    /// Hand on the frames that are evidence.
+    pub keep_frames: bool,
 }
 
 /// What came through the reader so far.
@@ -92,6 +94,9 @@ pub struct News<'n> {
     pub drafts: Vec<(usize, Draft)>,
     /// Canary names seen.
     pub canaries: Vec<Canary>,
+    /// Frames that these or later drafts may name as evidence, with
+    /// [`LivePlan::keep_frames`].
+    pub frames: Vec<KeptFrame>,
     /// Who had which address, where that is new or went on.
     pub presences: Vec<Presence>,
     /// What hosts said they are called, where that is new or said again.
@@ -143,7 +148,10 @@ pub fn watch(
     mut tell: impl FnMut(News<'_>) -> io::Result<()>,
 ) -> Result<Ended, Failure> {
     let workers = plan.workers.clamp(1, super::SHARDS);
-    let make = || Observer::new(Arc::clone(settings));
+    let make = || {
+        let observer = Observer::new(Arc::clone(settings));
+        if plan.keep_frames { observer.with_frames() } else { observer }
+    };
     let crew = Crew::new(workers, plan.limits, true, &make);
     let failed = Arc::clone(&crew.failed);
     let ear = (plan.source, plan.path, plan.id, plan.clock);
@@ -162,6 +170,7 @@ pub fn watch(
             let mut news = News {
                 drafts: found.drafts,
                 canaries: found.canaries,
+                frames: found.frames,
                 presences: Vec::new(),
                 namings: Vec::new(),
                 signals: Vec::new(),
@@ -214,6 +223,7 @@ pub fn watch(
     let news = News {
         drafts,
         canaries: Vec::new(),
+        frames: Vec::new(),
         presences,
         namings,
         signals: last_signals,
@@ -448,7 +458,7 @@ mod tests {
 
     fn settings(live: bool) -> Arc<Settings> {
         let catalogue = Arc::new(Catalogue::load(None, &[]).unwrap());
-        Arc::new(Settings { catalogue, home: HomeNets::default(), canaries: Vec::new(), live })
+        Arc::new(Settings { catalogue, home: HomeNets::default(), canaries: Vec::new(), live, pseudonyms: None })
     }
 
     fn plan(name: &str, workers: usize) -> Plan {

@@ -29,7 +29,7 @@ fn signals_of(path: PathBuf, workers: usize) -> Vec<Signal> {
         opened: Box::new(|_, _| {}),
     };
     let (catalogue, home) = (Arc::new(Catalogue::builtin()), HomeNets::default());
-    let settings = Settings { catalogue, home, canaries: Vec::new(), live: false };
+    let settings = Settings { catalogue, home, canaries: Vec::new(), live: false, pseudonyms: None };
     let found = sightings(plan, &Arc::new(settings), Room::default()).unwrap();
     let names = RunNames::new("s", &found.outcome.sources, &found.outcome.encaps);
     found.outcome.signals.iter().map(|s| signal(s, &names, s.source)).collect()

@@ -8,8 +8,7 @@ use crate::base::Timestamp;
 use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
 use crate::sighting::presence::Presence;
-use crate::sighting::{Canary, Draft, Observed, Observer};
-use crate::sighting::{Naming, Signal};
+use crate::sighting::{Canary, Conceal, Draft, KeptFrame, Naming, Observed, Observer, Pseudonyms, Signal};
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Instant;
@@ -52,7 +51,38 @@ pub(super) struct Found {
     /// Replay: what there was no more room for.
     pub(super) spilled: Vec<Draft>,
     pub(super) canaries: Vec<Canary>,
+    /// Live: frames that may be evidence, where they are kept.
+    pub(super) frames: Vec<KeptFrame>,
     pub(super) beat: Option<Box<Beat>>,
+}
+
+impl Conceal for Found {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        // Frames hold real addresses; nobody keeps them with pseudonyms.
+        let Found { drafts, spilled, canaries, beat, frames: _ } = self;
+        Found {
+            drafts: drafts.into_iter().map(|(shard, d)| (shard, d.conceal(pseudonyms))).collect(),
+            spilled: spilled.conceal(pseudonyms),
+            canaries: canaries.conceal(pseudonyms),
+            frames: Vec::new(),
+            beat: beat.map(|b| Box::new(b.conceal(pseudonyms))),
+        }
+    }
+}
+
+impl Conceal for Beat {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        // The ledger has pseudonyms from the start.
+        let Beat { worker, open_from, ledger, presences, namings, signals } = self;
+        Beat {
+            worker,
+            open_from,
+            ledger,
+            presences: presences.conceal(pseudonyms),
+            namings: namings.conceal(pseudonyms),
+            signals: signals.conceal(pseudonyms),
+        }
+    }
 }
 
 /// What a sink brings out of a batch.
@@ -110,12 +140,15 @@ impl Harvest for Observer {
 
     fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> Found {
         let mut found = Found::default();
+        let mut pseudonyms = None;
         for (shard, sink) in sinks {
+            pseudonyms = pseudonyms.or_else(|| sink.pseudonyms());
             found.drafts.extend(sink.take_risen().into_iter().map(|d| (shard, d)));
             found.spilled.append(&mut sink.take_spilled());
             found.canaries.append(&mut sink.take_canaries());
+            found.frames.append(&mut sink.take_frames());
         }
-        found
+        concealed(found, pseudonyms)
     }
 
     fn pulse<'s>(
@@ -129,9 +162,12 @@ impl Harvest for Observer {
         }
         let mut found = Found::default();
         let (mut presences, mut namings, mut signals) = (Vec::new(), Vec::new(), Vec::new());
+        let mut pseudonyms = None;
         for (shard, sink) in sinks {
+            pseudonyms = pseudonyms.or_else(|| sink.pseudonyms());
             found.drafts.extend(sink.take_changed().into_iter().map(|d| (shard, d)));
             found.canaries.append(&mut sink.take_canaries());
+            found.frames.append(&mut sink.take_frames());
             presences.append(&mut sink.take_presences());
             namings.append(&mut sink.take_namings());
             signals.append(&mut sink.take_signals());
@@ -139,15 +175,26 @@ impl Harvest for Observer {
         }
         let (open_from, ledger) = (tick.open_from, ledger.take());
         found.beat = Some(Box::new(Beat { worker, open_from, ledger, presences, namings, signals }));
-        found
+        concealed(found, pseudonyms)
     }
 
     fn is_empty(found: &Found) -> bool {
-        found.drafts.is_empty() && found.spilled.is_empty() && found.canaries.is_empty() && found.beat.is_none()
+        let nothing = found.drafts.is_empty() && found.spilled.is_empty() && found.canaries.is_empty();
+        nothing && found.frames.is_empty() && found.beat.is_none()
     }
 
     fn rest(self) -> Observed {
-        self.finish()
+        let pseudonyms = self.pseudonyms();
+        concealed(self.finish(), pseudonyms)
+    }
+}
+
+/// With pseudonyms, where they are wanted: nothing behind the workers knows
+/// any other name of a host.
+fn concealed<T: Conceal>(found: T, pseudonyms: Option<Arc<Pseudonyms>>) -> T {
+    match pseudonyms {
+        Some(p) => found.conceal(&p),
+        None => found,
     }
 }
 
@@ -269,6 +316,7 @@ impl<H: Harvest> Worker<H> {
             let payload = held.get(start..end).unwrap_or(&[]);
             let frame = FrameRef {
                 bytes: work.batch.bytes(meta),
+                orig_len: meta.orig_len,
                 number: work.batch.first_number.saturating_add(u64::from(item.frame)),
                 offset: work.batch.position(meta),
                 source: work.source,

@@ -6,7 +6,11 @@
 mod activity;
 mod columns;
 pub mod csv;
+pub mod display_filter;
+pub mod dissect;
 pub mod events;
+pub mod evidence;
+pub mod explain;
 pub mod hosts;
 pub mod judged;
 mod layout;

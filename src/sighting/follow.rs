@@ -58,7 +58,7 @@ impl Observer {
             ledger.count(Counter::EncryptedDns); // on that port it is counted already
         }
         if self.settings.home.contains(&e.client) {
-            ledger.resolver(resolver, e.client, on_port);
+            ledger.resolver(resolver, self.settings.counted(e.client), on_port);
         }
     }
 
@@ -66,7 +66,7 @@ impl Observer {
     pub(super) fn note_resolver_port(&self, at: &At<'_>, ledger: &mut Ledger) {
         let e = at.endpoints();
         if e.sport == ENCRYPTED_DNS_PORT && self.settings.home.contains(&e.client) {
-            ledger.resolver_port(e.client);
+            ledger.resolver_port(self.settings.counted(e.client));
         }
     }
 

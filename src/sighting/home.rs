@@ -91,6 +91,11 @@ impl HomeNets {
         self.any
     }
 
+    /// The networks; none where every address is at home.
+    pub fn prefixes(&self) -> &[Prefix] {
+        &self.prefixes
+    }
+
     /// In words, for the run record and the summary.
     pub fn describe(&self) -> Vec<String> {
         if self.any { vec!["any".into()] } else { self.prefixes.iter().map(ToString::to_string).collect() }

@@ -2,12 +2,13 @@
 
 use super::answers::Answers;
 use super::contact::{Contact, Contacts, Part, Pending};
-use super::digest::Digest;
+use super::digest::{Digest, KeptFrame};
 use super::draft::{Draft, DraftKey, HostKey};
 use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
 use super::naming::{Announced, Naming};
 use super::presence::{Pair, Presence, PresenceKind, Presences};
+use super::pseudonym::{Conceal, Pseudonyms};
 use super::shown::Frame;
 use super::signal::Signal;
 use super::signs::Signs;
@@ -47,6 +48,21 @@ pub struct Settings {
     pub canaries: Vec<String>,
     /// Whether changes are to be handed on as they happen.
     pub live: bool,
+    /// Replaces what says who a host is in all that leaves the observers.
+    pub pseudonyms: Option<Arc<Pseudonyms>>,
+}
+
+impl Settings {
+    /// The home networks that records are of: those of pseudonyms, where there
+    /// are such.
+    pub fn shown_home(&self) -> HomeNets {
+        self.pseudonyms.as_ref().map_or_else(|| self.home.clone(), |p| p.home())
+    }
+
+    /// The address that coverage knows a host at home by.
+    pub(super) fn counted(&self, addr: Addr) -> Addr {
+        self.pseudonyms.as_ref().map_or(addr, |p| p.address(addr))
+    }
 }
 
 /// A canary name was seen.
@@ -106,6 +122,24 @@ pub struct Observed {
     /// Signs of roles, with how often since they were last taken; parts that
     /// are still to be joined ([`Signals`](super::Signals)).
     pub signals: Vec<Signal>,
+}
+
+impl Conceal for Observed {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        // Names like the vendor's are listed as such, and clients outside are
+        // only counted.
+        let Observed { drafts, local_askers, unlisted, outside, outside_full, presences, namings, signals } = self;
+        Observed {
+            drafts: drafts.conceal(pseudonyms),
+            local_askers: local_askers.into_iter().map(|(segment, ip)| (segment, pseudonyms.address(ip))).collect(),
+            unlisted,
+            outside,
+            outside_full,
+            presences: presences.conceal(pseudonyms),
+            namings: namings.conceal(pseudonyms),
+            signals: signals.conceal(pseudonyms),
+        }
+    }
 }
 
 /// One match, about to be folded in.
@@ -193,6 +227,18 @@ impl Observer {
         Observer { max_drafts, ..self }
     }
 
+    /// Keeps the frames that it makes evidence of, for
+    /// [`Observer::take_frames`].
+    #[must_use]
+    pub fn with_frames(self) -> Self {
+        Observer { digest: Digest::keeping(), ..self }
+    }
+
+    /// Frames that may be evidence, since the last call.
+    pub fn take_frames(&mut self) -> Vec<KeptFrame> {
+        self.digest.take_kept()
+    }
+
     /// When the drafts of a replay take too much room: all of them, as parts
     /// that later ones go on with ([`Draft::merge`]). A running sensor hands
     /// its drafts on anyway, and keeps them.
@@ -243,6 +289,11 @@ impl Observer {
     /// parts that are still to be joined.
     pub fn take_signals(&mut self) -> Vec<Signal> {
         self.signs.take_changed()
+    }
+
+    /// What makes pseudonyms of hosts, where that is wanted.
+    pub fn pseudonyms(&self) -> Option<Arc<Pseudonyms>> {
+        self.settings.pseudonyms.clone()
     }
 
     /// Most bytes that an observer takes in a replay.
@@ -374,7 +425,7 @@ impl Observer {
                 continue;
             }
             if kind == PresenceKind::Traffic {
-                ledger.address(ip);
+                ledger.address(self.settings.counted(ip));
             }
             let Some(mac) = mac.filter(|m| is_station(*m)) else { continue };
             let pair = Pair { source: at.frame.source, segment: at.segment, ip, mac };
@@ -569,7 +620,9 @@ impl Sink for Observer {
                 self.presences.prolong(pair, kind, claim.ts, claim.until);
             }
             Proof::Sound => {
-                self.presences.take_over(pair, kind, claim.ts);
+                if claim.until > claim.ts {
+                    self.presences.take_over(pair, kind, claim.ts);
+                }
                 if self.presences.note(pair, kind, claim.ts, claim.until) {
                     ledger.count(no_room(kind));
                 }

@@ -173,7 +173,10 @@ impl Presences {
         let Some(room) = self.0.get_mut(kind.room()) else { return false };
         let Some(times) = room.get_mut(&key) else { return false };
         times.unsaid = true;
-        if ts.since(times.to) <= kind.gap() {
+        // Without a lease, as where a server only informs a client, it is no more
+        // than another sight of it.
+        let gap = if until > ts { kind.gap() } else { GAP };
+        if ts.since(times.to) <= gap {
             times.from = times.from.min(ts);
             times.to = times.to.max(until);
             return true;
@@ -372,6 +375,15 @@ mod tests {
         pairs.give_back(pair(1, Mac([0; 6])), Dhcpv6, secs(350));
         let of_b = (Dhcp, Some(B), 300, 400);
         assert_eq!(list(pairs), [(Dhcp, Some(A), 0, 150), (Dhcp, Some(A), 200, 250), (Dhcp, Some(A), 260, 300), of_b]);
+    }
+
+    #[test]
+    fn who_is_informed_again_and_again_has_one_interval() {
+        let mut pairs = Presences::default();
+        for n in 0..100 {
+            seen(&mut pairs, pair(1, A), Dhcp, n * 600);
+        }
+        assert_eq!(list(pairs), [(Dhcp, Some(A), 0, 99 * 600)]);
     }
 
     #[test]

@@ -93,7 +93,8 @@ impl Scene {
         }
         let paths: Vec<_> = files.iter().map(|f| f.path().to_owned()).collect();
         let catalogue = Arc::new(Catalogue::load(None, &paths).unwrap());
-        let settings = Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false };
+        let settings =
+            Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms: None };
         let observer = Observer::new(Arc::new(settings)).with_max_drafts(0);
         Scene {
             engine: Engine::new(observer, Limits::default()),
@@ -153,8 +154,14 @@ impl Scene {
             Some(bytes) => (bytes.as_slice(), bytes.get(bytes.len()..).unwrap_or(&[])),
             None => (payload, payload),
         };
-        let frame =
-            FrameRef { bytes, number: self.number, offset: self.number * 1000, source: self.source, interface: 0 };
+        let frame = FrameRef {
+            bytes,
+            orig_len: bytes.len() as u32,
+            number: self.number,
+            offset: self.number * 1000,
+            source: self.source,
+            interface: 0,
+        };
         self.engine.segment(&p, payload, frame, 0, &mut self.ledger);
         if self.spill {
             let spilled = self.engine.sink().take_spilled();

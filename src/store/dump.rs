@@ -15,6 +15,7 @@ const CONTENT: &[(&str, &str)] = &[
                 count, bytes_to_server, bytes_from_server, support, record
          FROM sightings g JOIN sources USING (source_no)",
     ),
+    ("record_digests", "SELECT day, source, id, digest FROM record_digests JOIN sources USING (source_no)"),
     ("coverage", "SELECT source, interface, quarter, counter, value FROM coverage JOIN sources USING (source_no)"),
     ("coverage_days", "SELECT source, day, counter, value FROM coverage_days JOIN sources USING (source_no)"),
     (

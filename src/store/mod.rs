@@ -8,9 +8,11 @@
 
 mod coverage;
 mod covered;
+pub mod custody;
 mod dump;
 mod error;
 mod facts;
+mod lookup;
 mod narrow;
 mod open;
 mod packed;

@@ -7,6 +7,7 @@ use super::write::{from_json, text};
 use crate::host::facts::{Contact, servers_of};
 use crate::sighting::Record;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeSet;
 
 /// Writes the narrow rows of a record in place of those that there were.
 pub(super) fn put(c: &Connection, sighting: i64, source: i64, r: &Record, support: bool) -> rusqlite::Result<()> {
@@ -29,6 +30,38 @@ pub(super) fn put(c: &Connection, sighting: i64, source: i64, r: &Record, suppor
         put.execute(params![sighting, server.ip.0, server.port, server.udp])?;
     }
     Ok(())
+}
+
+/// Whether the narrow rows of a record are those that [`put`] writes of it.
+pub(super) fn agrees(c: &Connection, sighting: i64, source: i64, r: &Record, support: bool) -> rusqlite::Result<bool> {
+    let contact = Contact::of(r, support);
+    let mut query = c.prepare_cached(
+        "SELECT count(*) FROM contacts JOIN seen_hosts h USING (seen) JOIN indicators i USING (indicator_no)
+         WHERE sighting = ?1 AND day = ?2 AND source_no = ?3 AND packed = ?4
+           AND h.ip = ?5 AND h.segment = ?6 AND h.mac = ?7 AND h.address = ?8
+           AND i.indicator = ?9 AND i.category = ?10",
+    )?;
+    let same: i64 = query.query_row(
+        params![
+            sighting,
+            contact.day,
+            source,
+            packed::pack(&contact),
+            r.host.ip.0,
+            r.host.segment,
+            text(r.host.mac),
+            r.host.ip.to_string(),
+            r.indicator.id,
+            r.indicator.category.as_str(),
+        ],
+        |row| row.get(0),
+    )?;
+    let mut query = c.prepare_cached("SELECT ip, port, udp FROM contact_servers WHERE sighting = ?1")?;
+    let servers: BTreeSet<([u8; 16], u16, bool)> = query
+        .query_map([sighting], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let wanted = servers_of(r).into_iter().map(|s| (s.ip.0, s.port, s.udp)).collect();
+    Ok(same == 1 && servers == wanted)
 }
 
 /// Fills the narrow tables of a store that has none from its records.

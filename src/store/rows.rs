@@ -2,6 +2,7 @@
 
 use crate::base::{Addr, Channel, Mac, Timestamp};
 use crate::host::Verdict;
+use std::collections::BTreeMap;
 
 /// One run of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,9 @@ pub struct Run {
     pub exit_code: Option<i32>,
     /// Why it ended, in words.
     pub exit_reason: Option<String>,
+    /// What it ran on: SHA-256 of the program, kernel, host, user and the like,
+    /// by word.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// One source of frames.

@@ -1,5 +1,6 @@
 //! The tables, and how a store of an earlier version becomes one of this.
 
+use super::custody;
 use super::error::{Place, StoreError};
 use super::narrow;
 use crate::coverage::shares;
@@ -23,8 +24,12 @@ impl Step {
 
 /// Each step takes a store from the version before it to the next; the number
 /// of steps taken is SQLite's `user_version`. A released step is never edited.
-pub(super) const MIGRATIONS: &[Step] =
-    &[Step::sql(VERSION_1), Step::sql(VERSION_2), Step { sql: VERSION_3, fill: narrow::fill }];
+pub(super) const MIGRATIONS: &[Step] = &[
+    Step::sql(VERSION_1),
+    Step::sql(VERSION_2),
+    Step { sql: VERSION_3, fill: narrow::fill },
+    Step { sql: VERSION_4, fill: custody::adopt },
+];
 
 /// Times are nanoseconds since the epoch. `ip` holds 16 bytes (IPv4 mapped), so
 /// that it sorts; `address` is the same as text, for people. An absent MAC or
@@ -313,6 +318,9 @@ CREATE TABLE events (                -- changes of verdicts
 ) STRICT;
 ";
 
+/// The tables of custody. What was stored before gets its digests then.
+const VERSION_4: &str = custody::TABLES;
+
 /// Name of the view of shares.
 const SHARES: &str = "coverage_shares";
 
@@ -390,6 +398,11 @@ pub(super) fn require_ours(conn: &Connection, place: &Place) -> Result<i64, Stor
         return Err(StoreError::TooNew { place: place.clone(), found: found.version, known });
     }
     Ok(found.version)
+}
+
+/// Whether a store of that version lacks some of today's tables.
+pub(super) fn is_earlier(version: i64) -> bool {
+    usize::try_from(version).is_ok_and(|v| v < MIGRATIONS.len())
 }
 
 /// Brings the database to the newest version in one transaction. The version

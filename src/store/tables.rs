@@ -27,11 +27,12 @@ impl Store {
     pub fn runs(&self) -> Result<Vec<(i64, Run)>> {
         self.list(
             "SELECT run, version, command, catalogue, content, home_nets, sensor, hash,
-                    started_ns, ended_ns, exit_code, exit_reason
+                    started_ns, ended_ns, exit_code, exit_reason, environment
              FROM runs JOIN catalogues ON sha256 = catalogue ORDER BY run",
             [],
             |row| {
                 let (command, home_nets): (String, String) = (row.get(2)?, row.get(5)?);
+                let environment: String = row.get(12)?;
                 let run = Run {
                     version: row.get(1)?,
                     command: from_json(&command)?,
@@ -44,6 +45,7 @@ impl Store {
                     ended: row.get::<_, Option<i64>>(9)?.map(Timestamp),
                     exit_code: row.get(10)?,
                     exit_reason: row.get(11)?,
+                    environment: from_json(&environment)?,
                 };
                 Ok((row.get(0)?, run))
             },

@@ -1,5 +1,6 @@
 //! Writing: one transaction for a whole run.
 
+use super::custody;
 use super::error::Place;
 use super::narrow;
 use super::{Canary, Event, Interval, Result, Run, Source};
@@ -16,19 +17,23 @@ use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params}
 pub struct Writer<'s> {
     tx: Transaction<'s>,
     place: &'s Place,
+    /// What is to be closed.
+    pub(super) changed: custody::Changed,
 }
 
 impl<'s> Writer<'s> {
     pub(super) fn new(tx: Transaction<'s>, place: &'s Place) -> Self {
-        Writer { tx, place }
+        Writer { tx, place, changed: custody::Changed::default() }
     }
 
-    /// Makes everything that was put durable.
+    /// Makes everything that was put durable. Each day whose records it changed
+    /// is closed ([`custody`](super::custody)), unless its source was left open.
     ///
     /// # Errors
     /// Any [`StoreError`](super::StoreError); then nothing of it is kept.
-    pub fn commit(self) -> Result<()> {
+    pub fn commit(mut self) -> Result<()> {
         let place = self.place;
+        self.changed.close(&self.tx).map_err(|e| place.error(e))?;
         self.tx.commit().map_err(|e| place.error(e))
     }
 
@@ -46,8 +51,8 @@ impl<'s> Writer<'s> {
                 .execute(params![run.catalogue_sha256, run.catalogue])?;
             c.prepare_cached(
                 "INSERT INTO runs (version, command, catalogue, home_nets, sensor, hash,
-                                   started_ns, ended_ns, exit_code, exit_reason)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                                   started_ns, ended_ns, exit_code, exit_reason, environment)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 run.version,
@@ -60,6 +65,7 @@ impl<'s> Writer<'s> {
                 run.ended.map(|t| t.0),
                 run.exit_code,
                 run.exit_reason,
+                json(&run.environment)?,
             ])?;
             Ok(c.last_insert_rowid())
         })
@@ -142,29 +148,29 @@ impl<'s> Writer<'s> {
         })
     }
 
-    fn put(
-        &mut self,
-        new: &Record,
-        support: bool,
-        unite: impl FnOnce(&Record, &Record) -> Option<Record>,
-    ) -> Result<()> {
-        self.run(|c| {
-            let number = source_number(c, &new.source)?;
-            let found: Option<(bool, String)> = c
+    fn put(&mut self, new: &Record, support: bool, unite: impl Fn(&Record, &Record) -> Option<Record>) -> Result<()> {
+        let Writer { tx, place, changed } = self;
+        let mut unite_and_write = || -> rusqlite::Result<()> {
+            let number = source_number(tx, &new.source)?;
+            let found: Option<(bool, String)> = tx
                 .prepare_cached("SELECT support, record FROM sightings WHERE id = ?1 AND source_no = ?2")?
                 .query_row(params![new.id, number], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
             let Some((was_support, text)) = found else {
-                return write(c, number, new, support);
+                changed.note(tx, &new.period, number)?;
+                return write(tx, number, new, support);
             };
             let old: Record = from_json(&text)?;
             let support = support && was_support;
-            match unite(&old, new) {
-                Some(united) if united != old || support != was_support => write(c, number, &united, support),
-                None if support != was_support => write(c, number, &old, support),
-                _ => Ok(()),
-            }
-        })
+            let united = match unite(&old, new) {
+                Some(united) if united != old || support != was_support => united,
+                None if support != was_support => old,
+                _ => return Ok(()),
+            };
+            changed.note(tx, &united.period, number)?;
+            write(tx, number, &united, support)
+        };
+        unite_and_write().map_err(|e| place.error(e))
     }
 
     /// Adds an interval; of two with the same start the longer one stays, of
@@ -293,6 +299,8 @@ impl<'s> Writer<'s> {
 /// Writes a record and what is kept of it elsewhere. Nothing else adds or
 /// changes a record.
 fn write(c: &Connection, number: i64, r: &Record, support: bool) -> rusqlite::Result<()> {
+    let content = json(r)?;
+    custody::note_record(c, &r.period, number, &r.id, support, &content)?;
     let mut put = c.prepare_cached(
         "INSERT INTO sightings (source_no, id, revision, period, ip, address, segment, mac, indicator, category,
              stage, first_ns, last_ns, count, bytes_to_server, bytes_from_server, support, record)
@@ -321,7 +329,7 @@ fn write(c: &Connection, number: i64, r: &Record, support: bool) -> rusqlite::Re
         ":to": int(r.bytes_to_server),
         ":from": int(r.bytes_from_server),
         ":support": support,
-        ":record": json(r)?,
+        ":record": content,
     };
     let sighting = put.query_row(values, |row| row.get(0))?;
     narrow::put(c, sighting, number, r, support)

@@ -2,12 +2,13 @@
 
 use crate::support::neighbours::{arp, dhcp, dhcp6, discovery, link_local, unique_local};
 use crate::support::packets::{self, SECOND, SERVER, TEN, host};
-use crate::support::program::run_in;
+use crate::support::program::{run_in, run_with_input};
 use crate::support::writer::Pcap;
 use crate::support::{rewrite, samples};
 use spansight::store::Store;
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use tempfile::TempDir;
 
 const CLIENT: [u8; 6] = [2, 0, 10, 0, 0, 5];
@@ -18,7 +19,11 @@ const GATEWAY: [u8; 6] = [2, 0, 10, 0, 0, 1];
 fn intervals(pcap: &Pcap, args: &[&str]) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     replay(&dir, pcap, args);
-    let store = Store::open_read_only(&dir.path().join("s.sqlite")).unwrap();
+    stored(&dir.path().join("s.sqlite"))
+}
+
+fn stored(path: &Path) -> Vec<String> {
+    let store = Store::open_read_only(path).unwrap();
     assert!(store.check().unwrap().is_empty());
     let secs = |t: spansight::base::Timestamp| (t.0 - TEN) / SECOND;
     let mut all: Vec<String> = store
@@ -104,6 +109,21 @@ fn names_out_of_dhcp_name_hosts_unless_they_are_left_out() {
     let left = intervals(&a_morning(), &["--no-dhcp-names"]);
     assert!(!left.iter().any(|i| i.contains("pc-17") || i.contains("client_id")), "{left:#?}");
     assert!(left.iter().any(|i| i.starts_with("dhcp 10.0.0.5")));
+}
+
+#[test]
+fn a_running_sensor_stores_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.sqlite");
+    let store = path.to_string_lossy();
+    for more in [&[][..], &["--no-dhcp-names"]] {
+        let args = [&["replay", "--follow", "-q", "--format", "ndjson", "--store", &*store], more, &["-"]].concat();
+        let ran = run_with_input(&args, a_morning().bytes());
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        assert_eq!(ran.out.contains(r#""name":"pc-17","name_source":"dhcp""#), more.is_empty());
+        assert_eq!(stored(&path), intervals(&a_morning(), more));
+        fs::remove_file(&path).unwrap();
+    }
 }
 
 /// 5,000 hosts that do not exist confirm nobody, and push out neither who was

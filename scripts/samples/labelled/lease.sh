@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2154 # set by udhcpc
 # What udhcpc calls: takes the leased address, and gives it back.
 case $1 in
 deconfig) ip -4 addr flush dev "$interface" scope global ;;

@@ -123,13 +123,16 @@ labelled_lan() {
     lan forwarder 55 ''
     lan nat 60
     lan hotspot 61
+    lan box 59
     lan rogue 66
     for i in {11..24} {26..52} {62..65} {67..79}; do
-        # shellcheck disable=SC2086 # a resolver of their own for two
-        lan "pc-$i" "$i" $(case $i in 46) echo 10.30.0.54 ;; 47) echo 10.30.0.55 ;; *) echo 10.30.0.53 ;; esac)
+        lan "pc-$i" "$i"
         printf 'dhcp-host=00:00:5e:00:53:%02x,10.30.0.%d\n' "$i" "$i" >>"$dir/labelled/lan.dnsmasq.conf"
         [ $((i % 3)) -eq 0 ] || like_windows "pc-$i"
     done
+    # Two ask other resolvers.
+    echo 'nameserver 10.30.0.54' >"/etc/netns/$prefix-pc-46/resolv.conf"
+    echo 'nameserver 10.30.0.55' >"/etc/netns/$prefix-pc-47/resolv.conf"
     lan_unnumbered phone 02:8a:51:7e:30:c4
     lan_unnumbered churn-a 00:00:5e:00:53:a0
     lan_unnumbered churn-b 00:00:5e:00:53:a1
@@ -156,6 +159,11 @@ labelled_lan() {
     inner hotspot hot-2 00:00:5e:00:53:d2 192.168.43.12/24 192.168.43.1
     like_windows hot-1
     translate hotspot eth0
+    inner_network box 192.168.8.1/24
+    inner box box-1 00:00:5e:00:53:e1 192.168.8.11/24 192.168.8.1
+    inner box box-2 00:00:5e:00:53:e2 192.168.8.12/24 192.168.8.1
+    like_windows box-2
+    translate box eth0
 
     serve gw dnsmasq -C "$dir/labelled/lan.dnsmasq.conf"
     serve resolver unbound -d -c "$dir/labelled/resolver.unbound.conf"
@@ -203,6 +211,7 @@ PAGE
     wait_for on pc-46 curl -sf -o /dev/null http://www.example.com/
     wait_for on pc-47 curl -sf -o /dev/null http://www.example.com/
     wait_for on nat-1 curl -sf -o /dev/null http://www.example.com/
+    wait_for on box-2 curl -sf -o /dev/null http://www.example.com/
     wait_for on hot-2 curl -sf -o /dev/null http://www.example.com/
     wait_for on branch-3 curl -sf -o /dev/null http://www.example.com/
     wait_for sh -c "ip netns exec $prefix-internet ss -lun | grep -q ':443 '"

@@ -1,20 +1,21 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # out, dir, top, prefix: of make-samples, which sources this file
+# shellcheck disable=SC2034,SC2154 # day: for make-samples, which sources this file; out, dir, top, prefix: of it
 # What the labelled scenes tell: who does what, when. Every computer stands for
 # one case; capture-samples/labelled/labels.tsv says what is to be concluded.
 
 sample_labelled() {
-    local day=2026-03-03 to=$out/labelled retime=clocks
+    local day=2026-03-03 to=$out/labelled
     net_down "$prefix"
     labelled_network
-    record_from "$dir/marks" labelled_day \
+    record_from clocks "$dir/marks" labelled_day \
         "$dir/lan.pcap" sensor span0 '' \
         "$dir/outside.pcap" internet eth0 ip \
         "$dir/dns-only.pcap" resolver eth0 'port 53' \
         "$dir/one-way.pcap" sensor span0 'ether dst 00:00:5e:00:53:01 and ip and not dst net 10.0.0.0/8'
+    day=2026-03-03
     # One private address twice: a visitor's computer in a VLAN of its own.
     echo 'nameserver 198.51.100.53' >"/etc/netns/$prefix-pc-11/resolv.conf"
-    record_from "$dir/marks" visitor "$dir/visitor.pcap" sensor span0 'host 10.30.0.11'
+    record_from clocks "$dir/marks" visitor "$dir/visitor.pcap" sensor span0 'host 10.30.0.11'
     python3 scripts/samples/captures.py tag "$dir/tagged.pcap" \
         "$dir/visitor.pcap=40,MAC=00:00:5e:00:53:0b>00:00:5e:00:53:8b"
     python3 scripts/samples/captures.py join "$dir/day.pcap" "$dir/lan.pcap" "$dir/tagged.pcap"
@@ -247,6 +248,10 @@ web_and_visits() {
     at 09:14:00
     update hot-1 https://s02.upd.kaspersky.com
     together hotspot hot-1 hot-2
+    at 09:16:00
+    everyday box-1
+    everyday box-2
+    everyday box-1
 }
 
 # Ways that lead over somebody else.
@@ -399,7 +404,6 @@ further_days() {
 }
 
 visitor() {
-    day=2026-03-03
     at 12:50:00
     get pc-11 --ipv4 https://www.kaspersky.com/ https://www.example.com/
 }

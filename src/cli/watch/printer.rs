@@ -2,6 +2,7 @@
 
 use super::controls::Controls;
 use super::keeper::Keeper;
+use super::recorder::Recorder;
 use super::verdicts::Verdicts;
 use crate::base::Timestamp;
 use crate::capture::{Interface, LiveControl};
@@ -39,6 +40,7 @@ pub(super) struct Printer<'p> {
     pub(super) board: Board,
     pub(super) controls: Controls,
     pub(super) keeper: Option<Keeper>,
+    pub(super) recorder: Option<Recorder>,
     /// Ends the capture when nobody takes the output any more.
     pub(super) stop: LiveControl,
     /// Why output ended early.
@@ -79,6 +81,14 @@ impl Printer<'_> {
         let sources = Arc::clone(&self.sources);
         let names = RunNames::new(self.sensor, &sources, news.encaps);
         self.canaries(&news, &names);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.keep(news.frames, &news.intake.interfaces);
+            for (_, draft) in &news.drafts {
+                if let Some(r) = record(&self.catalogue, draft, &names) {
+                    recorder.name(draft, &r, now);
+                }
+            }
+        }
         let mut late = Ledger::new();
         for (shard, draft) in news.drafts {
             let (key, count) = (draft.key, draft.count);
@@ -102,6 +112,9 @@ impl Printer<'_> {
             self.round = now;
             let due = self.board.take_due(now);
             self.print_all(&due, &names);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.settle(now, |key| self.board.is_lonely(key));
+            }
             if self.broken.is_none() && self.out.is_abandoned() {
                 self.end(io::ErrorKind::BrokenPipe.into());
             }
@@ -159,7 +172,13 @@ impl Printer<'_> {
 
     /// Days before `day` are over.
     fn close(&mut self, day: i64, names: &RunNames<'_>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.settle_day(day, |key| self.board.is_lonely(key));
+        }
         let closed = self.board.close(day);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.close(day, closed.iter().filter(|p| !p.lonely).count() as u64);
+        }
         self.print_last(&closed, names);
         self.earlier.extend(closed.iter().filter(|p| !p.lonely).map(|p| p.draft.key.host));
         if let Some(keeper) = &mut self.keeper {
@@ -221,6 +240,9 @@ impl Printer<'_> {
     pub(super) fn finish(&mut self, encaps: &crate::packet::EncapTable) -> Last {
         let sources = Arc::clone(&self.sources);
         let names = RunNames::new(self.sensor, &sources, encaps);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.settle_day(i64::MAX, |key| self.board.is_lonely(key));
+        }
         let posted = self.board.close(i64::MAX);
         self.print_last(&posted, &names);
         let mut last = Last { standing: Vec::new(), support: Vec::new() };

@@ -179,9 +179,11 @@ fn several_devices_behind_one_address() {
     assert_eq!((&host.roles[..], host.nat_at_least), (&[Role::Nat][..], Some(2)));
     assert!(host.reason.contains("at least 2 devices"), "{}", host.reason);
     assert_eq!(host.verdict, Verdict::Contacting);
-    // Nobody is listed for how many devices there are.
-    let quiet = Scene::of([]).signal(Ttl, "10.0.0.7", None, "64-1").signal(Ttl, "10.0.0.7", None, "128-2");
-    assert_eq!(quiet.judge(), []);
+    // It is listed for that alone, and nobody for one way or two of one device.
+    let quiet = Scene::of([]).signal(Ttl, "10.0.0.7", None, "64-1").signal(Ttl, "10.0.0.7", None, "128-2").one();
+    assert_eq!((quiet.verdict, &quiet.roles[..]), (Verdict::None, &[Role::Nat][..]));
+    let ways = Scene::of([]).signal(Ttl, "10.0.0.7", None, "64-1").signal(Ttl, "10.0.0.7", None, "64-2");
+    assert_eq!(ways.judge(), []);
 }
 
 #[test]

@@ -49,6 +49,11 @@ fn reasons_have_figures_and_say_how_far_it_got() {
             Verdict::Present,
             "A product is there, for it contacted reputation services in 2 sessions on 1 day and other product services in 1 session on 1 day, but no update was seen.",
         ),
+        (
+            vec![c(H, "web-www").slots(&[1, 9]), c(H, "service-crl")],
+            Verdict::WebOnly,
+            "Only web sites, and services that browsers and signature checks reach too, were contacted in 3 sessions on 1 day.",
+        ),
     ] {
         let host = one(contacts);
         assert_eq!((host.verdict, host.reason.as_str()), (verdict, reason));
@@ -80,4 +85,10 @@ fn an_engine_of_another_vendor_is_called_so() {
         c(H, "update-dnl-geo").on(&[Channel::HttpHost]),
     ]);
     assert!(host.reason.starts_with("The update servers of another vendor's product that embeds the engine, and update servers that it uses as well, were contacted in 2 sessions"), "{}", host.reason);
+}
+
+#[test]
+fn a_managed_host_is_told_with_its_server() {
+    let scene = Scene::of([lan(H, "lan-tcp-13000", "10.0.0.2", 13000), lan(H, "lan-tcp-13111", "10.0.0.2", 13111)]);
+    assert_eq!(scene.host(H).reason, "2 different management signals tie it to the local server 10.0.0.2.");
 }

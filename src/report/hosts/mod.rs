@@ -40,6 +40,6 @@ pub fn sort(hosts: &mut [HostView]) {
 }
 
 /// Lower-case hex digits of a record's id.
-fn hex(id: &[u8; 16]) -> String {
+pub(super) fn hex(id: &[u8; 16]) -> String {
     format!("{:032x}", u128::from_be_bytes(*id))
 }

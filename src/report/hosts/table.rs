@@ -173,7 +173,7 @@ fn seen_cell(h: &Listed<'_>) -> String {
 }
 
 /// How often each category was contacted, a line each.
-fn cadences(v: &HostView, wanted: impl Fn(Category) -> bool) -> String {
+pub(in crate::report) fn cadences(v: &HostView, wanted: impl Fn(Category) -> bool) -> String {
     let listed = v.categories.iter().filter(|(category, _)| wanted(**category));
     listed.map(|(category, often)| format!("{category}: {}", cadence(often))).collect::<Vec<_>>().join("\n")
 }

@@ -120,7 +120,7 @@ fn askers_and_outside_clients_are_capped() {
 fn a_running_sensor_keeps_what_a_replay_spills() {
     for live in [false, true] {
         let catalogue = Arc::new(Catalogue::builtin());
-        let settings = Settings { catalogue, home: Default::default(), canaries: Vec::new(), live };
+        let settings = Settings { catalogue, home: Default::default(), canaries: Vec::new(), live, pseudonyms: None };
         let mut observer = Observer::new(Arc::new(settings)).with_max_drafts(0);
         observer.drafts.open(key(), crate::base::Timestamp(0));
         let at = observer.drafts.open(key(), crate::base::Timestamp(0));

@@ -2,6 +2,7 @@
 
 mod content;
 mod covered;
+mod custody;
 mod facts;
 mod migration;
 mod trouble;
@@ -44,6 +45,7 @@ fn a_run() -> Run {
         ended: None,
         exit_code: None,
         exit_reason: None,
+        environment: [("host".to_owned(), "desk".to_owned())].into(),
     }
 }
 
@@ -87,7 +89,7 @@ fn a_ledger(frames: u64) -> Ledger {
 fn an_interval() -> Interval {
     Interval {
         source: "sha256:aa".into(),
-        kind: "mdns".into(),
+        kind: "dhcp".into(),
         segment: "vlan:10".into(),
         ip: "10.0.0.5".parse().unwrap(),
         mac: "02:00:0a:00:00:05".parse().ok(),

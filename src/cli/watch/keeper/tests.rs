@@ -1,5 +1,4 @@
 use super::*;
-use crate::base::Timestamp;
 use crate::coverage::{Account, Counter, Key};
 use crate::sighting::testing;
 use crate::store::Filter;
@@ -17,6 +16,7 @@ fn run() -> Run {
         ended: None,
         exit_code: None,
         exit_reason: None,
+        environment: Default::default(),
     }
 }
 
@@ -40,7 +40,8 @@ fn what_is_written_in_pieces_adds_up() {
     let path = dir.path().join("store");
     let open = || Store::open_read_only(&path).unwrap();
     let run = run();
-    let mut keeper = Keeper::start(Store::open(&path).unwrap(), &run, "run:1".into(), vec!["span0".into()]).unwrap();
+    let mut keeper =
+        Keeper::start(Store::open(&path).unwrap(), &run, "run:1".into(), vec!["span0".into()], None).unwrap();
     assert_eq!(open().runs().unwrap()[0].1.ended, None, "the run is there from the start");
 
     let now = Instant::now();

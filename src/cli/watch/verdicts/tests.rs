@@ -62,6 +62,7 @@ fn what_a_store_knows_is_no_change() {
             ended: None,
             exit_code: None,
             exit_reason: None,
+            environment: Default::default(),
         };
         let run = writer.put_run(&run).unwrap();
         let (first, last) = (Some(r.first_seen), Some(r.last_seen));
