@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Whom somebody answers for, what is known of devices, and what is a finding.
 #[derive(Debug, Args)]
 pub struct JudgingArgs {
-    /// Exceptions: a TOML file with [[accept]] entries, as `hosts --help` shows them
+    /// Exceptions: a TOML file with `[[accept]]` entries, as `hosts --help` shows them
     #[arg(long, value_name = "FILE")]
     pub accept: Option<PathBuf>,
     /// Your list of devices: CSV with the columns address or mac or both, and any of name, owner, place
