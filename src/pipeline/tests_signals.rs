@@ -120,13 +120,19 @@ fn frame(mac: u8, ttl: u8, port: u16, up: bool, flags: u8, options: &[u8], paylo
 
 /// What is concluded of frames that come a millisecond apart.
 fn of_frames(frames: &[Vec<u8>]) -> (Vec<Signal>, Option<u32>) {
+    of_frames_with_pause(frames, usize::MAX)
+}
+
+/// The same with ten minutes of silence before the frame of this number.
+fn of_frames_with_pause(frames: &[Vec<u8>], pause: usize) -> (Vec<Signal>, Option<u32>) {
     let mut out = Vec::new();
     for word in [0xa1b2_c3d4u32, 0x0004_0002, 0, 0, 65_535, 1] {
         out.extend(word.to_le_bytes());
     }
     for (i, frame) in frames.iter().enumerate() {
+        let later = if i < pause { 0 } else { 600 };
         let (i, len) = (i as u32, frame.len() as u32);
-        [1_772_359_200 + i / 1000, i % 1000 * 1000, len, len].iter().for_each(|w| out.extend(w.to_le_bytes()));
+        [1_772_359_200 + later + i / 1000, i % 1000 * 1000, len, len].iter().for_each(|w| out.extend(w.to_le_bytes()));
         out.extend(frame);
     }
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -160,8 +166,9 @@ fn a_gateway_with_hosts_behind_it_is_several_systems() {
     assert_eq!(of_frames(&frames).1, Some(2));
     // One after the other is a machine that was started with another system.
     let mut frames: Vec<_> = (0..9).flat_map(|n| connection(40_000 + n, &[(5, 64)], &LINUX)).collect();
+    let pause = frames.len();
     frames.extend((0..9).flat_map(|n| connection(41_000 + n, &[(5, 127)], &WINDOWS)));
-    assert_eq!(of_frames(&frames).1, None);
+    assert_eq!(of_frames_with_pause(&frames, pause).1, None);
 }
 
 /// A mirror of both sides of a router shows each packet with two times to

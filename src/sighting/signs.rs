@@ -18,6 +18,11 @@ const ORDERS: usize = 32;
 const MAX_DETAIL: usize = 64;
 /// Nanoseconds of a millisecond.
 const MILLI: i64 = SECOND / 1000;
+/// Milliseconds in which no machine is started again with another system: two
+/// values that follow each other within them come from two systems at work.
+const AT_ONCE: u32 = 10_000;
+/// What that counts at least, for each of them: as much as coming back so often.
+const AT_ONCE_COUNTS: u32 = 3;
 /// No sign.
 const NONE: u16 = u16::MAX;
 
@@ -175,6 +180,7 @@ impl Signs {
                 None => host.first = at,
             }
             host.turn(new.kind, at);
+            found = at;
         } else {
             let counts = host.turn(new.kind, found);
             if let Some(sign) = self.sign(found) {
@@ -187,8 +193,25 @@ impl Signs {
         }
         if host != before {
             self.hosts.insert(place, host);
+            for (was, is) in [(before.ttl, host.ttl), (before.order, host.order)] {
+                self.meet(was, is, new.from);
+            }
         }
         false
+    }
+
+    /// One value came after another, at this time.
+    fn meet(&mut self, was: u16, is: u16, now: u32) {
+        let last = self.signs.get(usize::from(was)).map(|s| s.to);
+        if was == is || last.is_none_or(|last| now.abs_diff(last) > AT_ONCE) {
+            return;
+        }
+        for at in [was, is] {
+            if let Some(sign) = self.sign(at) {
+                sign.count = sign.count.max(AT_ONCE_COUNTS);
+                sign.unsaid = true;
+            }
+        }
     }
 
     /// A place for a sign.
@@ -355,13 +378,26 @@ mod tests {
     #[test]
     fn a_value_that_stays_counts_once() {
         let mut signs = Signs::default();
-        for value in [1, 1, 2, 1, 1, 2] {
-            signs.note(place(1, 0), SignalKind::Ttl, value, time(0, 1));
+        for (n, value) in [1, 1, 2, 1, 1, 2].into_iter().enumerate() {
+            signs.note(place(1, 0), SignalKind::Ttl, value, time(0, 60 * n as i64));
             signs.note(place(1, 0), SignalKind::TlsStack, 9, time(0, 1));
         }
         let counts: BTreeSet<_> = signs.take_changed().into_iter().map(|s| (s.kind, s.detail, s.count)).collect();
         let want = [(SignalKind::Ttl, "0-1", 2), (SignalKind::Ttl, "0-2", 2), (SignalKind::TlsStack, "00000009", 6)];
         assert_eq!(counts, want.map(|(k, d, n)| (k, d.into(), n)).into());
+    }
+
+    #[test]
+    fn values_within_seconds_come_from_two_systems() {
+        for (gap, want) in [(0, 3), (10, 3), (11, 1)] {
+            let mut signs = Signs::default();
+            for (n, value) in [1, 2].into_iter().enumerate() {
+                signs.note(place(1, 0), SignalKind::Ttl, value, time(0, gap * n as i64));
+                signs.note(place(1, 0), SignalKind::SynOptions, value, time(0, 0));
+            }
+            let counts: BTreeSet<_> = signs.take_changed().into_iter().map(|s| (s.kind, s.count)).collect();
+            assert_eq!(counts, [(SignalKind::Ttl, want), (SignalKind::SynOptions, 3)].into(), "{gap}");
+        }
     }
 
     proptest! {

@@ -10,6 +10,8 @@ use crate::sighting::HomeNets;
 
 const PROXY: &str = "10.0.0.8";
 const PEER: &str = "10.0.0.9";
+/// In nanoseconds.
+const MINUTE: i64 = 60 * crate::base::time::SECOND;
 
 /// The signals of a kind: address, detail and count.
 fn of(seen: &Seen, kind: SignalKind) -> Vec<(String, String, u64)> {
@@ -178,6 +180,7 @@ fn time_to_live_of_connections_that_both_ends_agreed_to() {
     let mut s = Scene::new();
     for (ttl, say) in [(64, true), (63, true), (63, true), (64, true), (127, true), (50, false), (1, true)] {
         s.ttl = ttl;
+        s.now += MINUTE;
         let mut t = s.connect(SERVER, 443);
         if say {
             t.up(&mut s, b"hello");
@@ -219,6 +222,7 @@ fn orders_of_options_count_when_they_change() {
     let mut s = Scene::new();
     for options in [&LINUX[..], &LINUX, &WINDOWS, &LINUX, &[2, 0, 0, 0], &[]] {
         s.options = options.to_vec();
+        s.now += MINUTE;
         s.connect(SERVER, 443).up(&mut s, b"hello");
     }
     let seen = s.end();
