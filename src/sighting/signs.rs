@@ -180,7 +180,6 @@ impl Signs {
                 None => host.first = at,
             }
             host.turn(new.kind, at);
-            found = at;
         } else {
             let counts = host.turn(new.kind, found);
             if let Some(sign) = self.sign(found) {
@@ -256,13 +255,16 @@ impl Signs {
         }
     }
 
-    /// Those noted since the last call, with how often since then.
+    /// Those noted since the last call, with how often since then. What tells
+    /// systems apart is kept back as long as there is one only: every host has
+    /// it on every day, and it says nothing.
     pub(super) fn take_changed(&mut self) -> Vec<Signal> {
         let mut news = Vec::new();
         for (place, host) in &self.hosts {
+            let telling = self.telling(host);
             let mut at = host.first;
             while let Some(sign) = self.signs.get_mut(usize::from(at)) {
-                if std::mem::take(&mut sign.unsaid) {
+                if telling(sign) && std::mem::take(&mut sign.unsaid) {
                     news.push(signal(place, sign, &self.orders));
                     sign.told = sign.count;
                 }
@@ -270,6 +272,27 @@ impl Signs {
             }
         }
         news
+    }
+
+    /// Which signs of a host say something of its role: systems are told apart
+    /// where times to live or orders of options differ; one that was passed on
+    /// tells of a router.
+    fn telling(&self, host: &Host) -> impl Fn(&Sign) -> bool + use<> {
+        let (mut ttls, mut orders, mut at) = (0, 0, host.first);
+        while let Some(sign) = self.signs.get(usize::from(at)) {
+            match sign.kind {
+                SignalKind::Ttl => ttls += 1,
+                SignalKind::SynOptions => orders += 1,
+                _ => {}
+            }
+            at = sign.next;
+        }
+        let several = ttls > 1 || orders > 1;
+        move |sign| match sign.kind {
+            SignalKind::Ttl => several || sign.value & 0xff > 0,
+            SignalKind::SynOptions | SignalKind::TlsStack => several,
+            _ => true,
+        }
     }
 
     /// Forgets those of days before `day`.
