@@ -136,7 +136,8 @@ impl Decoder {
     /// count; a fragment whose datagram is not complete yields
     /// [`Counter::IpFragments`]. Further events come from
     /// [`side_counts`](Self::side_counts).
-    #[inline]
+    // A call for each frame shows: a second caller must not cost the first one.
+    #[inline(always)]
     pub fn decode(
         &mut self,
         link: LinkType,
@@ -224,7 +225,7 @@ impl Decoder {
     /// Ethernet with up to two tags, IP without fragments and IPv6 extension
     /// headers, TCP or UDP without a tunnel's port. Everything else, and every
     /// error, is `None` and for the walk.
-    #[inline]
+    #[inline(always)]
     pub(super) fn straight(&mut self, mut view: View<'_>, base: u32, ts: Timestamp) -> Option<Packet> {
         let h = view.take::<14>()?;
         let dst_mac = Some(Mac([h[0], h[1], h[2], h[3], h[4], h[5]]));

@@ -212,7 +212,7 @@ impl Dispatcher {
     }
 
     /// Deals a segment to the worker of its shard.
-    #[inline]
+    #[inline(always)]
     fn list(&mut self, packet: Packet, frame: usize, lists: &mut [Vec<Item>]) {
         let mut segment = 0;
         if packet.encap.0 != 0 {

@@ -285,6 +285,7 @@ impl Tcp {
     }
 
     /// Takes what a segment says of the two streams.
+    #[inline(always)]
     fn stream<S: Sink>(&mut self, seq: u32, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
         let p = at.packet;
         let payload = p.payload_len.saturating_add(p.payload_missing);
