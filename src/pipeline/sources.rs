@@ -165,6 +165,9 @@ pub struct RunNames<'r> {
     /// Encapsulations.
     pub encaps: &'r EncapTable,
     segments: BTreeMap<u32, String>,
+    /// Ids of the sources, written once: they stand in every record, interval
+    /// and signal.
+    ids: Vec<String>,
 }
 
 impl<'r> RunNames<'r> {
@@ -172,7 +175,8 @@ impl<'r> RunNames<'r> {
     pub fn new(sensor: &'r str, sources: &'r [SourceReport], encaps: &'r EncapTable) -> Self {
         let all = (0..encaps.len()).map(|i| encaps.get(EncapId(u32::try_from(i).unwrap_or(0))));
         let segments = all.map(|e| (e.segment_id, e.segment.clone())).collect();
-        RunNames { sensor, sources, encaps, segments }
+        let ids = sources.iter().map(|s| s.id.map(|id| id.to_string()).unwrap_or_default()).collect();
+        RunNames { sensor, sources, encaps, segments, ids }
     }
 
     fn report(&self, source: u32) -> Option<&SourceReport> {
@@ -186,7 +190,7 @@ impl Names for RunNames<'_> {
     }
 
     fn source(&self, source: u32) -> String {
-        self.report(source).and_then(|r| r.id).map(|id| id.to_string()).unwrap_or_default()
+        self.ids.get(source as usize).cloned().unwrap_or_default()
     }
 
     fn path(&self, source: u32) -> Option<String> {
