@@ -139,10 +139,10 @@ impl<'a> Case<'a> {
 
     /// Only answered lookups of the name that tells a product whether vendor
     /// names resolve, in fewer than two sessions, and no connection after it.
+    /// Whether connections could be seen does not matter: once looked up, the
+    /// name says no more where they could not.
     pub(super) fn is_probe(&self) -> bool {
-        let probe = |o: &Own<'_>| {
-            o.traits.probe && o.contact.channels.is_lookup() && o.stage == Stage::Answered && self.sees_flows(o)
-        };
+        let probe = |o: &Own<'_>| o.traits.probe && o.contact.channels.is_lookup() && o.stage == Stage::Answered;
         !self.own.is_empty() && self.own.iter().all(probe) && self.update.len() < 2
     }
 

@@ -231,8 +231,9 @@ impl Vantage {
     /// latter three are in stores that lack the first.
     pub const OTHER_FLOWS: &'static [Counter] =
         &[Counter::FlowsOther, Counter::TlsHellos, Counter::QuicInitials, Counter::HttpRequests];
-    /// Counters any of which shows that DNS answers were seen.
-    pub const DNS_ANSWERS: &'static [Counter] = &[Counter::DnsAnswers];
+    /// Counters any of which shows that DNS answers would be seen: there were
+    /// some, or connections were seen both ways.
+    pub const DNS_ANSWERS: &'static [Counter] = &[Counter::DnsAnswers, Counter::Handshakes];
 
     /// What the counters of a source tell.
     pub fn of(source: &str, counts: &Counts) -> Self {

@@ -61,6 +61,8 @@ fn exclusive(orders: &[Vec<u8>]) -> usize {
 #[derive(Debug, Default)]
 struct Day {
     classes: BTreeSet<Class>,
+    /// The same and those that came less often.
+    seldom: BTreeSet<Class>,
     orders: BTreeSet<Vec<u8>>,
 }
 
@@ -68,21 +70,23 @@ impl Day {
     fn at_least(&self, has_mac: bool) -> usize {
         let orders: Vec<Vec<u8>> = self.orders.iter().cloned().collect();
         let systems = exclusive(&orders);
+        let behind = |classes: &BTreeSet<Class>| -> BTreeSet<u8> {
+            classes.iter().filter(|c| c.hops > 0).map(|c| c.initial).collect()
+        };
         let own = self.classes.iter().any(|c| c.hops == 0);
-        let behind: BTreeSet<u8> = self.classes.iter().filter(|c| c.hops > 0).map(|c| c.initial).collect();
+        // It forwards what others sent, and speaks for itself: no other system
+        // that a machine is started with puts a hop before it.
+        let passed_on = behind(&self.seldom);
+        if has_mac && self.seldom.iter().any(|c| c.hops == 0) && !passed_on.is_empty() {
+            return systems.max(1 + behind(&self.classes).len().max(1));
+        }
+        let behind = behind(&self.classes);
         let initials: BTreeSet<u8> = self.classes.iter().map(|c| c.initial).collect();
         let hops: BTreeSet<u8> = self.classes.iter().map(|c| c.hops).collect();
-        // It forwards what others sent, and speaks for itself.
-        let forwards = own && !behind.is_empty() && has_mac;
         // No system begins at both; network gear has its own value.
         let two_kinds = !own && initials.contains(&64) && initials.contains(&128);
-        let by_class = if forwards {
-            1 + behind.len()
-        } else if initials.len() > 1 && (systems > 1 || hops.len() > 1 || two_kinds) {
-            initials.len()
-        } else {
-            1
-        };
+        let by_class =
+            if initials.len() > 1 && (systems > 1 || hops.len() > 1 || two_kinds) { initials.len() } else { 1 };
         let by_order = if !behind.is_empty() || self.classes.len() > 1 { systems } else { 1 };
         by_class.max(by_order)
     }
@@ -93,13 +97,14 @@ impl Day {
 /// hardware address is looked at by itself, as each source saw it on each day.
 ///
 /// What counts is only what connections show that both ends agreed to, never
-/// bare SYNs, probes of a traced route or scans; and only what came at least
-/// three times a day with something else between ([`SignalKind::Ttl`]), or
-/// within seconds of it, so that a machine started with another system is not
-/// two. Then:
+/// bare SYNs, probes of a traced route or scans; and, but for the first of the
+/// rules, only what came at least three times a day with something else between
+/// ([`SignalKind::Ttl`]), or within seconds of it, so that a machine started
+/// with another system is not two. Then:
 ///
-/// - Packets without a hop and with hops, from one hardware address: the host
-///   forwards for others, who count by their initial values, beside itself. A
+/// - Packets without a hop and with hops on one day, from one hardware address,
+///   however seldom: the host forwards for others, who count by their initial
+///   values where these came often enough, else as one, beside itself. A
 ///   machine whose containers or guests go out through its own address is such
 ///   a host: several systems, of which none can be told from the others.
 ///   Without hardware addresses two ways through the network would look alike.
@@ -123,9 +128,13 @@ impl Day {
 pub fn at_least<'s>(signals: impl IntoIterator<Item = &'s Signal>) -> Option<u32> {
     type Key<'s> = (u32, &'s str, crate::base::Addr, Option<Mac>, i64);
     let mut days: BTreeMap<Key<'s>, Day> = BTreeMap::new();
-    for s in signals.into_iter().filter(|s| s.count >= TURNS) {
+    for s in signals {
         let day = days.entry((s.source, s.segment.as_str(), s.ip, s.mac, s.from.day())).or_default();
+        if s.kind == SignalKind::Ttl {
+            day.seldom.extend(Class::of(&s.detail));
+        }
         match s.kind {
+            _ if s.count < TURNS => {}
             SignalKind::Ttl => day.classes.extend(Class::of(&s.detail)),
             SignalKind::SynOptions => {
                 day.orders.insert(telling(&s.detail));
@@ -203,8 +212,10 @@ mod tests {
 
     #[test]
     fn systems_started_in_turn_are_one_machine() {
-        let rare = ["64-0", "64-1", "128-1", LINUX, WINDOWS].map(|d| sign(d, 2));
+        let rare = ["64-0", "128-0", "64-0", LINUX, WINDOWS].map(|d| sign(d, 2));
         assert_eq!(at_least(&rare), None);
+        let rare = ["64-1", "128-1", LINUX, WINDOWS].map(|d| sign(d, 2));
+        assert_eq!(at_least(&rare), None, "behind a router");
         // Each on a day of its own, or seen by another source.
         let mut days = [sign("64-0", 9), sign("64-1", 9), sign("128-2", 9)];
         for (n, s) in days.iter_mut().enumerate() {
@@ -214,6 +225,14 @@ mod tests {
         let mut sources = [sign("64-0", 9), sign("64-1", 9)];
         sources[1].source = 1;
         assert_eq!(at_least(&sources), None);
+    }
+
+    #[test]
+    fn one_connection_of_each_shows_a_gateway_whenever_they_came() {
+        assert_eq!(at_least(&["64-0", "64-1"].map(|d| sign(d, 1))), Some(2));
+        // How many kinds stand behind it takes more to tell.
+        assert_eq!(at_least(&["64-0", "64-1", "128-1", LINUX, WINDOWS].map(|d| sign(d, 2))), Some(2));
+        assert_eq!(at_least(&[sign("64-0", 1), sign("64-1", 9), sign("128-1", 9)]), Some(3));
     }
 
     #[test]

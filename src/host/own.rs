@@ -13,6 +13,10 @@ use foldhash::{HashMap, HashMapExt};
 /// transfer is its own: more than a handshake with a long chain of
 /// certificates, and what makes a transfer.
 const OWN_TRANSFER: u64 = 8 << 10;
+/// The last quarter hour of a day.
+const LAST: u128 = 1;
+/// The first quarter hour of a day.
+pub(super) const FIRST: u128 = 1 << 95;
 /// Bits of the quarter hours of a day.
 const WHOLE_DAY: u128 = u128::MAX >> 32;
 
@@ -120,14 +124,19 @@ pub(super) fn settle(facts: &Facts, traits: &[Traits], roles: &Roles, parts: &mu
         }
         let is_alarm = traits.get(c.indicator as usize).is_some_and(|t| t.category.is_alarm());
         if let Some(theirs) = roles.proxied.get(&(p.node, c.indicator, c.day)).filter(|_| flags.has(Flags::PROXY)) {
-            let (slots, connected) = (p.slots & !theirs.slots, p.connected & !theirs.slots);
-            if slots == 0 || is_alarm && p.slots & theirs.slots != 0 {
-                p.whose = Whose::Others;
-                continue;
-            }
+            let rest = p.slots & !theirs.slots;
             // How far its own contacts got is known as far as quarter hours
             // and bytes say it.
             let more = c.bytes_from_server.saturating_sub(theirs.bytes);
+            // It connects a moment later, which may be in the next quarter hour.
+            let later = rest & !theirs.next;
+            if rest == 0 || later == 0 && more < OWN_TRANSFER || is_alarm && p.slots & (theirs.slots | theirs.next) != 0
+            {
+                p.whose = Whose::Others;
+                continue;
+            }
+            let slots = if later == 0 { rest } else { later };
+            let connected = p.connected & slots;
             if connected == 0 {
                 p.stage = p.stage.min(Stage::Attempted);
             } else if connected != p.connected && more < OWN_TRANSFER {
@@ -151,13 +160,26 @@ fn asked_by_clients(facts: &Facts, roles: &Roles, parts: &[Part]) -> HashMap<(u3
         return asked;
     }
     for p in parts.iter().filter(|p| !is_resolver(p)) {
-        if let Some(c) = facts.contacts.get(p.contact as usize).filter(|c| c.channels.has(Channel::DnsQuery))
-            && let Some(slots) = asked.get_mut(&(c.indicator, c.day))
+        let contact = facts.contacts.get(p.contact as usize).filter(|c| c.channels.has(Channel::DnsQuery));
+        let Some(c) = contact else { continue };
+        // The resolver asks a moment later.
+        let (next, tomorrow) = following(p.slots);
+        if let Some(slots) = asked.get_mut(&(c.indicator, c.day)) {
+            *slots |= p.slots | next;
+        }
+        if let Some(day) = c.day.checked_add(1).filter(|_| tomorrow)
+            && let Some(slots) = asked.get_mut(&(c.indicator, day))
         {
-            *slots |= p.slots;
+            *slots |= FIRST;
         }
     }
     asked
+}
+
+/// The quarter hours after these of a day, and whether the first of the next
+/// day is among them.
+pub(super) fn following(slots: u128) -> (u128, bool) {
+    (slots >> 1, slots & LAST != 0)
 }
 
 /// Whether a contact went through an explicit proxy.

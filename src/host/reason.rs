@@ -79,8 +79,11 @@ fn why(case: &Case<'_>, said: &Said<'_>) -> String {
     match said.verdict {
         Verdict::Oem => oem(case),
         Verdict::ProbeOnly if case.is_probe() => {
-            "Only the name that products look up to test their name service was looked up, and no connection followed"
-                .to_owned()
+            let then = match case.updates().all(|o| case.sees_flows(o)) {
+                true => "no connection followed",
+                false => "where this was seen connections are not visible",
+            };
+            format!("Only the name that products look up to test their name service was looked up, and {then}")
         }
         Verdict::ProbeOnly => {
             let names = case.own.iter().fold(0u32, |sum, o| sum.saturating_add(o.contact.names));

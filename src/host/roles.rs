@@ -3,7 +3,7 @@
 
 use super::facts::{Facts, Interval, ServedBy, SignalKind, is_private};
 use super::identity::Identities;
-use super::own::{Part, Window, is_proxied};
+use super::own::{FIRST, Part, Window, following, is_proxied};
 use super::traits::Traits;
 use crate::base::{Addr, Channel, Stage};
 use crate::catalogue::Category;
@@ -73,6 +73,8 @@ pub(super) struct Roles {
 pub(super) struct Proxied {
     /// Quarter hours.
     pub(super) slots: u128,
+    /// The quarter hours after these.
+    pub(super) next: u128,
     /// Payload that they got.
     pub(super) bytes: u64,
 }
@@ -334,8 +336,15 @@ impl Roles {
             for s in inputs.servers(p.contact) {
                 let proxy = identities.find(segment, &s.ip, None, c.first.0, c.last.0);
                 if let Some(proxy) = proxy.filter(|n| *n != p.node && self.flags(*n).has(Flags::PROXY)) {
+                    let (next, tomorrow) = following(p.slots);
+                    if let Some(day) = c.day.checked_add(1).filter(|_| tomorrow) {
+                        let theirs = self.proxied.entry((proxy, c.indicator, day)).or_default();
+                        theirs.next |= FIRST;
+                        theirs.bytes = theirs.bytes.saturating_add(c.bytes_from_server);
+                    }
                     let theirs = self.proxied.entry((proxy, c.indicator, c.day)).or_default();
                     theirs.slots |= p.slots;
+                    theirs.next |= next;
                     theirs.bytes = theirs.bytes.saturating_add(c.bytes_from_server);
                 }
             }

@@ -167,8 +167,13 @@ fn a_gateway_with_hosts_behind_it_is_several_systems() {
     // One after the other is a machine that was started with another system.
     let mut frames: Vec<_> = (0..9).flat_map(|n| connection(40_000 + n, &[(5, 64)], &LINUX)).collect();
     let pause = frames.len();
-    frames.extend((0..9).flat_map(|n| connection(41_000 + n, &[(5, 127)], &WINDOWS)));
+    frames.extend((0..9).flat_map(|n| connection(41_000 + n, &[(5, 128)], &WINDOWS)));
     assert_eq!(of_frames_with_pause(&frames, pause).1, None);
+    // But none adds a hop: that is a host behind it, however seldom it speaks.
+    let mut frames = connection(40_000, &[(5, 63)], &LINUX);
+    let pause = frames.len();
+    frames.extend(connection(41_000, &[(5, 64)], &LINUX));
+    assert_eq!(of_frames_with_pause(&frames, pause).1, Some(2));
 }
 
 /// A mirror of both sides of a router shows each packet with two times to

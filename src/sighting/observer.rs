@@ -427,7 +427,9 @@ impl Observer {
             if kind == PresenceKind::Traffic {
                 ledger.address(self.settings.counted(ip));
             }
-            let Some(mac) = mac.filter(|m| is_station(*m)) else { continue };
+            // On a link without hardware addresses only what confirms is kept.
+            let bare = kind == PresenceKind::Handshake && p.src_mac.or(p.dst_mac).is_none();
+            let Some(mac) = mac.filter(|m| is_station(*m)).or(bare.then(Mac::default)) else { continue };
             let pair = Pair { source: at.frame.source, segment: at.segment, ip, mac };
             if self.presences.note(pair, kind, p.ts, p.ts) {
                 ledger.count(no_room(kind));

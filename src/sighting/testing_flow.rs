@@ -131,7 +131,9 @@ impl Scene {
 
     fn packet(&self, transport: Transport, src: (Addr, u16), dst: (Addr, u16)) -> Packet {
         let home = HomeNets::default();
-        let mac = |a: &Addr| if home.contains(a) { self.mac } else { Some(Mac([2, 0, 0, 0, 0, 1])) };
+        // A link shows hardware addresses or none.
+        let router = self.mac.map(|_| Mac([2, 0, 0, 0, 0, 1]));
+        let mac = |a: &Addr| if home.contains(a) { self.mac } else { router };
         Packet {
             ts: Timestamp(self.now),
             src: src.0,

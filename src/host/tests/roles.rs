@@ -96,6 +96,36 @@ fn what_a_proxy_connects_to_for_others_is_theirs() {
 }
 
 #[test]
+fn a_proxy_may_connect_in_the_next_quarter_hour() {
+    let client = |slots: &[u8]| through("10.0.0.5", Stage::Transferred).slots(slots).bytes(50_000);
+    let onward = |slots: &[u8]| c(PROXY, S).transferred().slots(slots).bytes(50_300);
+    let proxy = |client: C, onward: C| Scene::of([client, onward]).host(PROXY).verdict;
+    assert_eq!(proxy(client(&[40]), onward(&[41])), Verdict::None);
+    assert_eq!(proxy(client(&[40]), onward(&[40, 41])), Verdict::None);
+    assert_eq!(proxy(client(&[95]), onward(&[]).at(1, &[0])), Verdict::None, "across midnight");
+    // Two quarter hours later, before it, or much more than the client got.
+    assert_eq!(proxy(client(&[40]), onward(&[42])), Verdict::Updating);
+    assert_eq!(proxy(client(&[40]), onward(&[39])), Verdict::Updating);
+    assert_eq!(proxy(client(&[40]), onward(&[41]).bytes(90_000)), Verdict::Updating);
+    // What follows a client's quarter hour is no session beside one of its own.
+    assert_eq!(proxy(client(&[40]), onward(&[41, 60])), Verdict::Contacting);
+}
+
+#[test]
+fn a_resolver_may_ask_in_the_next_quarter_hour() {
+    let ask = |ip| c(ip, "lookalike-kasperskyupdate-com").answered();
+    for (client, resolver) in [
+        (ask("10.0.0.5").slots(&[40]), ask("10.0.0.53").slots(&[41])),
+        (ask("10.0.0.5").slots(&[95]), ask("10.0.0.53").at(1, &[0])),
+    ] {
+        let scene = signal(Scene::of([client, resolver]), DnsServer, "10.0.0.53");
+        assert_eq!(scene.host("10.0.0.53").alarms, [], "the client's");
+    }
+    let before = Scene::of([ask("10.0.0.5").slots(&[40]), ask("10.0.0.53").slots(&[39])]);
+    assert_eq!(signal(before, DnsServer, "10.0.0.53").host("10.0.0.53").alarms.len(), 1);
+}
+
+#[test]
 fn a_proxy_that_never_consented_is_none() {
     let refused = through("10.0.0.5", Stage::Attempted).note(Note::ProxyRefused);
     let scene = Scene::of([refused]);

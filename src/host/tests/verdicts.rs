@@ -71,7 +71,10 @@ fn a_reachability_check() {
     check(LookedUp, &[probe(), looked_up(S)]);
     check(Contacting, &[on("update-downloads-probe")]);
     let unseen = Scene::of([probe()]).vantage(false, true).one();
-    assert_eq!(unseen.verdict, LookedUp, "where no connection can be seen none is known not to follow");
+    assert_eq!(unseen.verdict, ProbeOnly, "the vantage matters to scanners alone");
+    assert!(unseen.reason.contains("connections are not visible"), "{}", unseen.reason);
+    let again = Scene::of([probe().slots(&[40, 44])]).vantage(false, true).one();
+    assert_eq!((again.verdict, again.likely_installed), (LookedUp, true));
 }
 
 #[test]

@@ -36,6 +36,16 @@ fn a_handshake_in_both_directions_confirms_both_ends_at_home() {
 }
 
 #[test]
+fn a_handshake_confirms_on_a_link_without_hardware_addresses() {
+    let mut s = Scene::new();
+    s.mac = None;
+    s.connect(SERVER, 443);
+    let observed = s.observed();
+    let kept = presence::join(observed.presences);
+    assert_eq!(kept.iter().map(|p| (p.kind, p.mac)).collect::<Vec<_>>(), [(PresenceKind::Handshake, None)]);
+}
+
+#[test]
 fn half_a_handshake_or_a_wrong_number_confirms_nobody() {
     let mut s = Scene::new();
     // A hello behind a SYN alone.

@@ -244,12 +244,14 @@ fn intervals_come_with_the_day_before_and_only_of_hosts_at_hand() {
 fn sources_say_what_they_could_see() {
     let (_dir, _path, mut store) = new_store();
     let mut ledger = Ledger::new();
-    for (source, counter) in [(1, Counter::FlowsOther), (2, Counter::DnsAnswers), (3, Counter::Flows)] {
+    for (source, counter) in
+        [(1, Counter::FlowsOther), (2, Counter::DnsAnswers), (3, Counter::Flows), (6, Counter::Handshakes)]
+    {
         ledger.turn_to(Key { source, interface: 0, quarter: 7 });
         ledger.count(counter);
     }
     let mut w = store.begin().unwrap();
-    for (number, source) in [(1, "sha256:a"), (2, "sha256:b"), (3, "sha256:c")] {
+    for (number, source) in [(1, "sha256:a"), (2, "sha256:b"), (3, "sha256:c"), (6, "sha256:f")] {
         w.put_coverage(source, number, &mut ledger).unwrap();
     }
     // These came as records alone.
@@ -269,7 +271,8 @@ fn sources_say_what_they_could_see() {
             ("sha256:b", false, true),
             ("sha256:c", false, false),
             ("sha256:d", false, true),
-            ("sha256:e", true, false)
+            ("sha256:e", true, false),
+            ("sha256:f", false, true)
         ]
     );
 }
