@@ -183,7 +183,10 @@ fn main() {
     println!("## A store of {HOSTS} hosts over a year\n");
     println!("Written by `cargo bench --bench store`: {CLIENTS} of them have contacts in three categories every day.");
     println!("Each figure is a run with the store opened anew and in the page cache: the median, with the least and");
-    println!("the greatest behind it. CPU is the time that the thread ran.\n");
+    println!(
+        "the greatest behind it. CPU is the time that the thread ran; where others had work to do, wall time says"
+    );
+    println!("little.\n");
     let size = std::fs::metadata(&path).map_or(0, |m| m.len() >> 20);
     println!("| | |\n|---|---|\n| store | {size} MiB |");
     if let Some(made) = made {

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a value must come, others having come between, before it counts:
 /// a machine that is started with another system a time or two a day gives
-/// fewer turns, and two machines at work at the same time give many more.
+/// fewer turns, and two machines at work at the same time give many more. Two
+/// values within seconds count as much at once.
 const TURNS: u64 = 3;
 
 /// A time to live as sent, and the routers passed since.
@@ -73,9 +74,11 @@ impl Day {
         let hops: BTreeSet<u8> = self.classes.iter().map(|c| c.hops).collect();
         // It forwards what others sent, and speaks for itself.
         let forwards = own && !behind.is_empty() && has_mac;
+        // No system begins at both; network gear has its own value.
+        let two_kinds = !own && initials.contains(&64) && initials.contains(&128);
         let by_class = if forwards {
             1 + behind.len()
-        } else if initials.len() > 1 && (systems > 1 || hops.len() > 1) {
+        } else if initials.len() > 1 && (systems > 1 || hops.len() > 1 || two_kinds) {
             initials.len()
         } else {
             1
@@ -91,8 +94,9 @@ impl Day {
 ///
 /// What counts is only what connections show that both ends agreed to, never
 /// bare SYNs, probes of a traced route or scans; and only what came at least
-/// three times a day with something else between ([`SignalKind::Ttl`]),
-/// so that a machine started with another system is not two. Then:
+/// three times a day with something else between ([`SignalKind::Ttl`]), or
+/// within seconds of it, so that a machine started with another system is not
+/// two. Then:
 ///
 /// - Packets without a hop and with hops, from one hardware address: the host
 ///   forwards for others, who count by their initial values, beside itself. A
@@ -100,7 +104,8 @@ impl Day {
 ///   a host: several systems, of which none can be told from the others.
 ///   Without hardware addresses two ways through the network would look alike.
 /// - Two initial values with different hops, or with orders of SYN options that
-///   exclude each other: as many systems as values.
+///   exclude each other, or 64 and 128 behind a router: as many systems as
+///   values.
 /// - Orders of options that exclude each other, where hops or several values
 ///   show that the address may stand for others: as many systems as such
 ///   orders.
@@ -162,6 +167,7 @@ mod tests {
             // One that says nothing itself, seen from outside.
             (&["64-1", "128-1", LINUX, WINDOWS], 2),
             (&["64-1", "128-2"], 2),
+            (&["64-1", "128-1", LINUX], 2),
             (&["64-1", LINUX, MACOS], 2),
             (&["64-1", "128-1", LINUX, WINDOWS, MACOS], 2),
             // One that takes no hop off.

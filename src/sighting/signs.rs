@@ -18,6 +18,11 @@ const ORDERS: usize = 32;
 const MAX_DETAIL: usize = 64;
 /// Nanoseconds of a millisecond.
 const MILLI: i64 = SECOND / 1000;
+/// Milliseconds in which no machine is started again with another system: two
+/// values that follow each other within them come from two systems at work.
+const AT_ONCE: u32 = 10_000;
+/// What that counts at least, for each of them: as much as coming back so often.
+const AT_ONCE_COUNTS: u32 = 3;
 /// No sign.
 const NONE: u16 = u16::MAX;
 
@@ -187,8 +192,25 @@ impl Signs {
         }
         if host != before {
             self.hosts.insert(place, host);
+            for (was, is) in [(before.ttl, host.ttl), (before.order, host.order)] {
+                self.meet(was, is, new.from);
+            }
         }
         false
+    }
+
+    /// One value came after another, at this time.
+    fn meet(&mut self, was: u16, is: u16, now: u32) {
+        let last = self.signs.get(usize::from(was)).map(|s| s.to);
+        if was == is || last.is_none_or(|last| now.abs_diff(last) > AT_ONCE) {
+            return;
+        }
+        for at in [was, is] {
+            if let Some(sign) = self.sign(at) {
+                sign.count = sign.count.max(AT_ONCE_COUNTS);
+                sign.unsaid = true;
+            }
+        }
     }
 
     /// A place for a sign.
@@ -233,13 +255,16 @@ impl Signs {
         }
     }
 
-    /// Those noted since the last call, with how often since then.
+    /// Those noted since the last call, with how often since then. What tells
+    /// systems apart is kept back as long as there is one only: every host has
+    /// it on every day, and it says nothing.
     pub(super) fn take_changed(&mut self) -> Vec<Signal> {
         let mut news = Vec::new();
         for (place, host) in &self.hosts {
+            let telling = self.telling(host);
             let mut at = host.first;
             while let Some(sign) = self.signs.get_mut(usize::from(at)) {
-                if std::mem::take(&mut sign.unsaid) {
+                if telling(sign) && std::mem::take(&mut sign.unsaid) {
                     news.push(signal(place, sign, &self.orders));
                     sign.told = sign.count;
                 }
@@ -247,6 +272,27 @@ impl Signs {
             }
         }
         news
+    }
+
+    /// Which signs of a host say something of its role: systems are told apart
+    /// where times to live or orders of options differ; one that was passed on
+    /// tells of a router.
+    fn telling(&self, host: &Host) -> impl Fn(&Sign) -> bool + use<> {
+        let (mut ttls, mut orders, mut at) = (0, 0, host.first);
+        while let Some(sign) = self.signs.get(usize::from(at)) {
+            match sign.kind {
+                SignalKind::Ttl => ttls += 1,
+                SignalKind::SynOptions => orders += 1,
+                _ => {}
+            }
+            at = sign.next;
+        }
+        let several = ttls > 1 || orders > 1;
+        move |sign| match sign.kind {
+            SignalKind::Ttl => several || sign.value & 0xff > 0,
+            SignalKind::SynOptions | SignalKind::TlsStack => several,
+            _ => true,
+        }
     }
 
     /// Forgets those of days before `day`.
@@ -355,13 +401,26 @@ mod tests {
     #[test]
     fn a_value_that_stays_counts_once() {
         let mut signs = Signs::default();
-        for value in [1, 1, 2, 1, 1, 2] {
-            signs.note(place(1, 0), SignalKind::Ttl, value, time(0, 1));
+        for (n, value) in [1, 1, 2, 1, 1, 2].into_iter().enumerate() {
+            signs.note(place(1, 0), SignalKind::Ttl, value, time(0, 60 * n as i64));
             signs.note(place(1, 0), SignalKind::TlsStack, 9, time(0, 1));
         }
         let counts: BTreeSet<_> = signs.take_changed().into_iter().map(|s| (s.kind, s.detail, s.count)).collect();
         let want = [(SignalKind::Ttl, "0-1", 2), (SignalKind::Ttl, "0-2", 2), (SignalKind::TlsStack, "00000009", 6)];
         assert_eq!(counts, want.map(|(k, d, n)| (k, d.into(), n)).into());
+    }
+
+    #[test]
+    fn values_within_seconds_come_from_two_systems() {
+        for (gap, want) in [(0, 3), (10, 3), (11, 1)] {
+            let mut signs = Signs::default();
+            for (n, value) in [1, 2].into_iter().enumerate() {
+                signs.note(place(1, 0), SignalKind::Ttl, value, time(0, gap * n as i64));
+                signs.note(place(1, 0), SignalKind::SynOptions, value, time(0, 0));
+            }
+            let counts: BTreeSet<_> = signs.take_changed().into_iter().map(|s| (s.kind, s.count)).collect();
+            assert_eq!(counts, [(SignalKind::Ttl, want), (SignalKind::SynOptions, 3)].into(), "{gap}");
+        }
     }
 
     proptest! {

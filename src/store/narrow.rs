@@ -60,7 +60,7 @@ pub(super) fn agrees(c: &Connection, sighting: i64, source: i64, r: &Record, sup
     let servers: BTreeSet<([u8; 16], u16, bool)> = query
         .query_map([sighting], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    let wanted = servers_of(r).into_iter().map(|s| (s.ip.0, s.port, s.udp)).collect();
+    let wanted = servers_of(r).map(|s| (s.ip.0, s.port, s.udp)).collect();
     Ok(same == 1 && servers == wanted)
 }
 

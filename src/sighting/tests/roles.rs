@@ -10,6 +10,11 @@ use crate::sighting::HomeNets;
 
 const PROXY: &str = "10.0.0.8";
 const PEER: &str = "10.0.0.9";
+/// Options of SYNs, by system.
+const LINUX: [u8; 20] = [2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 10];
+const WINDOWS: [u8; 12] = [2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2];
+/// In nanoseconds.
+const MINUTE: i64 = 60 * crate::base::time::SECOND;
 
 /// The signals of a kind: address, detail and count.
 fn of(seen: &Seen, kind: SignalKind) -> Vec<(String, String, u64)> {
@@ -178,6 +183,7 @@ fn time_to_live_of_connections_that_both_ends_agreed_to() {
     let mut s = Scene::new();
     for (ttl, say) in [(64, true), (63, true), (63, true), (64, true), (127, true), (50, false), (1, true)] {
         s.ttl = ttl;
+        s.now += MINUTE;
         let mut t = s.connect(SERVER, 443);
         if say {
             t.up(&mut s, b"hello");
@@ -213,12 +219,22 @@ fn traced_routes_and_scans_say_nothing() {
 }
 
 #[test]
+fn what_one_system_shows_says_nothing_and_is_not_kept() {
+    let mut s = Scene::new();
+    for _ in 0..3 {
+        s.options = LINUX.to_vec();
+        s.connect(SERVER, 443).up(&mut s, &hello(None, 0));
+    }
+    let kinds: Vec<SignalKind> = s.end().signals.iter().map(|s| s.kind).collect();
+    assert!(!kinds.iter().any(|k| matches!(k, SignalKind::Ttl | SignalKind::SynOptions | SignalKind::TlsStack)));
+}
+
+#[test]
 fn orders_of_options_count_when_they_change() {
-    const LINUX: [u8; 20] = [2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 10];
-    const WINDOWS: [u8; 12] = [2, 4, 5, 180, 1, 3, 3, 8, 1, 1, 4, 2];
     let mut s = Scene::new();
     for options in [&LINUX[..], &LINUX, &WINDOWS, &LINUX, &[2, 0, 0, 0], &[]] {
         s.options = options.to_vec();
+        s.now += MINUTE;
         s.connect(SERVER, 443).up(&mut s, b"hello");
     }
     let seen = s.end();
@@ -230,7 +246,8 @@ fn orders_of_options_count_when_they_change() {
 #[test]
 fn one_library_is_one_stack_and_strangers_have_none() {
     let mut s = Scene::new();
-    for name in [Some("a.test"), Some("b.test"), None] {
+    for (name, options) in [(Some("a.test"), &LINUX[..]), (Some("b.test"), &WINDOWS), (None, &LINUX)] {
+        s.options = options.to_vec();
         s.connect(SERVER, 443).up(&mut s, &hello(name, 40));
     }
     Tcp::only_syn(&mut s, SERVER, 443).up(&mut s, &hello(None, 1));
@@ -267,6 +284,7 @@ fn who_sends_packets_from_outside_forwards() {
 #[test]
 fn a_flood_takes_what_room_there_is_and_is_counted() {
     let mut s = Scene::new();
+    s.ttl = 63;
     for n in 0..5000_u32 {
         let [_, b, c, d] = n.to_be_bytes();
         s.client = Addr::v4([10, b, c, d]);
@@ -300,20 +318,22 @@ fn signs_move_with_their_host() {
     s.ttl = 63;
     s.options = vec![2, 4, 5, 180];
     s.connect(SERVER, 443).up(&mut s, &hello(None, 0));
+    s.wait(60);
+    s.options = vec![1, 1, 4, 2];
+    s.connect(SERVER, 443).up(&mut s, &hello(None, 0));
     s.moved(HOST, place(0, 100), place(4, 9));
     let seen = s.end();
     let mut kinds: Vec<_> = seen.signals.iter().map(|s| (s.kind, s.segment, s.mac, s.count)).collect();
     kinds.sort();
     let near = place(4, 9);
-    assert_eq!(
-        kinds,
-        [(SignalKind::SynOptions, near.segment, near.mac, 1), (SignalKind::TlsStack, near.segment, near.mac, 1)]
-    );
+    let order = (SignalKind::SynOptions, near.segment, near.mac, 1);
+    assert_eq!(kinds, [order, order, (SignalKind::TlsStack, near.segment, near.mac, 2)]);
 }
 
 #[test]
 fn days_are_apart() {
     let mut s = Scene::new();
+    s.ttl = 63;
     for _ in 0..2 {
         s.connect(SERVER, 443).up(&mut s, b"hello");
         s.wait(86_400);
