@@ -10,6 +10,7 @@ use super::judging::Judging;
 use super::stored;
 use crate::base::Timestamp;
 use crate::host::HostView;
+use crate::report::counted;
 use crate::report::explain::{self, Background, Explained, State};
 use crate::report::output::Output;
 use crate::store::{Filter, Store};
@@ -162,8 +163,8 @@ impl Teller<'_> {
         };
         if self.differing > 0 {
             say(format_args!(
-                "{} frames differ from what was recorded: the captures there are not those that were read",
-                self.differing
+                "{} from what was recorded: the captures there are not those that were read",
+                counted(self.differing, "frame differs", "frames differ")
             ));
         }
         let partial = self.differing > 0 || self.unreadable > 0;

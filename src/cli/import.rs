@@ -5,6 +5,7 @@ use super::exit::{Exit, Stop, say};
 use super::{places, run_record};
 use crate::base::Timestamp;
 use crate::catalogue::Catalogue;
+use crate::report::counted;
 use crate::sighting::Record;
 use crate::sighting::line::{self, MAX_LINE};
 use crate::store::{Source, Store, Writer};
@@ -39,7 +40,7 @@ pub(super) fn run(args: &ImportArgs) -> Result<Exit, Stop> {
     }
     if import.left_out > MAX_SAID {
         let more = import.left_out.saturating_sub(MAX_SAID);
-        say(format_args!("{more} more lines were left out"));
+        say(format_args!("{} left out", counted(more, "more line was", "more lines were")));
     }
     if import.records == 0 {
         return Err(Stop::failed("no sighting record could be read, so nothing was stored"));
@@ -56,7 +57,10 @@ pub(super) fn run(args: &ImportArgs) -> Result<Exit, Stop> {
     }
     writer.commit()?;
     if !args.quiet {
-        let lines = if left_out > 0 { format!(", {left_out} lines left out") } else { String::new() };
+        let lines = match left_out {
+            0 => String::new(),
+            n => format!(", {} left out", counted(n, "line", "lines")),
+        };
         drop(writeln!(io::stderr(), "Records read: {records}, sources: {count}{lines}."));
     }
     Ok(exit)

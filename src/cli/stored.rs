@@ -36,7 +36,13 @@ pub(super) fn summary(
         last: covered.last,
         counts: covered.counts,
         hosts,
-        stored: Some(Stored { runs: covered.runs, quarters: covered.quarters, addresses: covered.addresses }),
+        stored: Some(Stored {
+            runs: covered.runs,
+            imported: covered.imported,
+            removed_days: covered.removed_days,
+            quarters: covered.quarters,
+            addresses: covered.addresses,
+        }),
         ..Summary::default()
     })
 }

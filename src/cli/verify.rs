@@ -5,8 +5,8 @@ mod folder;
 
 use super::args::VerifyArgs;
 use super::exit::{Exit, Stop, say};
-use crate::report::clean;
 use crate::report::output::Output;
+use crate::report::{clean, counted};
 use crate::store::custody::{Link, LinkKind, PublicKey, SealKey, Verified};
 use crate::store::{Store, StoreError};
 use std::fs::{self, OpenOptions};
@@ -137,8 +137,10 @@ fn report(path: &Path, v: &Verified, out: &mut dyn Write) -> io::Result<bool> {
         None => writeln!(out, "no day was closed yet")?,
     }
     let removed = days.values().filter(|l| l.last().is_some_and(|l| l.kind == LinkKind::Removed)).count();
-    let (records, kept, links) = (v.records, days.len().saturating_sub(removed), v.links.len());
-    let counts = format!("{records} records, {kept} days with records, {removed} removed, {links} digests");
+    let records = counted(v.records, "record", "records");
+    let kept = counted(days.len().saturating_sub(removed) as u64, "day with records", "days with records");
+    let links = counted(v.links.len() as u64, "digest", "digests");
+    let counts = format!("{records}, {kept}, {removed} removed, {links}");
     if v.is_sound() {
         writeln!(out, "{}: sound ({counts}).", path.display())?;
     } else {
@@ -148,9 +150,10 @@ fn report(path: &Path, v: &Verified, out: &mut dyn Write) -> io::Result<bool> {
 }
 
 fn told(link: &Link) -> String {
-    let Link { seq, records, content, cause, linked, .. } = link;
+    let Link { seq, content, cause, linked, .. } = link;
+    let records = counted(link.records.unsigned_abs(), "record", "records");
     match link.kind {
-        LinkKind::Closed => format!("digest {seq}: {records} records, {content}, by {cause}, at {linked}"),
-        LinkKind::Removed => format!("digest {seq}: {records} records removed by {cause}; they were {content}"),
+        LinkKind::Closed => format!("digest {seq}: {records}, {content}, by {cause}, at {linked}"),
+        LinkKind::Removed => format!("digest {seq}: {records} removed by {cause}; content was {content}"),
     }
 }

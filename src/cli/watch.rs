@@ -27,7 +27,8 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use verdicts::Verdicts;
 
 /// Quarter hours that can still be completed by what comes late.
@@ -276,20 +277,28 @@ fn canary(text: &str) -> Result<String, Stop> {
     Ok(name.as_str().to_owned())
 }
 
+/// The same signal again within this time is the same wish: `timeout` sends it
+/// to the process and to its group, and what was captured would be lost.
+const REPEATED: Duration = Duration::from_secs(1);
+
 /// SIGINT and SIGTERM end the capture; what was captured is still worked
 /// through. A second one ends the program at once.
 fn stop_on_signals(control: &LiveControl) -> Result<(), Stop> {
     let fail = |e: io::Error| Stop::failed(format_args!("cannot watch for signals: {e}"));
-    let again = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 3, Arc::clone(&again)).map_err(fail)?;
-        signal_hook::flag::register(signal, Arc::clone(&again)).map_err(fail)?;
+    let again = [SIGINT, SIGTERM].map(|signal| (signal, Arc::new(AtomicBool::new(false))));
+    for (signal, flag) in &again {
+        signal_hook::flag::register_conditional_shutdown(*signal, 3, Arc::clone(flag)).map_err(fail)?;
+        for (_, flag) in again.iter().filter(|(other, _)| other != signal) {
+            signal_hook::flag::register(*signal, Arc::clone(flag)).map_err(fail)?;
+        }
     }
     let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(fail)?;
     let control = control.clone();
     let thread = std::thread::Builder::new().name("signals".into()).spawn(move || {
         if signals.forever().next().is_some() {
             control.request_stop();
+            std::thread::sleep(REPEATED);
+            again.iter().for_each(|(_, flag)| flag.store(true, Ordering::Relaxed));
         }
     });
     thread.map(drop).map_err(fail)

@@ -228,8 +228,15 @@ impl Judging<'_> {
         let inventory = self.options.inventory.as_ref();
         let device =
             inventory.and_then(|i| i.find(mac, &ip).or_else(|| addresses.iter().find_map(|a| i.find(None, a))));
-        let (told, names_before) = std::mem::take(&mut known.told).settle();
+        let (told, mut names_before) = std::mem::take(&mut known.told).settle();
         let listed = device.and_then(|d| Some((d.name.clone()?, "inventory".to_owned())));
+        // A name of the user's list stands before what the host is called, and
+        // does not hide it.
+        if let (Some(listed), Some(told)) = (&listed, &told)
+            && listed.0 != told.0
+        {
+            names_before.push(told.clone());
+        }
         Some(HostView {
             ip,
             mac,
@@ -308,8 +315,9 @@ impl Judging<'_> {
     /// First and last time of contacts, else of signs of roles, else of the
     /// host at all.
     fn times(&self, node: u32, parts: &[Part], known: &[(Addr, i64, i64)]) -> Option<(Timestamp, Timestamp)> {
-        let first = self.contacts(parts).map(|c| self.window.clamp(c.first)).min();
-        let last = self.contacts(parts).map(|c| self.window.clamp(c.last)).max();
+        let of = |p: &Part| Some(self.window.times(p, self.facts.contacts.get(p.contact as usize)?));
+        let first = parts.iter().filter_map(of).map(|(first, _)| first).min();
+        let last = parts.iter().filter_map(of).map(|(_, last)| last).max();
         let role = || self.roles.seen(node).map(|(from, to)| (Timestamp(from), Timestamp(to)));
         let other = || {
             let from = known.iter().map(|(_, from, _)| *from).min()?;

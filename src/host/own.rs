@@ -64,6 +64,23 @@ impl Window {
         to.0 >= self.from && from.0 < self.end
     }
 
+    /// First and last time of a contact as far as it lies in the window. Where
+    /// the day's first or last time lies outside, the beginning of the quarter
+    /// hour is all that is known.
+    pub(super) fn times(self, p: &Part, c: &Contact) -> (Timestamp, Timestamp) {
+        let start = i64::from(c.day).saturating_mul(DAY_SECS * SECOND);
+        let begins = |slot: u32| {
+            let at = Timestamp(start.saturating_add(i64::from(slot).saturating_mul(QUARTER_SECS * SECOND)));
+            (p.slots != 0).then(|| self.clamp(at))
+        };
+        let (lead, trail) = (p.slots.leading_zeros().saturating_sub(32), p.slots.trailing_zeros());
+        let inside = |t: Timestamp| self.clamp(t) == t;
+        let outside = |t: Timestamp, slot: u32| begins(slot).unwrap_or_else(|| self.clamp(t));
+        let first = if inside(c.first) { c.first } else { outside(c.first, lead) };
+        let last = if inside(c.last) { c.last } else { outside(c.last, 95u32.saturating_sub(trail)) };
+        (first, last.max(first))
+    }
+
     /// A time, moved into the window.
     pub(super) fn clamp(self, t: Timestamp) -> Timestamp {
         Timestamp(t.0.clamp(self.from, self.end.saturating_sub(1).max(self.from)))

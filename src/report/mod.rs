@@ -28,4 +28,4 @@ mod unseen;
 pub use output::{Output, OutputError};
 pub use summary::Summary;
 pub use table::HostTable;
-pub use text::clean;
+pub use text::{clean, counted};

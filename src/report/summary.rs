@@ -51,6 +51,10 @@ pub struct Summary {
 pub struct Stored {
     /// Live runs; captures are in [`Summary::files`].
     pub runs: u64,
+    /// Sources of which only records were imported.
+    pub imported: u64,
+    /// UTC days whose records were removed by `--retain`.
+    pub removed_days: u64,
     /// Quarter hours with frames.
     pub quarters: u64,
     /// Most home addresses in one quarter hour.
@@ -134,6 +138,9 @@ impl Summary {
         let saw_home = self.stored.map_or(!self.reach.addresses.is_empty(), |s| s.addresses > 0);
         let doubts = doubts(&self.counts, saw_home);
         let mut found: Vec<String> = doubts.iter().map(|d| self.words(d)).collect();
+        if let Some(days) = self.stored.map(|s| s.removed_days).filter(|n| *n > 0) {
+            found.push(format!("what was recorded on {} was removed by --retain", counted(days, "day", "days")));
+        }
         if self.files_damaged > 0 && self.counts.get(Counter::Frames) > 0 {
             let n = counted(self.files_damaged, "file or folder", "files or folders");
             found.push(format!("{n} could not be read in full"));
@@ -144,6 +151,9 @@ impl Summary {
     /// Why an empty result says nothing.
     fn words(&self, doubt: &Doubt) -> String {
         let text = match doubt {
+            Doubt::NoFrame if self.stored.is_some_and(|s| s.imported > 0) => {
+                "only records were imported, which do not say what else was seen"
+            }
             Doubt::NoFrame if self.stored.is_some() => "nothing is stored of what was captured in this time",
             Doubt::NoFrame => "no frame was read",
             Doubt::AllFiltered => "every frame was left out by --since, --until or --bpf",
@@ -185,7 +195,14 @@ impl Summary {
         let mut line = if let Some(stored) = self.stored {
             let runs = counted(stored.runs, "live run", "live runs");
             let bytes = size(self.counts.get(Counter::WireBytes));
-            format!("The store covers {} and {runs}: {frames}, {bytes}", counted(self.files, "capture", "captures"))
+            let captures = counted(self.files, "capture", "captures");
+            match stored.imported {
+                0 => format!("The store covers {captures} and {runs}: {frames}, {bytes}"),
+                n => format!(
+                    "The store covers {captures}, {runs} and imported records of {}: {frames}, {bytes}",
+                    counted(n, "source", "sources")
+                ),
+            }
         } else if self.interfaces.is_empty() {
             format!("Read {}: {frames}, {}", counted(self.files, "file", "files"), size(self.bytes))
         } else {

@@ -47,7 +47,7 @@ pub(super) fn grouped(n: u64) -> String {
 }
 
 /// `1 frame`, `2,000 frames`.
-pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
+pub fn counted(n: u64, one: &str, many: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(n)) }
 }
 

@@ -1,10 +1,13 @@
 //! What a store covers in all.
 
 use super::coverage::unsigned;
+use super::custody::LinkKind;
 use super::{Result, Store};
 use crate::base::Timestamp;
+use crate::base::time::parse_day;
 use crate::coverage::{Counter, Counts};
 use rusqlite::{Connection, params};
+use std::collections::BTreeSet;
 
 /// What the sources of a store could see in a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +16,11 @@ pub struct Covered {
     pub captures: u64,
     /// Live runs.
     pub runs: u64,
+    /// Sources of which only records were imported: what else they saw is not
+    /// known. They are in neither number above.
+    pub imported: u64,
+    /// UTC days in the window whose records `--retain` removed, with none since.
+    pub removed_days: u64,
     /// Sources that could not be read in full.
     pub damaged: u64,
     /// Least packet time of these sources, also outside the window.
@@ -35,12 +43,28 @@ impl Store {
     /// Any [`StoreError`](super::StoreError).
     pub fn covered(&self, from: i64, to: i64) -> Result<Covered> {
         let mut covered = self.covered_counts(from, to)?;
+        let (first, last) = (from.div_euclid(QUARTERS), to.div_euclid(QUARTERS));
+        let mut removed = BTreeSet::new();
+        for link in self.links()? {
+            match link.kind {
+                LinkKind::Removed => removed.insert(link.day),
+                LinkKind::Closed => removed.remove(&link.day),
+            };
+        }
+        let in_window = |day: &String| parse_day(day).is_some_and(|d| (first..=last).contains(&d));
+        covered.removed_days = removed.iter().filter(|day| in_window(day)).count() as u64;
         for source in self.sources()? {
             let (Some(first), Some(last)) = (source.first, source.last) else { continue };
             if last.quarter() < from || first.quarter() > to {
                 continue;
             }
-            let kind = if super::Source::is_run(&source.source) { &mut covered.runs } else { &mut covered.captures };
+            let kind = if source.frames == 0 {
+                &mut covered.imported
+            } else if super::Source::is_run(&source.source) {
+                &mut covered.runs
+            } else {
+                &mut covered.captures
+            };
             *kind = kind.saturating_add(1);
             covered.damaged = covered.damaged.saturating_add(u64::from(!source.warnings.is_empty()));
             covered.first = Some(covered.first.map_or(first, |t| t.min(first)));

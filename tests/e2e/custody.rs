@@ -153,6 +153,10 @@ fn retention_is_a_link_of_its_own() {
     assert_eq!(store.links().unwrap()[..3], before[..]);
     assert!(store.intervals().unwrap().is_empty());
     assert!(!store.coverage(i64::MIN, i64::MAX).unwrap().is_empty(), "numbers stay");
+    // What was removed is no proof that there was nothing.
+    let ran = run_in(dir, &["hosts", "--store", "s"]);
+    let why = "cannot be said: what was recorded on 3 days was removed by --retain";
+    assert!(ran.code == 0 && ran.out.contains(why) && !ran.err.contains("No contact seen"), "{ran:?}");
     let ran = run_in(dir, &["replay", "--retain", "1", "a.pcap"]);
     assert!(ran.code == 2 && ran.err.contains("--store"), "{ran:?}");
 }

@@ -137,3 +137,24 @@ fn a_pipe_is_read_to_its_end() {
     let ran = run_with_input(&["replay", "--follow", "-q", "--format", "ndjson", "-"], &bytes);
     assert_eq!((ran.code, ran.json().is_empty()), (0, false), "{ran:?}");
 }
+
+#[test]
+fn the_same_signal_twice_is_one_wish() {
+    // `timeout` sends it to the process and to its group.
+    let dir = tempfile::tempdir().unwrap();
+    let (path, out) = (dir.path().join("g.pcap"), dir.path().join("out"));
+    fs::copy(samples().join("update-http.pcap"), &path).unwrap();
+    for _ in 0..5 {
+        let child = follow(&path, &out, &[]);
+        await_lines(&out, "update-p-hosts");
+        let pid = child.id().to_string();
+        let again =
+            std::process::Command::new("sh").args(["-c", &format!("kill -INT {pid}; kill -INT {pid}")]).status();
+        assert!(again.is_ok());
+        let mut ran = Ran::of(child.wait_with_output().unwrap());
+        ran.out = fs::read_to_string(&out).unwrap();
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(last(ran.json()), replayed(&path));
+        fs::remove_file(&out).unwrap();
+    }
+}

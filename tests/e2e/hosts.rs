@@ -243,3 +243,33 @@ fn the_table_is_readable_at_80_columns() {
     assert!(ran.out.lines().all(|l| l.chars().count() <= 80), "{}", ran.out);
     assert!(ran.out.contains("Counted as use: "), "{}", ran.out);
 }
+
+#[test]
+fn times_lie_in_the_window_and_are_none_that_nobody_saw() {
+    let dir = office();
+    let at = |args: &[&str]| {
+        let found = json(&dir, &[args, &["--network", "10.20.0.11/32"]].concat());
+        (found[0]["first_seen"].as_str().unwrap().to_owned(), found[0]["last_seen"].as_str().unwrap().to_owned())
+    };
+    let (first, last) = at(&[]);
+    assert_eq!((&first[..16], &last[..16]), ("2026-03-02T08:05", "2026-03-02T11:10"));
+    // At 09:05 it updated, and not again before 10:05: of hours within a day
+    // the quarter hour is stored.
+    assert_eq!(at(&["--until", "2026-03-02T10:00:00Z"]), (first, "2026-03-02T09:00:00Z".into()));
+    assert_eq!(at(&["--since", "2026-03-02T09:30:00Z"]), ("2026-03-02T10:00:00Z".into(), last));
+}
+
+#[test]
+fn a_listed_name_does_not_hide_what_the_host_calls_itself() {
+    let dir = office();
+    fs::write(dir.path().join("i.csv"), "mac,name\n00-00-5E-00-53-0B,reception\n").unwrap();
+    let found = json(&dir, &["--inventory", "i.csv", "--name", "pc-01"]);
+    assert_eq!(found[0]["host"]["name"], "reception");
+    assert_eq!(found[0]["host"]["names_before"][0]["name"], "pc-01");
+    let explain = |what| run_in(dir.path(), &["explain", "--store", "s.db", "--inventory", "i.csv", what]);
+    let want = explain("reception");
+    assert!(want.code == 0 && want.out.contains("also named pc-01 (dhcp)"), "{want:?}");
+    for what in ["pc-01", "00-00-5E-00-53-0B", "10.20.0.11"] {
+        assert_eq!(explain(what).out, want.out);
+    }
+}

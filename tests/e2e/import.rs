@@ -201,3 +201,15 @@ fn standard_input_is_read() {
     assert_eq!((ran.code, ran.said().len()), (0, 0), "{ran:?}");
     assert_eq!(records(&open(dir.path(), "s.sqlite")).len(), text.lines().count());
 }
+
+#[test]
+fn a_store_of_lines_says_that_it_knows_no_more() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    lines(dir);
+    import(dir, &["office-day.ndjson"]);
+    let ran = run_in(dir, &["hosts", "--store", "s.sqlite"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("0 captures, 0 live runs and imported records of 1 source: 0 frames"), "{}", ran.err);
+    assert!(ran.err.contains("only records were imported, which do not say what else was seen"), "{}", ran.err);
+}

@@ -202,8 +202,10 @@ impl Sought {
 
 fn missing(e: &Evidence) -> String {
     match &e.path {
-        Some(path) => format!("{path} is not where it was read; name its folder with --captures"),
-        None => "it came from a live capture; name the folder of its evidence with --evidence-dir".into(),
+        Some(path) => {
+            format!("{path} is neither where it was read nor, by name or size, in a folder given with --captures")
+        }
+        None => "it came from a live capture, and no folder of evidence given with --evidence-dir holds it".into(),
     }
 }
 

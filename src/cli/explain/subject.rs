@@ -105,7 +105,7 @@ fn fits(v: &HostView, text: &str) -> bool {
     if let Ok(ip) = text.parse::<Addr>() {
         return v.ip == ip || v.addresses.contains(&ip);
     }
-    if let Ok(mac) = text.parse::<Mac>() {
+    if let Ok(mac) = text.replace('-', ":").parse::<Mac>() {
         return v.mac == Some(mac);
     }
     let named = |name: &str| {

@@ -1,7 +1,7 @@
 //! A folder of evidence against its manifest.
 
 use crate::cli::environment::file_sha256;
-use crate::report::clean;
+use crate::report::{clean, counted};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::fs;
@@ -57,9 +57,10 @@ pub(super) fn verify(folder: &Path, out: &mut dyn Write) -> io::Result<bool> {
         writeln!(out, "ALTERED {what}")?;
     }
     writeln!(out, "{MANIFEST}: sha256 {}", file_sha256(&folder.join(MANIFEST))?)?;
-    let (files, inputs) = (manifest.files.len(), manifest.inputs.len());
+    let files = counted(manifest.files.len() as u64, "file", "files");
+    let inputs = counted(manifest.inputs.len() as u64, "input", "inputs");
     let word = if faults.is_empty() { "sound" } else { "NOT as it was written" };
-    writeln!(out, "{}: {word} ({files} files, of {inputs} inputs).", folder.display())?;
+    writeln!(out, "{}: {word} ({files}, of {inputs}).", folder.display())?;
     Ok(faults.is_empty())
 }
 
@@ -152,7 +153,7 @@ mod tests {
     #[test]
     fn a_folder_as_it_was_written_is_sound() {
         let (sound, text) = verified(&folder());
-        assert!(sound && text.contains("sound (2 files, of 1 inputs)"), "{text}");
+        assert!(sound && text.contains("sound (2 files, of 1 input)"), "{text}");
     }
 
     #[test]

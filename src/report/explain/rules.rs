@@ -40,6 +40,8 @@ pub fn stage_rule(stage: Stage) -> &'static str {
         Stage::Answered => "an answer to that very question gave an address",
         Stage::Attempted => "a SYN, a QUIC Initial or first client bytes were sent",
         Stage::Connected => "the server answered with payload",
-        Stage::Transferred => "payload came from the server after the client's first request",
+        Stage::Transferred => {
+            "2,048 bytes or more came from the server after the client's first request; over QUIC more than 8 KiB"
+        }
     }
 }

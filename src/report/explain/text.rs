@@ -94,7 +94,7 @@ pub fn text_host(out: &mut dyn Write, listed: &Listed<'_>, more: &Background) ->
     lines.list("roles", v.roles.iter().map(role))?;
     lines.list("relays", &v.relays)?;
     lines.list("addresses", &v.addresses)?;
-    lines.list("also called", v.names_before.iter().map(|(name, told)| format!("{name} ({told})")))?;
+    lines.list("also named", v.names_before.iter().map(|(name, told)| format!("{name} ({told})")))?;
     lines.list("owner", v.owner.iter().chain(&v.place))?;
     lines.line("seen", format_args!("{} to {}", v.first_seen, v.last_seen))?;
     for (at, line) in cadences(v, |_| true).lines().enumerate() {
