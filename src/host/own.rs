@@ -119,7 +119,7 @@ pub(super) fn settle(facts: &Facts, traits: &[Traits], roles: &Roles, parts: &mu
             }
         }
         let is_alarm = traits.get(c.indicator as usize).is_some_and(|t| t.category.is_alarm());
-        if let Some(theirs) = roles.proxied.get(&(p.node, c.indicator, c.day)).filter(|_| flags.has(Flags::PROXY)) {
+        if let Some(theirs) = roles.proxied(p.node, c).filter(|_| flags.has(Flags::PROXY)) {
             let (slots, connected) = (p.slots & !theirs.slots, p.connected & !theirs.slots);
             if slots == 0 || is_alarm && p.slots & theirs.slots != 0 {
                 p.whose = Whose::Others;

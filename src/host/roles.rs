@@ -1,14 +1,15 @@
 //! What hosts are besides clients: from signals, and from records that name
 //! them as servers.
 
-use super::facts::{Facts, Interval, ServedBy, SignalKind, is_private};
+use super::facts::{Contact, Facts, Interval, ServedBy, SignalKind, is_private};
 use super::identity::Identities;
 use super::own::{Part, Window, is_proxied};
 use super::traits::Traits;
 use crate::base::{Addr, Channel, Stage};
 use crate::catalogue::Category;
+use crate::flow::Note;
 use crate::sighting::home::HomeNets;
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 /// Where agents of Security Center connect to, and where its reputation proxy
 /// listens: who serves these is an update server of the LAN if it updates.
@@ -56,8 +57,10 @@ impl Flags {
 pub(super) struct Roles {
     flags: Vec<Flags>,
     /// What hosts contacted through a proxy, by the proxy's node, indicator
-    /// and day.
-    pub(super) proxied: HashMap<(u32, u32, i32), Proxied>,
+    /// and day, and whether only the hosts' own packets say so.
+    proxied: HashMap<(u32, u32, i32, bool), Proxied>,
+    /// Hosts at whose address another one consented as a proxy does.
+    contested: HashSet<u32>,
     /// Local servers of hosts, sorted: node, address.
     relays: Vec<(u32, Addr)>,
     /// How many different management signals tie a host to a server, by node.
@@ -75,6 +78,13 @@ pub(super) struct Proxied {
     pub(super) slots: u128,
     /// Payload that they got.
     pub(super) bytes: u64,
+}
+
+impl Proxied {
+    fn add(&mut self, other: Proxied) {
+        self.slots |= other.slots;
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
 }
 
 /// A LAN management signal between a host and a local server.
@@ -179,6 +189,21 @@ impl Roles {
         (0u32..).zip(&self.flags).filter(move |(_, f)| lists(f) || managed(f)).map(|(n, _)| n)
     }
 
+    /// What others did through a proxy of what it contacted itself. Anybody can
+    /// send a client's packets alone, so where both directions of the proxy's
+    /// own were seen they take nothing away from it.
+    pub(super) fn proxied(&self, proxy: u32, c: &Contact) -> Option<Proxied> {
+        let of = |one_sided| self.proxied.get(&(proxy, c.indicator, c.day, one_sided)).copied();
+        let claimed = of(true).filter(|_| c.notes.has(Note::OneSided));
+        match (of(false), claimed) {
+            (Some(mut theirs), Some(claimed)) => {
+                theirs.add(claimed);
+                Some(theirs)
+            }
+            (theirs, claimed) => theirs.or(claimed),
+        }
+    }
+
     fn add(&mut self, node: u32, flags: Flags) {
         let at = node as usize;
         if self.flags.len() <= at {
@@ -221,6 +246,10 @@ impl Roles {
             }
             let Some(segment) = identities.signal_segments.get(at).copied() else { continue };
             let node = identities.at(segment, &s.ip, s.mac, s.from.0, s.to.0);
+            let owner = identities.find(segment, &s.ip, None, s.from.0, s.to.0);
+            if let Some(owner) = owner.filter(|o| *o != node && flags.has(Flags::PROXY)) {
+                self.contested.insert(owner);
+            }
             self.show(node, flags, s.ip, inputs.window.clamp(s.from).0, inputs.window.clamp(s.to).0);
         }
     }
@@ -275,7 +304,11 @@ impl Roles {
                 continue;
             } else if is_proxied(c) {
                 if let [s] = local[..] {
-                    self.show(identities.at(segment, &s.ip, None, from, to), Flags::PROXY, s.ip, from, to);
+                    let proxy = identities.at(segment, &s.ip, None, from, to);
+                    // Whoever consented there was somebody else.
+                    if !self.contested.contains(&proxy) {
+                        self.show(proxy, Flags::PROXY, s.ip, from, to);
+                    }
                 }
             } else if traits.category == Category::Update && c.channels.has(Channel::HttpPath) {
                 for s in local {
@@ -334,9 +367,9 @@ impl Roles {
             for s in inputs.servers(p.contact) {
                 let proxy = identities.find(segment, &s.ip, None, c.first.0, c.last.0);
                 if let Some(proxy) = proxy.filter(|n| *n != p.node && self.flags(*n).has(Flags::PROXY)) {
-                    let theirs = self.proxied.entry((proxy, c.indicator, c.day)).or_default();
-                    theirs.slots |= p.slots;
-                    theirs.bytes = theirs.bytes.saturating_add(c.bytes_from_server);
+                    let key = (proxy, c.indicator, c.day, c.notes.has(Note::OneSided));
+                    let theirs = Proxied { slots: p.slots, bytes: c.bytes_from_server };
+                    self.proxied.entry(key).or_default().add(theirs);
                 }
             }
         }

@@ -1,0 +1,81 @@
+//! What a neighbour sends to hide a host or to accuse one. A neighbour may
+//! use any address, but not another's hardware address.
+
+use super::super::testing::*;
+use super::super::view::{Role, Verdict};
+use crate::base::{Channel, Stage};
+use crate::flow::Note;
+use crate::host::facts::SignalKind::{DnsIterates, DnsServer, HttpProxy};
+
+const S: &str = "update-s-hosts";
+const GUILTY: &str = "10.0.0.7";
+
+/// With the two hosts' hardware addresses known by ARP.
+fn scene(contacts: impl IntoIterator<Item = C>) -> Scene {
+    Scene::of(contacts)
+        .interval("arp", GUILTY, Some(mac(7)), 30, 90)
+        .interval("arp", "10.0.0.66", Some(mac(66)), 30, 90)
+        .interval("traffic", GUILTY, Some(mac(66)), 40, 41)
+}
+
+fn updates() -> C {
+    c(GUILTY, S).mac(mac(7)).transferred().slots(&[40, 60])
+}
+
+/// The neighbour's, through a proxy that the host is made to look like.
+fn through() -> C {
+    let channels = [Channel::HttpConnect, Channel::TlsSni];
+    c("10.0.0.66", S).mac(mac(66)).transferred().on(&channels).note(Note::ViaProxy).slots(&[40, 60]).tcp(GUILTY, 8080)
+}
+
+#[test]
+fn contacts_with_a_forged_address_accuse_nobody() {
+    let innocent = c(GUILTY, "web-www").mac(mac(7)).slots(&[40]);
+    let forged = c(GUILTY, S).mac(mac(66)).slots(&[40, 60]).stage(Stage::Attempted);
+    let all = scene([innocent, forged]).judge();
+    let of = |m| all.iter().find(|h| h.mac == m).map(|h| h.verdict);
+    assert_eq!(of(Some(mac(7))), Some(Verdict::WebOnly), "{all:#?}");
+    assert_eq!(of(None), Some(Verdict::Attempting), "the address alone is not the host");
+}
+
+#[test]
+fn forged_answers_make_no_resolver_of_a_host() {
+    for kind in [DnsServer, DnsIterates] {
+        let asked = c(GUILTY, S).mac(mac(7)).stage(Stage::Answered);
+        let all = scene([asked]).signal(kind, GUILTY, Some(mac(66)), "").judge();
+        let host = all.iter().find(|h| h.mac == Some(mac(7))).expect("the host");
+        assert_eq!((host.verdict, &host.roles[..]), (Verdict::LookedUp, &[][..]), "{all:#?}");
+    }
+}
+
+#[test]
+fn forged_consents_make_no_proxy_of_a_host() {
+    let all = scene([updates(), through()]).signal(HttpProxy, GUILTY, Some(mac(66)), "connect").judge();
+    let host = all.iter().find(|h| h.mac == Some(mac(7))).expect("the host");
+    assert_eq!((host.verdict, &host.roles[..]), (Verdict::Active, &[][..]), "{all:#?}");
+    // Its own consents do.
+    let all = scene([updates(), through()]).signal(HttpProxy, GUILTY, Some(mac(7)), "connect").judge();
+    let host = all.iter().find(|h| h.mac == Some(mac(7))).expect("the host");
+    assert_eq!((host.verdict, &host.roles[..]), (Verdict::None, &[Role::Proxy][..]), "{all:#?}");
+}
+
+#[test]
+fn a_clients_packets_alone_take_nothing_from_the_host_they_name_as_proxy() {
+    let claimed = || through().note(Note::OneSided);
+    let verdict = |own: C| {
+        let all = scene([own, claimed()]).judge();
+        all.iter().find(|h| h.mac == Some(mac(7))).map(|h| h.verdict)
+    };
+    assert_eq!(verdict(updates()), Some(Verdict::Active));
+    // Where the capture shows one direction of everything it is all there is.
+    assert_eq!(verdict(updates().note(Note::OneSided)), Some(Verdict::None));
+}
+
+#[test]
+fn what_a_router_forwarded_is_still_its_hosts() {
+    use crate::host::facts::SignalKind::Forwards;
+    let far = c(GUILTY, S).mac(mac(66)).slots(&[40]);
+    let all = scene([far]).signal(Forwards, "::", Some(mac(66)), "").judge();
+    let host = all.iter().find(|h| h.mac == Some(mac(7))).expect("the host");
+    assert_eq!(host.verdict, Verdict::Contacting, "{all:#?}");
+}
