@@ -18,7 +18,7 @@ const RELAY_TCP: [u16; 2] = [13000, 13111];
 const AGENT_UDP: [u16; 2] = [15000, 15001];
 
 /// Signs of roles of one host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Flags(u16);
 
 impl Flags {
@@ -59,8 +59,8 @@ pub(super) struct Roles {
     /// What hosts contacted through a proxy, by the proxy's node, indicator
     /// and day, and whether only the hosts' own packets say so.
     proxied: HashMap<(u32, u32, i32, bool), Proxied>,
-    /// Hosts at whose address another one consented as a proxy does.
-    contested: HashSet<u32>,
+    /// Hosts at whose address another one showed a sign of this role.
+    contested: HashSet<(u32, Flags)>,
     /// Local servers of hosts, sorted: node, address.
     relays: Vec<(u32, Addr)>,
     /// How many different management signals tie a host to a server, by node.
@@ -247,8 +247,8 @@ impl Roles {
             let Some(segment) = identities.signal_segments.get(at).copied() else { continue };
             let node = identities.at(segment, &s.ip, s.mac, s.from.0, s.to.0);
             let owner = identities.find(segment, &s.ip, None, s.from.0, s.to.0);
-            if let Some(owner) = owner.filter(|o| *o != node && flags.has(Flags::PROXY)) {
-                self.contested.insert(owner);
+            if let Some(owner) = owner.filter(|o| *o != node) {
+                self.contested.insert((owner, flags));
             }
             self.show(node, flags, s.ip, inputs.window.clamp(s.from).0, inputs.window.clamp(s.to).0);
         }
@@ -306,14 +306,16 @@ impl Roles {
                 if let [s] = local[..] {
                     let proxy = identities.at(segment, &s.ip, None, from, to);
                     // Whoever consented there was somebody else.
-                    if !self.contested.contains(&proxy) {
+                    if !self.contested.contains(&(proxy, Flags::PROXY)) {
                         self.show(proxy, Flags::PROXY, s.ip, from, to);
                     }
                 }
             } else if traits.category == Category::Update && c.channels.has(Channel::HttpPath) {
                 for s in local {
                     let server = identities.at(segment, &s.ip, None, from, to);
-                    if server != p.node {
+                    let others = self.contested.contains(&(server, Flags::MAY_SERVE_TREE));
+                    let own = !others || self.flags(server).has(Flags::MAY_SERVE_TREE);
+                    if server != p.node && own {
                         self.show(server, Flags::SERVES_TREE, s.ip, from, to);
                         self.relays.push((p.node, s.ip));
                     }

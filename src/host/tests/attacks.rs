@@ -5,7 +5,7 @@ use super::super::testing::*;
 use super::super::view::{Role, Verdict};
 use crate::base::{Channel, Stage};
 use crate::flow::Note;
-use crate::host::facts::SignalKind::{DnsIterates, DnsServer, HttpProxy};
+use crate::host::facts::SignalKind::{DnsIterates, DnsServer, HttpProxy, Serves};
 
 const S: &str = "update-s-hosts";
 const GUILTY: &str = "10.0.0.7";
@@ -78,4 +78,16 @@ fn what_a_router_forwarded_is_still_its_hosts() {
     let all = scene([far]).signal(Forwards, "::", Some(mac(66)), "").judge();
     let host = all.iter().find(|h| h.mac == Some(mac(7))).expect("the host");
     assert_eq!(host.verdict, Verdict::Contacting, "{all:#?}");
+}
+
+#[test]
+fn forged_answers_make_no_relay_of_a_host() {
+    let tree =
+        || c("10.0.0.66", "update-path-index").mac(mac(66)).transferred().on(&[Channel::HttpPath]).tcp(GUILTY, 80);
+    let innocent = || c(GUILTY, "web-www").mac(mac(7));
+    let roles = |from| {
+        let all = scene([innocent(), tree()]).signal(Serves, GUILTY, Some(mac(from)), "http").judge();
+        all.into_iter().find(|h| h.mac == Some(mac(7))).map(|h| h.roles)
+    };
+    assert_eq!([roles(66), roles(7)], [Some(vec![]), Some(vec![Role::Relay])]);
 }
