@@ -96,6 +96,8 @@ struct Managed {
     indicator: u32,
     /// The server answered, or spoke first.
     proven: bool,
+    /// It alone spoke.
+    spoken: bool,
 }
 
 /// What roles are made from.
@@ -328,13 +330,13 @@ impl Roles {
     /// What a management contact of a host with a server says of the two.
     fn management(&mut self, p: &Part, indicator: u32, host: Addr, s: &ServedBy, other: u32) -> Managed {
         if is_for_agents(s) {
-            return Managed { client: other, server: p.node, ip: host, indicator, proven: true };
+            return Managed { client: other, server: p.node, ip: host, indicator, proven: true, spoken: true };
         }
         let proven = p.stage >= Stage::Connected;
         if proven && !s.udp && RELAY_TCP.contains(&s.port) {
             self.add(other, Flags::SERVES_AGENTS);
         }
-        Managed { client: p.node, server: other, ip: s.ip, indicator, proven }
+        Managed { client: p.node, server: other, ip: s.ip, indicator, proven, spoken: false }
     }
 
     /// A host that only a server's messages tell of.
@@ -343,7 +345,8 @@ impl Roles {
     }
 
     /// Two different signals between a host and one server, one of them
-    /// answered or the server's own.
+    /// answered or the server's own, and one the host's: anybody can send
+    /// datagrams to a host's ports.
     fn settle_managed(&mut self, mut all: Vec<Managed>) {
         all.retain(|m| m.client != m.server);
         all.sort_unstable();
@@ -352,7 +355,7 @@ impl Roles {
             let mut indicators: Vec<u32> = pair.iter().map(|m| m.indicator).collect();
             indicators.sort_unstable();
             indicators.dedup();
-            if pair.iter().any(|m| m.proven) && indicators.len() >= 2 {
+            if pair.iter().any(|m| m.proven) && indicators.len() >= 2 && pair.iter().any(|m| !m.spoken) {
                 self.add(first.client, Flags::MANAGED);
                 let most = self.signals.entry(first.client).or_insert(0);
                 *most = (*most).max(u32::try_from(indicators.len()).unwrap_or(u32::MAX));

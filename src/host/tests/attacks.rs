@@ -91,3 +91,16 @@ fn forged_answers_make_no_relay_of_a_host() {
     };
     assert_eq!([roles(66), roles(7)], [Some(vec![]), Some(vec![Role::Relay])]);
 }
+
+#[test]
+fn a_neighbours_datagrams_alone_make_no_host_managed() {
+    let notice = |indicator, port| lan("10.0.0.66", indicator, GUILTY, port).mac(mac(66));
+    let both = || [notice("lan-udp-15000", 15000), notice("lan-udp-15001", 15001)];
+    let verdict = |contacts: Vec<C>| {
+        let all = scene(contacts).judge();
+        all.iter().find(|h| h.mac == Some(mac(7))).map_or(Verdict::None, |h| h.verdict)
+    };
+    assert_eq!(verdict(both().into()), Verdict::None);
+    let word = lan(GUILTY, "lan-tcp-13000", "10.0.0.66", 13000).mac(mac(7));
+    assert_eq!(verdict(both().into_iter().chain([word]).collect()), Verdict::Managed);
+}
