@@ -87,6 +87,13 @@ impl Bindings {
         self.pairs.binary_search_by(|p| (p.segment, p.mac, p.ip).cmp(&(segment, mac, *ip))).ok()
     }
 
+    /// The pairs of a hardware address, with their places.
+    pub(super) fn of_mac(&self, segment: u32, mac: Mac) -> impl Iterator<Item = (usize, &Pair)> {
+        let first = self.pairs.partition_point(|p| (p.segment, p.mac) < (segment, mac));
+        let rest = self.pairs.get(first..).unwrap_or_default();
+        (first..).zip(rest.iter().take_while(move |p| (p.segment, p.mac) == (segment, mac)))
+    }
+
     /// Whether two pairs can be one device that changed its hardware address:
     /// the one was gone when the other came.
     pub(super) fn may_follow(&self, a: usize, b: usize) -> bool {

@@ -109,9 +109,24 @@ impl<'f> Identities<'f> {
             return Some(node);
         }
         match self.timelines.owner(segment, ip, from, to) {
-            Owner::Node(node) => Some(node),
-            Owner::Several | Owner::Unknown => self.by_addr.get(&(segment, *ip)).copied(),
+            Owner::Node(node) if !self.is_anothers(segment, mac, node) => Some(node),
+            _ => self.by_addr.get(&(segment, *ip)).copied(),
         }
+    }
+
+    /// Whether a hardware address is that of another host, which forwards
+    /// nothing: then it made the address up, and what it sent from there is not
+    /// its owner's.
+    fn is_anothers(&self, segment: u32, mac: Option<Mac>, node: u32) -> bool {
+        // One with more addresses than this is not looked at as a whole.
+        const MOST: usize = 256;
+        let (Some(mac), Some(owner)) = (mac, self.nodes.get(node as usize)) else { return false };
+        if owner.mac.is_none_or(|m| m == mac) {
+            return false;
+        }
+        let own = self.bindings.of_mac(segment, mac).take(MOST).filter(|(_, p)| p.own && !p.router);
+        let mut nodes = own.map(|(at, _)| self.node_of_pair(at)).peekable();
+        nodes.peek().is_some() && nodes.all(|n| n != Some(node))
     }
 
     /// The host that had an address at a time; a new one where none is known.
@@ -139,7 +154,7 @@ impl<'f> Identities<'f> {
                 return *node;
             }
             match (facts.seen.get(at), self.seen_segments.get(at).copied()) {
-                (Some(host), Some(segment)) => self.at(segment, &host.ip, None, c.first.0, c.last.0),
+                (Some(host), Some(segment)) => self.at(segment, &host.ip, host.mac, c.first.0, c.last.0),
                 _ => NONE,
             }
         };
@@ -235,10 +250,13 @@ impl Links {
     }
 
     fn join(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.root(a), self.root(b));
-        if a != b {
-            // The earlier one stays, so that the order of the facts does not matter.
-            self.parent.insert(a.max(b), a.min(b));
+        // The earlier one stays, so that the order of the facts does not matter.
+        let root = self.root(a).min(self.root(b));
+        for mut at in [a, b] {
+            // The way is made short, else a chain of ids takes ever longer.
+            while at != root {
+                at = self.parent.insert(at, root).unwrap_or(root);
+            }
         }
     }
 }

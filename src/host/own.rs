@@ -140,7 +140,7 @@ pub(super) fn settle(facts: &Facts, traits: &[Traits], roles: &Roles, parts: &mu
             }
         }
         let is_alarm = traits.get(c.indicator as usize).is_some_and(|t| t.category.is_alarm());
-        if let Some(theirs) = roles.proxied.get(&(p.node, c.indicator, c.day)).filter(|_| flags.has(Flags::PROXY)) {
+        if let Some(theirs) = roles.proxied(p.node, c).filter(|_| flags.has(Flags::PROXY)) {
             let rest = p.slots & !theirs.slots;
             // How far its own contacts got is known as far as quarter hours
             // and bytes say it.

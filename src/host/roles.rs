@@ -1,14 +1,15 @@
 //! What hosts are besides clients: from signals, and from records that name
 //! them as servers.
 
-use super::facts::{Facts, Interval, ServedBy, SignalKind, is_private};
+use super::facts::{Contact, Facts, Interval, ServedBy, SignalKind, is_private};
 use super::identity::Identities;
 use super::own::{FIRST, Part, Window, following, is_proxied};
 use super::traits::Traits;
 use crate::base::{Addr, Channel, Stage};
 use crate::catalogue::Category;
+use crate::flow::Note;
 use crate::sighting::home::HomeNets;
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 /// Where agents of Security Center connect to, and where its reputation proxy
 /// listens: who serves these is an update server of the LAN if it updates.
@@ -17,7 +18,7 @@ const RELAY_TCP: [u16; 2] = [13000, 13111];
 const AGENT_UDP: [u16; 2] = [15000, 15001];
 
 /// Signs of roles of one host.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Flags(u16);
 
 impl Flags {
@@ -56,8 +57,10 @@ impl Flags {
 pub(super) struct Roles {
     flags: Vec<Flags>,
     /// What hosts contacted through a proxy, by the proxy's node, indicator
-    /// and day.
-    pub(super) proxied: HashMap<(u32, u32, i32), Proxied>,
+    /// and day, and whether only the hosts' own packets say so.
+    proxied: HashMap<(u32, u32, i32, bool), Proxied>,
+    /// Hosts at whose address another one showed a sign of this role.
+    contested: HashSet<(u32, Flags)>,
     /// Local servers of hosts, sorted: node, address.
     relays: Vec<(u32, Addr)>,
     /// How many different management signals tie a host to a server, by node.
@@ -79,6 +82,14 @@ pub(super) struct Proxied {
     pub(super) bytes: u64,
 }
 
+impl Proxied {
+    fn add(&mut self, other: Proxied) {
+        self.slots |= other.slots;
+        self.next |= other.next;
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
 /// A LAN management signal between a host and a local server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Managed {
@@ -88,6 +99,8 @@ struct Managed {
     indicator: u32,
     /// The server answered, or spoke first.
     proven: bool,
+    /// It alone spoke.
+    spoken: bool,
 }
 
 /// What roles are made from.
@@ -181,6 +194,21 @@ impl Roles {
         (0u32..).zip(&self.flags).filter(move |(_, f)| lists(f) || managed(f)).map(|(n, _)| n)
     }
 
+    /// What others did through a proxy of what it contacted itself. Anybody can
+    /// send a client's packets alone, so where both directions of the proxy's
+    /// own were seen they take nothing away from it.
+    pub(super) fn proxied(&self, proxy: u32, c: &Contact) -> Option<Proxied> {
+        let of = |one_sided| self.proxied.get(&(proxy, c.indicator, c.day, one_sided)).copied();
+        let claimed = of(true).filter(|_| c.notes.has(Note::OneSided));
+        match (of(false), claimed) {
+            (Some(mut theirs), Some(claimed)) => {
+                theirs.add(claimed);
+                Some(theirs)
+            }
+            (theirs, claimed) => theirs.or(claimed),
+        }
+    }
+
     fn add(&mut self, node: u32, flags: Flags) {
         let at = node as usize;
         if self.flags.len() <= at {
@@ -223,6 +251,10 @@ impl Roles {
             }
             let Some(segment) = identities.signal_segments.get(at).copied() else { continue };
             let node = identities.at(segment, &s.ip, s.mac, s.from.0, s.to.0);
+            let owner = identities.find(segment, &s.ip, None, s.from.0, s.to.0);
+            if let Some(owner) = owner.filter(|o| *o != node) {
+                self.contested.insert((owner, flags));
+            }
             self.show(node, flags, s.ip, inputs.window.clamp(s.from).0, inputs.window.clamp(s.to).0);
         }
     }
@@ -277,12 +309,18 @@ impl Roles {
                 continue;
             } else if is_proxied(c) {
                 if let [s] = local[..] {
-                    self.show(identities.at(segment, &s.ip, None, from, to), Flags::PROXY, s.ip, from, to);
+                    let proxy = identities.at(segment, &s.ip, None, from, to);
+                    // Whoever consented there was somebody else.
+                    if !self.contested.contains(&(proxy, Flags::PROXY)) {
+                        self.show(proxy, Flags::PROXY, s.ip, from, to);
+                    }
                 }
             } else if traits.category == Category::Update && c.channels.has(Channel::HttpPath) {
                 for s in local {
                     let server = identities.at(segment, &s.ip, None, from, to);
-                    if server != p.node {
+                    let others = self.contested.contains(&(server, Flags::MAY_SERVE_TREE));
+                    let own = !others || self.flags(server).has(Flags::MAY_SERVE_TREE);
+                    if server != p.node && own {
                         self.show(server, Flags::SERVES_TREE, s.ip, from, to);
                         self.relays.push((p.node, s.ip));
                     }
@@ -295,13 +333,13 @@ impl Roles {
     /// What a management contact of a host with a server says of the two.
     fn management(&mut self, p: &Part, indicator: u32, host: Addr, s: &ServedBy, other: u32) -> Managed {
         if is_for_agents(s) {
-            return Managed { client: other, server: p.node, ip: host, indicator, proven: true };
+            return Managed { client: other, server: p.node, ip: host, indicator, proven: true, spoken: true };
         }
         let proven = p.stage >= Stage::Connected;
         if proven && !s.udp && RELAY_TCP.contains(&s.port) {
             self.add(other, Flags::SERVES_AGENTS);
         }
-        Managed { client: p.node, server: other, ip: s.ip, indicator, proven }
+        Managed { client: p.node, server: other, ip: s.ip, indicator, proven, spoken: false }
     }
 
     /// A host that only a server's messages tell of.
@@ -310,7 +348,8 @@ impl Roles {
     }
 
     /// Two different signals between a host and one server, one of them
-    /// answered or the server's own.
+    /// answered or the server's own, and one the host's: anybody can send
+    /// datagrams to a host's ports.
     fn settle_managed(&mut self, mut all: Vec<Managed>) {
         all.retain(|m| m.client != m.server);
         all.sort_unstable();
@@ -319,7 +358,7 @@ impl Roles {
             let mut indicators: Vec<u32> = pair.iter().map(|m| m.indicator).collect();
             indicators.sort_unstable();
             indicators.dedup();
-            if pair.iter().any(|m| m.proven) && indicators.len() >= 2 {
+            if pair.iter().any(|m| m.proven) && indicators.len() >= 2 && pair.iter().any(|m| !m.spoken) {
                 self.add(first.client, Flags::MANAGED);
                 let most = self.signals.entry(first.client).or_insert(0);
                 *most = (*most).max(u32::try_from(indicators.len()).unwrap_or(u32::MAX));
@@ -336,16 +375,14 @@ impl Roles {
             for s in inputs.servers(p.contact) {
                 let proxy = identities.find(segment, &s.ip, None, c.first.0, c.last.0);
                 if let Some(proxy) = proxy.filter(|n| *n != p.node && self.flags(*n).has(Flags::PROXY)) {
+                    let one_sided = c.notes.has(Note::OneSided);
                     let (next, tomorrow) = following(p.slots);
                     if let Some(day) = c.day.checked_add(1).filter(|_| tomorrow) {
-                        let theirs = self.proxied.entry((proxy, c.indicator, day)).or_default();
-                        theirs.next |= FIRST;
-                        theirs.bytes = theirs.bytes.saturating_add(c.bytes_from_server);
+                        let theirs = Proxied { slots: 0, next: FIRST, bytes: c.bytes_from_server };
+                        self.proxied.entry((proxy, c.indicator, day, one_sided)).or_default().add(theirs);
                     }
-                    let theirs = self.proxied.entry((proxy, c.indicator, c.day)).or_default();
-                    theirs.slots |= p.slots;
-                    theirs.next |= next;
-                    theirs.bytes = theirs.bytes.saturating_add(c.bytes_from_server);
+                    let theirs = Proxied { slots: p.slots, next, bytes: c.bytes_from_server };
+                    self.proxied.entry((proxy, c.indicator, c.day, one_sided)).or_default().add(theirs);
                 }
             }
         }

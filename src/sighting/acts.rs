@@ -125,9 +125,11 @@ impl Observer {
         if e.sport == super::observer::DNS_PORT && matches!(message.rcode, 0 | 3) {
             self.server_sign(at, SignalKind::DnsServer, 0, ledger);
         }
-        if !message.recursion_desired {
-            let host = Self::host(at);
-            self.sign(Self::place(at, host.ip, host.mac), SignalKind::DnsIterates, mark(&e.server), at, ledger);
+        // It is a sign of whoever asked, not of who got the answer.
+        if !message.recursion_desired
+            && let Some(mac) = self.iterating.from(at.segment, e.client)
+        {
+            self.sign(Self::place(at, e.client, mac), SignalKind::DnsIterates, mark(&e.server), at, ledger);
         }
     }
 

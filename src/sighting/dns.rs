@@ -50,6 +50,9 @@ impl Observer {
 
     fn dns_query(&mut self, at: &At<'_>, message: &Message, notes: Notes, ledger: &mut Ledger) {
         let e = at.endpoints();
+        if !message.recursion_desired && self.settings.home.contains(&e.client) {
+            self.iterating.asks(at.segment, e.client, Self::host(at).mac);
+        }
         let fallback = self.settings.catalogue.is_fallback_resolver(&e.server);
         if !fallback && self.settings.home.contains(&e.server) && self.settings.home.contains(&e.client) {
             self.asks_local(at.segment, e.client, ledger);

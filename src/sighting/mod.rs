@@ -19,6 +19,7 @@ mod drafts;
 mod follow;
 pub mod home;
 mod http;
+mod iterating;
 pub mod line;
 mod listed;
 pub mod merge;

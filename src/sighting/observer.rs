@@ -6,6 +6,7 @@ use super::digest::{Digest, KeptFrame};
 use super::draft::{Draft, DraftKey, HostKey};
 use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
+use super::iterating::Iterating;
 use super::naming::{Announced, Naming};
 use super::presence::{Pair, Presence, PresenceKind, Presences};
 use super::pseudonym::{Conceal, Pseudonyms};
@@ -99,6 +100,7 @@ pub struct Observer {
     pub(super) presences: Presences,
     announced: Announced,
     pub(super) signs: Signs,
+    pub(super) iterating: Iterating,
 }
 
 /// What an observer knows at the end.
@@ -218,6 +220,7 @@ impl Observer {
             presences: Presences::default(),
             announced: Announced::default(),
             signs: Signs::default(),
+            iterating: Iterating::default(),
         }
     }
 
@@ -303,6 +306,7 @@ impl Observer {
         + Presences::MOST_BYTES
         + Announced::MOST_BYTES
         + Signs::MOST_BYTES
+        + Iterating::MOST_BYTES
         + (MAX_ASKERS * 8 / 7) * (size_of::<(u32, Addr)>() + 1)
         + (MAX_OUTSIDE * 8 / 7) * (size_of::<Addr>() + 1)
         + Unlisted::SHARD_BYTES;

@@ -1,5 +1,6 @@
 //! Whole judgements.
 
+mod attacks;
 mod flood;
 mod identity;
 mod laws;

@@ -84,9 +84,16 @@ impl Message {
                 Data::Aaaa(bytes) => Addr(bytes),
                 _ => return None,
             };
-            self.same(record.owner, owner).then_some((addr, record.ttl))
+            // Resolvers that block a name answer with the address of nobody.
+            (!is_nobody(addr) && self.same(record.owner, owner)).then_some((addr, record.ttl))
         })
     }
+}
+
+/// Whether it is the unspecified address (RFC 1122 section 3.2.1.3, RFC 4291
+/// section 2.5.2), which nobody can connect to.
+fn is_nobody(addr: Addr) -> bool {
+    addr == Addr::v4([0; 4]) || addr == Addr([0; 16])
 }
 
 impl<'m> Resolution<'m> {

@@ -21,6 +21,23 @@ fn a_question_and_its_answer_are_two_observations() {
     assert_eq!((r.host.ip, r.host.mac), (addr(HOST), Some(Mac([2, 0, 0, 0, 0, 5]))));
 }
 
+/// A resolver that blocks names says that they are at no address.
+#[test]
+fn the_address_of_nobody_is_none() {
+    for (rr, stage, notes) in [
+        (Rr::A(UPDATE, [0, 0, 0, 0], 60), Stage::Queried, &["no_address"][..]),
+        (Rr::A(UPDATE, [203, 0, 113, 9], 60), Stage::Answered, &[]),
+    ] {
+        let mut s = Scene::new();
+        s.lookup(UPDATE, &[rr]);
+        let seen = s.end();
+        assert_eq!(
+            (seen.one().stage, seen.one().notes.as_slice()),
+            (stage, notes.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>().as_slice())
+        );
+    }
+}
+
 #[test]
 fn asking_again_is_another_observation() {
     let mut s = Scene::new();

@@ -67,6 +67,23 @@ fn who_asks_several_servers_without_recursion_resolves() {
     assert_eq!(of(&s.end(), SignalKind::DnsIterates), []);
 }
 
+/// A neighbour that asks from a host's address does not make a resolver of it.
+#[test]
+fn questions_with_a_forged_address_are_no_sign_of_its_owner() {
+    let mut s = Scene::new();
+    let (owner, neighbour) = (s.mac, Some(Mac([2, 0, 0, 0, 0, 0x66])));
+    for server in ["192.0.2.1", "192.0.2.2", "198.51.100.3"] {
+        let port = s.port();
+        s.mac = neighbour;
+        s.udp((HOST, port), (server, 53), &dns(9, 0, &["x.test"], &[]));
+        s.mac = owner;
+        s.udp((server, 53), (HOST, port), &dns(9, 0x8000, &["x.test"], &[]));
+    }
+    let all = s.end().signals;
+    let iterates: Vec<_> = all.iter().filter(|s| s.kind == SignalKind::DnsIterates).map(|s| s.mac).collect();
+    assert_eq!(iterates, [neighbour]);
+}
+
 /// One exchange with a server, and the proxies that it showed.
 fn exchange(server: &str, port: u16, says: &[(bool, &[u8])]) -> Vec<(String, String, u64)> {
     let mut s = Scene::new();
