@@ -81,6 +81,6 @@ macro_rules! targets {
 }
 
 targets! {
-    packet dns dns_stream announced tls_client tls_server dtls quic quic_frames http http2 hpack proxies starttls
+    packet dns dns_stream announced reverse neighbours dhcp tls_client tls_server dtls quic quic_frames http http2 hpack proxies starttls
     segments chopped pcap pcapng compressed growing pipeline
 }

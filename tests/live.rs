@@ -129,6 +129,32 @@ fn sightings_equal_those_of_a_replay_of_the_same_traffic() {
 
 #[test]
 #[ignore = "needs root and network namespaces"]
+fn packets_of_sightings_are_kept_and_explained() {
+    let lab = Lab::up("ev");
+    let (store, evidence) = (lab.path("store"), lab.path("evidence"));
+    let (store, evidence) = (store.to_str().unwrap(), evidence.to_str().unwrap());
+    let mut sensor = lab.watch(&["--store", store, "--evidence-dir", evidence]);
+    for scene in ["dns", "http", "tls"] {
+        lab.traffic(scene);
+    }
+    assert_eq!(sensor.stop(), Some(0), "{}", sensor.err());
+    let seen = records(&sensor.out());
+    assert!(indicators(&seen).contains(&"update-p-hosts"), "{:?}", indicators(&seen));
+    for id in seen.keys() {
+        let run = Command::new(PROGRAM)
+            .args(["explain", "--format", "ndjson", "--store", store, id, "--evidence-dir", evidence])
+            .output()
+            .expect("explain runs");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let lines = String::from_utf8(run.stdout).expect("text");
+        let lines = lines.lines().map(|l| serde_json::from_str::<Value>(l).expect("JSON"));
+        let frames: Vec<Value> = lines.flat_map(|l| l["frames"].as_array().cloned().unwrap_or_default()).collect();
+        assert!(!frames.is_empty() && frames.iter().all(|f| f["state"] == "evidence"), "{frames:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
 fn nothing_captured_before_the_stop_is_lost() {
     const QUERIES: u64 = 5000;
     // One query of dnl-01.geo.kaspersky.com in DNS wire format, many times.
@@ -370,4 +396,25 @@ fn output_grows_while_the_sensor_runs() {
         assert_eq!(runs(&told), run, "earlier runs stay");
         assert_eq!(told.iter().collect::<BTreeSet<_>>().len(), told.len(), "unchanged records are not printed again");
     }
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn changes_of_hosts_are_said_and_stored() {
+    let lab = Lab::up("ev");
+    let (store, events) = (lab.path("store"), lab.path("events"));
+    let mut sensor = lab.watch(&["--store", store.to_str().unwrap(), "--events", events.to_str().unwrap()]);
+    lab.traffic("http");
+    wait_until("a record", || sensor.out().contains("update-p-hosts"));
+    assert_eq!(sensor.stop(), Some(0), "{}", sensor.err());
+    let said = sensor.err();
+    assert!(said.contains(" is new: updating. An update was transferred"), "{said}");
+    let written = fs::read_to_string(&events).expect("the file of events");
+    assert!(
+        written.starts_with("{\"schema\":\"spansight.event/1\",") && written.contains("\"kind\":\"new\""),
+        "{written}"
+    );
+    let stored = Store::open_read_only(&store).expect("the store").events(None, None).expect("events");
+    assert_eq!(stored.len(), written.lines().count());
+    assert!(stored.iter().all(|e| e.kind == "new" && e.from.is_none()), "{stored:?}");
 }

@@ -6,7 +6,8 @@
 
 use spansight::base::{Addr, Timestamp};
 use spansight::capture::{Batch, OpenOptions, Status, open};
-use spansight::packet::{Decoder, Options, Packet, Transport};
+use spansight::flow::may_be_dhcp;
+use spansight::packet::{Decoder, NoticeKind, Options, Packet, Transport};
 use spansight::protocol::quic;
 use spansight_fuzz::corpus;
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,6 +83,9 @@ struct Found {
     payloads: BTreeSet<Vec<u8>>,
     /// Datagrams to ports on which names are announced, and their senders.
     announced: BTreeSet<Vec<u8>>,
+    /// ARP and neighbour discovery, and DHCP, as their targets take them.
+    links: Vec<Vec<u8>>,
+    leases: Vec<Vec<u8>>,
     /// TCP conversations by their ends, the client's first: its port, and what
     /// was said in turns.
     talks: BTreeMap<Ends, Vec<Turn>>,
@@ -101,7 +105,7 @@ fn seeds(samples: &Path, folder: &Path) -> io::Result<()> {
         }
     }
     std::fs::remove_file(&path)?;
-    let Found { frames, payloads, announced, talks, files: mut whole } = found;
+    let Found { frames, payloads, announced, links, leases, talks, files: mut whole } = found;
     let written = |lines: &[&[u8]]| lines.iter().map(|l| l.to_vec()).collect::<Vec<_>>();
     let put = |target: &str, inputs: Vec<Vec<u8>>| save(&folder.join(target), inputs);
     for target in MESSAGES {
@@ -111,6 +115,11 @@ fn seeds(samples: &Path, folder: &Path) -> io::Result<()> {
     put("segments", payloads.iter().map(|p| segment(p)).collect())?;
     put("chopped", talks.iter().map(|(ends, turns)| conversation(ends.3, turns)).collect())?;
     put("announced", announced.into_iter().chain(written(ANNOUNCED)).collect())?;
+    // What one says alone, and several in a row.
+    let rows = |all: &[Vec<u8>]| all.iter().cloned().chain(all.chunks(6).map(<[_]>::concat)).collect::<Vec<_>>();
+    put("neighbours", rows(&links))?;
+    put("dhcp", rows(&leases).into_iter().chain(written(DHCP)).collect())?;
+    put("reverse", written(REVERSE))?;
     put("dtls", payloads.iter().filter_map(|p| datagram(p)).collect())?;
     put("quic_frames", payloads.iter().flat_map(|p| opened(p)).collect())?;
     put("http2", payloads.iter().filter_map(|p| http2(p)).collect())?;
@@ -136,6 +145,26 @@ const ANNOUNCED: &[&[u8]] = &[
         \0\x06\x60\0\x0a\0\0\x05\x0a\0\0\x05",
     b"\x12\x34\x85\0\0\0\0\x01\0\0\0\0\x20FAEDCACACACACACACACACACACACACAAA\0\0\x20\0\x01\0\x04\x93\xe0\0\x06\x60\0\x0a\0\
         \0\x05\x0a\0\0\x05",
+];
+
+/// Answers to lookups of addresses.
+const REVERSE: &[&[u8]] = &[
+    b"\0\x07\x81\x80\0\x01\0\x01\0\0\0\0\x015\x010\x010\x0210\x07in-addr\x04arpa\0\0\x0c\0\x01\xc0\x0c\0\x0c\0\x01\0\0\0\
+        \x3c\0\x04\x02pc\0",
+    b"\0\x07\x81\x80\0\x01\0\x02\0\0\0\0\x015\x010\x010\x0210\x07in-addr\x04arpa\0\0\x0c\0\x01\xc0\x0c\0\x05\0\x01\0\0\0\
+        \x3c\0\x04\x01x\xc0\x0e\xc0\x33\0\x0c\0\x01\0\0\0\x3c\0\x05\x02pc\xc0\x15",
+    b"\0\x07\x81\x80\0\x01\0\x01\0\0\0\0\x015\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\
+        \x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x010\x01d\x01f\x03ip6\x04arpa\0\0\x0c\0\x01\xc0\x0c\0\x0c\0\x01\0\0\0\
+        \x3c\0\x04\x02pc\0",
+];
+
+/// DHCP for IPv6: a request, its answer, both through a relay.
+const DHCP: &[&[u8]] = &[
+    b"\x03\0\x1a\x03\x01\x02\x03\0\x01\0\x08\0\x02\0\0\xab\x11\x42\x43\0\x27\0\x06\x01\x04pc17",
+    b"\x02\0\x3c\x07\x01\x02\x03\0\x01\0\x08\0\x02\0\0\xab\x11\x42\x43\0\x03\0\x28\0\0\0\x01\0\0\0\0\0\0\0\0\0\x05\0\x18\
+        \xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x05\0\0\0\x63\0\0\0\x64",
+    b"\x03\0\x40\x0c\0\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x05\0\x4f\0\x08\0\x01\x02\0\0\0\0\
+        \x05\0\x09\0\x0e\x05\x01\x02\x03\0\x01\0\x06\0\x03\0\x01\x02\0",
 ];
 
 /// Messages to proxies and from them.
@@ -272,6 +301,11 @@ fn read(mut source: Box<dyn spansight::capture::FrameSource>, found: &mut Found)
                 if !p.in_arena && p.payload_len > 0 {
                     keep(found, &p, &bytes[start..start + p.payload_len as usize]);
                 }
+            } else if let Some(n) = decoder.take_notice() {
+                let message = &bytes[n.offset as usize..(n.offset + n.len) as usize];
+                let message = &message[..message.len().min(255)];
+                let head = [u8::from(n.kind == NoticeKind::Nd) | 4, 4, message.len() as u8];
+                found.links.push([&head[..], message].concat());
             }
         }
     }
@@ -282,6 +316,10 @@ fn keep(found: &mut Found, p: &Packet, payload: &[u8]) {
     if matches!(p.dport, 137 | 5353 | 5355) || matches!(p.sport, 137 | 5353 | 5355) {
         let from = p.src.as_v4().unwrap_or_default();
         found.announced.insert([payload, &from].concat());
+    }
+    if may_be_dhcp(p) {
+        let port = [67, 68, 546, 547].iter().take_while(|d| **d != p.dport).count() as u8;
+        found.leases.push([&[port], &(payload.len() as u16).to_be_bytes()[..], payload].concat());
     }
     if p.transport == Transport::Tcp {
         let from_server = p.sport < p.dport;

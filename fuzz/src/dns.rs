@@ -10,7 +10,7 @@ fn said(m: &Message) -> String {
     let names = |r: NameRef| m.name(r).as_str();
     let record = |r: &dns::Record| {
         let data = match r.data {
-            Data::Cname(target) => format!("={}", names(target)),
+            Data::Cname(target) | Data::Ptr(target) => format!("={}", names(target)),
             Data::Service(s) => format!("~{:?} {} {} {:?}", s.target.map(names), s.priority, s.ech, m.hints(&s)),
             other => format!("{other:?}"),
         };
@@ -66,6 +66,20 @@ pub fn stream(data: &[u8]) {
     }
     if let Probe::Found(query) = grows(data, dns::stream_query) {
         assert!(data[2..].starts_with(query));
+    }
+}
+
+/// The answer to a lookup of an address: it names an address that was asked
+/// for, and from a whole message.
+pub fn reverse(data: &[u8]) {
+    let mut message = Message::default();
+    if message.parse(data)
+        && let Some((_, name)) = message.reverse_name()
+    {
+        let asked = message.name(message.questions[0].name).as_str();
+        assert!(asked.ends_with(".in-addr.arpa") || asked.ends_with(".ip6.arpa"), "{asked}");
+        assert!(message.response && !message.malformed && !name.is_empty());
+        assert!(message.answers.iter().filter(|r| matches!(r.data, Data::Ptr(_))).count() == 1);
     }
 }
 

@@ -149,7 +149,13 @@ fn replay(path: &Path, workers: usize) -> (Vec<u8>, Vec<String>) {
     let settings = SETTINGS.with(|cell| {
         let make = || {
             let catalogue = Arc::new(Catalogue::builtin());
-            Arc::new(Settings { catalogue, home: HomeNets::default(), canaries: Vec::new(), live: false })
+            Arc::new(Settings {
+                catalogue,
+                home: HomeNets::default(),
+                canaries: Vec::new(),
+                live: false,
+                pseudonyms: None,
+            })
         };
         Arc::clone(cell.get_or_init(make))
     });

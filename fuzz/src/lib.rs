@@ -9,6 +9,7 @@ pub mod corpus;
 pub mod dns;
 pub mod files;
 pub mod http;
+pub mod neighbours;
 pub mod packets;
 pub mod preludes;
 mod probe;
@@ -26,6 +27,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dns", dns::message),
     ("dns_stream", dns::stream),
     ("announced", dns::announced),
+    ("reverse", dns::reverse),
+    ("neighbours", neighbours::link),
+    ("dhcp", neighbours::dhcp),
     ("tls_client", tls::client),
     ("tls_server", tls::server),
     ("dtls", tls::datagram),

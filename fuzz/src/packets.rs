@@ -23,6 +23,9 @@ pub fn packet(data: &[u8]) {
             assert!(buffer.len() >= payload(&p, buffer).len());
             assert!(!decoder.encaps().get(p.encap).segment.contains('\n'));
         }
+        if let Some(n) = decoder.take_notice() {
+            assert!((n.offset as usize).saturating_add(n.len as usize) <= frame.len(), "a notice lies in its frame");
+        }
         for (_, n) in decoder.side_counts() {
             assert!(n < 1 << 20, "one frame counts little");
         }

@@ -163,7 +163,8 @@ pub fn told(frames: &[Vec<u8>]) -> Vec<Told> {
         let Ok(packet) = decoder.decode(LinkType(1), bytes, bytes.len() as u32, 0, ts) else { continue };
         let buffer = if packet.in_arena { decoder.arena() } else { bytes.as_slice() };
         let payload = payload(&packet, buffer);
-        let frame = FrameRef { bytes, number: n as u64 + 1, offset: 0, source: 0, interface: 0 };
+        let frame =
+            FrameRef { bytes, orig_len: bytes.len() as u32, number: n as u64 + 1, offset: 0, source: 0, interface: 0 };
         engine.segment(&packet, payload, frame, 0, &mut ledger);
     }
     engine.finish(&mut ledger).told

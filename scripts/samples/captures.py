@@ -2,7 +2,9 @@
 """Turns what tcpdump recorded into sample captures.
 
 retime RAW MARKS OUT        shift times to the story's date
+clocks RAW MARKS OUT        the same, and TCP timestamps with them
 tag OUT IN=VID[,MAC=MAC]... put the frames of each IN into a VLAN and join them
+join OUT IN...              the frames of all, in order of time
 interfaces OUT ETHERNET RAW_IP
                             one pcapng file of two interfaces
 Standard library only.
@@ -42,12 +44,66 @@ def write_pcap(path, frames):
             out.write(struct.pack("<IIII", seconds, fraction, len(frame), len(frame)) + frame)
 
 
-def retime(raw, marks, out):
+def timestamps_at(frame):
+    """Where the TCP header and its timestamp values begin, or None."""
+    kind, ip = frame[12:14], frame[14:]
+    if kind == b"\x08\x00" and ip[9] == 6 and not (ip[6] & 0x1F or ip[7]):
+        tcp = 14 + (ip[0] & 15) * 4
+    elif kind == b"\x86\xdd" and ip[6] == 6:
+        tcp = 54
+    else:
+        return None
+    at, end = tcp + 20, tcp + (frame[tcp + 12] >> 4) * 4
+    while at < end and frame[at]:
+        if frame[at] == 8:
+            return tcp, at + 2
+        at += 1 if frame[at] == 1 else max(frame[at + 1], 2)
+    return None
+
+
+def move_timestamps(frame, milliseconds):
+    """Adds to a TCP segment's timestamps (RFC 7323), which count milliseconds.
+
+    The checksum is brought up to date as in RFC 1624. An echo of zero, as in a
+    SYN, stays.
+    """
+    found = timestamps_at(frame)
+    if not found:
+        return frame
+    tcp, at = found
+    old = struct.unpack_from(">II", frame, at)
+    new = [(v + milliseconds) & 0xFFFFFFFF if v or i == 0 else 0 for i, v in enumerate(old)]
+    frame = bytearray(frame)
+    struct.pack_into(">II", frame, at, *new)
+    (total,) = struct.unpack_from(">H", frame, tcp + 16)
+    total = ~total & 0xFFFF
+    # At an odd offset the bytes of each 16-bit word change places.
+    for was, becomes in zip(old, new):
+        for value in (~was & 0xFFFFFFFF, becomes):
+            words = (value >> 16) + (value & 0xFFFF)
+            total += words if (at - tcp) % 2 == 0 else swap(words)
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    struct.pack_into(">H", frame, tcp + 16, ~total & 0xFFFF)
+    return bytes(frame)
+
+
+def swap(words):
+    words = (words & 0xFFFF) + (words >> 16)
+    return (words & 0xFF) << 8 | words >> 8
+
+
+def clocks(raw, marks, out):
+    retime(raw, marks, out, move_timestamps)
+
+
+def retime(raw, marks, out, change=None):
     """Moves each scene to its place in the story.
 
     MARKS holds "<recorded epoch seconds> <story time, RFC 3339>" for each
     scene. Inside a scene the recorded distances stay; frames before the first
-    scene are left out. Time must not run backwards.
+    scene are left out. Time must not run backwards. `change` gets each frame
+    and by how many milliseconds it moved.
     """
     scenes = []
     with open(marks) as lines:
@@ -58,10 +114,12 @@ def retime(raw, marks, out):
             moment = datetime.datetime.fromisoformat(story.replace("Z", "+00:00"))
             scenes.append((nanos, int(moment.timestamp()) * 10**9))
     frames = []
-    for nanos, frame in read_pcap(raw):
+    # Two processors may hand over their frames in another order than they took them.
+    for nanos, frame in sorted(read_pcap(raw), key=lambda f: f[0]):
         scene = next((s for s in reversed(scenes) if s[0] <= nanos), None)
         if scene:
-            frames.append((scene[1] + nanos - scene[0], frame))
+            moved = scene[1] - scene[0]
+            frames.append((nanos + moved, change(frame, moved // 10**6) if change else frame))
     if not frames:
         sys.exit(f"{raw}: nothing was recorded")
     if any(later[0] < earlier[0] for earlier, later in zip(frames, frames[1:])):
@@ -88,6 +146,10 @@ def tag(out, *parts):
             macs = [new if m == old else m for m in (frame[:6], frame[6:12])]
             frames.append((nanos, b"".join(macs) + struct.pack(">HH", 0x8100, int(vid)) + frame[12:]))
     write_pcap(out, sorted(frames, key=lambda f: f[0]))
+
+
+def join(out, *parts):
+    write_pcap(out, sorted((f for path in parts for f in read_pcap(path)), key=lambda f: f[0]))
 
 
 def option(code, value):
@@ -129,7 +191,7 @@ def interfaces(out, ethernet, raw_ip):
 
 
 if __name__ == "__main__":
-    commands = {"retime": retime, "tag": tag, "interfaces": interfaces}
+    commands = {"retime": retime, "clocks": clocks, "tag": tag, "join": join, "interfaces": interfaces}
     if len(sys.argv) < 3 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])

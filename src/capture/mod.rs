@@ -16,6 +16,8 @@ pub mod device;
 pub mod error;
 pub mod live;
 pub mod open;
+pub mod pcapng_write;
+pub mod pick;
 pub mod set;
 pub mod source;
 
@@ -25,7 +27,9 @@ pub use error::CaptureError;
 pub use follow::{FollowSource, follow};
 pub use live::{LiveControl, LiveOptions, LiveSource, open_live};
 pub use open::{OpenOptions, first_timestamp, open};
-pub use set::{Expansion, Item, expand};
+pub use pcapng_write::{InterfaceDescription, PacketBlock, PcapngWriter};
+pub use pick::{Picked, pick};
+pub use set::{Expansion, Item, expand, files};
 pub use source::{FrameSource, InterfaceStatistics, Progress, Status};
 
 use crate::base::Timestamp;

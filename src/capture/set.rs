@@ -86,8 +86,9 @@ fn folder(root: &Path, expansion: &mut Expansion) {
     expansion.items.extend(items);
 }
 
-/// The regular files below a folder, as paths from there.
-pub(super) fn files(root: &Path, expansion: &mut Expansion) -> Vec<PathBuf> {
+/// The regular files below a folder, as paths from there, each once whatever
+/// its names. What cannot be read is noted in `expansion`.
+pub fn files(root: &Path, expansion: &mut Expansion) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut seen = HashSet::new();
     let mut links: Vec<PathBuf> = Vec::new();

@@ -28,6 +28,9 @@ impl Subject {
     ///
     /// What is wrong with a form that was begun, such as `payload:tcp/x`.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("it is empty".into());
+        }
         if text.starts_with('/') {
             return Ok(Subject::Path(text.as_bytes().to_vec()));
         }

@@ -58,6 +58,20 @@ pub enum Category {
 }
 
 impl Category {
+    /// Every category.
+    pub const ALL: [Category; 10] = [
+        Category::Update,
+        Category::Reputation,
+        Category::Activation,
+        Category::Service,
+        Category::Web,
+        Category::LanManagement,
+        Category::OemUpdate,
+        Category::Netblock,
+        Category::Sinkhole,
+        Category::Lookalike,
+    ];
+
     /// The word used in output.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,8 +1,16 @@
 //! The command line, as it is typed.
 
+mod explain;
+mod hosts;
+
+pub use explain::{ExplainArgs, ExplainFormat};
+pub use hosts::{HostsArgs, JudgingArgs};
+
 use super::catalogue::ListFormat;
 use crate::base::Timestamp;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use explain::EXPLAIN_HELP;
+use hosts::HOSTS_HELP;
 use std::path::{Path, PathBuf};
 
 /// Says which hosts contact Kaspersky update infrastructure, from capture
@@ -26,6 +34,18 @@ pub enum Command {
     Watch(WatchArgs),
     /// Print every name any decoder finds, as NDJSON, without a catalogue
     Names(NamesArgs),
+    /// Say which hosts of a store use the product, with a verdict and its reason for each
+    #[command(after_help = HOSTS_HELP)]
+    Hosts(HostsArgs),
+    /// Show the evidence behind a sighting or a host, down to the frames
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain(ExplainArgs),
+    /// Check that a store, or a folder of evidence, is what was written
+    #[command(after_help = VERIFY_HELP)]
+    Verify(VerifyArgs),
+    /// Put sighting records into a store, from files or - for standard input
+    #[command(after_help = IMPORT_HELP)]
+    Import(ImportArgs),
     /// Show or check what is looked for
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
@@ -80,6 +100,9 @@ pub struct MatchArgs {
     /// Networks whose clients are hosts, or `any` [default: private, 100.64.0.0/10 and link-local addresses; for `watch` also the interfaces' own networks]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub home_net: Vec<String>,
+    /// Leave out what DHCP says of hosts' names and client ids
+    #[arg(long)]
+    pub no_dhcp_names: bool,
     /// Name of this sensor in records
     #[arg(long, value_name = "NAME")]
     pub sensor: Option<String>,
@@ -89,12 +112,39 @@ pub struct MatchArgs {
     /// Keep records, coverage and this run in a SQLite file
     #[arg(long, value_name = "FILE")]
     pub store: Option<PathBuf>,
+    /// Remove from the store what is of UTC days longer ago than this; the digests of the days stay.
+    /// Done when a day is closed
+    #[arg(long, value_name = "DAYS", requires = "store", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub retain: Option<u32>,
+    /// Replace addresses, hardware addresses and names of hosts by pseudonyms made with the key in this
+    /// file (32 random bytes or more, or their hex digits), in all that is printed and stored
+    #[arg(long, value_name = "KEYFILE")]
+    pub pseudonymise: Option<PathBuf>,
+}
+
+/// Where packets are kept.
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
+    /// Write the packets that show the sightings, and only those, into this new folder: as pcapng
+    /// with comments, beside a manifest of SHA-256 hashes
+    #[arg(long, value_name = "DIR", conflicts_with = "pseudonymise")]
+    pub evidence_dir: Option<PathBuf>,
+    /// How much these packets may take, in MiB; what comes then is counted [default: 256]
+    #[arg(long, value_name = "MIB", requires = "evidence_dir", value_parser = clap::value_parser!(u32).range(1..))]
+    pub evidence_limit: Option<u32>,
+}
+
+impl EvidenceArgs {
+    /// How many bytes of packets are written.
+    pub fn limit(&self) -> u64 {
+        u64::from(self.evidence_limit.unwrap_or(256)) << 20
+    }
 }
 
 impl MatchArgs {
-    /// The catalogue files that are read.
-    pub fn catalogues(&self) -> impl Iterator<Item = &Path> {
-        self.catalogue.iter().chain(&self.add_catalogue).map(PathBuf::as_path)
+    /// The files that are read beside captures.
+    pub fn read(&self) -> impl Iterator<Item = &Path> {
+        self.catalogue.iter().chain(&self.add_catalogue).chain(&self.pseudonymise).map(PathBuf::as_path)
     }
 }
 
@@ -135,11 +185,17 @@ pub struct ReplayArgs {
     /// Matching.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// Evidence.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    /// Exceptions and findings.
+    #[command(flatten)]
+    pub judging: JudgingArgs,
     /// Read on as the file or folder grows, until stopped; records are printed as they come
-    #[arg(long, conflicts_with = "hash")]
+    #[arg(long, conflicts_with_all = ["hash", "accept", "inventory", "fail_on"])]
     pub follow: bool,
     /// How to name inputs in records [default: sha256 where records are written]
     #[arg(long, value_enum)]
@@ -162,7 +218,9 @@ const WATCH_HELP: &str = "\
 A record is printed when it begins or rises in stage, otherwise at most once a minute while it \
 changes, and at the end of its UTC day or of the run; of one id and source the highest revision \
 counts. --output adds to the end of the file as it goes; a link is not followed. --store is written \
-every half minute. SIGINT and SIGTERM end the run in order: what was captured until then is still \
+every half minute. Hosts are judged at most once a minute and at the end; one that is new, is back, \
+or whose verdict rises, and one that made no contact for --gone-after days, is said on standard error, and \
+stored with --store. SIGINT and SIGTERM end the run in order: what was captured until then is still \
 worked through; a second one ends it at once.";
 
 /// Arguments of `watch`.
@@ -177,6 +235,9 @@ pub struct WatchArgs {
     /// Matching.
     #[command(flatten)]
     pub matching: MatchArgs,
+    /// Evidence.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
@@ -184,10 +245,65 @@ pub struct WatchArgs {
     /// controls are stored, and the closing lines name the last one
     #[arg(long, value_name = "NAME")]
     pub canary: Vec<String>,
+    /// Add changes of hosts (new, reappeared, raised, gone) to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Days without a contact until a host is gone
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub gone_after: u32,
     /// Write coverage (of a long run: of its last day) and timing to this file as JSON at the end
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
     /// No summary
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// What `verify --help` ends with.
+const VERIFY_HELP: &str = "\
+Of a store, each record is compared with the digest that was written with it, each day with its newest \
+digest, and the digests with the chain that they form; days with several digests are listed with what \
+caused each, and so are days that --retain removed. Of a folder that --evidence-dir wrote, each file is \
+compared with the manifest. The exit code is 0 if all is as it was written, 1 if something was altered \
+(each is named, the first one first), 3 if there is no such store or folder.
+
+Whoever can write the store can also make its digests anew. A seal shows that: keep the key and the line \
+that --seal prints on another machine.";
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// A store, or a folder of evidence
+    #[arg(value_name = "DIR|STORE", required_unless_present = "new_key")]
+    pub path: Option<PathBuf>,
+    /// Sign the end of the chain with this Ed25519 key (PKCS#8), if all is sound, and keep the seal in the store
+    #[arg(long, value_name = "KEYFILE")]
+    pub seal: Option<PathBuf>,
+    /// Want a seal that holds and was made with this public key (64 hex digits, or PEM)
+    #[arg(long, value_name = "PUBKEYFILE")]
+    pub key: Option<PathBuf>,
+    /// Make a key for --seal in a new file, and print its public half
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub new_key: Option<PathBuf>,
+}
+
+/// What `import --help` ends with.
+const IMPORT_HELP: &str = "\
+One record a line, as --format ndjson writes them, of any source. The same records again change \
+nothing: of a source that is a live run the highest revision counts, those of a file join. A line \
+that is no record, or whose id is not that of its fields, is left out and said; fields that this \
+version does not know are left out. All that was read is stored at the end, or nothing.";
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The store, a SQLite file; made if there is none
+    #[arg(long, value_name = "STORE")]
+    pub store: PathBuf,
+    /// Files of records, or - for standard input
+    #[arg(required = true, value_name = "NDJSON")]
+    pub paths: Vec<PathBuf>,
+    /// Say nothing but what is wrong
     #[arg(short, long)]
     pub quiet: bool,
 }

@@ -15,7 +15,11 @@ pub(super) fn run(command: &CatalogueCommand) -> Result<Exit, Stop> {
     let load = |f: &CatalogueFiles| Catalogue::load(f.catalogue.as_deref(), &f.add_catalogue).map_err(Stop::usage);
     let (result, exit) = match command {
         CatalogueCommand::List { files, format } => (list(&load(files)?, &mut out, *format), Exit::Done),
-        CatalogueCommand::Check { what, files } => (check(&load(files)?, what, &mut out), Exit::Done),
+        CatalogueCommand::Check { what, files } => match check(&load(files)?, what, &mut out) {
+            Ok(true) => (Ok(()), Exit::Done),
+            Ok(false) => (Ok(()), Exit::Usage),
+            Err(e) => (Err(e), Exit::Failed),
+        },
         CatalogueCommand::Export { files } => (export(&load(files)?, &mut out), Exit::Done),
         CatalogueCommand::Validate { files } => match validate(files, &mut out) {
             Ok(true) => (Ok(()), Exit::Done),
@@ -185,12 +189,13 @@ fn csv_cell(text: &str) -> String {
 /// Says for each argument (a name, an address, a URL, also a path, `tcp/N`,
 /// `user-agent:TEXT` or `payload:tcp/N:HEX`) which indicator it belongs to and
 /// why, what else fits, and what a contact would count as. That nothing fits
-/// is an answer, not an error.
+/// is an answer, not an error. False if an argument is none of these.
 ///
 /// # Errors
 ///
 /// If `out` cannot be written.
-pub fn check(catalogue: &Catalogue, args: &[String], out: &mut dyn Write) -> io::Result<()> {
+pub fn check(catalogue: &Catalogue, args: &[String], out: &mut dyn Write) -> io::Result<bool> {
+    let mut all = true;
     for (number, arg) in args.iter().enumerate() {
         if number > 0 {
             writeln!(out)?;
@@ -202,11 +207,14 @@ pub fn check(catalogue: &Catalogue, args: &[String], out: &mut dyn Write) -> io:
                     writeln!(out, "{}", printable(arg))?;
                     check_subject(catalogue, &subject, out)?;
                 }
-                Err(why) => writeln!(out, "{}\n  cannot be looked up: {why}", printable(arg))?,
+                Err(why) => {
+                    all = false;
+                    writeln!(out, "{}\n  cannot be looked up: {why}", printable(arg))?;
+                }
             },
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 /// An argument without control characters.
@@ -464,7 +472,10 @@ mod tests {
     fn nothing_fits_is_an_answer() {
         assert_eq!(checked("www.example.org"), "www.example.org\n  fits no indicator\n");
         assert!(checked("kaspersky.рф").contains("looked up as xn--"));
-        assert!(checked("tcp/0").contains("cannot be looked up"));
+        for none in ["tcp/0", ""] {
+            assert!(checked(none).contains("cannot be looked up"));
+            assert!(!check(&Catalogue::builtin(), &[none.to_owned()], &mut Vec::new()).unwrap());
+        }
         assert!(checked("a\u{1b}[2J").starts_with("a\\u{1b}[2J\n"));
     }
 

@@ -8,7 +8,7 @@ use crate::store::StoreError;
 use std::fmt::Display;
 use std::process::ExitCode;
 
-/// How a run ended. The greater outranks the lesser, but findings lie between
+/// How a run ended. The greater outranks the lesser; findings lie between
 /// partial and failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -17,6 +17,8 @@ pub enum Exit {
     Done,
     /// 1: done, but some input could not be read in full.
     Partial,
+    /// 4: done, and there are hosts that `--fail-on` asks for.
+    Findings,
     /// 3: a named path is no readable capture, nothing was delivered, or
     /// capture, store, output or a worker failed.
     Failed,
@@ -31,6 +33,7 @@ impl From<Exit> for ExitCode {
             Exit::Partial => 1,
             Exit::Usage => 2,
             Exit::Failed => 3,
+            Exit::Findings => 4,
         })
     }
 }

@@ -22,11 +22,12 @@ pub(super) fn run(args: &ReplayArgs, sensor: &str) -> Result<Exit, Stop> {
     };
     let catalogue = inputs::catalogue(m)?;
     let home = inputs::home(m, Vec::new())?;
+    let pseudonyms = inputs::pseudonyms(m, &home, &catalogue, args.input.quiet)?;
     let period = inputs::period(&args.input)?;
     let filter = args.input.decoding.bpf.as_deref().map(BpfFilter::new).transpose().map_err(Stop::usage)?;
     let stats = args.input.stats.as_deref();
     let written = [("--output", m.output.as_deref()), ("--stats", stats), ("--store", m.store.as_deref())];
-    places::check(&written, m.catalogues().chain([path.as_path()]))?;
+    places::check(&written, m.read().chain([path.as_path()]))?;
     let shown = path.display();
     let source = capture::follow(path).map_err(|e| match e {
         capture::CaptureError::CompressedGrows => Stop::usage(format_args!("{shown}: {e}")),
@@ -43,13 +44,16 @@ pub(super) fn run(args: &ReplayArgs, sensor: &str) -> Result<Exit, Stop> {
         ignore_vlan: args.input.decoding.ignore_vlan,
         workers: inputs::workers(args.input.decoding.workers),
         matching: m,
+        evidence: &args.evidence,
         catalogue,
         home,
+        pseudonyms,
         sensor: m.sensor.as_deref().unwrap_or(sensor),
         canaries: Vec::new(),
         format: args.format,
         stats,
         quiet: args.input.quiet,
+        verdicts: None,
         judge: &judge_followed,
     })
 }

@@ -9,7 +9,10 @@ use crate::flow::Limits;
 use crate::pipeline::dispatch::Period;
 use crate::pipeline::replay::Plan;
 use crate::sighting::HomeNets;
-use std::io::IsTerminal;
+use crate::sighting::pseudonym::{self, Pseudonyms};
+use std::fs::File;
+use std::io::{IsTerminal, Read};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The captures that the arguments name. Paths that cannot be used are said,
@@ -90,13 +93,50 @@ pub(super) fn catalogue(args: &MatchArgs) -> Result<Arc<Catalogue>, Stop> {
     Catalogue::load(args.catalogue.as_deref(), &args.add_catalogue).map(Arc::new).map_err(Stop::usage)
 }
 
+/// What makes pseudonyms of hosts, where that is wanted.
+pub(super) fn pseudonyms(
+    args: &MatchArgs,
+    home: &HomeNets,
+    catalogue: &Arc<Catalogue>,
+    quiet: bool,
+) -> Result<Option<Arc<Pseudonyms>>, Stop> {
+    let Some(path) = &args.pseudonymise else { return Ok(None) };
+    let shown = path.display();
+    let mut file = Vec::new();
+    // A device may give bytes without end.
+    let most = u64::try_from(pseudonym::MAX_KEY).unwrap_or(u64::MAX).saturating_add(1);
+    let read = File::open(path).and_then(|f| f.take(most).read_to_end(&mut file));
+    read.map_err(|e| Stop::usage(format_args!("--pseudonymise {shown}: {e}")))?;
+    let key = pseudonym::key_of_file(&file).map_err(|e| Stop::usage(format_args!("--pseudonymise {shown} {e}")))?;
+    if !quiet {
+        warn_if_open(path);
+    }
+    Ok(Some(Arc::new(Pseudonyms::new(&key, home, Arc::clone(catalogue)))))
+}
+
+/// Says so where others could read a key.
+fn warn_if_open(path: &Path) {
+    #[cfg(unix)]
+    if let Ok(meta) = path.metadata() {
+        use std::os::unix::fs::PermissionsExt;
+        if meta.is_file() && meta.permissions().mode() & 0o077 != 0 {
+            say(format_args!("--pseudonymise {}: warning: other users can read this key (chmod 600)", path.display()));
+        }
+    }
+}
+
 /// The home networks in effect. `more` are the capturing interfaces' own.
 pub(super) fn home(args: &MatchArgs, more: Vec<Prefix>) -> Result<HomeNets, Stop> {
-    if args.home_net.is_empty() {
+    home_nets(&args.home_net, more)
+}
+
+/// The home networks that `--home-net` gives.
+pub(super) fn home_nets(given: &[String], more: Vec<Prefix>) -> Result<HomeNets, Stop> {
+    if given.is_empty() {
         return Ok(HomeNets::default_and(more));
     }
-    if args.home_net.iter().any(|n| n == "any") {
-        return if args.home_net.len() == 1 {
+    if given.iter().any(|n| n == "any") {
+        return if given.len() == 1 {
             Ok(HomeNets::any())
         } else {
             Err(Stop::usage("--home-net any stands alone: it holds every network"))
@@ -110,5 +150,5 @@ pub(super) fn home(args: &MatchArgs, more: Vec<Prefix>) -> Result<HomeNets, Stop
             ))
         })
     };
-    args.home_net.iter().map(parse).collect::<Result<Vec<Prefix>, _>>().map(HomeNets::only)
+    given.iter().map(parse).collect::<Result<Vec<Prefix>, _>>().map(HomeNets::only)
 }

@@ -2,15 +2,25 @@
 
 pub mod args;
 pub mod catalogue;
+mod environment;
+mod evidence;
 mod exit;
+mod explain;
+mod fail_on;
 mod follow;
+mod hosts;
+mod import;
 mod inputs;
+mod judged;
+mod judging;
 mod names;
 mod output;
 pub mod panics;
 mod places;
 mod replay;
 mod run_record;
+mod stored;
+mod verify;
 mod watch;
 
 pub use exit::Exit;
@@ -42,6 +52,10 @@ fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Watch(args) => watch::run(&args),
         Command::Names(args) => names::run(&args),
+        Command::Hosts(args) => hosts::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };
     match result {

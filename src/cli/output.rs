@@ -2,18 +2,24 @@
 
 use super::args::Format;
 use super::exit::Stop;
+use super::judged::{self, Gathering};
+use super::judging::Judging;
 use super::run_record;
 use crate::base::Timestamp;
 use crate::capture::Interface;
 use crate::catalogue::Catalogue;
+use crate::host;
 use crate::pipeline::{Outcome, RunNames, Sighted, repeated};
+use crate::report::judged::Judged;
 use crate::report::output::Output;
 use crate::report::stats::{self, SourceName};
 use crate::report::summary::Summary;
 use crate::report::table::{self, HostTable};
 use crate::report::{csv, ndjson};
+use crate::sighting;
+use crate::sighting::presence::Presence;
 use crate::sighting::select::{Records, Selected};
-use crate::sighting::{HostNames, Names, Naming, Record};
+use crate::sighting::{HomeNets, HostNames, Names, Naming, Record, Settings};
 use crate::store::{Canary, Interval, Run, Source, Store};
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -41,6 +47,7 @@ pub(super) fn summary(outcome: &mut Outcome, hosts: u64, files_skipped: u64) -> 
         residual: outcome.unlisted.list().into_iter().map(|(n, c, _)| (n.to_owned(), c)).collect(),
         residual_more: outcome.unlisted.more(),
         hosts,
+        stored: None,
     }
 }
 
@@ -52,6 +59,10 @@ pub(super) struct Printing<'p> {
     pub(super) files_skipped: u64,
     /// Files and folders that could not be opened at all.
     pub(super) unusable: u64,
+    /// The home networks.
+    pub(super) home: &'p HomeNets,
+    /// Exceptions, inventory, findings.
+    pub(super) judging: &'p Judging,
 }
 
 impl Printing<'_> {
@@ -65,12 +76,25 @@ impl Printing<'_> {
 /// Hands each record in order to `take`, and whether it only supports.
 ///
 /// # Errors
-/// Of the temporary file that holds them, as a [`Stop`], and those of `take`.
-fn each<E: From<Stop>>(
+/// As [`each_selected`].
+pub(super) fn each<E: From<Stop>>(
     found: &mut Sighted,
     catalogue: &Catalogue,
     sensor: &str,
     mut take: impl FnMut(&Record, bool) -> Result<(), E>,
+) -> Result<(), E> {
+    each_selected(found, catalogue, sensor, |s| take(&s.record, s.lonely))
+}
+
+/// Hands each record in order to `take`, with what it was selected by.
+///
+/// # Errors
+/// Of the temporary file that holds them, as a [`Stop`], and those of `take`.
+pub(super) fn each_selected<E: From<Stop>>(
+    found: &mut Sighted,
+    catalogue: &Catalogue,
+    sensor: &str,
+    mut take: impl FnMut(&Selected) -> Result<(), E>,
 ) -> Result<(), E> {
     let Sighted { outcome, drafts, local_askers } = found;
     let names = RunNames::new(sensor, &outcome.sources, &outcome.encaps);
@@ -79,8 +103,7 @@ fn each<E: From<Stop>>(
     let drafts = drafts.filter(|d| d.as_ref().map_or(true, |d| !is_repeated(&repeated, d.key.source)));
     let hosts = HostNames::new(outcome.namings.iter().cloned());
     for selected in Records::new(drafts, catalogue, &names, local_askers, &hosts) {
-        let Selected { record, lonely } = selected.map_err(Stop::failed)?;
-        take(&record, lonely)?;
+        take(&selected.map_err(Stop::failed)?)?;
     }
     Ok(())
 }
@@ -102,14 +125,25 @@ impl From<Stop> for Trouble {
     }
 }
 
+/// What was printed.
+pub(super) struct Printed {
+    /// The closing lines.
+    pub(super) summary: Summary,
+    /// Whether `--fail-on` asks for any of the hosts.
+    pub(super) findings: bool,
+    /// Why not all could be printed.
+    pub(super) result: Result<(), Stop>,
+}
+
 /// Writes the records in the format asked for, one by one, and returns the
 /// closing lines. A reader that closes standard output early has what it
 /// wanted.
-pub(super) fn write_records(path: Option<&Path>, p: &Printing<'_>, found: &mut Sighted) -> (Summary, Result<(), Stop>) {
+pub(super) fn write_records(path: Option<&Path>, p: &Printing<'_>, found: &mut Sighted) -> Printed {
     let mut hosts = 0;
+    let mut findings = false;
     let result = Output::open(path).map_err(Stop::failed).and_then(|mut out| {
         let written = match p.format {
-            Format::Table => print_table(&mut out, path.is_some(), p, found, &mut hosts),
+            Format::Table => print_table(&mut out, path.is_some(), p, found, &mut hosts, &mut findings),
             Format::Ndjson | Format::Csv => print_lines(&mut out, p, found, &mut hosts),
         };
         let result = match written {
@@ -122,7 +156,39 @@ pub(super) fn write_records(path: Option<&Path>, p: &Printing<'_>, found: &mut S
             _ => Ok(()),
         }
     });
-    (p.summary(&mut found.outcome, hosts), result)
+    if p.format != Format::Table && p.judging.decides() {
+        match gather(p, found).and_then(|(g, mut table)| judged::judge(g, &mut table, p, found)) {
+            Ok(judged) => {
+                let listed = p.judging.list(&judged.views);
+                findings = listed.iter().any(|h| judged.findings.has(h.view, h.standing));
+            }
+            Err(stop) => return Printed { summary: p.summary(&mut found.outcome, hosts), findings, result: Err(stop) },
+        }
+    }
+    Printed { summary: p.summary(&mut found.outcome, hosts), findings, result }
+}
+
+/// Goes through the records once, or twice where some rows of the table lack
+/// what was added before they went for a while.
+fn gather(p: &Printing<'_>, found: &mut Sighted) -> Result<(Gathering, HostTable), Stop> {
+    let mut table = HostTable::new();
+    let mut gathering = Gathering::default();
+    let mut first = true;
+    loop {
+        each(found, p.catalogue, p.sensor, |r, lonely| {
+            if !lonely {
+                table.add(r);
+            }
+            if first && gathering.is_whole() {
+                gathering.add(r, lonely);
+            }
+            Ok::<(), Stop>(())
+        })?;
+        first = false;
+        if !table.again() {
+            return Ok((gathering, table));
+        }
+    }
 }
 
 fn print_table(
@@ -131,28 +197,28 @@ fn print_table(
     p: &Printing<'_>,
     found: &mut Sighted,
     hosts: &mut u64,
+    findings: &mut bool,
 ) -> Result<(), Trouble> {
-    let mut table = HostTable::new();
-    loop {
-        each(found, p.catalogue, p.sensor, |r, lonely| {
-            if !lonely {
-                table.add(r);
-            }
-            Ok::<(), Trouble>(())
-        })?;
-        if !table.again() {
-            break;
-        }
-    }
-    *hosts = table.hosts();
+    let (gathering, mut table) = gather(p, found)?;
+    let judged = judged::judge(gathering, &mut table, p, found)?;
+    let listed = p.judging.list(&judged.views);
+    *findings = listed.iter().any(|h| judged.findings.has(h.view, h.standing));
+    let judged = Judged::new(&table, &listed, &judged.owners);
+    *hosts = judged.hosts();
     let summary = p.summary(&mut found.outcome, *hosts);
-    // Whoever looks at standard output alone must not take it for a clean
-    // network either.
-    if *hosts == 0 && !in_file && summary.is_in_doubt() {
-        return writeln!(out, "{}", summary.nothing_seen()).map_err(Trouble::Output);
+    let width = table::width();
+    // Without a contact there is nothing to list: the roles of others say
+    // nothing alone.
+    if *hosts == 0 {
+        // Whoever looks at standard output alone must not take it for a clean
+        // network either.
+        if !in_file && summary.is_in_doubt() {
+            return writeln!(out, "{}", summary.nothing_seen()).map_err(Trouble::Output);
+        }
+        return HostTable::new().write(out, in_file.then_some(&summary), width).map_err(Trouble::Output);
     }
     // In a file nobody sees standard error: the closing lines go along.
-    table.write(out, in_file.then_some(&summary), table::width()).map_err(Trouble::Output)
+    judged.write(out, in_file.then_some(&summary), width).map_err(Trouble::Output)
 }
 
 fn print_lines(out: &mut Output, p: &Printing<'_>, found: &mut Sighted, hosts: &mut u64) -> Result<(), Trouble> {
@@ -203,7 +269,13 @@ pub(super) fn write_stats(path: &Path, outcome: &mut Outcome) -> Result<(), Stop
 }
 
 /// Keeps a run: its record, sources, records and coverage, all or nothing.
-pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue: &Catalogue) -> Result<(), Stop> {
+pub(super) fn store(
+    store: &mut Store,
+    run: &Run,
+    found: &mut Sighted,
+    catalogue: &Catalogue,
+    retain: Option<u32>,
+) -> Result<(), Stop> {
     let outcome = &mut found.outcome;
     let mut writer = store.begin()?;
     let run_number = writer.put_run(run)?;
@@ -233,20 +305,11 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
     each(found, catalogue, &run.sensor, |r, lonely| writer.put_record(r, lonely).map_err(Stop::from))?;
     let outcome = &found.outcome;
     let names = RunNames::new(&run.sensor, &outcome.sources, &outcome.encaps);
-    for i in outcome.intervals.iter().filter(|i| !is_repeated(&repeated, i.source)) {
-        writer.put_interval(&Interval {
-            source: names.source(i.source),
-            kind: "traffic".into(),
-            segment: names.segment(i.segment),
-            ip: i.ip,
-            mac: Some(i.mac),
-            name: None,
-            from: i.from,
-            to: i.to,
-        })?;
+    for interval in intervals(outcome, &names) {
+        writer.put_interval(&interval)?;
     }
-    for n in outcome.namings.iter().filter(|n| !is_repeated(&repeated, n.source)) {
-        writer.put_interval(&interval_of(n, names.source(n.source), names.segment(n.segment)))?;
+    for s in signals(outcome) {
+        writer.put_signal(&names.source(s.source), &host::signals::signal(s, &names, s.source))?;
     }
     for c in &outcome.canaries {
         writer.put_canary(&Canary {
@@ -259,7 +322,35 @@ pub(super) fn store(store: &mut Store, run: &Run, found: &mut Sighted, catalogue
             channel: c.channel,
         })?;
     }
+    if let Some(days) = retain {
+        writer.retain(days, Timestamp::now(), run_number)?;
+    }
     Ok(writer.commit()?)
+}
+
+/// Who had which address and name in a run, as the store keeps it.
+pub(super) fn intervals<'r>(outcome: &'r Outcome, names: &'r RunNames<'r>) -> impl Iterator<Item = Interval> + 'r {
+    let repeated = std::rc::Rc::new(repeated(&outcome.sources));
+    let again = std::rc::Rc::clone(&repeated);
+    let seen = outcome
+        .intervals
+        .iter()
+        .filter(move |i| !is_repeated(&repeated, i.source))
+        .map(|i| pair_of(i, names.source(i.source), names.segment(i.segment)));
+    let named = outcome.namings.iter().filter(move |n| !is_repeated(&again, n.source));
+    seen.chain(named.map(|n| interval_of(n, names.source(n.source), names.segment(n.segment))))
+}
+
+/// Signs of roles in a run, without those of captures that were read before.
+pub(super) fn signals(outcome: &Outcome) -> impl Iterator<Item = &sighting::Signal> {
+    let repeated = repeated(&outcome.sources);
+    outcome.signals.iter().filter(move |s| !is_repeated(&repeated, s.source))
+}
+
+/// Who had an address, as the store keeps it.
+pub(super) fn pair_of(p: &Presence, source: String, segment: String) -> Interval {
+    let kind = p.kind.as_str().into();
+    Interval { source, kind, segment, ip: p.ip, mac: p.mac, name: None, from: p.from, to: p.to }
 }
 
 /// A name as the store keeps it.
@@ -282,7 +373,12 @@ pub(super) fn open_store(path: Option<&Path>) -> Result<Option<Store>, Stop> {
     path.map(Store::open).transpose().map_err(Stop::failed)
 }
 
-/// Starts the run record.
-pub(super) fn begin_run(catalogue: &Catalogue, home: Vec<String>, sensor: &str, hash: &str) -> Run {
-    run_record::begin(catalogue, home, sensor, hash, Timestamp::now())
+/// Starts the run record; `kept` if there is a store.
+pub(super) fn begin_run(settings: &Settings, sensor: &str, hash: &str, kept: bool) -> Run {
+    let home = settings.shown_home().describe();
+    let mut run = run_record::begin(&settings.catalogue, home, sensor, hash, Timestamp::now());
+    if kept {
+        run_record::complete(&mut run, settings.pseudonyms.as_deref());
+    }
+    run
 }

@@ -2,8 +2,9 @@
 
 use super::args::{Format, HashBy, ReplayArgs};
 use super::exit::{Exit, Stop, all_of, judge_all};
-use super::output::{self, Printing};
-use super::{follow, inputs, places, run_record};
+use super::judging::Judging;
+use super::output::{self, Printed, Printing};
+use super::{evidence, follow, inputs, places, run_record};
 use crate::pipeline::{self, Room};
 use crate::report::output::Output;
 use crate::sighting::Settings;
@@ -18,10 +19,13 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         return follow::run(args, SENSOR);
     }
     let m = &args.matching;
+    let judging = Judging::new(&args.judging, None)?;
     let catalogue = inputs::catalogue(m)?;
     let home = inputs::home(m, Vec::new())?;
+    let pseudonyms = inputs::pseudonyms(m, &home, &catalogue, args.input.quiet)?;
     let sensor = m.sensor.as_deref().unwrap_or(SENSOR);
-    let keeps = m.store.is_some() || args.format != Format::Table;
+    let kept = args.evidence.evidence_dir.as_deref();
+    let keeps = m.store.is_some() || kept.is_some() || args.format != Format::Table;
     let hash = args.hash.map_or(keeps, |h| h == HashBy::Sha256);
     let (mut expansion, mut exit) = inputs::expand(&args.input);
     let unusable = expansion.errors.len() as u64;
@@ -32,36 +36,55 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let written =
         [("--output", m.output.as_deref()), ("--stats", args.input.stats.as_deref()), ("--store", m.store.as_deref())];
     let captures = plan.inputs.iter().map(|i| i.path.as_path());
-    places::check(&written, captures.chain(m.catalogues()))?;
+    places::check(&written, captures.chain(m.read()).chain(args.judging.files()))?;
     // Before anything is read, so that a wrong path is said at once.
     for path in [m.output.as_deref(), args.input.stats.as_deref()] {
         Output::check(path).map_err(Stop::failed)?;
     }
+    evidence::check_inputs(kept, &plan.inputs)?;
     let mut store = output::open_store(m.store.as_deref())?;
+    let folder = evidence::folder(&args.evidence, false)?;
     let hash_word = if hash { "sha256" } else { "none" };
-    let mut run = output::begin_run(&catalogue, home.describe(), sensor, hash_word);
-    let settings = Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false });
+    let settings =
+        Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms });
+    let mut run = output::begin_run(&settings, sensor, hash_word, store.is_some());
 
     let mut found = pipeline::sightings(plan, &settings, Room::default())?;
+    if m.no_dhcp_names {
+        found.outcome.namings.retain(|n| !n.told.is_dhcp());
+    }
 
     exit = exit.max(judge_all(&found.outcome.sources, args.input.quiet));
-    let printing =
-        Printing { format: args.format, catalogue: &catalogue, sensor, files_skipped: expansion.skipped, unusable };
+    let printing = Printing {
+        format: args.format,
+        catalogue: &catalogue,
+        sensor,
+        files_skipped: expansion.skipped,
+        unusable,
+        home: &settings.shown_home(),
+        judging: &judging,
+    };
     // Print before storing: a store that fails takes nothing from the reader.
-    let (mut summary, printed) = output::write_records(m.output.as_deref(), &printing, &mut found);
+    let Printed { mut summary, findings, result: printed } =
+        output::write_records(m.output.as_deref(), &printing, &mut found);
     if printed.is_err() && m.output.is_some() {
         // What was found is not lost with the file: it goes to standard output.
-        summary = output::write_records(None, &printing, &mut found).0;
+        summary = output::write_records(None, &printing, &mut found).summary;
+    }
+    if findings {
+        exit = exit.max(Exit::Findings);
     }
     if !args.input.quiet {
         output::write_summary(&summary);
     }
     // One of these that fails takes nothing from the others.
     let stats = args.input.stats.as_ref().map_or(Ok(()), |path| output::write_stats(path, &mut found.outcome));
+    let shown = folder.map_or(Ok(()), |folder| evidence::write(folder, &run, &mut found, &catalogue));
     let stored = store.as_mut().map_or(Ok(()), |store| {
-        run_record::end(&mut run, if printed.is_err() || stats.is_err() { Exit::Failed } else { exit });
-        output::store(store, &run, &mut found, &catalogue)
+        let failed = [&printed, &stats, &shown].iter().any(|r| r.is_err());
+        run_record::end(&mut run, if failed { Exit::Failed } else { exit });
+        output::store(store, &run, &mut found, &catalogue, m.retain)
     });
-    all_of([printed, stats, stored])?;
+    all_of([printed, stats, shown, stored])?;
     Ok(exit)
 }

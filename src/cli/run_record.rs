@@ -1,11 +1,13 @@
 //! The record of a run: what ran, with what, when, and how it ended.
 
+use super::environment;
 use super::exit::Exit;
 use crate::base::Timestamp;
 use crate::catalogue::Catalogue;
+use crate::sighting::Pseudonyms;
 use crate::store::Run;
 
-/// A run that starts now.
+/// A run that starts now. What it runs on is noted by [`complete`].
 pub(super) fn begin(
     catalogue: &Catalogue,
     home_nets: Vec<String>,
@@ -25,6 +27,19 @@ pub(super) fn begin(
         ended: None,
         exit_code: None,
         exit_reason: None,
+        environment: Default::default(),
+    }
+}
+
+/// Notes what a run that will be stored runs on; this reads the program itself,
+/// which takes a while. With pseudonyms, nothing of it says who a host is.
+pub(super) fn complete(run: &mut Run, pseudonyms: Option<&Pseudonyms>) {
+    run.environment = environment::known();
+    if let Some(p) = pseudonyms {
+        // The sensor may be one of the hosts that it sees.
+        run.environment.retain(|word, _| !["host", "user"].contains(&word.as_str()));
+        run.environment.insert("pseudonyms".into(), p.key_id());
+        run.command.iter_mut().for_each(|arg| *arg = p.text(arg));
     }
 }
 
@@ -36,6 +51,7 @@ pub(super) fn end(run: &mut Run, exit: Exit) {
         Exit::Partial => (1, "done, but some input could not be read in full"),
         Exit::Usage => (2, "wrong usage or configuration"),
         Exit::Failed => (3, "failed"),
+        Exit::Findings => (4, "done, with findings that --fail-on asks for"),
     };
     run.exit_code = Some(code);
     run.exit_reason = Some(reason.into());

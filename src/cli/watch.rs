@@ -3,10 +3,12 @@
 mod controls;
 mod keeper;
 mod printer;
+mod recorder;
+mod verdicts;
 
-use super::args::{Format, MatchArgs, WatchArgs};
+use super::args::{EvidenceArgs, Format, MatchArgs, WatchArgs};
 use super::exit::{Exit, Stop, judge, say};
-use super::{inputs, output, places, run_record};
+use super::{evidence, inputs, output, places, run_record};
 use crate::base::Name;
 use crate::capture::{self, BpfFilter, FrameSource, LiveControl, LiveOptions};
 use crate::catalogue::Catalogue;
@@ -15,16 +17,18 @@ use crate::pipeline::dispatch::Period;
 use crate::pipeline::live::{self, Clock, DAY_QUARTERS, Ended, LivePlan};
 use crate::pipeline::{SourceId, SourceReport, Timing};
 use crate::report::output::Output;
-use crate::sighting::{Board, HomeNets, Settings};
+use crate::sighting::{Board, HomeNets, Pseudonyms, Settings};
 use controls::Controls;
 use keeper::Keeper;
 use printer::{Last, Printer};
+use recorder::Recorder;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+use verdicts::Verdicts;
 
 /// Quarter hours that can still be completed by what comes late.
 const RECENT_QUARTERS: u32 = 8;
@@ -41,13 +45,17 @@ pub(super) struct Session<'s> {
     pub(super) ignore_vlan: bool,
     pub(super) workers: usize,
     pub(super) matching: &'s MatchArgs,
+    pub(super) evidence: &'s EvidenceArgs,
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) home: HomeNets,
+    pub(super) pseudonyms: Option<Arc<Pseudonyms>>,
     pub(super) sensor: &'s str,
     pub(super) canaries: Vec<String>,
     pub(super) format: Format,
     pub(super) stats: Option<&'s Path>,
     pub(super) quiet: bool,
+    /// How changes of hosts are said, if they are.
+    pub(super) verdicts: Option<verdicts::Plan<'s>>,
     /// What to say when it begins.
     pub(super) greeting: String,
     /// What the capture says of the run. Its errors were said when they came.
@@ -60,12 +68,18 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
     let catalogue = inputs::catalogue(m)?;
     let own = args.interface.iter().flat_map(|i| capture::interface_prefixes(i)).collect();
     let home = inputs::home(m, own)?;
-    let host = machine_name();
+    let pseudonyms = inputs::pseudonyms(m, &home, &catalogue, args.quiet)?;
+    // The machine may be one of the hosts that it sees.
+    let host = pseudonyms.as_ref().map_or_else(machine_name, |p| p.name(&machine_name()));
     let sensor = m.sensor.as_deref().unwrap_or(&host);
     let canaries: Vec<String> = args.canary.iter().map(|n| canary(n)).collect::<Result<_, _>>()?;
-    let written =
-        [("--output", m.output.as_deref()), ("--stats", args.stats.as_deref()), ("--store", m.store.as_deref())];
-    places::check(&written, m.catalogues())?;
+    let written = [
+        ("--output", m.output.as_deref()),
+        ("--stats", args.stats.as_deref()),
+        ("--store", m.store.as_deref()),
+        ("--events", args.events.as_deref()),
+    ];
+    places::check(&written, m.read())?;
     let options = LiveOptions { filter: args.decoding.bpf.clone(), ..LiveOptions::default() };
     let source = capture::open_live(&args.interface, &options).map_err(|e| {
         if matches!(e, capture::CaptureError::BadFilter { .. }) { Stop::usage(e) } else { Stop::failed(e) }
@@ -83,13 +97,16 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         ignore_vlan: args.decoding.ignore_vlan,
         workers: inputs::workers(args.decoding.workers),
         matching: m,
+        evidence: &args.evidence,
         catalogue,
         home,
+        pseudonyms,
         sensor,
         canaries,
         format: args.format,
         stats: args.stats.as_deref(),
         quiet: args.quiet,
+        verdicts: Some(verdicts::Plan { gone_after: args.gone_after, events: args.events.as_deref() }),
         judge: &|report| judge_live(report, args.decoding.bpf.is_some()),
     })
 }
@@ -99,12 +116,24 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
     let Session { matching: m, catalogue, home, sensor, names: interfaces, control: stop, .. } = s;
     stop_on_signals(&stop)?;
     let out = Output::append(m.output.as_deref()).map_err(Stop::failed)?;
-    let mut run = output::begin_run(&catalogue, home.describe(), sensor, "none");
+    let settings = Arc::new(Settings {
+        catalogue: Arc::clone(&catalogue),
+        home: home.clone(),
+        canaries: s.canaries,
+        live: true,
+        pseudonyms: s.pseudonyms,
+    });
+    let mut run = output::begin_run(&settings, sensor, "none", m.store.is_some());
     let id = SourceId::of_run(sensor, &interfaces, run.started);
     let store = output::open_store(m.store.as_deref())?;
-    let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone())).transpose()?;
-    let settings = Settings { catalogue: Arc::clone(&catalogue), home: home.clone(), canaries: s.canaries, live: true };
-    let settings = Arc::new(settings);
+    let folder = evidence::folder(s.evidence, true)?;
+    if let Some(folder) = folder.as_ref().filter(|f| Some(f.path()) != s.evidence.evidence_dir.as_deref()) {
+        say(format_args!("--evidence-dir holds an earlier run; this one writes to {}", folder.path().display()));
+    }
+    let verdicts =
+        s.verdicts.map(|plan| Verdicts::start(plan, m.store.as_deref(), Arc::clone(&catalogue), settings.shown_home()));
+    let verdicts = verdicts.transpose()?;
+    let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone(), m.retain)).transpose()?;
     let plan = LivePlan {
         source: s.source,
         path: PathBuf::from(interfaces.join(",")),
@@ -116,24 +145,30 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         ignore_vlan: s.ignore_vlan,
         home,
         limits: Limits::default(),
+        keep_frames: folder.is_some(),
         remembered: if s.stats.is_some() { DAY_QUARTERS } else { RECENT_QUARTERS },
     };
     if !s.quiet {
         say(&s.greeting);
     }
+    let recorder = folder.map(|f| Recorder::start(f, &run, SourceReport::live(&interfaces, id))).transpose()?;
     let mut printer = Printer {
         out,
         format: s.format,
         catalogue: Arc::clone(&catalogue),
         sensor,
         sources: [SourceReport::live(&interfaces, id)].into(),
+        no_dhcp_names: m.no_dhcp_names,
         board: Board::new(catalogue),
         controls: Controls::new(&settings.canaries),
         keeper,
+        recorder,
         stop,
         broken: None,
         earlier: HashSet::new(),
         round: Instant::now(),
+        verdicts,
+        newest: None,
     };
     printer.head();
     let mut ended = match live::watch(plan, &settings, |news| printer.news(news)) {
@@ -141,6 +176,10 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         Err(failure) => {
             // What was passed on so far is kept.
             run_record::end(&mut run, Exit::Failed);
+            if let Some(Err(stop)) = printer.recorder.take().map(|r| r.finish(&SourceReport::live(&interfaces, id), 0))
+            {
+                say(stop.message);
+            }
             if let Some(Err(stop)) = printer.keeper.take().map(|k| k.finish(&run)) {
                 say(stop.message);
             }
@@ -156,7 +195,12 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
     if let Some(path) = s.stats {
         results.push(output::write_stats(path, &mut ended.outcome));
     }
+    if let (Some(recorder), Some(source)) = (printer.recorder.take(), ended.outcome.sources.first()) {
+        results.push(recorder.finish(source, last.standing.len() as u64));
+    }
     let keeper = printer.keeper.take();
+    let verdicts = printer.verdicts.take();
+    let newest = ended.outcome.sources.iter().filter_map(|s| s.span).map(|s| s.1).max();
     results.push(printer.close_output());
     if let Some(mut keeper) = keeper {
         keeper.waiting().coverage.merge(std::mem::take(&mut ended.unstored));
@@ -164,6 +208,8 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         run_record::end(&mut run, if failed { Exit::Failed } else { exit });
         results.push(keeper.finish(&run));
     }
+    // Now everything is in the store.
+    results.extend(verdicts.map(|v| v.finish(newest)));
     // Each failure is said; the last one decides with what the run ends.
     let mut failures: Vec<Stop> = results.into_iter().filter_map(Result::err).collect();
     let Some(last) = failures.pop() else { return Ok(exit) };

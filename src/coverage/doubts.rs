@@ -1,7 +1,7 @@
 //! When a run saw too little to say that there was nothing.
 
 use super::shares::{self, Share, ShareDef};
-use super::{Counter, Counts, Reach};
+use super::{Counter, Counts};
 
 /// Why an empty result says nothing.
 #[derive(Clone, Copy, Debug)]
@@ -74,8 +74,8 @@ const LIMITS: &[Limit] = &[
 
 /// What makes it doubtful that a run saw the contacts that there were; empty
 /// where it had a fair view. Where one reason explains the others it stands
-/// alone.
-pub fn doubts(counts: &Counts, reach: &Reach) -> Vec<Doubt> {
+/// alone. `saw_home` says whether any home address was seen.
+pub fn doubts(counts: &Counts, saw_home: bool) -> Vec<Doubt> {
     let frames = counts.get(Counter::Frames);
     let segments = counts.get(Counter::TcpSegments).saturating_add(counts.get(Counter::UdpDatagrams));
     if frames == 0 {
@@ -88,7 +88,7 @@ pub fn doubts(counts: &Counts, reach: &Reach) -> Vec<Doubt> {
         return vec![Doubt::NothingDecoded];
     }
     let mut found = Vec::new();
-    if reach.addresses.is_empty() {
+    if !saw_home {
         found.push(Doubt::NoHomeAddress);
     }
     if counts.get(Counter::Names) == 0 {
@@ -110,43 +110,34 @@ pub fn doubts(counts: &Counts, reach: &Reach) -> Vec<Doubt> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::coverage::Ledger;
     use Counter as C;
-
-    fn reach() -> Reach {
-        let mut ledger = Ledger::new();
-        ledger.address("10.0.0.1".parse().unwrap());
-        ledger.count(C::Frames);
-        ledger.reach()
-    }
 
     /// A run that saw well.
     const FAIR: [(Counter, u64); 4] = [(C::Frames, 1000), (C::TcpSegments, 900), (C::UdpDatagrams, 50), (C::Names, 30)];
 
-    fn of(more: &[(Counter, u64)], reach: &Reach) -> Vec<Doubt> {
+    fn of(more: &[(Counter, u64)], saw_home: bool) -> Vec<Doubt> {
         let mut counts = Counts::default();
         FAIR.iter().chain(more).for_each(|(c, n)| counts.add(*c, *n));
-        doubts(&counts, reach)
+        doubts(&counts, saw_home)
     }
 
     #[test]
     fn a_fair_view_leaves_no_doubt() {
-        assert!(of(&[], &reach()).is_empty());
+        assert!(of(&[], true).is_empty());
     }
 
     #[test]
     fn nothing_is_said_of_nothing() {
         let mut counts = Counts::default();
-        let reach = Reach::default();
-        assert!(matches!(doubts(&counts, &reach)[..], [Doubt::NoFrame]));
+        assert!(matches!(doubts(&counts, false)[..], [Doubt::NoFrame]));
         counts.add(C::Frames, 5);
-        assert!(matches!(doubts(&counts, &reach)[..], [Doubt::NothingDecoded]));
+        assert!(matches!(doubts(&counts, false)[..], [Doubt::NothingDecoded]));
         counts.add(C::FramesFiltered, 5);
-        assert!(matches!(doubts(&counts, &reach)[..], [Doubt::AllFiltered]));
+        assert!(matches!(doubts(&counts, false)[..], [Doubt::AllFiltered]));
         counts.add(C::Frames, 5);
         counts.add(C::UdpDatagrams, 5);
-        assert!(matches!(doubts(&counts, &reach)[..], [Doubt::NoHomeAddress, Doubt::NoName]));
-        assert!(matches!(of(&[], &Reach::default())[..], [Doubt::NoHomeAddress]));
+        assert!(matches!(doubts(&counts, false)[..], [Doubt::NoHomeAddress, Doubt::NoName]));
+        assert!(matches!(of(&[], false)[..], [Doubt::NoHomeAddress]));
     }
 
     #[test]
@@ -200,14 +191,14 @@ mod tests {
         ];
         assert_eq!(cases.len(), LIMITS.len());
         for (word, within, beyond) in cases {
-            assert!(of(within, &reach()).is_empty(), "{word}");
-            let found = of(beyond, &reach());
+            assert!(of(within, true).is_empty(), "{word}");
+            let found = of(beyond, true);
             assert!(
                 matches!(found[..], [Doubt::TooMuch(share, _) | Doubt::TooLittle(share, _)] if share.def.word == word),
                 "{word}: {found:?}"
             );
         }
         // Nine hellos are too few to judge by.
-        assert!(of(&[(C::TlsHellos, 9), (C::TlsHellosIncomplete, 9)], &reach()).is_empty());
+        assert!(of(&[(C::TlsHellos, 9), (C::TlsHellosIncomplete, 9)], true).is_empty());
     }
 }

@@ -246,6 +246,8 @@ counters! {
     UdpChecksumBad => "udp_checksum_bad",
     /// TCP and UDP flows.
     Flows => "flows",
+    /// TCP flows on other ports than those of DNS (53, 853): without any, failed lookups say little.
+    FlowsOther => "flows_other",
     /// TCP flows first seen after their handshake.
     FlowsMidStream => "flows_mid_stream",
     /// Flows forgotten before their end because the table was full.
@@ -304,8 +306,23 @@ counters! {
     DnsQuestionsEvicted => "dns_questions_evicted",
     /// DNS messages on port 53 that are no DNS.
     DnsNot => "dns_not",
-    /// Announcements of home addresses' own names: multicast DNS, LLMNR, NetBIOS.
+    /// Names told of home addresses: in multicast DNS, LLMNR and NetBIOS by themselves, in DHCP by clients with the address they were given, in reverse lookups by name servers.
     HostNames => "host_names",
+    // Who has which address.
+    /// DHCP messages, of both versions; copies of frames count too.
+    DhcpMessages => "dhcp_messages",
+    /// Addresses that messages of ARP, neighbour discovery and DHCP say somebody has; copies of frames count too.
+    AddressClaims => "address_claims",
+    /// Of these, lone claims: nobody was seen to ask for them, and they were not made before. They confirm nobody.
+    AddressClaimsLone => "address_claims_lone",
+    /// Messages of ARP, neighbour discovery and DHCP that are not believed: malformed, cut, of other networks than Ethernet and IP, or sent from another hardware address than they tell of.
+    ClaimsRefused => "claims_refused",
+    /// Questions for addresses, lone claims and DHCP exchanges that were forgotten within their time because too many came at once.
+    ClaimsForgotten => "claims_forgotten",
+    /// Addresses with what confirms them that were not kept because a shard's room for that kind was full.
+    ConfirmedRefused => "confirmed_refused",
+    /// Flows whose both ends have proved to hear one another: a TCP handshake whose numbers fit in both directions, a QUIC client that uses its server's connection id.
+    Handshakes => "handshakes",
     // TLS.
     /// TLS ClientHellos seen to begin, one a connection, those in QUIC included.
     TlsHellos => "tls_hellos",
@@ -370,6 +387,8 @@ counters! {
     ContactsUnfollowed => "contacts_unfollowed",
     /// Entries dropped from a table of the matching stage because it was full.
     TableEvicted => "table_evicted",
+    /// Signs of roles, and of machines behind one address, that were not kept for want of room.
+    SignalsRefused => "signals_refused",
     /// Packets of encapsulations that could not be told apart because there were too many.
     EncapsRefused => "encaps_refused",
 }

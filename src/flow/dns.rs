@@ -26,11 +26,27 @@ pub(super) fn names_hosts(sport: u16) -> bool {
     matches!(sport, MDNS | LLMNR | NBNS)
 }
 
-/// A question that was asked.
+/// A question that was asked: when, in nanoseconds, with the last bit of that
+/// set once it was answered. There are many of them.
 #[derive(Clone, Copy)]
-struct Asked {
-    at: Timestamp,
-    answered: bool,
+struct Asked(i64);
+
+impl Asked {
+    fn new(at: Timestamp) -> Self {
+        Asked(at.0 & !1)
+    }
+
+    fn at(self) -> Timestamp {
+        Timestamp(self.0)
+    }
+
+    fn is_answered(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    fn answer(&mut self) {
+        self.0 |= 1;
+    }
 }
 
 /// Remembers questions by a hash of ends, id and names. When a generation is
@@ -176,7 +192,7 @@ impl Dns {
             let notes = Notes::NONE.with_if(message.malformed, Note::PartialMessage);
             sink.seen(at, &Seen::Dns(message, DnsKind::Early), notes, &mut None, ledger);
             if let Some(asked) = young.get_mut(&key) {
-                asked.answered = true;
+                asked.answer();
             }
         });
     }
@@ -205,11 +221,11 @@ impl Dns {
         }
         if !message.response {
             if self.young.len() >= GENERATION {
-                let open = |a: &&Asked| !a.answered && ts.since(a.at).abs() <= PATIENCE;
+                let open = |a: &&Asked| !a.is_answered() && ts.since(a.at()).abs() <= PATIENCE;
                 ledger.add(Counter::DnsQuestionsEvicted, self.old.values().filter(open).count() as u64);
                 self.old = std::mem::take(&mut self.young);
             }
-            self.young.insert(key, Asked { at: ts, answered: false });
+            self.young.insert(key, Asked::new(ts));
             return DnsKind::Query;
         }
         let asked = match self.young.get_mut(&key) {
@@ -217,8 +233,8 @@ impl Dns {
             None => self.old.get_mut(&key),
         };
         match asked {
-            Some(asked) if ts.since(asked.at).abs() <= PATIENCE => {
-                asked.answered = true;
+            Some(asked) if ts.since(asked.at()).abs() <= PATIENCE => {
+                asked.answer();
                 DnsKind::Answer
             }
             _ => DnsKind::Unsolicited,

@@ -221,6 +221,7 @@ impl Duplicates {
         let near = whole.or_else(|| part().copied())?;
         let mut packet = *p;
         *(if client_sent { &mut packet.src_mac } else { &mut packet.dst_mac }) = near.place.mac;
+        packet.ttl = 0; // of the far place
         Some((packet, near.place.segment))
     }
 

@@ -19,6 +19,7 @@ struct Kept {
     packet: Option<Packet>,
     message: Vec<u8>,
     frame: Vec<u8>,
+    orig_len: u32,
     number: u64,
     offset: u64,
     source: u32,
@@ -56,6 +57,7 @@ impl Early {
         slot.message.extend_from_slice(message);
         slot.frame.clear();
         slot.frame.extend_from_slice(at.frame.bytes);
+        slot.orig_len = at.frame.orig_len;
         (slot.number, slot.offset) = (at.frame.number, at.frame.offset);
         (slot.source, slot.interface, slot.segment) = (at.frame.source, at.frame.interface, at.segment);
         self.newest = Some(at.packet.ts);
@@ -73,12 +75,20 @@ impl Early {
         let Some(packet) = slot.packet.take() else { return };
         let frame = FrameRef {
             bytes: &slot.frame,
+            orig_len: slot.orig_len,
             number: slot.number,
             offset: slot.offset,
             source: slot.source,
             interface: slot.interface,
         };
-        let at = At { packet: &packet, payload: &slot.message, frame, segment: slot.segment, from_client: false, moved: false };
+        let at = At {
+            packet: &packet,
+            payload: &slot.message,
+            frame,
+            segment: slot.segment,
+            from_client: false,
+            moved: false,
+        };
         tell(&slot.message, &at);
     }
 }

@@ -7,6 +7,7 @@ use super::early::Early;
 use super::events::{At, FrameRef, Sink};
 use super::headers::Headers;
 use super::holders::Holders;
+use super::options::Orders;
 use super::table::{FlowKey, Gone, Table};
 use super::tcp::{self, Tcp};
 use super::udp::{self, Udp};
@@ -47,6 +48,8 @@ pub(super) struct Scratch {
     pub(super) name: Name,
     pub(super) hosts: Vec<Name>,
     pub(super) section: Section,
+    /// Orders of options in SYNs.
+    pub(super) orders: Orders,
     /// Bytes that all flows hold.
     pub(super) held: usize,
     /// The flow at work began to hold bytes.
@@ -136,6 +139,7 @@ impl<S: Sink> Engine<S> {
             limits.held_bytes,
             Holders::MOST_BYTES,
             Dns::MOST_BYTES,
+            Orders::MOST_BYTES,
             Early::MOST_BYTES,
             Duplicates::MOST_BYTES,
             tcp::MOST_RECKONED_BYTES,
@@ -269,7 +273,7 @@ impl<S: Sink> Engine<S> {
     #[inline(never)]
     fn tcp_flow(&mut self, at: At<'_>, key: FlowKey, from_low: bool, ledger: &mut Ledger) {
         let Engine { sink, tcp, dns, scratch, .. } = self;
-        ledger.count(Counter::Flows);
+        tcp::count_flow(&at, ledger);
         if !tcp::is_syn(&at) {
             ledger.count(Counter::FlowsMidStream);
         }

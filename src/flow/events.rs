@@ -1,5 +1,6 @@
 //! What the flow layer tells its sink.
 
+use super::claims::Claim;
 use super::duplicates::Place;
 use crate::base::{Addr, Name, NameSource, Stage};
 use crate::coverage::Ledger;
@@ -11,6 +12,8 @@ use crate::protocol::dns::Message;
 pub struct FrameRef<'a> {
     /// The frame as captured.
     pub bytes: &'a [u8],
+    /// Bytes it had on the wire.
+    pub orig_len: u32,
     /// Its number in the source, from 1.
     pub number: u64,
     /// Offset of its record in the source's decompressed content; 0 for live
@@ -222,6 +225,8 @@ pub enum Seen<'a> {
         name: Option<&'a Name>,
         /// Encrypted Client Hello was offered.
         ech: bool,
+        /// Fingerprint of the library that made it.
+        stack: Option<u32>,
     },
     /// The certificate of a TLS server whose client's hello was not seen. The
     /// segment is the server's.
@@ -235,6 +240,8 @@ pub enum Seen<'a> {
         name: Option<&'a Name>,
         /// Encrypted Client Hello was offered.
         ech: bool,
+        /// Fingerprint of the library that made it.
+        stack: Option<u32>,
     },
     /// A request to a SOCKS proxy.
     Socks {
@@ -257,6 +264,36 @@ pub enum Seen<'a> {
     Unrecognised,
 }
 
+/// What a TCP connection showed of the machines at its ends, beside what its
+/// messages said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act<'a> {
+    /// The client's first payload, after a handshake of both: nobody makes up
+    /// the sender of that.
+    Began {
+        /// Kinds of the TCP options in the client's SYN, in order; empty if
+        /// that is not known.
+        syn_options: &'a [u8],
+    },
+    /// The server's first payload.
+    Answered,
+    /// The server consented to be a proxy. The segment is the server's.
+    Proxied(Proxy),
+}
+
+/// A way to ask a proxy for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proxy {
+    /// CONNECT, answered with 2xx.
+    Connect,
+    /// A request for `http://host/path` of a port that is not the server's own,
+    /// answered with 2xx or 304. Servers answer such requests for themselves
+    /// too (RFC 9112 section 3.2.2), and some redirect or refuse all others.
+    Absolute,
+    /// SOCKS.
+    Socks,
+}
+
 /// The sink's number for a contact that it follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Token(pub u32);
@@ -272,6 +309,8 @@ pub struct Progress {
     pub from_server: u64,
     /// What is to be noted.
     pub notes: Notes,
+    /// The final status of an HTTP/1 answer, while such answers are read.
+    pub status: Option<u16>,
 }
 
 impl Progress {
@@ -294,8 +333,19 @@ pub trait Sink {
     /// judge what follows by itself.
     fn seen(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, follow: &mut Option<Token>, ledger: &mut Ledger);
 
+    /// A connection showed something of its ends.
+    fn act(&mut self, _at: &At<'_>, _act: Act<'_>, _ledger: &mut Ledger) {}
+
     /// A followed contact moved on.
     fn progress(&mut self, at: &At<'_>, token: Token, progress: &Progress, ledger: &mut Ledger);
+
+    /// Both ends of this segment's flow have proved that they hear one another;
+    /// told once, and again in each quarter hour in which the flow goes on.
+    fn proved(&mut self, _at: &At<'_>, _ledger: &mut Ledger) {}
+
+    /// Somebody has an address, or so it is said, in a frame of that source and
+    /// segment.
+    fn claimed(&mut self, _claim: &Claim, _source: u32, _segment: u32, _ledger: &mut Ledger) {}
 
     /// Whether an address lies in the home networks, as far as the sink knows
     /// any.

@@ -322,6 +322,7 @@ impl Follow {
         if self.kind != Kind::Http || is_interim(code) {
             return;
         }
+        out.status = Some(code);
         let ok = matches!(code, 200 | 206 | 304);
         if ok && !self.ok_status {
             self.request_at = Some(at);

@@ -22,6 +22,8 @@ pub(super) enum Outcome {
         named: bool,
         /// It offers Encrypted Client Hello.
         ech: bool,
+        /// Fingerprint of the library that made it.
+        stack: Option<u32>,
     },
     /// An Initial packet did not open.
     Refused,
@@ -100,7 +102,7 @@ impl Head {
             outcome = match tls::client_hello_message(stream) {
                 Probe::Found(hello) => {
                     scratch.name.set_text(hello.server_name.unwrap_or(&[]));
-                    return Outcome::Hello { named: !scratch.name.is_empty(), ech: hello.ech };
+                    return Outcome::Hello { named: !scratch.name.is_empty(), ech: hello.ech, stack: hello.stack };
                 }
                 Probe::Not if !stream.is_empty() => return Outcome::NoHello,
                 _ => Outcome::Nothing,

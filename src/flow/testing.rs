@@ -193,7 +193,7 @@ impl Lab {
             ..*packet
         };
         self.frame += 1;
-        let frame = FrameRef { bytes: &[], number: self.frame, offset: 0, source: 0, interface: 0 };
+        let frame = FrameRef { bytes: &[], orig_len: 0, number: self.frame, offset: 0, source: 0, interface: 0 };
         self.engine.segment(&packet, kept, frame, 0, &mut self.ledger);
         self.wait(1);
     }

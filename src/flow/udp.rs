@@ -25,6 +25,8 @@ const DNS_TRIES: u8 = 16;
 const MAX_FAILURES: u8 = 4;
 /// The same name again within this time is the same connection, after a Retry.
 const SAME_CONNECTION: i64 = 2 * SECOND;
+/// In place of [`Udp::server_id`]: the client has used it.
+const PROVED: u32 = 1;
 /// A client's first datagram is at least so long (RFC 9000 section 14.1).
 const FIRST_DATAGRAM: usize = 1200;
 
@@ -79,6 +81,9 @@ pub(super) struct Udp {
     /// Hash of the last server name that was told, and when.
     named: Option<(u64, Timestamp)>,
     held: u32,
+    /// Hash of the connection id that a QUIC server chose for itself; 0 before it
+    /// did.
+    server_id: u32,
     speech: Speech,
     /// Payload bytes of client and server before it was known whether the flow
     /// is to be followed: a ClientHello can take several datagrams.
@@ -139,6 +144,7 @@ impl Udp {
             failed_at: i64::MIN,
             named: None,
             held: 0,
+            server_id: 0,
             speech: Speech::Silent,
             before: (0, 0),
             follow: None,
@@ -176,6 +182,9 @@ impl Udp {
         if p.ts.quarter() != self.quarter {
             self.quarter = p.ts.quarter();
             cx.sink.present(&at, cx.ledger);
+            if self.server_id == PROVED {
+                cx.sink.proved(&at, cx.ledger);
+            }
         }
         // What only a server sent shows no contact: nobody may have asked.
         if at.from_client && !self.opened {
@@ -260,6 +269,7 @@ impl Udp {
                 if packet.kind == Kind::Initial && !packet.complete && at.packet.payload_missing > 0 {
                     cx.ledger.count(Counter::QuicCut);
                 }
+                self.prove(at, &packet, cx);
             }
             Err(Stop::UnknownVersion(_)) if opaque::is_esp_in_udp(at) => return false,
             Err(Stop::UnknownVersion(_)) if !matches!(self.speech, Speech::Dns) => {
@@ -303,6 +313,25 @@ impl Udp {
         true
     }
 
+    /// A QUIC client that sends to the connection id that its server chose has
+    /// received the server's answer, at the address that it sends from. Some
+    /// servers take the id that the client made up; that proves nothing.
+    fn prove<S: Sink>(&mut self, at: &At<'_>, packet: &quic::LongPacket<'_>, cx: &mut Context<'_, S>) {
+        let Speech::QuicDone { id: first } = self.speech else { return };
+        if self.server_id == PROVED {
+            return;
+        }
+        let id = cx.scratch.hash_id(if at.from_client { packet.dcid } else { packet.scid });
+        let short = (id >> 32) as u32 | 2; // neither 0 nor 1
+        if !at.from_client {
+            self.server_id = if id == first || packet.scid.is_empty() { 0 } else { short };
+        } else if self.server_id == short {
+            self.server_id = PROVED;
+            cx.ledger.count(Counter::Handshakes);
+            cx.sink.proved(at, cx.ledger);
+        }
+    }
+
     /// Files what a datagram brought. `before` is what the flow was if the
     /// head is new.
     fn after<S: Sink>(
@@ -344,7 +373,7 @@ impl Udp {
                 self.speech = Speech::Other;
                 self.is_other(at, cx);
             }
-            Outcome::Hello { named, ech } => {
+            Outcome::Hello { named, ech, stack } => {
                 self.speech = Speech::QuicDone { id: cx.scratch.hash_id(head.id()) };
                 let name = cx.scratch.hash_id(if named { cx.scratch.name.as_bytes() } else { b"" });
                 let before = self.named.replace((name, at.packet.ts));
@@ -362,7 +391,7 @@ impl Udp {
                 self.told = true;
                 let notes = Notes::NONE.with_if(head.conflict() || at.packet.conflict, Note::Conflict);
                 let name = std::mem::take(&mut cx.scratch.name);
-                self.tell(at, &Seen::Quic { name: named.then_some(&name), ech }, notes, cx);
+                self.tell(at, &Seen::Quic { name: named.then_some(&name), ech, stack }, notes, cx);
                 cx.scratch.name = name;
             }
         }
@@ -458,7 +487,7 @@ impl Udp {
         }
         self.told = true;
         let notes = Notes::NONE.with_if(conflict, Note::Conflict).with_if(hello.malformed, Note::PartialMessage);
-        self.tell(at, &Seen::Tls { name: named, ech: hello.ech }, notes, cx);
+        self.tell(at, &Seen::Tls { name: named, ech: hello.ech, stack: hello.stack }, notes, cx);
         cx.scratch.name = name;
     }
 

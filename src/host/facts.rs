@@ -4,9 +4,11 @@
 use crate::base::time::DAY_SECS;
 use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
 use crate::catalogue::Category;
+use crate::coverage::{Counter, Counts};
 use crate::flow::{Note, Notes};
 use crate::sighting::Record;
 use crate::sighting::record::Slots;
+pub use crate::sighting::signal::SignalKind;
 use std::collections::HashMap;
 
 /// A set of channels, one bit each in the order of [`Channel::ALL`].
@@ -79,6 +81,31 @@ pub struct Contact {
     pub bytes_from_server: u64,
 }
 
+impl Contact {
+    /// Of a record; the numbers of its host, indicator and source are left 0.
+    pub fn of(r: &Record, support: bool) -> Self {
+        let day = || i32::try_from(r.first_seen.day()).unwrap_or(0);
+        Contact {
+            seen: 0,
+            indicator: 0,
+            source: 0,
+            id: id_bytes(&r.id),
+            day: period_day(&r.period).unwrap_or_else(day),
+            stage: r.stage,
+            support,
+            channels: Channels::of(&r.channels),
+            notes: notes_of(&r.notes),
+            names: u32::try_from((r.names.len() as u64).saturating_add(r.names_more)).unwrap_or(u32::MAX),
+            slots: r.slots,
+            slots_connected: r.slots_connected,
+            first: r.first_seen,
+            last: r.last_seen,
+            count: r.count,
+            bytes_from_server: r.bytes_from_server,
+        }
+    }
+}
+
 /// A server of a contact. Listed where it may tell of a role: servers of LAN
 /// management, of requests by path, of proxied requests, and private ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,59 +143,6 @@ pub struct Interval {
     pub from: Timestamp,
     /// Last time.
     pub to: Timestamp,
-}
-
-macro_rules! signals {
-    ($($(#[doc = $doc:literal])+ $name:ident => $word:literal,)+) => {
-        /// What passing traffic showed of a host's role.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum SignalKind { $($(#[doc = $doc])+ $name,)+ }
-
-        impl SignalKind {
-            /// Every kind.
-            pub const ALL: &'static [SignalKind] = &[$(SignalKind::$name,)+];
-
-            /// The word in the store.
-            pub fn as_str(self) -> &'static str {
-                match self { $(SignalKind::$name => $word,)+ }
-            }
-        }
-    };
-}
-
-signals! {
-    /// It answered another host's question on port 53.
-    DnsServer => "dns_server",
-    /// It asked name servers without wanting recursion, as resolvers do.
-    DnsIterates => "dns_iterates",
-    /// It consented to CONNECT, or answered a request for another host's URI.
-    HttpProxy => "http_proxy",
-    /// It consented to a SOCKS request.
-    SocksProxy => "socks_proxy",
-    /// It answered a request for an update path, or on a management port, of
-    /// another home host; the detail is `http` or the port.
-    Serves => "serves",
-    /// Its packets came with this time to live; detail: initial value and
-    /// hops, as `64-1`.
-    Ttl => "ttl",
-    /// Its SYNs had TCP options in this order; detail: their kinds, as
-    /// `2,4,8,1,3`.
-    SynOptions => "syn_options",
-    /// Its ClientHellos had ciphers and extensions in this order; detail:
-    /// eight hex digits.
-    TlsStack => "tls_stack",
-    /// Its TCP timestamps ran on several clocks; detail: how many at least.
-    TcpClocks => "tcp_clocks",
-    /// Its hardware address sent packets of addresses outside the home
-    /// networks, or said that it is a router (RFC 4861 section 4.2, 4.4).
-    Forwards => "forwards",
-}
-
-impl std::str::FromStr for SignalKind {
-    type Err = String;
-    fn from_str(word: &str) -> Result<Self, String> {
-        SignalKind::ALL.iter().copied().find(|k| k.as_str() == word).ok_or_else(|| word.to_owned())
-    }
 }
 
 /// A sign of a role, from when to when.
@@ -252,6 +226,27 @@ fn number<T: Eq + std::hash::Hash + Clone>(known: &mut HashMap<T, u32>, key: &T,
     n
 }
 
+impl Vantage {
+    /// Counters any of which shows that flows other than DNS were seen; the
+    /// latter three are in stores that lack the first.
+    pub const OTHER_FLOWS: &'static [Counter] =
+        &[Counter::FlowsOther, Counter::TlsHellos, Counter::QuicInitials, Counter::HttpRequests];
+    /// Counters any of which shows that DNS answers were seen.
+    pub const DNS_ANSWERS: &'static [Counter] = &[Counter::DnsAnswers];
+
+    /// What the counters of a source tell.
+    pub fn of(source: &str, counts: &Counts) -> Self {
+        let any = |counters: &[Counter]| counters.iter().any(|c| counts.get(*c) > 0);
+        Vantage { source: source.to_owned(), other_flows: any(Self::OTHER_FLOWS), dns_answers: any(Self::DNS_ANSWERS) }
+    }
+
+    /// What a contact tells of its source, which may come without counters.
+    pub fn learn(&mut self, contact: &Contact) {
+        self.other_flows |= !contact.channels.is_lookup();
+        self.dns_answers |= contact.channels.has(Channel::DnsAnswer);
+    }
+}
+
 impl FactsBuilder {
     /// Nothing yet.
     pub fn new() -> Self {
@@ -265,11 +260,12 @@ impl FactsBuilder {
         number(&mut self.sources, &id.to_owned(), add)
     }
 
-    /// What a source could see.
+    /// What a source could see, beside what its records show.
     pub fn vantage(&mut self, vantage: Vantage) {
         let n = self.source(&vantage.source);
         if let Some(v) = self.facts.sources.get_mut(n as usize) {
-            *v = vantage;
+            v.other_flows |= vantage.other_flows;
+            v.dns_answers |= vantage.dns_answers;
         }
     }
 
@@ -288,36 +284,18 @@ impl FactsBuilder {
     /// Adds a record.
     pub fn record(&mut self, r: &Record, support: bool) {
         let host = SeenHost { segment: r.host.segment.clone(), ip: r.host.ip, mac: r.host.mac };
-        let day = r.first_seen.day();
         let contact = Contact {
             seen: self.seen(&host),
             indicator: self.indicator(&r.indicator.id, r.indicator.category),
             source: self.source(&r.source),
-            id: id_bytes(&r.id),
-            day: period_day(&r.period).unwrap_or(i32::try_from(day).unwrap_or(0)),
-            stage: r.stage,
-            support,
-            channels: Channels::of(&r.channels),
-            notes: notes_of(&r.notes),
-            names: u32::try_from(r.names.len() as u64 + r.names_more).unwrap_or(u32::MAX),
-            slots: r.slots,
-            slots_connected: r.slots_connected,
-            first: r.first_seen,
-            last: r.last_seen,
-            count: r.count,
-            bytes_from_server: r.bytes_from_server,
+            ..Contact::of(r, support)
         };
+        if let Some(source) = self.facts.sources.get_mut(contact.source as usize) {
+            source.learn(&contact);
+        }
         let at = u32::try_from(self.facts.contacts.len()).unwrap_or(u32::MAX);
         self.facts.contacts.push(contact);
-        if tells_of_roles(r) {
-            let listed =
-                r.servers.iter().map(|s| ServedBy { contact: at, ip: s.ip, port: s.port, udp: s.transport == "udp" });
-            self.facts.servers.extend(listed);
-        } else {
-            let private = r.servers.iter().filter(|s| is_private(&s.ip));
-            let listed = private.map(|s| ServedBy { contact: at, ip: s.ip, port: s.port, udp: s.transport == "udp" });
-            self.facts.servers.extend(listed);
-        }
+        self.facts.servers.extend(servers_of(r).map(|s| ServedBy { contact: at, ..s }));
     }
 
     /// Adds an interval.
@@ -334,6 +312,14 @@ impl FactsBuilder {
     pub fn build(self) -> Facts {
         self.facts
     }
+}
+
+/// The servers of a record that may tell of roles; the number of the contact is
+/// left 0.
+pub fn servers_of(r: &Record) -> impl Iterator<Item = ServedBy> + '_ {
+    let all = tells_of_roles(r);
+    let listed = r.servers.iter().filter(move |s| all || is_private(&s.ip));
+    listed.map(|s| ServedBy { contact: 0, ip: s.ip, port: s.port, udp: s.transport == "udp" })
 }
 
 /// Whether all servers of a record may tell of roles ([`ServedBy`]).
@@ -394,9 +380,6 @@ mod tests {
         assert_eq!(id_bytes("0102030405060708090a0b0c0d0e0f10")[..3], [1, 2, 3]);
         let all: Vec<String> = Note::ALL.iter().map(|n| n.as_str().to_owned()).collect();
         assert!(Note::ALL.iter().all(|n| notes_of(&all).has(*n)));
-        for kind in SignalKind::ALL {
-            assert_eq!(kind.as_str().parse(), Ok(*kind));
-        }
     }
 
     #[test]

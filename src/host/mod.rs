@@ -6,8 +6,35 @@
 //! and a question about last March is answered with the host that had the
 //! address then.
 
+pub mod accept;
+mod bindings;
+mod case;
+pub mod changes;
 pub mod facts;
+mod identity;
+pub mod inventory;
+mod judge;
+mod names;
+pub mod nat;
+mod own;
+mod reason;
+mod roles;
+#[cfg(test)]
+pub(crate) mod sample;
+mod sessions;
+pub mod signals;
+mod strength;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod traits;
+mod verdict;
 pub mod view;
 
+pub use accept::{Accept, AcceptError, AcceptList, Standing, Who};
 pub use facts::{Channels, Contact, Facts, FactsBuilder, Interval, SeenHost, ServedBy, Signal, SignalKind};
+pub use inventory::{Inventory, InventoryError};
+pub use judge::{Options, judge};
 pub use view::{Alarm, Cadence, HostView, Role, Verdict};

@@ -120,8 +120,15 @@ pub struct HostView {
     pub mac_randomised: bool,
     /// Encapsulation context of the address.
     pub segment: String,
-    /// Name, and what told it.
+    /// Name, and what told it: `inventory`, or the kind of an interval.
     pub name: Option<(String, String)>,
+    /// Other names that the same kind of source told of it earlier, in the
+    /// order of time, and what told them.
+    pub names_before: Vec<(String, String)>,
+    /// Owner, from the inventory.
+    pub owner: Option<String>,
+    /// Place, from the inventory.
+    pub place: Option<String>,
     /// Every address in the window, sorted.
     pub addresses: Vec<Addr>,
     /// What the sightings amount to.

@@ -11,6 +11,7 @@ use super::encap::{self, EncapIndex, EncapTable};
 use super::ethernet::{self, ethertype};
 use super::fragment::FragmentTable;
 use super::ipcomp::Inflater;
+use super::notice::Notice;
 use super::transport::Segment;
 use super::view::View;
 use super::walk::{Content, IpHeader, Next, Walk};
@@ -43,6 +44,7 @@ pub struct Decoder {
     arena: Vec<u8>,
     /// Packets of the last frame beside the one that was returned.
     more: VecDeque<Packet>,
+    notice: Option<Notice>,
     side: SideCounts,
 }
 
@@ -116,6 +118,7 @@ impl Decoder {
             inflater: Inflater::new(),
             arena: Vec::new(),
             more: VecDeque::new(),
+            notice: None,
             side: SideCounts::default(),
         }
     }
@@ -180,6 +183,14 @@ impl Decoder {
     #[inline]
     pub fn next_of_frame(&mut self) -> Option<Packet> {
         if self.more.is_empty() { None } else { self.more.pop_front() }
+    }
+
+    /// What the last frame said of who has an address, if it became no segment
+    /// because it is such a message: [`decode`](Self::decode) gave
+    /// [`Counter::Arp`] or [`Counter::OtherTransport`] for it. Of a frame that
+    /// holds several none is given, nor of a fragmented one.
+    pub fn take_notice(&mut self) -> Option<Notice> {
+        self.notice.take()
     }
 
     /// Events since the last call that [`decode`](Self::decode) did not return
@@ -301,7 +312,24 @@ impl Decoder {
         let mut walk = Walk::default();
         let result = link::step(link, view, &mut walk).and_then(|first| self.walk_from(first, &mut walk, base, ts));
         self.book(&walk, 0);
+        self.notice = if result.is_err() { self.notice(&walk, base, ts) } else { None };
         result
+    }
+
+    /// What a walk that failed ended at, if that says who has an address.
+    fn notice(&mut self, walk: &Walk, base: u32, ts: Timestamp) -> Option<Notice> {
+        let found = walk.notice?;
+        let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Some(Notice {
+            ts,
+            kind: found.kind,
+            src: found.src,
+            hop_limit: found.hop_limit,
+            offset: narrow(found.offset).saturating_add(base),
+            len: narrow(found.len),
+            encap: self.encaps.id(&walk.path),
+            src_mac: walk.src_mac,
+        })
     }
 
     /// Counts the layers of a walk from the `first` on, and what it ended at.
@@ -397,6 +425,7 @@ impl Decoder {
                 Ok((ip, Ok(segment))) => return Ok((ip, segment)),
                 Ok((i, Err((c, d)))) => (ip, content, payload) = (i, c, d),
                 Err(cause) => {
+                    walk.notice = None; // it lies in the arena
                     self.arena.truncate(before);
                     return Err(cause);
                 }

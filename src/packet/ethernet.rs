@@ -106,7 +106,10 @@ pub(super) fn payload<'a>(kind: u16, mut view: View<'a>, walk: &mut Walk) -> Res
     match kind {
         ethertype::IPV4 => ipv4::step(view, walk),
         ethertype::IPV6 => ipv6::step(view, walk),
-        ethertype::ARP => Err(Counter::Arp),
+        ethertype::ARP => {
+            walk.note_arp(&view);
+            Err(Counter::Arp)
+        }
         ethertype::MPLS | ethertype::MPLS_UPSTREAM => mpls::step(view, walk),
         ethertype::PPPOE_SESSION => ppp::pppoe(view, walk),
         ethertype::BACKBONE => bridge::backbone(view, walk),

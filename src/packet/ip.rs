@@ -45,6 +45,10 @@ pub(super) fn payload<'a>(ip: IpHeader, proto: u8, view: View<'a>, walk: &mut Wa
         50 => {
             Err(walk.opaque(Counter::IpOpaque, [Counter::OpaqueEspFrames, Counter::OpaqueEspBytes], view.announced()))
         }
+        58 if ip.v6 => {
+            walk.note_icmp6(&ip, &view);
+            Err(Counter::OtherTransport)
+        }
         97 => ether_ip(view, walk),
         108 => ipcomp::step(ip, view, walk),
         115 => l2tp::step(view, walk),

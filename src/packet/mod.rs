@@ -30,6 +30,7 @@ mod link_names;
 mod lisp;
 mod macsec;
 mod mpls;
+mod notice;
 mod null;
 mod path;
 mod ppp;
@@ -53,6 +54,7 @@ pub use encap::{Encap, EncapReader, EncapTable, MAX_ENCAPS};
 pub use fragment::MAX_BYTES as MAX_FRAGMENT_BYTES;
 pub use ipcomp::MAX_INFLATED_TOGETHER;
 pub use link_names::link_name;
+pub use notice::{Notice, NoticeKind};
 
 use crate::base::{Addr, Mac, Timestamp};
 
@@ -101,7 +103,8 @@ pub struct Packet {
     pub transport: Transport,
     /// TCP flags, see [`tcp_flags`]; 0 for UDP.
     pub flags: u8,
-    /// Time to live, or hop limit.
+    /// Time to live, or hop limit, where it was captured; 0 if that was far
+    /// from where the packet is taken to have been.
     pub ttl: u8,
     /// TCP sequence number; 0 for UDP.
     pub seq: u32,

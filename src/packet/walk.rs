@@ -7,6 +7,7 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::notice;
 use super::path::{Layer, Path};
 use super::transport::Segment;
 use super::view::View;
@@ -127,6 +128,8 @@ pub(super) struct Walk {
     /// Encrypted bytes at which the walk ended, and what counts the frame and
     /// them.
     pub opaque: Option<([Counter; 2], usize)>,
+    /// A message that says who has an address, at which the walk ended.
+    pub notice: Option<notice::Found>,
     tunnels: u8,
 }
 

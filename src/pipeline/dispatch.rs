@@ -1,11 +1,12 @@
 //! Frames to segments, dealt to the shards.
 
 use super::SHARDS;
-use super::work::{Item, Work, shard};
+use super::work::{Item, Said, Work, shard, shard_of};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::capture::{BpfFilter, CaptureError, FrameMeta, LinkType};
 use crate::coverage::{Counter, Key, Ledger};
+use crate::flow::{Claim, Neighbours, may_be_dhcp};
 use crate::packet::EncapReader;
 use crate::packet::{Decoder, EncapTable, Options, Packet};
 use crate::sighting::HomeNets;
@@ -113,6 +114,9 @@ pub(super) struct Dispatcher {
     period: Period,
     filter: Option<BpfFilter>,
     workers: usize,
+    neighbours: Neighbours,
+    /// What the frame at hand claims.
+    claims: Vec<Claim>,
     pub(super) ledger: Ledger,
     pub(super) tally: Tally,
 }
@@ -127,7 +131,18 @@ impl Dispatcher {
     ) -> Self {
         let decoder = Decoder::new(Options { ignore_vlan });
         let encaps = decoder.encaps().reader();
-        Dispatcher { decoder, encaps, home, period, filter, workers, ledger: Ledger::new(), tally: Tally::default() }
+        Dispatcher {
+            decoder,
+            encaps,
+            home,
+            period,
+            filter,
+            workers,
+            neighbours: Neighbours::new(),
+            claims: Vec::new(),
+            ledger: Ledger::new(),
+            tally: Tally::default(),
+        }
     }
 
     pub(super) fn encaps(&self) -> EncapTable {
@@ -147,6 +162,9 @@ impl Dispatcher {
         let (mut from, mut until) = (i64::MAX, i64::MIN);
         let mut link = LinkType::default();
         let mut run = Run::default();
+        if work.begins_anew {
+            self.neighbours.start_anew();
+        }
         for (index, meta) in work.batch.frames.iter().enumerate() {
             let ts = meta.ts.0;
             if ts < from || ts >= until || meta.interface != key.interface || work.source != key.source {
@@ -168,12 +186,16 @@ impl Dispatcher {
             match self.decoder.decode(link, bytes, meta.orig_len, meta.offset, meta.ts) {
                 Ok(packet) => {
                     self.list(packet, index, &mut work.lists);
+                    if may_be_dhcp(&packet) {
+                        self.dhcp(&packet, index, &work.batch.buf, &mut work.said);
+                    }
                     while let Some(packet) = self.decoder.next_of_frame() {
                         self.list(packet, index, &mut work.lists);
                     }
                 }
                 Err(cause) => {
                     run.end(meta, cause, &mut self.ledger);
+                    self.notice(index, &work.batch.buf, &mut work.said);
                     if cause == Counter::LinkUnsupported {
                         *self.tally.unsupported.entry(link).or_insert(0) += 1;
                     }
@@ -199,6 +221,38 @@ impl Dispatcher {
         let shard = shard(&packet, &self.home);
         if let Some(list) = lists.get_mut(shard % self.workers) {
             list.push(Item { packet, frame: frame as u32, segment, shard: (shard % SHARDS) as u8 });
+        }
+    }
+
+    /// Reads a DHCP message, beside what becomes of its datagram.
+    #[cold]
+    fn dhcp(&mut self, packet: &Packet, frame: usize, buf: &[u8], said: &mut [Vec<Said>]) {
+        let held = if packet.in_arena { self.decoder.arena() } else { buf };
+        let start = packet.payload_offset as usize;
+        let payload = held.get(start..start.saturating_add(packet.payload_len as usize)).unwrap_or(&[]);
+        let segment = self.encaps.get(packet.encap).segment_id;
+        self.neighbours.dhcp(packet, payload, segment, &mut self.claims, &mut self.ledger);
+        self.say(frame, segment, said);
+    }
+
+    /// Reads what a frame that is no segment says of who has an address.
+    fn notice(&mut self, frame: usize, buf: &[u8], said: &mut [Vec<Said>]) {
+        let Some(notice) = self.decoder.take_notice() else { return };
+        let start = notice.offset as usize;
+        let bytes = buf.get(start..start.saturating_add(notice.len as usize)).unwrap_or(&[]);
+        let segment = self.encaps.get(notice.encap).segment_id;
+        self.neighbours.notice(&notice, bytes, segment, &mut self.claims, &mut self.ledger);
+        self.say(frame, segment, said);
+    }
+
+    /// Deals what a frame claims to the shards of the addresses. Whose address
+    /// is not at home is nobody's business.
+    fn say(&mut self, frame: usize, segment: u32, said: &mut [Vec<Said>]) {
+        for claim in self.claims.drain(..).filter(|c| self.home.contains(&c.ip)) {
+            let shard = shard_of(&claim.ip);
+            if let Some(list) = said.get_mut(shard % self.workers) {
+                list.push(Said { claim, frame: frame as u32, segment, shard: (shard % SHARDS) as u8 });
+            }
         }
     }
 

@@ -11,9 +11,9 @@ use crate::capture::{Batch, BpfFilter, FrameSource, Interface, InterfaceStatisti
 use crate::coverage::{Account, Counter, Forgotten, Key, Ledger};
 use crate::flow::Limits;
 use crate::packet::EncapTable;
-use crate::sighting::Naming;
 use crate::sighting::presence::Presence;
-use crate::sighting::{Canary, Draft, HomeNets, Observer, Settings};
+use crate::sighting::{Canary, Draft, HomeNets, KeptFrame, Observer, Settings};
+use crate::sighting::{Naming, Signal, Signals};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,6 +71,8 @@ pub struct LivePlan {
     pub limits: Limits,
     /// Quarter hours whose coverage is remembered until the end.
     pub remembered: u32,
+    /// Hand on the frames that are evidence.
+    pub keep_frames: bool,
 }
 
 /// What came through the reader so far.
@@ -92,10 +94,16 @@ pub struct News<'n> {
     pub drafts: Vec<(usize, Draft)>,
     /// Canary names seen.
     pub canaries: Vec<Canary>,
+    /// Frames that these or later drafts may name as evidence, with
+    /// [`LivePlan::keep_frames`].
+    pub frames: Vec<KeptFrame>,
     /// Who had which address, where that is new or went on.
     pub presences: Vec<Presence>,
     /// What hosts said they are called, where that is new or said again.
     pub namings: Vec<Naming>,
+    /// Signs of roles of the open days, where they are new or went on, as far
+    /// as all shards together know them.
+    pub signals: Vec<Signal>,
     /// Days before this one are over, and their drafts are all told.
     pub closed: Option<i64>,
     /// What came in.
@@ -140,7 +148,10 @@ pub fn watch(
     mut tell: impl FnMut(News<'_>) -> io::Result<()>,
 ) -> Result<Ended, Failure> {
     let workers = plan.workers.clamp(1, super::SHARDS);
-    let make = || Observer::new(Arc::clone(settings));
+    let make = || {
+        let observer = Observer::new(Arc::clone(settings));
+        if plan.keep_frames { observer.with_frames() } else { observer }
+    };
     let crew = Crew::new(workers, plan.limits, true, &make);
     let failed = Arc::clone(&crew.failed);
     let ear = (plan.source, plan.path, plan.id, plan.clock);
@@ -152,14 +163,17 @@ pub fn watch(
     let remembered = i64::from(plan.remembered);
     let mut closing = Closing { open_from: vec![i64::MIN; workers], closed: i64::MIN };
     let mut all_canaries = Canaries::default();
-    let (reader, shards, ledger, timing) = crew.work(
+    let mut signals = Signals::default();
+    let (reader, mut shards, ledger, timing) = crew.work(
         |hands| listen(ear, dispatcher, hands, &failed, &desk),
         |_, found: Found| {
             let mut news = News {
                 drafts: found.drafts,
                 canaries: found.canaries,
+                frames: found.frames,
                 presences: Vec::new(),
                 namings: Vec::new(),
+                signals: Vec::new(),
                 closed: None,
                 intake: Intake::default(),
                 account: &mut account,
@@ -173,7 +187,11 @@ pub fn watch(
                 }
                 news.presences = beat.presences;
                 news.namings = beat.namings;
+                news.signals = signals.add(beat.signals);
                 news.closed = closing.heard(beat.worker, beat.open_from);
+                if let Some(day) = news.closed {
+                    signals.forget(day);
+                }
             }
             let mut desk = lock(&desk);
             news.account.add(desk.ledger.take());
@@ -197,13 +215,18 @@ pub fn watch(
         trouble: std::mem::take(&mut lock(&desk).intake.trouble),
         interfaces: last.map_or_else(Default::default, |s| Arc::clone(&s.interfaces)),
     };
+    let rest: Vec<Signal> = shards.values_mut().flat_map(|o| std::mem::take(&mut o.signals)).collect();
     outcome.fold(shards);
+    let last_signals = signals.add(rest);
+    outcome.signals = signals.into_list();
     let (encaps, presences, namings) = (outcome.encaps.clone(), outcome.intervals.clone(), outcome.namings.clone());
     let news = News {
         drafts,
         canaries: Vec::new(),
+        frames: Vec::new(),
         presences,
         namings,
+        signals: last_signals,
         closed: None,
         intake,
         account: &mut account,
@@ -435,7 +458,7 @@ mod tests {
 
     fn settings(live: bool) -> Arc<Settings> {
         let catalogue = Arc::new(Catalogue::load(None, &[]).unwrap());
-        Arc::new(Settings { catalogue, home: HomeNets::default(), canaries: Vec::new(), live })
+        Arc::new(Settings { catalogue, home: HomeNets::default(), canaries: Vec::new(), live, pseudonyms: None })
     }
 
     fn plan(name: &str, workers: usize) -> Plan {

@@ -22,6 +22,8 @@ mod tests;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests_outcomes;
+#[cfg(test)]
+mod tests_signals;
 pub mod timing;
 mod work;
 mod worker;

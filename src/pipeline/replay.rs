@@ -16,6 +16,7 @@ use crate::packet::{EncapId, EncapTable};
 use crate::sighting::naming::{self, Naming};
 use crate::sighting::observer::MAX_DRAFTS;
 use crate::sighting::presence::{self, Presence};
+use crate::sighting::signal::{self, Signal};
 use crate::sighting::spool::MAX_HELD;
 use crate::sighting::unlisted::Unlisted;
 use crate::sighting::{Askers, Canary, HomeNets, Observed, Observer, Settings, Spool};
@@ -101,6 +102,8 @@ pub struct Outcome {
     pub intervals: Vec<Presence>,
     /// What hosts said they are called.
     pub namings: Vec<Naming>,
+    /// Signs of roles.
+    pub signals: Vec<Signal>,
 }
 
 /// What the reader's thread hands back.
@@ -236,6 +239,7 @@ impl Outcome {
             canaries: Vec::new(),
             intervals: Vec::new(),
             namings: Vec::new(),
+            signals: Vec::new(),
         }
     }
 
@@ -248,9 +252,11 @@ impl Outcome {
             self.outside_full |= observed.outside_full;
             self.intervals.extend(observed.presences);
             self.namings.extend(observed.namings);
+            self.signals.extend(observed.signals);
         }
         self.intervals = presence::join(std::mem::take(&mut self.intervals));
         self.namings = naming::join(std::mem::take(&mut self.namings));
+        self.signals = signal::join(std::mem::take(&mut self.signals));
         self.outside = outside.len() as u64;
     }
 }

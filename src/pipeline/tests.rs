@@ -67,8 +67,10 @@ fn all_tables_full_take_less_than_is_promised() {
     let batches = super::replay::BATCHES * batch;
     let spool = crate::sighting::spool::MAX_HELD;
     let fragments = crate::packet::MAX_FRAGMENT_BYTES;
+    let neighbours = crate::flow::Neighbours::MOST_BYTES;
     println!("in MiB: flows {}, observed {}, batches {}", flows / MIB, observed / MIB, batches / MIB);
-    let left = (256 * MIB).checked_sub(flows + observed + batches + spool + fragments).expect("less than all");
+    let left =
+        (256 * MIB).checked_sub(flows + observed + batches + spool + fragments + neighbours).expect("less than all");
     // Coverage, encapsulations, the program itself.
     assert!(left >= 36 * MIB, "only {left} bytes are left of 256 MiB");
 }
@@ -133,8 +135,13 @@ fn a_capture_that_is_read_again_shows_every_name_again() {
 /// Everything that a replay prints, and whether it spilled.
 fn printed(room: Room, workers: usize) -> (Vec<Selected>, bool) {
     let catalogue = Arc::new(Catalogue::builtin());
-    let settings =
-        Settings { catalogue: Arc::clone(&catalogue), home: HomeNets::default(), canaries: Vec::new(), live: false };
+    let settings = Settings {
+        catalogue: Arc::clone(&catalogue),
+        home: HomeNets::default(),
+        canaries: Vec::new(),
+        live: false,
+        pseudonyms: None,
+    };
     let mut plan = plan(true, workers);
     for name in ["office-day.pcap.zst", "vlan.pcap", "update-http.pcap"] {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("capture-samples").join(name);
@@ -197,7 +204,8 @@ fn a_flood_of_clients_spills_and_prints_the_same() {
     let bytes = |room: Room, workers: usize| {
         let catalogue = Arc::new(Catalogue::builtin());
         let home = HomeNets::default();
-        let settings = Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false };
+        let settings =
+            Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms: None };
         let mut plan = plan(true, workers);
         plan.inputs = vec![Item { path: file.path().to_owned(), relative: None }];
         let mut found = sightings(plan, &Arc::new(settings), room).unwrap();
@@ -247,7 +255,8 @@ fn a_host_is_named_whichever_shard_heard_its_name() {
     for workers in [1, 2, 4, 8] {
         let catalogue = Arc::new(Catalogue::builtin());
         let home = HomeNets::default();
-        let settings = Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false };
+        let settings =
+            Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms: None };
         let mut plan = plan(true, workers);
         plan.inputs = vec![Item { path: file.path().to_owned(), relative: None }];
         let mut found = sightings(plan, &Arc::new(settings), Room::default()).unwrap();

@@ -48,7 +48,8 @@ fn counts(capture: &[u8], workers: usize, until: Option<u32>) -> Counts {
         opened: Box::new(|_, _| {}),
     };
     let catalogue = Arc::new(Catalogue::builtin());
-    let settings = Settings { catalogue, home: HomeNets::default(), canaries: Vec::new(), live: false };
+    let settings =
+        Settings { catalogue, home: HomeNets::default(), canaries: Vec::new(), live: false, pseudonyms: None };
     let room = Room { shard: usize::MAX, spool: usize::MAX };
     sightings(plan, &Arc::new(settings), room).unwrap().outcome.ledger.total()
 }

@@ -3,7 +3,7 @@
 use super::SHARDS;
 use crate::base::Addr;
 use crate::capture::Batch;
-use crate::flow::sender_is_client;
+use crate::flow::{Claim, sender_is_client};
 use crate::packet::Packet;
 use crate::sighting::HomeNets;
 use std::time::Instant;
@@ -18,6 +18,19 @@ pub(super) struct Item {
     pub(super) shard: u8,
 }
 
+/// What is said of who has an address, for the shard of that address.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) claim: Claim,
+    /// Index of its frame in the batch.
+    pub(super) frame: u32,
+    pub(super) segment: u32,
+    pub(super) shard: u8,
+}
+
+/// Room for what is said that a batch keeps from one use to the next.
+const SAID_ROOM: usize = 256;
+
 /// What the reader hands to the workers and the hasher.
 #[derive(Debug)]
 pub(super) struct Work {
@@ -31,6 +44,8 @@ pub(super) struct Work {
     pub(super) arena: Vec<u8>,
     /// By worker.
     pub(super) lists: Vec<Vec<Item>>,
+    /// By worker, in order of frames.
+    pub(super) said: Vec<Vec<Said>>,
     /// When the batch had been read.
     pub(super) read_at: Instant,
 }
@@ -44,6 +59,7 @@ impl Work {
             batch: Batch::default(),
             arena: Vec::new(),
             lists: vec![Vec::new(); workers],
+            said: vec![Vec::new(); workers],
             read_at: Instant::now(),
         }
     }
@@ -53,6 +69,11 @@ impl Work {
         self.arena.clear();
         for list in &mut self.lists {
             list.clear();
+        }
+        // Few frames say anything; a flood's room is not kept.
+        for said in &mut self.said {
+            said.clear();
+            said.shrink_to(SAID_ROOM);
         }
     }
 }
@@ -64,9 +85,9 @@ pub(super) fn shard(p: &Packet, home: &HomeNets) -> usize {
     shard_of(if sender_is_client(p, |a| home.contains(a)) { &p.src } else { &p.dst })
 }
 
-/// A multiplicative hash without a secret: the same address meets the same
-/// shard in every run.
-fn shard_of(client: &Addr) -> usize {
+/// The shard of a client. A multiplicative hash without a secret: the same
+/// address meets the same shard in every run.
+pub(super) fn shard_of(client: &Addr) -> usize {
     let bits = client.bits();
     let folded = (bits >> 64) as u64 ^ bits as u64;
     let mixed = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -3,13 +3,12 @@
 use super::SHARDS;
 use super::pool::Recycler;
 use super::timing::{FRAME_SAMPLE, Timing, record};
-use super::work::Work;
+use super::work::{Said, Work};
 use crate::base::Timestamp;
 use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
-use crate::sighting::Naming;
 use crate::sighting::presence::Presence;
-use crate::sighting::{Canary, Draft, Observed, Observer};
+use crate::sighting::{Canary, Conceal, Draft, KeptFrame, Naming, Observed, Observer, Pseudonyms, Signal};
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
 use std::time::Instant;
@@ -41,6 +40,7 @@ pub(super) struct Beat {
     pub(super) ledger: Ledger,
     pub(super) presences: Vec<Presence>,
     pub(super) namings: Vec<Naming>,
+    pub(super) signals: Vec<Signal>,
 }
 
 /// What observers bring out of a batch or a tick.
@@ -51,7 +51,38 @@ pub(super) struct Found {
     /// Replay: what there was no more room for.
     pub(super) spilled: Vec<Draft>,
     pub(super) canaries: Vec<Canary>,
+    /// Live: frames that may be evidence, where they are kept.
+    pub(super) frames: Vec<KeptFrame>,
     pub(super) beat: Option<Box<Beat>>,
+}
+
+impl Conceal for Found {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        // Frames hold real addresses; nobody keeps them with pseudonyms.
+        let Found { drafts, spilled, canaries, beat, frames: _ } = self;
+        Found {
+            drafts: drafts.into_iter().map(|(shard, d)| (shard, d.conceal(pseudonyms))).collect(),
+            spilled: spilled.conceal(pseudonyms),
+            canaries: canaries.conceal(pseudonyms),
+            frames: Vec::new(),
+            beat: beat.map(|b| Box::new(b.conceal(pseudonyms))),
+        }
+    }
+}
+
+impl Conceal for Beat {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        // The ledger has pseudonyms from the start.
+        let Beat { worker, open_from, ledger, presences, namings, signals } = self;
+        Beat {
+            worker,
+            open_from,
+            ledger,
+            presences: presences.conceal(pseudonyms),
+            namings: namings.conceal(pseudonyms),
+            signals: signals.conceal(pseudonyms),
+        }
+    }
 }
 
 /// What a sink brings out of a batch.
@@ -109,12 +140,15 @@ impl Harvest for Observer {
 
     fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> Found {
         let mut found = Found::default();
+        let mut pseudonyms = None;
         for (shard, sink) in sinks {
+            pseudonyms = pseudonyms.or_else(|| sink.pseudonyms());
             found.drafts.extend(sink.take_risen().into_iter().map(|d| (shard, d)));
             found.spilled.append(&mut sink.take_spilled());
             found.canaries.append(&mut sink.take_canaries());
+            found.frames.append(&mut sink.take_frames());
         }
-        found
+        concealed(found, pseudonyms)
     }
 
     fn pulse<'s>(
@@ -127,25 +161,40 @@ impl Harvest for Observer {
             return Self::harvest(sinks);
         }
         let mut found = Found::default();
-        let (mut presences, mut namings) = (Vec::new(), Vec::new());
+        let (mut presences, mut namings, mut signals) = (Vec::new(), Vec::new(), Vec::new());
+        let mut pseudonyms = None;
         for (shard, sink) in sinks {
+            pseudonyms = pseudonyms.or_else(|| sink.pseudonyms());
             found.drafts.extend(sink.take_changed().into_iter().map(|d| (shard, d)));
             found.canaries.append(&mut sink.take_canaries());
+            found.frames.append(&mut sink.take_frames());
             presences.append(&mut sink.take_presences());
             namings.append(&mut sink.take_namings());
+            signals.append(&mut sink.take_signals());
             found.drafts.extend(sink.close(tick.open_from).into_iter().map(|d| (shard, d)));
         }
         let (open_from, ledger) = (tick.open_from, ledger.take());
-        found.beat = Some(Box::new(Beat { worker, open_from, ledger, presences, namings }));
-        found
+        found.beat = Some(Box::new(Beat { worker, open_from, ledger, presences, namings, signals }));
+        concealed(found, pseudonyms)
     }
 
     fn is_empty(found: &Found) -> bool {
-        found.drafts.is_empty() && found.spilled.is_empty() && found.canaries.is_empty() && found.beat.is_none()
+        let nothing = found.drafts.is_empty() && found.spilled.is_empty() && found.canaries.is_empty();
+        nothing && found.frames.is_empty() && found.beat.is_none()
     }
 
     fn rest(self) -> Observed {
-        self.finish()
+        let pseudonyms = self.pseudonyms();
+        concealed(self.finish(), pseudonyms)
+    }
+}
+
+/// With pseudonyms, where they are wanted: nothing behind the workers knows
+/// any other name of a host.
+fn concealed<T: Conceal>(found: T, pseudonyms: Option<Arc<Pseudonyms>>) -> T {
+    match pseudonyms {
+        Some(p) => found.conceal(&p),
+        None => found,
     }
 }
 
@@ -237,9 +286,19 @@ impl<H: Harvest> Worker<H> {
             }
         }
         let Some(list) = work.lists.get(self.number) else { return };
+        let said = work.said.get(self.number).map_or(&[][..], Vec::as_slice);
+        let mut said = said.iter().peekable();
+        let mut next_said = said.peek().map_or(u32::MAX, |s| s.frame);
         let mut key = Key { source: u32::MAX, ..Key::default() };
         let (mut quarter_from, mut quarter_until) = (i64::MAX, i64::MIN);
         for item in list {
+            if item.frame >= next_said {
+                while let Some(s) = said.next_if(|s| s.frame <= item.frame) {
+                    self.hear(work, s);
+                }
+                next_said = said.peek().map_or(u32::MAX, |s| s.frame);
+                (quarter_from, quarter_until) = (i64::MAX, i64::MIN); // the ledger was turned
+            }
             let Some(meta) = work.batch.frames.get(item.frame as usize) else { continue };
             let ts = item.packet.ts.0;
             if ts < quarter_from || ts >= quarter_until || meta.interface != key.interface || work.source != key.source
@@ -257,6 +316,7 @@ impl<H: Harvest> Worker<H> {
             let payload = held.get(start..end).unwrap_or(&[]);
             let frame = FrameRef {
                 bytes: work.batch.bytes(meta),
+                orig_len: meta.orig_len,
                 number: work.batch.first_number.saturating_add(u64::from(item.frame)),
                 offset: work.batch.position(meta),
                 source: work.source,
@@ -276,6 +336,19 @@ impl<H: Harvest> Worker<H> {
                 }
             }
         }
+        for s in said {
+            self.hear(work, s);
+        }
         record(&mut self.timing.work, began.elapsed());
+    }
+
+    /// Tells a shard who has one of its addresses.
+    #[cold]
+    fn hear(&mut self, work: &Work, said: &Said) {
+        let interface = work.batch.frames.get(said.frame as usize).map_or(0, |meta| meta.interface);
+        self.ledger.turn_to(Key { source: work.source, interface, quarter: said.claim.ts.quarter() });
+        if let Some(engine) = self.engines.get_mut(usize::from(said.shard) / self.workers) {
+            engine.sink().claimed(&said.claim, work.source, said.segment, &mut self.ledger);
+        }
     }
 }

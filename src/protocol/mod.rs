@@ -1,10 +1,13 @@
 //! Message formats: bytes in, facts and notes out. No clock, no I/O, no
 //! logging, no state between calls.
 
+pub mod arp;
+pub mod dhcp;
 pub mod dns;
 pub mod dtls;
 pub mod http;
 pub mod http2;
+pub mod nd;
 mod proxy_header;
 pub mod quic;
 pub mod socks;

@@ -95,7 +95,8 @@ fn word<T: serde::Serialize>(value: &T) -> String {
     }
 }
 
-fn write_row(out: &mut dyn io::Write, cells: &[String]) -> io::Result<()> {
+/// Writes cells as a line.
+pub(super) fn write_row(out: &mut dyn io::Write, cells: &[String]) -> io::Result<()> {
     for (i, raw) in cells.iter().enumerate() {
         if i > 0 {
             out.write_all(b",")?;

@@ -4,7 +4,15 @@
 //! pipe is the caller's to recognise.
 
 mod activity;
+mod columns;
 pub mod csv;
+pub mod display_filter;
+pub mod dissect;
+pub mod events;
+pub mod evidence;
+pub mod explain;
+pub mod hosts;
+pub mod judged;
 mod layout;
 pub mod ndjson;
 pub mod output;

@@ -42,6 +42,19 @@ pub struct Summary {
     pub residual_more: u64,
     /// Hosts that the table lists, alarms included.
     pub hosts: u64,
+    /// For a report from a store, what is known instead of `reach`.
+    pub stored: Option<Stored>,
+}
+
+/// What a store knows of what its sources could see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Live runs; captures are in [`Summary::files`].
+    pub runs: u64,
+    /// Quarter hours with frames.
+    pub quarters: u64,
+    /// Most home addresses in one quarter hour.
+    pub addresses: u64,
 }
 
 impl Summary {
@@ -118,7 +131,9 @@ impl Summary {
 
     /// What makes the view a poor one, in words.
     fn doubts(&self) -> Vec<String> {
-        let mut found: Vec<String> = doubts(&self.counts, &self.reach).iter().map(words).collect();
+        let saw_home = self.stored.map_or(!self.reach.addresses.is_empty(), |s| s.addresses > 0);
+        let doubts = doubts(&self.counts, saw_home);
+        let mut found: Vec<String> = doubts.iter().map(|d| self.words(d)).collect();
         if self.files_damaged > 0 && self.counts.get(Counter::Frames) > 0 {
             let n = counted(self.files_damaged, "file or folder", "files or folders");
             found.push(format!("{n} could not be read in full"));
@@ -126,15 +141,38 @@ impl Summary {
         found
     }
 
+    /// Why an empty result says nothing.
+    fn words(&self, doubt: &Doubt) -> String {
+        let text = match doubt {
+            Doubt::NoFrame if self.stored.is_some() => "nothing is stored of what was captured in this time",
+            Doubt::NoFrame => "no frame was read",
+            Doubt::AllFiltered => "every frame was left out by --since, --until or --bpf",
+            Doubt::NothingDecoded => "no TCP or UDP packet could be decoded",
+            Doubt::NoName => "no host name was seen at all, so the vantage point may not show DNS or client traffic",
+            Doubt::NoHomeAddress => "no address of the home networks was seen (--home-net names them)",
+            Doubt::TooMuch(share, what) => return format!("{} {what}", percent(share.part, share.whole)),
+            Doubt::TooLittle(share, what) => return format!("only {} {what}", percent(share.part, share.whole)),
+        };
+        text.to_owned()
+    }
+
     /// What the run looked at.
     fn view(&self) -> String {
         let hosts = &self.reach.addresses;
-        let about = if hosts.estimated() > 0 { "about " } else { "" };
+        let about = match (self.stored, hosts.estimated()) {
+            (Some(_), _) => "up to ",
+            (None, 1..) => "about ",
+            (None, 0) => "",
+        };
+        let (distinct, at_once, quarters) = match self.stored {
+            Some(s) => (s.addresses, " at a time", s.quarters),
+            None => (hosts.distinct(), "", self.reach.quarters),
+        };
         let of = |counter: Counter, one: &str, many: &str| counted(self.counts.get(counter), one, many);
         format!(
-            "{about}{} in {} ({} decoded, {}, {}, {})",
-            counted(hosts.distinct(), "home address", "home addresses"),
-            counted(self.reach.quarters, "quarter hour", "quarter hours"),
+            "{about}{}{at_once} in {} ({} decoded, {}, {}, {})",
+            counted(distinct, "home address", "home addresses"),
+            counted(quarters, "quarter hour", "quarter hours"),
             of(Counter::FramesDecoded, "frame", "frames"),
             of(Counter::DnsMessages, "DNS message", "DNS messages"),
             of(Counter::TlsHellos, "ClientHello", "ClientHellos"),
@@ -144,7 +182,11 @@ impl Summary {
 
     fn read_line(&self) -> String {
         let frames = counted(self.counts.get(Counter::Frames), "frame", "frames");
-        let mut line = if self.interfaces.is_empty() {
+        let mut line = if let Some(stored) = self.stored {
+            let runs = counted(stored.runs, "live run", "live runs");
+            let bytes = size(self.counts.get(Counter::WireBytes));
+            format!("The store covers {} and {runs}: {frames}, {bytes}", counted(self.files, "capture", "captures"))
+        } else if self.interfaces.is_empty() {
             format!("Read {}: {frames}, {}", counted(self.files, "file", "files"), size(self.bytes))
         } else {
             let names: Vec<String> = self.interfaces.iter().map(|n| clean(n).into_owned()).collect();
@@ -169,6 +211,10 @@ impl Summary {
         if n == 0 {
             return None;
         }
+        if self.stored.is_some() {
+            let contacts = counted(n, "contact", "contacts");
+            return Some(format!("Outside the home networks of the runs: {contacts}, counted but not stored."));
+        }
         let clients = counted(self.outside_clients, "client", "clients");
         let least = if self.outside_clients_capped { "at least " } else { "" };
         Some(format!(
@@ -192,20 +238,6 @@ impl Summary {
         };
         Some(format!("Names like the vendor's, of unknown purpose: {}{more}.", shown.join(", ")))
     }
-}
-
-/// Why an empty result says nothing.
-fn words(doubt: &Doubt) -> String {
-    let text = match doubt {
-        Doubt::NoFrame => "no frame was read",
-        Doubt::AllFiltered => "every frame was left out by --since, --until or --bpf",
-        Doubt::NothingDecoded => "no TCP or UDP packet could be decoded",
-        Doubt::NoName => "no host name was seen at all, so the vantage point may not show DNS or client traffic",
-        Doubt::NoHomeAddress => "no address of the home networks was seen (--home-net names them)",
-        Doubt::TooMuch(share, what) => return format!("{} {what}", percent(share.part, share.whole)),
-        Doubt::TooLittle(share, what) => return format!("only {} {what}", percent(share.part, share.whole)),
-    };
-    text.to_owned()
 }
 
 /// A span of time in minutes, with one date if both ends share it.

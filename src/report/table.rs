@@ -1,6 +1,7 @@
 //! Hosts as a table for people.
 
 use super::activity;
+use super::columns::Row;
 use super::layout;
 use super::summary::{Summary, span};
 use super::text::{clean, grouped};
@@ -37,8 +38,8 @@ pub fn width() -> u16 {
 /// The rows of a table, gathered record by record.
 #[derive(Clone, Debug, Default)]
 pub struct HostTable {
-    alarms: BTreeMap<HostKey, HostRow>,
-    hosts: BTreeMap<HostKey, HostRow>,
+    pub(super) alarms: BTreeMap<HostKey, HostRow>,
+    pub(super) hosts: BTreeMap<HostKey, HostRow>,
     /// Hashes of hosts that have no row.
     more: HashSet<u64>,
     /// A row may lack what was added before it went and came back.
@@ -50,10 +51,10 @@ pub struct HostTable {
 }
 
 /// What records of one row share: address, segment, MAC.
-type HostKey = (Addr, String, Option<Mac>);
+pub(super) type HostKey = (Addr, String, Option<Mac>);
 
 #[derive(Clone, Debug)]
-struct HostRow {
+pub(super) struct HostRow {
     name: Option<String>,
     stages: BTreeMap<(u8, Category), Stage>,
     names: BTreeMap<String, u8>,
@@ -61,6 +62,7 @@ struct HostRow {
     first: Timestamp,
     last: Timestamp,
     count: u64,
+    records: usize,
 }
 
 impl HostTable {
@@ -110,6 +112,33 @@ impl HostTable {
         row.first = row.first.min(r.first_seen);
         row.last = row.last.max(r.last_seen);
         row.count = row.count.saturating_add(r.count);
+        row.records = row.records.saturating_add(1);
+    }
+
+    /// Leaves the weakest rows out, so that those of the others are made of no
+    /// more than `most` records. They count as hosts without a row.
+    pub fn keep_records(&mut self, most: usize) {
+        for rows in [&mut self.alarms, &mut self.hosts] {
+            let mut order: Vec<_> = rows.iter().map(|(key, row)| (row.order(), key, row.records)).collect();
+            order.sort_unstable();
+            let mut kept = 0usize;
+            let left_out = order.into_iter().filter_map(|(_, key, records)| {
+                kept = kept.saturating_add(records);
+                (kept > most / 2).then(|| key.clone())
+            });
+            for weak in left_out.collect::<Vec<_>>() {
+                rows.remove(&weak);
+                if self.more.len() < MAX_MORE {
+                    self.more.insert(hash(&weak));
+                }
+            }
+        }
+    }
+
+    /// Whether a host has a row.
+    pub fn has(&self, ip: Addr, segment: &str, mac: Option<Mac>) -> bool {
+        let key = (ip, segment.to_owned(), mac);
+        self.hosts.contains_key(&key) || self.alarms.contains_key(&key)
     }
 
     /// Whether the same records should be added once more: some rows lack
@@ -149,10 +178,8 @@ impl HostTable {
         if !self.hosts.is_empty() {
             write_rows(out, &self.hosts, &self.answering, width)?;
         }
-        if !self.more.is_empty() {
-            let least = if self.more.len() < MAX_MORE { "" } else { "At least " };
-            let n = grouped(u64::try_from(self.more.len()).unwrap_or(u64::MAX));
-            writeln!(out, "\n{least}{n} more hosts have no row here; --format ndjson or csv lists all.")?;
+        if let Some(line) = self.more_line() {
+            writeln!(out, "\n{line}")?;
         }
         let empty = self.alarms.is_empty() && self.hosts.is_empty();
         match summary {
@@ -165,6 +192,26 @@ impl HostTable {
             None if empty => writeln!(out, "No host listed."),
             None => Ok(()),
         }
+    }
+}
+
+impl HostTable {
+    /// How many hosts have no row, in a sentence.
+    pub(super) fn more_line(&self) -> Option<String> {
+        let least = if self.more.len() < MAX_MORE { "" } else { "At least " };
+        let n = grouped(self.without_row());
+        (!self.more.is_empty())
+            .then(|| format!("{least}{n} more hosts have no row here; --format ndjson or csv lists all."))
+    }
+
+    /// Hosts that have no row.
+    pub(super) fn without_row(&self) -> u64 {
+        u64::try_from(self.more.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether a host answered others.
+    pub(super) fn answers(&self, ip: Addr, segment: &str) -> bool {
+        self.answering.contains(&(ip, segment.to_owned()))
     }
 }
 
@@ -183,7 +230,7 @@ fn weakest(rows: &BTreeMap<HostKey, HostRow>) -> Vec<HostKey> {
 
 impl HostRow {
     /// A row to which nothing was added yet.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         HostRow {
             name: None,
             stages: BTreeMap::new(),
@@ -192,18 +239,36 @@ impl HostRow {
             first: Timestamp(i64::MAX),
             last: Timestamp(i64::MIN),
             count: 0,
+            records: 0,
         }
+    }
+
+    /// Adds what another row of the same host holds.
+    pub(super) fn join(&mut self, other: &HostRow) {
+        for (key, stage) in &other.stages {
+            let mine = self.stages.entry(*key).or_insert(*stage);
+            *mine = (*stage).max(*mine);
+        }
+        for (name, rank) in &other.names {
+            let best = self.names.entry(name.clone()).or_insert(*rank);
+            *best = (*rank).min(*best);
+        }
+        self.names_more = self.names_more.max(other.names_more);
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.count = self.count.saturating_add(other.count);
+        self.records = self.records.saturating_add(other.records);
     }
 
     /// Place in the table: leading category, then its stage from the strongest
     /// down.
-    fn order(&self) -> (u8, std::cmp::Reverse<Option<Stage>>) {
+    pub(super) fn order(&self) -> (u8, std::cmp::Reverse<Option<Stage>>) {
         let lead = self.stages.first_key_value();
         (lead.map_or(u8::MAX, |((rank, _), _)| *rank), std::cmp::Reverse(lead.map(|(_, stage)| *stage)))
     }
 
     /// What the host does, the most telling first.
-    fn activity(&self) -> String {
+    pub(super) fn activity(&self) -> String {
         let only = self.stages.len() == 1;
         let words: Vec<&str> =
             self.stages.iter().map(|((_, category), stage)| activity::phrase(*category, *stage, only)).collect();
@@ -231,8 +296,13 @@ impl HostRow {
 
     /// The cells of its line in the table.
     fn cells(&self, key: &HostKey, answers: bool, wide: bool) -> Vec<String> {
-        let seen = span(self.first, self.last);
-        let mut cells = vec![host_cell(key, self.name.as_deref(), answers), self.activity()];
+        self.cells_of(host_cell(key, self.name.as_deref(), answers), self.activity(), wide)
+    }
+
+    /// The same with these first two.
+    pub(super) fn cells_of(&self, host: String, activity: String, wide: bool) -> Vec<String> {
+        let seen = if self.records == 0 { String::new() } else { span(self.first, self.last) };
+        let mut cells = vec![host, activity];
         if wide {
             cells.extend([self.stage().to_owned(), seen]);
         } else {
@@ -276,8 +346,8 @@ fn write_rows(
     sorted.sort_by_key(|(key, row)| (row.order(), *key));
     let wide = layout::is_wide(width);
     let answers = |key: &HostKey| answering.contains(&(key.0, key.1.clone()));
-    let cells = sorted.into_iter().map(|(key, row)| row.cells(key, answers(key), wide)).collect();
-    layout::write(out, cells, width)
+    let cells = sorted.into_iter().map(|(key, row)| row.cells(key, answers(key), wide));
+    layout::write(out, layout::ACTIVITY, cells.map(|cells| Row { cells, below: Vec::new() }).collect(), width)
 }
 
 #[cfg(test)]
@@ -380,6 +450,22 @@ mod tests {
         let row = &table.hosts[&(Addr::v4([10, 250, 0, 1]), String::new(), None)];
         assert_eq!((row.stage(), row.count), ("transferred", all.last().unwrap().count * 2));
         assert!(table.hosts.values().all(|row| row.count == all[0].count * 2));
+    }
+
+    #[test]
+    fn of_too_many_records_those_of_the_strongest_rows_stay() {
+        let mut table = HostTable::new();
+        for day in 1..=4 {
+            for (host, stage) in [("10.0.0.1", Stage::Queried), ("10.0.0.2", Stage::Transferred)] {
+                table
+                    .add(&Record { period: format!("2026-03-0{day}"), ..sighting(host, Category::Update, stage, &[]) });
+            }
+            table.add(&sighting("10.0.0.3", Category::Sinkhole, Stage::Connected, &[]));
+        }
+        table.keep_records(8);
+        let has = |host: &str| table.has(host.parse().unwrap(), "", None);
+        assert_eq!([has("10.0.0.1"), has("10.0.0.2"), has("10.0.0.3")], [false, true, true]);
+        assert_eq!((table.hosts(), table.without_row()), (3, 1));
     }
 
     #[test]

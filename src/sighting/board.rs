@@ -194,6 +194,11 @@ impl Board {
         closed
     }
 
+    /// Whether a record needs another signal that did not come so far.
+    pub fn is_lonely(&self, key: &DraftKey) -> bool {
+        self.signals.is_lonely(key, &self.catalogue)
+    }
+
     /// How many records are held.
     pub fn len(&self) -> usize {
         self.held.len()

@@ -6,7 +6,7 @@ use super::observer::MAX_NAME;
 use super::shown::Frame;
 use crate::base::{Addr, Channel, Stage, Timestamp};
 use crate::catalogue::IndicatorRef;
-use crate::flow::{Endpoints, Notes};
+use crate::flow::{Endpoints, Note, Notes};
 use crate::packet::Transport;
 use std::collections::VecDeque;
 
@@ -65,6 +65,9 @@ pub(super) struct Contact {
     pub(super) stage: Stage,
     /// The server answered once.
     pub(super) answered: bool,
+    /// Acknowledgements alone prove the stage: what joins later has no better
+    /// proof.
+    pub(super) one_sided: bool,
     pub(super) parts: Vec<Part>,
     pub(super) pending: Option<Box<Pending>>,
     /// A message was read.
@@ -72,6 +75,8 @@ pub(super) struct Contact {
     pub(super) before: Before,
     /// Hash of the host of the HTTP exchange under way.
     pub(super) http_host: Option<u64>,
+    /// Its last HTTP request was for an update path, and not to a proxy.
+    pub(super) asked_update: bool,
 }
 
 impl Contact {
@@ -83,12 +88,19 @@ impl Contact {
             community_id: super::community::community_id(ends).into(),
             stage: Stage::Attempted,
             answered: false,
+            one_sided: false,
             parts: Vec::new(),
             pending: None,
             spoke: false,
             before: Before::default(),
             http_host: None,
+            asked_update: false,
         }
+    }
+
+    /// What is to be noted beside the stage.
+    pub(super) fn proof(&self) -> Notes {
+        Notes::NONE.with_if(self.one_sided, Note::OneSided)
     }
 
     /// Whether nothing is left to follow.
@@ -101,6 +113,7 @@ impl Contact {
     pub(super) fn turn_to_next_host(&mut self) {
         self.parts.retain(|p| matches!(p.channel, Channel::Address | Channel::Netblock | Channel::LanPort));
         self.stage = Stage::Attempted;
+        self.one_sided = false;
         self.before = Before::default();
     }
 }

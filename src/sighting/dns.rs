@@ -29,7 +29,13 @@ impl Observer {
         }
         match kind {
             DnsKind::Query => self.dns_query(at, message, notes, ledger),
-            DnsKind::Answer | DnsKind::Early => self.dns_answer(at, message, notes, ledger),
+            DnsKind::Answer | DnsKind::Early => {
+                if let Some((ip, name)) = message.reverse_name() {
+                    self.named_by_lookup(at, ip, name, ledger);
+                }
+                self.dns_roles(at, message, ledger);
+                self.dns_answer(at, message, notes, ledger);
+            }
             DnsKind::Unsolicited => self.dns_unsolicited(message, ledger),
         }
     }

@@ -3,6 +3,7 @@
 use super::listed::{Least, Listed};
 use super::naming::HostNames;
 use super::observer::Askers;
+use super::pseudonym::{Conceal, Pseudonyms};
 use super::record::{
     Evidence, Host, IndicatorSummary, MAX_CLIENT_SUBNETS, MAX_COMMUNITY_IDS, MAX_EVIDENCE, MAX_NAMES, MAX_SERVERS,
     Record, SCHEMA, Server, Slots,
@@ -223,6 +224,11 @@ impl Draft {
         self.names.listed.iter().map(|n| &**n)
     }
 
+    /// The frames that a record names as its evidence, in that order.
+    pub fn frames(&self) -> impl Iterator<Item = (Channel, &Frame)> {
+        self.shown.iter().flat_map(|s| s.frames().map(|f| (s.channel, f))).take(MAX_EVIDENCE)
+    }
+
     /// Bytes it takes, about.
     pub(super) fn weight(&self) -> usize {
         let names = self.names.listed.iter().map(|n| n.len().saturating_add(size_of::<Box<str>>()));
@@ -322,6 +328,50 @@ impl Draft {
             community_ids: self.flows.iter().map(|id| id.to_string()).collect(),
             evidence_more: (total.saturating_sub(evidence.len())) as u64,
             evidence,
+        }
+    }
+}
+
+impl Conceal for Draft {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        let Draft {
+            key: DraftKey { source, host, indicator, day },
+            stage,
+            first,
+            last,
+            count,
+            revision,
+            slots,
+            slots_connected,
+            names,
+            servers,
+            subnets,
+            flows: _, // a hash of addresses that can be guessed
+            to_server,
+            from_server,
+            notes,
+            shown,
+            called,
+        } = self;
+        let at_home = servers.listed.len() == 0 || servers.listed.iter().any(|(ip, ..)| pseudonyms.covers(ip));
+        Draft {
+            key: DraftKey { source, host: host.conceal(pseudonyms), indicator, day },
+            stage,
+            first,
+            last,
+            count,
+            revision,
+            slots,
+            slots_connected,
+            names: names.map(|n| pseudonyms.server_name(&n, at_home)),
+            servers: servers.map(|(ip, port, transport)| (pseudonyms.address(ip), port, transport)),
+            subnets: subnets.map(|s| pseudonyms.prefix(s)),
+            flows: Least::default(),
+            to_server,
+            from_server,
+            notes,
+            shown: shown.into_iter().map(|s| s.conceal(pseudonyms, at_home)).collect(),
+            called: called.map(|(name, told)| (pseudonyms.name(&name).into(), told)),
         }
     }
 }

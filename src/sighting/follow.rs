@@ -58,7 +58,7 @@ impl Observer {
             ledger.count(Counter::EncryptedDns); // on that port it is counted already
         }
         if self.settings.home.contains(&e.client) {
-            ledger.resolver(resolver, e.client, on_port);
+            ledger.resolver(resolver, self.settings.counted(e.client), on_port);
         }
     }
 
@@ -66,7 +66,7 @@ impl Observer {
     pub(super) fn note_resolver_port(&self, at: &At<'_>, ledger: &mut Ledger) {
         let e = at.endpoints();
         if e.sport == ENCRYPTED_DNS_PORT && self.settings.home.contains(&e.client) {
-            ledger.resolver_port(e.client);
+            ledger.resolver_port(self.settings.counted(e.client));
         }
     }
 
@@ -166,6 +166,7 @@ impl Observer {
                     d.add_notes(c.before.notes);
                 }
                 if c.stage > Stage::Attempted {
+                    d.add_notes(c.proof());
                     let place = place(at);
                     let text = part.text.as_deref();
                     rose =
@@ -213,10 +214,12 @@ impl Observer {
         if let Some(stage) = progress.stage {
             c.stage = c.stage.max(stage);
             c.answered |= stage > Stage::Attempted;
+            c.one_sided |= progress.notes.has(Note::OneSided);
             if let Some(p) = c.pending.as_mut() {
                 p.raised = Some(Self::frame(digest, at, Some(&p.name), c.stage));
             }
         }
+        let proof = c.proof();
         if !c.spoke {
             c.before.to_server = c.before.to_server.saturating_add(progress.to_server);
             c.before.from_server = c.before.from_server.saturating_add(progress.from_server);
@@ -236,7 +239,7 @@ impl Observer {
                 part.draft = drafts.open(part.key, ts);
                 let frame = Self::frame(digest, at, text, c.stage);
                 if let Some(d) = drafts.get_mut(part.draft) {
-                    d.observe(part.channel, &frame, &part.names, Notes::NONE.with(Note::Continued));
+                    d.observe(part.channel, &frame, &part.names, proof.with(Note::Continued));
                     d.add_server(c.server, c.transport);
                     d.add_flow(&c.community_id);
                 }

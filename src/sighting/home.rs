@@ -1,6 +1,7 @@
 //! Whose contacts count: the home networks.
 
 use crate::base::{Addr, Prefix};
+use std::sync::LazyLock;
 
 /// Private (RFC 1918), shared (RFC 6598) and link-local (RFC 3927) IPv4,
 /// unique-local (RFC 4193) and link-local (RFC 4291) IPv6.
@@ -77,9 +78,22 @@ impl HomeNets {
         possible == Some(&true) && (self.any || self.prefixes.iter().any(|p| p.contains(addr)))
     }
 
+    /// Whether an address may be that of a server at home: where every address
+    /// is at home, only those of the default networks are on its side of the
+    /// internet.
+    pub fn holds_server(&self, addr: &Addr) -> bool {
+        static PRIVATE: LazyLock<HomeNets> = LazyLock::new(HomeNets::default);
+        self.contains(addr) && (!self.any || PRIVATE.contains(addr))
+    }
+
     /// Whether every address is at home, so that none is told from outside.
     pub fn is_any(&self) -> bool {
         self.any
+    }
+
+    /// The networks; none where every address is at home.
+    pub fn prefixes(&self) -> &[Prefix] {
+        &self.prefixes
     }
 
     /// In words, for the run record and the summary.

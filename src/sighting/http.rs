@@ -6,7 +6,7 @@ use super::observer::{Match, Matches, Observer, listable};
 use crate::base::{Channel, Name};
 use crate::catalogue::{Category, IndicatorRef};
 use crate::coverage::{Counter, Ledger};
-use crate::flow::{At, HttpSeen, Notes, Token};
+use crate::flow::{At, HttpSeen, Note, Notes, Token};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -55,7 +55,9 @@ impl Observer {
         let host = seen.connect.or(seen.hosts.first());
         let names: Vec<Box<str>> = host.and_then(listable).into_iter().collect();
         let path = path_text(seen.path);
-        if let Some(indicator) = catalogue.match_path(seen.path) {
+        let of_path = catalogue.match_path(seen.path);
+        let is_update = of_path.and_then(|r| catalogue.get(r)).is_some_and(|i| i.category == Category::Update);
+        if let Some(indicator) = of_path {
             beside.push(indicator);
             let (indicator, channel) = (owner.unwrap_or(indicator), Channel::HttpPath);
             let (text, names) = (Some(path.as_str()), names.clone());
@@ -93,6 +95,7 @@ impl Observer {
         }
         if let Some(c) = follow.and_then(|t| self.contacts.get_mut(t.0)) {
             c.http_host = mark;
+            c.asked_update = is_update && !notes.has(Note::ViaProxy);
         }
     }
 }

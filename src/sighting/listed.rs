@@ -34,6 +34,14 @@ impl<T: Ord + Clone> Least<T> {
         self.0.iter()
     }
 
+    /// The same entries as something else, sorted anew.
+    pub(super) fn map(self, change: impl FnMut(T) -> T) -> Self {
+        let mut items: Vec<T> = self.0.into_iter().map(change).collect();
+        items.sort_unstable();
+        items.dedup();
+        Least(items)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -78,6 +86,12 @@ impl<T: Ord + Hash + Clone> Listed<T> {
                 self.others.insert(*h);
             }
         }
+    }
+
+    /// The same with the listed entries as something else. The others keep
+    /// their number.
+    pub(super) fn map(self, change: impl FnMut(T) -> T) -> Self {
+        Listed { listed: self.listed.map(change), others: self.others }
     }
 
     /// Entries beyond those listed.

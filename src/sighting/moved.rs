@@ -62,6 +62,7 @@ impl Observer {
         }
         self.answers.move_client(&to);
         self.presences.move_host(&to);
+        self.signs.move_host(&to);
         if let Some(segment) = to.segment(far.segment, &client)
             && self.local_askers.remove(&(far.segment, client))
         {

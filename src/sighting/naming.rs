@@ -1,7 +1,10 @@
-//! What hosts say they are called: names of home addresses, from when to when.
+//! What hosts are called: names of home addresses, from when to when.
 //!
-//! A name is the host's own word on itself: it stands beside a record for its
-//! reader, and is never part of a key.
+//! A name is the host's own word on itself, or a name server's on its address:
+//! it stands beside a record for its reader, and is never part of a key. Of
+//! several the one out of DHCP counts before one that was announced, that
+//! before one of a reverse lookup ([`NameSource::rank`]), and of equal ones the
+//! one heard last.
 
 use super::contact::ALLOCATION;
 use super::draft::DraftKey;
@@ -12,14 +15,20 @@ use std::collections::HashMap;
 
 /// Addresses whose names one shard remembers.
 const CAP: usize = 256;
-/// Names remembered of one address; the one not heard for the longest goes.
+/// Addresses of these that only reverse lookups named: whoever looks up a whole
+/// network fills no more.
+const REVERSED: usize = 128;
+/// Names remembered of one address; the weakest goes, of equal ones the one not
+/// heard for the longest.
 const NAMES: usize = 2;
+/// DHCP client ids that one shard remembers.
+const IDS: usize = 64;
 /// Names that a run keeps of one address, whichever shards heard them.
 const KEPT: usize = 8;
 /// Bytes of the longest name that is kept.
 const MAX_NAME: usize = 64;
 
-/// A name that a host announced for its own address.
+/// A name of an address.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Naming {
     /// Number of the source in this run.
@@ -64,23 +73,34 @@ type Place = (u32, u32, Addr);
 
 /// The names of one shard, and whether they were not handed on yet.
 #[derive(Debug, Default)]
-pub(super) struct Announced(hashbrown::HashMap<Place, Vec<(Naming, bool)>, RandomState>);
+pub(super) struct Announced {
+    names: hashbrown::HashMap<Place, Vec<(Naming, bool)>, RandomState>,
+    /// Addresses that only reverse lookups named.
+    reversed: usize,
+    ids: Vec<(Naming, bool)>,
+}
 
 impl Announced {
     /// Most bytes of all names.
     pub(super) const MOST_BYTES: usize = (CAP * 8 / 7) * (size_of::<(Place, Vec<(Naming, bool)>)>() + 1)
-        + CAP * (NAMES * (size_of::<(Naming, bool)>() + MAX_NAME + ALLOCATION) + ALLOCATION);
+        + CAP * (NAMES * (size_of::<(Naming, bool)>() + MAX_NAME + ALLOCATION) + ALLOCATION)
+        + IDS * (size_of::<(Naming, bool)>() + MAX_NAME + ALLOCATION);
 
     /// Notes an announcement. True if something had no room.
     pub(super) fn note(&mut self, naming: Naming) -> bool {
         if naming.name.len() > MAX_NAME {
             return true;
         }
+        if naming.told == NameSource::DhcpClientId {
+            return self.note_id(naming);
+        }
         let place = naming.place();
-        let room = self.0.len() < CAP;
-        let Some(names) = self.0.get_mut(&place) else {
+        let told = naming.told.rank();
+        let room = self.names.len() < CAP && (told > 0 || self.reversed < REVERSED);
+        let Some(names) = self.names.get_mut(&place) else {
             if room {
-                self.0.insert(place, vec![(naming, true)]);
+                self.reversed += usize::from(told == 0);
+                self.names.insert(place, vec![(naming, true)]);
             }
             return !room;
         };
@@ -89,32 +109,65 @@ impl Announced {
             *unsaid = true;
             return false;
         }
-        let full = names.len() >= NAMES;
+        let was_reversed = is_reversed(names);
+        names.push((naming, true));
+        let full = names.len() > NAMES;
         if full {
-            names.sort_by_key(|(n, _)| std::cmp::Reverse(n.to));
+            names.sort_by_key(|(n, _)| std::cmp::Reverse((n.told.rank(), n.to)));
             names.pop();
         }
-        names.push((naming, true));
+        self.reversed -= usize::from(was_reversed && !is_reversed(names));
         full
+    }
+
+    fn note_id(&mut self, naming: Naming) -> bool {
+        if let Some((known, unsaid)) = self.ids.iter_mut().find(|(n, _)| n.is_same(&naming)) {
+            known.widen(&naming);
+            *unsaid = true;
+            return false;
+        }
+        let full = self.ids.len() >= IDS;
+        if !full {
+            self.ids.push((naming, true));
+        }
+        full
+    }
+
+    /// The lease of an address was given back, by whoever has `mac` if that is
+    /// known: what DHCP told of it holds no longer.
+    pub(super) fn give_back(&mut self, place: Place, mac: Option<Mac>, ts: Timestamp) {
+        let names = self.names.get_mut(&place).into_iter().flatten();
+        let ids = self.ids.iter_mut().filter(|(n, _)| n.place() == place);
+        let whose = |n: &Naming| n.told.is_dhcp() && (mac.is_none() || n.mac == mac);
+        for (naming, unsaid) in names.chain(ids).filter(|(n, _)| whose(n) && n.from <= ts && n.to > ts) {
+            (naming.to, *unsaid) = (ts, true);
+        }
     }
 
     /// Those noted since the last call.
     pub(super) fn take_changed(&mut self) -> Vec<Naming> {
-        let names = self.0.values_mut().flatten();
+        let names = self.names.values_mut().flatten().chain(&mut self.ids);
         names.filter_map(|(n, unsaid)| std::mem::take(unsaid).then(|| n.clone())).collect()
     }
 
     /// Forgets those last heard before a day.
     pub(super) fn forget(&mut self, day: i64) {
-        self.0.retain(|_, names| {
+        self.names.retain(|_, names| {
             names.retain(|(n, _)| n.to.day() >= day);
             !names.is_empty()
         });
+        self.ids.retain(|(n, _)| n.to.day() >= day);
+        self.reversed = self.names.values().filter(|names| is_reversed(names)).count();
     }
 
     pub(super) fn into_list(self) -> Vec<Naming> {
-        self.0.into_values().flatten().map(|(n, _)| n).collect()
+        self.names.into_values().flatten().chain(self.ids).map(|(n, _)| n).collect()
     }
+}
+
+/// Whether nothing but reverse lookups told these names.
+fn is_reversed(names: &[(Naming, bool)]) -> bool {
+    names.iter().all(|(n, _)| n.told.rank() == 0)
 }
 
 /// Joins the names of several shards, in order of source, segment and address.
@@ -145,16 +198,23 @@ impl HostNames {
     }
 
     /// Adds what is known of a name to what was known before, and hands back
-    /// both together. Of one address the names heard last are kept.
+    /// both together. Of one address the names heard last are kept. A client id
+    /// is no name and is handed back as it is.
     pub fn add(&mut self, naming: Naming) -> Naming {
+        if naming.told == NameSource::DhcpClientId {
+            return naming;
+        }
         let names = self.0.entry(naming.place()).or_default();
         if let Some(known) = names.iter_mut().find(|n| n.is_same_name(&naming)) {
             known.widen(&naming);
+            if naming.told.is_dhcp() {
+                known.to = naming.to; // the lease may have been given back
+            }
             return known.clone();
         }
         names.push(naming.clone());
         if names.len() > KEPT {
-            names.sort_by(|a, b| (b.to, b).cmp(&(a.to, a)));
+            names.sort_by(|a, b| (b.told.rank(), b.to, b).cmp(&(a.told.rank(), a.to, a)));
             names.truncate(KEPT);
         }
         naming
@@ -170,7 +230,8 @@ impl HostNames {
 
     /// The name of a record's host, and where it came from: of those that its
     /// address was announced by on that day or the day before, by the same
-    /// hardware address where both are known, the one heard last.
+    /// hardware address where both are known, the one of the greatest rank, and
+    /// of these the one heard last.
     pub fn of(&self, key: &DraftKey) -> Option<(&str, NameSource)> {
         let names = self.0.get(&(key.source, key.host.segment, key.host.ip))?;
         let end = Timestamp::from_parts(key.day.saturating_add(1).saturating_mul(DAY_SECS), 0);
@@ -178,7 +239,7 @@ impl HostNames {
             let near = n.from.day() <= key.day && n.to.day() >= key.day.saturating_sub(1);
             near && (n.mac.is_none() || key.host.mac.is_none() || n.mac == key.host.mac)
         };
-        let last = |n: &&Naming| (n.to.min(end), n.from, n.told, n.name.clone());
+        let last = |n: &&Naming| (n.told.rank(), n.to.min(end), n.from, n.told, n.name.clone());
         names.iter().filter(fits).max_by_key(last).map(|n| (&*n.name, n.told))
     }
 }
@@ -251,8 +312,43 @@ mod tests {
         assert_eq!(kept, ["n998".into(), "n999".into()]);
         let place = |i: usize| Naming { segment: i as u32, ..naming(5, "pc", 1) };
         let lost = (1..2 * CAP).filter(|i| shard.note(place(*i))).count();
-        assert_eq!((lost, shard.0.len()), (CAP, CAP));
+        assert_eq!((lost, shard.names.len()), (CAP, CAP));
         assert!(shard.note(naming(5, &"x".repeat(MAX_NAME + 1), 1)));
+    }
+
+    #[test]
+    fn dhcp_counts_before_announcements_and_these_before_reverse_lookups() {
+        let told = |told, name: &str, secs| Naming { told, ..naming(5, name, secs) };
+        use NameSource::{Dhcp, DhcpClientId, Dhcpv6, Llmnr, Ptr};
+        let mut all = vec![told(Ptr, "ptr", 90), told(DhcpClientId, "00ff", 95)];
+        let called = |all: &[Naming]| {
+            let mut shard = Announced::default();
+            for naming in all {
+                shard.note(naming.clone());
+            }
+            HostNames::new(join(shard.into_list())).of(&key(5, 0)).map(|(n, _)| n.to_owned())
+        };
+        assert_eq!(called(&all).as_deref(), Some("ptr"));
+        all.extend([told(Llmnr, "announced", 20), told(Ptr, "ptr-2", 99), told(Ptr, "ptr-3", 99)]);
+        assert_eq!(called(&all).as_deref(), Some("announced"));
+        all.extend([told(Dhcp, "leased", 5), told(Llmnr, "announced-2", 50)]);
+        assert_eq!(called(&all).as_deref(), Some("leased"));
+        all.extend([told(Dhcpv6, "leased-6", 6), told(Ptr, "ptr-4", 99)]);
+        assert_eq!(called(&all).as_deref(), Some("leased-6"), "heard last");
+    }
+
+    /// Whoever looks up a whole network leaves room for hosts' own words.
+    #[test]
+    fn reverse_lookups_leave_room() {
+        let mut shard = Announced::default();
+        let place = |i: usize, told| Naming { segment: i as u32, told, ..naming(5, "pc", 1) };
+        let lost = (0..1000).filter(|i| shard.note(place(*i, NameSource::Ptr))).count();
+        assert_eq!((lost, shard.reversed), (1000 - REVERSED, REVERSED));
+        assert!(!(0..CAP).any(|i| shard.note(place(i, NameSource::Mdns))), "also where only a lookup named them");
+        assert_eq!((shard.names.len(), shard.reversed), (CAP, 0));
+        shard.note(place(0, NameSource::Ptr));
+        shard.forget(1);
+        assert_eq!((shard.names.len(), shard.reversed), (0, 0));
     }
 
     #[test]

@@ -2,27 +2,30 @@
 
 use super::answers::Answers;
 use super::contact::{Contact, Contacts, Part, Pending};
-use super::digest::Digest;
+use super::digest::{Digest, KeptFrame};
 use super::draft::{Draft, DraftKey, HostKey};
 use super::drafts::{DraftAt, Drafts};
 use super::home::HomeNets;
 use super::naming::{Announced, Naming};
-use super::presence::{Presence, Presences};
+use super::presence::{Pair, Presence, PresenceKind, Presences};
+use super::pseudonym::{Conceal, Pseudonyms};
 use super::shown::Frame;
+use super::signal::Signal;
+use super::signs::Signs;
 use super::unlisted::Unlisted;
 use crate::base::{Addr, Channel, Mac, Name, NameSource, Prefix, Stage, Timestamp};
 use crate::catalogue::{Catalogue, IndicatorRef};
 use crate::coverage::{Counter, Ledger};
-use crate::flow::{At, Note, Notes, Place, Progress, Seen, Sink, Token};
+use crate::flow::{Act, At, Claim, ClaimKind, Note, Notes, Place, Progress, Proof, Seen, Sink, Token};
 use crate::packet::{Transport, tcp_flags};
 use foldhash::fast::RandomState;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Clients of one shard that are remembered for having asked a local resolver.
-const MAX_ASKERS: usize = 1792;
+const MAX_ASKERS: usize = 896;
 /// Clients outside the home networks of one shard that are told apart.
-const MAX_OUTSIDE: usize = 1792;
+const MAX_OUTSIDE: usize = 896;
 /// Longest host name (RFC 1035 section 2.3.4, without the final dot). What is
 /// longer is none, and is neither matched nor kept.
 pub(super) const MAX_NAME: usize = 253;
@@ -30,7 +33,7 @@ pub(super) const MAX_NAME: usize = 253;
 pub const MAX_DRAFTS: usize = 128 << 10;
 
 /// Where resolvers listen.
-const DNS_PORT: u16 = 53;
+pub(super) const DNS_PORT: u16 = 53;
 /// The same for DNS over TLS and QUIC (RFC 7858, RFC 9250).
 pub(super) const ENCRYPTED_DNS_PORT: u16 = 853;
 
@@ -45,6 +48,21 @@ pub struct Settings {
     pub canaries: Vec<String>,
     /// Whether changes are to be handed on as they happen.
     pub live: bool,
+    /// Replaces what says who a host is in all that leaves the observers.
+    pub pseudonyms: Option<Arc<Pseudonyms>>,
+}
+
+impl Settings {
+    /// The home networks that records are of: those of pseudonyms, where there
+    /// are such.
+    pub fn shown_home(&self) -> HomeNets {
+        self.pseudonyms.as_ref().map_or_else(|| self.home.clone(), |p| p.home())
+    }
+
+    /// The address that coverage knows a host at home by.
+    pub(super) fn counted(&self, addr: Addr) -> Addr {
+        self.pseudonyms.as_ref().map_or(addr, |p| p.address(addr))
+    }
 }
 
 /// A canary name was seen.
@@ -80,6 +98,7 @@ pub struct Observer {
     canaries: Vec<Canary>,
     pub(super) presences: Presences,
     announced: Announced,
+    pub(super) signs: Signs,
 }
 
 /// What an observer knows at the end.
@@ -100,6 +119,27 @@ pub struct Observed {
     pub presences: Vec<Presence>,
     /// What hosts said they are called.
     pub namings: Vec<Naming>,
+    /// Signs of roles, with how often since they were last taken; parts that
+    /// are still to be joined ([`Signals`](super::Signals)).
+    pub signals: Vec<Signal>,
+}
+
+impl Conceal for Observed {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        // Names like the vendor's are listed as such, and clients outside are
+        // only counted.
+        let Observed { drafts, local_askers, unlisted, outside, outside_full, presences, namings, signals } = self;
+        Observed {
+            drafts: drafts.conceal(pseudonyms),
+            local_askers: local_askers.into_iter().map(|(segment, ip)| (segment, pseudonyms.address(ip))).collect(),
+            unlisted,
+            outside,
+            outside_full,
+            presences: presences.conceal(pseudonyms),
+            namings: namings.conceal(pseudonyms),
+            signals: signals.conceal(pseudonyms),
+        }
+    }
 }
 
 /// One match, about to be folded in.
@@ -177,6 +217,7 @@ impl Observer {
             canaries: Vec::new(),
             presences: Presences::default(),
             announced: Announced::default(),
+            signs: Signs::default(),
         }
     }
 
@@ -184,6 +225,18 @@ impl Observer {
     #[must_use]
     pub fn with_max_drafts(self, max_drafts: usize) -> Self {
         Observer { max_drafts, ..self }
+    }
+
+    /// Keeps the frames that it makes evidence of, for
+    /// [`Observer::take_frames`].
+    #[must_use]
+    pub fn with_frames(self) -> Self {
+        Observer { digest: Digest::keeping(), ..self }
+    }
+
+    /// Frames that may be evidence, since the last call.
+    pub fn take_frames(&mut self) -> Vec<KeptFrame> {
+        self.digest.take_kept()
     }
 
     /// When the drafts of a replay take too much room: all of them, as parts
@@ -218,6 +271,7 @@ impl Observer {
         self.presences.forget(day);
         // A name also holds on the day after.
         self.announced.forget(day.saturating_sub(1));
+        self.signs.forget(day);
         drafts
     }
 
@@ -231,12 +285,24 @@ impl Observer {
         self.announced.take_changed()
     }
 
+    /// Signs of roles that are new or were seen again since the last call;
+    /// parts that are still to be joined.
+    pub fn take_signals(&mut self) -> Vec<Signal> {
+        self.signs.take_changed()
+    }
+
+    /// What makes pseudonyms of hosts, where that is wanted.
+    pub fn pseudonyms(&self) -> Option<Arc<Pseudonyms>> {
+        self.settings.pseudonyms.clone()
+    }
+
     /// Most bytes that an observer takes in a replay.
     pub const MOST_BYTES: usize = MAX_DRAFTS
         + Contacts::MOST_BYTES
         + Answers::MOST_BYTES
         + Presences::MOST_BYTES
         + Announced::MOST_BYTES
+        + Signs::MOST_BYTES
         + (MAX_ASKERS * 8 / 7) * (size_of::<(u32, Addr)>() + 1)
         + (MAX_OUTSIDE * 8 / 7) * (size_of::<Addr>() + 1)
         + Unlisted::SHARD_BYTES;
@@ -260,6 +326,7 @@ impl Observer {
             outside_full: self.outside_full,
             presences: self.presences.into_list(),
             namings: self.announced.into_list(),
+            signals: self.signs.take_changed(),
         }
     }
 
@@ -349,6 +416,58 @@ impl Observer {
         matches.0.into_iter().filter_map(|m| self.observe(at, m, ledger)).collect()
     }
 
+    /// Notes which addresses of a segment's ends are at home, and whose they
+    /// are.
+    fn note_ends(&mut self, at: &At<'_>, kind: PresenceKind, ledger: &mut Ledger) {
+        let p = at.packet;
+        for (ip, mac, sent) in [(p.src, p.src_mac, !at.moved), (p.dst, p.dst_mac, false)] {
+            if !self.settings.home.contains(&ip) || is_group(&ip) {
+                continue;
+            }
+            if kind == PresenceKind::Traffic {
+                ledger.address(self.settings.counted(ip));
+            }
+            let Some(mac) = mac.filter(|m| is_station(*m)) else { continue };
+            let pair = Pair { source: at.frame.source, segment: at.segment, ip, mac };
+            if self.presences.note(pair, kind, p.ts, p.ts) {
+                ledger.count(no_room(kind));
+            }
+            if sent {
+                self.presences.note_sender(pair);
+            }
+        }
+    }
+
+    /// What a client said of itself, with the address that it was given.
+    fn told_by_dhcp(&mut self, claim: &Claim, place: (u32, u32, Addr), mac: Option<Mac>, ledger: &mut Ledger) {
+        let Some(words) = &claim.words else { return };
+        let told = if claim.kind == ClaimKind::Dhcp { NameSource::Dhcp } else { NameSource::Dhcpv6 };
+        let (source, segment, ip) = place;
+        let (from, to) = (claim.ts, claim.until);
+        for (told, name) in [(told, &words.name), (NameSource::DhcpClientId, &words.client_id)] {
+            let Some(name) = name.clone() else { continue };
+            if told != NameSource::DhcpClientId {
+                ledger.count(Counter::HostNames);
+            }
+            if self.announced.note(Naming { source, segment, ip, mac, told, name, from, to }) {
+                ledger.count(Counter::TableEvicted);
+            }
+        }
+    }
+
+    /// A name server's word on the name of an address at home.
+    pub(super) fn named_by_lookup(&mut self, at: &At<'_>, ip: Addr, name: &Name, ledger: &mut Ledger) {
+        if !self.settings.home.contains(&ip) || is_group(&ip) {
+            return;
+        }
+        ledger.count(Counter::HostNames);
+        let (source, segment, ts) = (at.frame.source, at.segment, at.packet.ts);
+        let (told, name) = (NameSource::Ptr, name.as_str().into());
+        if self.announced.note(Naming { source, segment, ip, mac: None, told, name, from: ts, to: ts }) {
+            ledger.count(Counter::TableEvicted);
+        }
+    }
+
     /// The sender of this segment said what it is called.
     fn named(&mut self, at: &At<'_>, name: &str, told: NameSource, ledger: &mut Ledger) {
         let (p, host) = (at.packet, Self::host(at));
@@ -422,6 +541,9 @@ impl Sink for Observer {
             .then(|| self.settings.catalogue.match_port(e.transport as u8, e.sport))
             .flatten()
             .map(|r| (r, Channel::LanPort));
+        if port.is_some() {
+            self.notifies(at, ledger);
+        }
         if pending.is_none() && block.is_none() && port.is_none() {
             return None;
         }
@@ -437,22 +559,12 @@ impl Sink for Observer {
     }
 
     fn present(&mut self, at: &At<'_>, ledger: &mut Ledger) {
-        let p = at.packet;
-        for (addr, mac, sent) in [(p.src, p.src_mac, !at.moved), (p.dst, p.dst_mac, false)] {
-            if self.settings.home.contains(&addr) && !is_group(&addr) {
-                ledger.address(addr);
-                if let Some(mac) = mac.filter(|m| is_station(*m))
-                    && self.presences.note((at.frame.source, at.segment, addr, mac), p.ts, sent)
-                {
-                    ledger.count(Counter::TableEvicted);
-                }
-            }
-        }
+        self.note_ends(at, PresenceKind::Traffic, ledger);
         if at.endpoints().sport == ENCRYPTED_DNS_PORT {
             ledger.count(Counter::EncryptedDns);
             // A connection that goes on shows no name in a later quarter hour;
             // one that was only tried hides nothing.
-            if p.payload_len > 0 {
+            if at.packet.payload_len > 0 {
                 self.note_resolver_port(at, ledger);
             }
         }
@@ -461,8 +573,14 @@ impl Sink for Observer {
     fn seen(&mut self, at: &At<'_>, seen: &Seen<'_>, notes: Notes, follow: &mut Option<Token>, ledger: &mut Ledger) {
         match seen {
             Seen::Dns(message, kind) => self.dns(at, message, *kind, notes, ledger),
-            Seen::Tls { name, .. } => self.hello(at, *name, Channel::TlsSni, notes, follow, ledger),
-            Seen::Quic { name, .. } => self.hello(at, *name, Channel::QuicSni, notes, follow, ledger),
+            Seen::Tls { name, stack, .. } => {
+                self.tls_stack(at, *stack, ledger);
+                self.hello(at, *name, Channel::TlsSni, notes, follow, ledger);
+            }
+            Seen::Quic { name, stack, .. } => {
+                self.tls_stack(at, *stack, ledger);
+                self.hello(at, *name, Channel::QuicSni, notes, follow, ledger);
+            }
             Seen::Certificate { names } => self.certificate(at, names, notes, follow, ledger),
             Seen::Http(http) => self.http(at, http, notes, follow, ledger),
             Seen::Socks { name, addr } => self.socks(at, *name, *addr, notes, follow, ledger),
@@ -472,7 +590,49 @@ impl Sink for Observer {
     }
 
     fn progress(&mut self, at: &At<'_>, token: Token, progress: &Progress, ledger: &mut Ledger) {
+        if progress.stage.is_some() || progress.status.is_some() {
+            self.serves(at, token.0, progress, ledger);
+        }
         self.move_on(at, token.0, progress, ledger);
+    }
+
+    fn proved(&mut self, at: &At<'_>, ledger: &mut Ledger) {
+        self.note_ends(at, PresenceKind::Handshake, ledger);
+    }
+
+    fn claimed(&mut self, claim: &Claim, source: u32, segment: u32, ledger: &mut Ledger) {
+        let ip = claim.ip;
+        if claim.router && claim.proof == Proof::Sound {
+            self.says_it_routes(source, segment, claim, ledger);
+        }
+        if !self.settings.home.contains(&ip) || is_group(&ip) {
+            return;
+        }
+        let (kind, mac) = (PresenceKind::from(claim.kind), claim.mac.filter(|m| is_station(*m)));
+        let place = (source, segment, ip);
+        let pair = Pair { source, segment, ip, mac: mac.unwrap_or_default() };
+        match claim.proof {
+            Proof::Ends => {
+                self.presences.give_back(pair, kind, claim.ts);
+                self.announced.give_back(place, mac, claim.ts);
+            }
+            Proof::Lone => {
+                self.presences.prolong(pair, kind, claim.ts, claim.until);
+            }
+            Proof::Sound => {
+                if claim.until > claim.ts {
+                    self.presences.take_over(pair, kind, claim.ts);
+                }
+                if self.presences.note(pair, kind, claim.ts, claim.until) {
+                    ledger.count(no_room(kind));
+                }
+                self.told_by_dhcp(claim, place, mac, ledger);
+            }
+        }
+    }
+
+    fn act(&mut self, at: &At<'_>, act: Act<'_>, ledger: &mut Ledger) {
+        self.acted(at, act, ledger);
     }
 
     fn is_home(&self, addr: &Addr) -> bool {
@@ -491,13 +651,18 @@ impl Sink for Observer {
     }
 }
 
+/// What counts a pair that its room could not take.
+fn no_room(kind: PresenceKind) -> Counter {
+    if kind == PresenceKind::Traffic { Counter::TableEvicted } else { Counter::ConfirmedRefused }
+}
+
 /// A group address (first bit on the wire) or zero identifies nobody.
 pub(super) fn is_station(mac: Mac) -> bool {
     mac.0.first().is_some_and(|b| b & 1 == 0) && mac.0 != [0; 6]
 }
 
 /// Multicast and limited broadcast.
-fn is_group(addr: &Addr) -> bool {
+pub(super) fn is_group(addr: &Addr) -> bool {
     match addr.as_v4() {
         Some([a, ..]) => (224..240).contains(&a) || addr.as_v4() == Some([255; 4]),
         None => addr.0.first() == Some(&0xff),

@@ -191,14 +191,25 @@ impl Slots {
         Slots(self.0 | other.0)
     }
 
-    /// As a number, for keeping.
-    pub(super) fn bits(self) -> u128 {
+    /// As a number: the last quarter hour of the day in the lowest of 96 bits.
+    pub fn bits(self) -> u128 {
         self.0
     }
 
     /// From the number that [`Slots::bits`] gave.
-    pub(super) fn from_bits(bits: u128) -> Self {
-        Slots(bits)
+    pub fn from_bits(bits: u128) -> Self {
+        Slots(bits & (u128::MAX >> 32))
+    }
+
+    /// As 12 bytes, the first quarter hour in the highest bit of the first.
+    pub fn to_bytes(self) -> [u8; 12] {
+        let [_, _, _, _, bytes @ ..] = self.0.to_be_bytes();
+        bytes
+    }
+
+    /// From the bytes that [`Slots::to_bytes`] gave.
+    pub fn from_bytes(bytes: [u8; 12]) -> Self {
+        Slots(bytes.iter().fold(0, |bits, b| bits << 8 | u128::from(*b)))
     }
 
     /// Number of runs of adjoining quarter hours.
@@ -226,7 +237,8 @@ impl std::fmt::Display for Slots {
 impl std::str::FromStr for Slots {
     type Err = &'static str;
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        if s.len() != 24 {
+        // A number may begin with a sign.
+        if s.len() != 24 || !s.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err("slots need 24 hex digits");
         }
         u128::from_str_radix(s, 16).map(Slots).map_err(|_| "slots need 24 hex digits")
@@ -260,5 +272,7 @@ mod tests {
         assert_eq!((s.runs(), s.len()), (2, 3));
         assert_eq!("c00000000000000000000001".parse::<Slots>(), Ok(s));
         assert!(s.get(95) && !s.get(94));
+        assert_eq!(s.to_bytes(), [0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(Slots::from_bytes(s.to_bytes()), s);
     }
 }

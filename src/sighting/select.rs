@@ -53,6 +53,8 @@ pub struct Selected {
     pub record: Record,
     /// Its indicator only supports, and nothing is there to be supported.
     pub lonely: bool,
+    /// Source and interface in this run of each entry of the record's evidence.
+    pub places: Vec<(u32, u16)>,
 }
 
 /// Makes records of drafts that come in the order of a [`super::Spool`].
@@ -96,7 +98,8 @@ impl<'r, I: Iterator<Item = io::Result<Draft>>> Records<'r, I> {
             d.call(self.hosts);
             let Some(indicator) = self.catalogue.get(d.key.indicator) else { continue };
             let lonely = signals.is_lonely(&d.key, self.catalogue);
-            selected.push(Selected { record: d.record(indicator, self.names), lonely });
+            let places = d.frames().map(|(_, f)| (f.source, f.interface)).collect();
+            selected.push(Selected { record: d.record(indicator, self.names), lonely, places });
         }
         // Sources have numbers in the spool, and ids here.
         let order = |s: &Selected| (s.record.indicator.id.clone(), s.record.source.clone());

@@ -1,6 +1,7 @@
 //! The frames that show a contact.
 
 use super::draft::{Names, hex};
+use super::pseudonym::Pseudonyms;
 use super::record::Evidence;
 use crate::base::{Addr, Channel, Stage, Timestamp};
 use crate::packet::EncapId;
@@ -122,6 +123,27 @@ impl Shown {
         }
         self.insert(new);
         self.reduce();
+    }
+
+    /// The same with pseudonyms. `at_home` says that a server of the contact is.
+    pub(super) fn conceal(self, pseudonyms: &Pseudonyms, at_home: bool) -> Self {
+        let Shown { channel, kept } = self;
+        // Paths and networks are no names, but may hold addresses.
+        let named = !matches!(channel, Channel::HttpPath | Channel::Netblock | Channel::LanPort);
+        let frame = |f: Frame| {
+            let Frame { source, number, offset, ts, interface, encap, src, dst, sha256, name, stage } = f;
+            let (src, dst) = ((pseudonyms.address(src.0), src.1), (pseudonyms.address(dst.0), dst.1));
+            let sha256 = pseudonyms.digest(&sha256);
+            let name = name.map(|n| match named {
+                true => pseudonyms.server_name(&n, at_home),
+                false => pseudonyms.text(&n).into(),
+            });
+            Frame { source, number, offset, ts, interface, encap, src, dst, sha256, name, stage }
+        };
+        let mut kept: Vec<Kept> =
+            kept.into_iter().map(|Kept { frame: f, observed }| Kept { frame: frame(f), observed }).collect();
+        kept.sort_by(Kept::cmp);
+        Shown { channel, kept }
     }
 
     fn insert(&mut self, new: Kept) {

@@ -3,11 +3,12 @@
 use super::draft::Names;
 use super::naming;
 use super::select::{Records, Selected};
-use super::{HomeNets, HostNames, Observer, Record, Settings, Spool};
+use super::signal::{Signal, Signals};
+use super::{HomeNets, HostNames, Observed, Observer, Record, Settings, Spool};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Catalogue;
 use crate::coverage::{Counter, Counts, Ledger};
-use crate::flow::{Engine, FrameRef, Limits, Place, Sink};
+use crate::flow::{Claim, ClaimKind, Engine, FrameRef, Limits, Place, Proof, Sink};
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::packet::testing::blank;
 use crate::packet::{EncapId, Packet, Transport};
@@ -31,6 +32,12 @@ pub(super) struct Scene {
     pub(super) source: u32,
     pub(super) mac: Option<Mac>,
     pub(super) spill: bool,
+    /// Time to live of what clients send, their SYNs' options, and the client
+    /// of connections.
+    pub(super) ttl: u8,
+    pub(super) options: Vec<u8>,
+    pub(super) client: Addr,
+    signals: Signals,
     number: u64,
     spool: Spool,
     port: u16,
@@ -42,6 +49,7 @@ pub(super) struct Seen {
     pub(super) lonely: Vec<Record>,
     pub(super) counts: Counts,
     pub(super) outside: usize,
+    pub(super) signals: Vec<Signal>,
 }
 
 struct TestNames;
@@ -85,7 +93,8 @@ impl Scene {
         }
         let paths: Vec<_> = files.iter().map(|f| f.path().to_owned()).collect();
         let catalogue = Arc::new(Catalogue::load(None, &paths).unwrap());
-        let settings = Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false };
+        let settings =
+            Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms: None };
         let observer = Observer::new(Arc::new(settings)).with_max_drafts(0);
         Scene {
             engine: Engine::new(observer, Limits::default()),
@@ -96,6 +105,10 @@ impl Scene {
             source: 0,
             mac: Some(Mac([2, 0, 0, 0, 0, 5])),
             spill: false,
+            ttl: 64,
+            options: Vec::new(),
+            client: addr(HOST),
+            signals: Signals::default(),
             number: 0,
             port: 40_000,
         }
@@ -111,8 +124,8 @@ impl Scene {
         self
     }
 
-    fn port(&mut self) -> u16 {
-        self.port += 1;
+    pub(super) fn port(&mut self) -> u16 {
+        self.port = self.port.checked_add(1).unwrap_or(40_000);
         self.port
     }
 
@@ -136,8 +149,14 @@ impl Scene {
         self.number += 1;
         self.now += 1_000_000;
         p.payload_len = payload.len() as u32;
+        let held = if self.is_syn(&p) { Some(self.syn_frame(&p)) } else { None };
+        let (bytes, payload) = match &held {
+            Some(bytes) => (bytes.as_slice(), bytes.get(bytes.len()..).unwrap_or(&[])),
+            None => (payload, payload),
+        };
         let frame = FrameRef {
-            bytes: payload,
+            bytes,
+            orig_len: bytes.len() as u32,
             number: self.number,
             offset: self.number * 1000,
             source: self.source,
@@ -148,6 +167,22 @@ impl Scene {
             let spilled = self.engine.sink().take_spilled();
             self.spool.add(spilled, |_| String::new()).unwrap();
         }
+    }
+
+    /// Whether a packet is a SYN for which options were asked.
+    fn is_syn(&self, p: &Packet) -> bool {
+        p.transport == Transport::Tcp && p.flags == SYN && !self.options.is_empty()
+    }
+
+    /// IPv4 and TCP headers of a SYN, with options.
+    fn syn_frame(&self, p: &Packet) -> Vec<u8> {
+        let words = 5 + self.options.len() / 4;
+        let mut tcp = [p.sport.to_be_bytes(), p.dport.to_be_bytes()].concat();
+        tcp.extend(p.seq.to_be_bytes());
+        tcp.extend(p.ack.to_be_bytes());
+        tcp.extend([(words as u8) << 4, p.flags, 0, 0, 0, 0, 0, 0]);
+        tcp.extend(&self.options);
+        crate::packet::testing::ipv4(6, p.src.as_v4().unwrap(), p.dst.as_v4().unwrap(), &tcp)
     }
 
     pub(super) fn udp(&mut self, src: (&str, u16), dst: (&str, u16), payload: &[u8]) -> &mut Self {
@@ -170,7 +205,7 @@ impl Scene {
     }
 
     pub(super) fn connect(&mut self, server: &str, port: u16) -> Tcp {
-        let client = (addr(HOST), self.port());
+        let client = (self.client, self.port());
         let mut t = Tcp { client, server: (addr(server), port), cseq: 100, sseq: 900 };
         t.syn(self);
         t.send(self, false, SYN | ACK, b"");
@@ -185,9 +220,32 @@ impl Scene {
         reach.resolvers.rows().into_iter().map(|r| (r.name.to_owned(), r.hosts)).collect()
     }
 
+    /// What a running sensor does every ten seconds.
+    pub(super) fn collect_signals(&mut self) {
+        let parts = self.engine.sink().take_signals();
+        self.signals.add(parts);
+    }
+
+    /// A station says by neighbour discovery that it is a router.
+    pub(super) fn router(&mut self, mac: Mac, proof: Proof) {
+        let (ts, kind, ip) = (Timestamp(self.now), ClaimKind::Nd, addr("fe80::1"));
+        let claim = Claim { ts, kind, ip, mac: Some(mac), proof, until: ts, router: true, words: None };
+        self.engine.sink().claimed(&claim, 0, 0, &mut self.ledger);
+    }
+
     /// The flow layer finds that a client seen at one place is at another.
     pub(super) fn moved(&mut self, client: &str, far: Place, near: Place) {
         self.engine.sink().moved(addr(client), far, near, &mut self.ledger);
+    }
+
+    /// The engine and what was counted so far.
+    pub(super) fn into_parts(self) -> (Engine<Observer>, Ledger) {
+        (self.engine, self.ledger)
+    }
+
+    /// What the observer knows at the end.
+    pub(super) fn observed(mut self) -> Observed {
+        self.engine.finish(&mut self.ledger).finish()
     }
 
     pub(super) fn end(mut self) -> Seen {
@@ -196,6 +254,8 @@ impl Scene {
         self.spool.add(observed.drafts, |_| String::new()).unwrap();
         let drafts = self.spool.drafts().unwrap();
         let hosts = HostNames::new(naming::join(observed.namings));
+        self.signals.add(observed.signals);
+        let signals = self.signals.into_list();
         let all: Vec<Selected> = Records::new(drafts, &self.catalogue, &TestNames, &observed.local_askers, &hosts)
             .collect::<Result<_, _>>()
             .unwrap();
@@ -206,6 +266,7 @@ impl Scene {
             lonely: of(lonely),
             counts: self.ledger.total(),
             outside: observed.outside.len(),
+            signals,
         }
     }
 }
@@ -242,7 +303,8 @@ pub(super) struct Tcp {
 impl Tcp {
     /// One that never gets beyond its SYN.
     pub(super) fn only_syn(s: &mut Scene, server: &str, port: u16) -> Tcp {
-        let mut t = Tcp { client: (addr(HOST), s.port()), server: (addr(server), port), cseq: 100, sseq: 0 };
+        let client = s.client;
+        let mut t = Tcp { client: (client, s.port()), server: (addr(server), port), cseq: 100, sseq: 0 };
         t.syn(s);
         t
     }
@@ -262,6 +324,9 @@ impl Tcp {
         let mut p = s.packet(Transport::Tcp, src, dst);
         (p.seq, p.ack) = if up { (self.cseq, self.sseq) } else { (self.sseq, self.cseq) };
         p.flags = flags;
+        if up {
+            p.ttl = s.ttl;
+        }
         s.feed(p, payload);
         let moved = if up { &mut self.cseq } else { &mut self.sseq };
         *moved = moved.wrapping_add(payload.len() as u32);
@@ -283,9 +348,20 @@ impl Tcp {
         self.send(s, true, ACK, payload);
     }
 
+    /// The client claims to have heard the server up to there.
+    pub(super) fn guess(&mut self, bytes: u32) {
+        self.sseq = self.sseq.wrapping_add(1000).wrapping_add(bytes);
+    }
+
     /// The client sends what the capture lacks.
     pub(super) fn skip(&mut self, bytes: u32) {
         self.cseq = self.cseq.wrapping_add(bytes);
+    }
+
+    /// The server sends what the capture lacks.
+    pub(super) fn unseen_down(&mut self, bytes: u32) -> &mut Self {
+        self.sseq = self.sseq.wrapping_add(bytes);
+        self
     }
 
     pub(super) fn reset(&mut self, s: &mut Scene) {

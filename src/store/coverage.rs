@@ -6,6 +6,7 @@ use crate::coverage::ledger::Entry;
 use crate::coverage::resolvers::UNNAMED;
 use crate::coverage::{Counter, Counts, Key, Ledger};
 use rusqlite::{Connection, params};
+use std::collections::BTreeMap;
 
 /// Counts of one quarter hour of one interface, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,17 +73,42 @@ impl Writer<'_> {
         self.run(|c| {
             let no = source_number(c, source)?;
             if !Source::is_run(source) {
-                for table in ["coverage", "coverage_addresses", "coverage_networks", "coverage_resolvers"] {
+                for table in TABLES {
                     c.prepare_cached(&format!("DELETE FROM {table} WHERE source_no = ?1"))?.execute([no])?;
                 }
             }
             let first = Key { source: number, interface: 0, quarter: i64::MIN };
+            let mut days: BTreeMap<i64, Counts> = BTreeMap::new();
             for (key, entry) in entries.range(first..).take_while(|(key, _)| key.source == number) {
                 put_entry(c, no, key.interface, key.quarter, entry)?;
+                days.entry(key.quarter.div_euclid(QUARTERS)).or_default().merge(&entry.counts);
             }
-            Ok(())
+            put_days(c, no, &days)
         })
     }
+}
+
+/// Tables with rows of a source.
+const TABLES: [&str; 5] =
+    ["coverage", "coverage_addresses", "coverage_networks", "coverage_resolvers", "coverage_days"];
+
+/// Quarter hours in a day.
+const QUARTERS: i64 = 96;
+
+/// What a source counts in a year of quarter hours is too much to be added up
+/// whenever somebody asks.
+fn put_days(c: &Connection, source: i64, days: &BTreeMap<i64, Counts>) -> rusqlite::Result<()> {
+    let mut put = c.prepare_cached(
+        "INSERT INTO coverage_days (source_no, day, counter, value) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET value =
+             CASE WHEN value > 9223372036854775807 - ?4 THEN 9223372036854775807 ELSE value + ?4 END",
+    )?;
+    for (day, counts) in days {
+        for (counter, value) in counts.iter() {
+            put.execute(params![source, day, counter.as_str(), int(value)])?;
+        }
+    }
+    Ok(())
 }
 
 fn put_entry(c: &Connection, source: i64, interface: u16, quarter: i64, entry: &Entry) -> rusqlite::Result<()> {

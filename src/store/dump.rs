@@ -15,7 +15,9 @@ const CONTENT: &[(&str, &str)] = &[
                 count, bytes_to_server, bytes_from_server, support, record
          FROM sightings g JOIN sources USING (source_no)",
     ),
+    ("record_digests", "SELECT day, source, id, digest FROM record_digests JOIN sources USING (source_no)"),
     ("coverage", "SELECT source, interface, quarter, counter, value FROM coverage JOIN sources USING (source_no)"),
+    ("coverage_days", "SELECT source, day, counter, value FROM coverage_days JOIN sources USING (source_no)"),
     (
         "coverage_addresses",
         "SELECT source, interface, quarter, addresses, more FROM coverage_addresses JOIN sources USING (source_no)",
@@ -34,6 +36,23 @@ const CONTENT: &[(&str, &str)] = &[
         "SELECT source, kind, segment, ip, mac, name, from_ns, to_ns, address
          FROM intervals JOIN sources USING (source_no)",
     ),
+    (
+        "contacts",
+        "SELECT source, g.id, day, h.address, h.segment, h.mac, i.indicator, i.category, packed
+         FROM contacts c JOIN sources USING (source_no) JOIN seen_hosts h USING (seen)
+         JOIN indicators i USING (indicator_no) JOIN sightings g USING (sighting)",
+    ),
+    (
+        "contact_servers",
+        "SELECT source, id, v.ip, port, udp
+         FROM contact_servers v JOIN sightings USING (sighting) JOIN sources USING (source_no)",
+    ),
+    (
+        "signals",
+        "SELECT source, kind, segment, ip, mac, detail, day, count, from_ns, to_ns, address
+         FROM signals JOIN sources USING (source_no)",
+    ),
+    ("events", "SELECT ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, detail, address FROM events"),
     (
         "canaries",
         "SELECT source, name, ts_ns, segment, ip, mac, channel, address FROM canaries JOIN sources USING (source_no)",

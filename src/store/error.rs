@@ -27,6 +27,14 @@ pub enum StoreError {
         /// The latest schema version this program knows.
         known: i64,
     },
+    /// The file was written by an earlier version that made no digests.
+    #[error(
+        "{place} was written by an older spansight and has no digests: `spansight replay --store` makes them of what it holds now"
+    )]
+    TooOld {
+        /// The file.
+        place: Place,
+    },
     /// There is no such store and none was to be created.
     #[error("there is no store at {place}: `spansight replay --store` creates one")]
     Missing {

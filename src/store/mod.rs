@@ -7,9 +7,15 @@
 //! so that the same capture read twice changes nothing.
 
 mod coverage;
+mod covered;
+pub mod custody;
 mod dump;
 mod error;
+mod facts;
+mod lookup;
+mod narrow;
 mod open;
+mod packed;
 mod read;
 mod rows;
 mod schema;
@@ -20,9 +26,10 @@ mod write;
 mod tests;
 
 pub use coverage::{CoverageRow, NetworkRow, ResolverRow};
+pub use covered::Covered;
 pub use error::{Place, StoreError};
 pub use read::{Filter, Records, Stored};
-pub use rows::{Canary, Interval, Run, Source};
+pub use rows::{Canary, Event, Interval, Run, Source};
 pub use write::Writer;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};

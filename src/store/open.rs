@@ -6,6 +6,10 @@ use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
+/// Bytes in a page of a new store: of the usual 4,096 most would hold one record
+/// and be half empty.
+const PAGE: i64 = 8192;
+
 /// Prepared statements kept; more than any run uses.
 const STATEMENTS: usize = 64;
 
@@ -24,6 +28,28 @@ impl Store {
             return create(path, place);
         }
         open_existing(path, place)
+    }
+
+    /// Opens a store for checking it: as [`Store::open_read_only`], and one of
+    /// an earlier version is left as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::TooOld`] for an earlier version, and any other.
+    pub fn open_unchanged(path: &Path) -> Result<Store> {
+        let place = Place(path.to_owned());
+        if path.symlink_metadata().is_err() {
+            return Err(StoreError::Missing { place });
+        }
+        refuse_special(path, &place)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let version = Connection::open_with_flags(plain(path), flags)
+            .map_err(|e| place.error(e))
+            .and_then(|conn| schema::require_ours(&conn, &place));
+        // What cannot be told here is told below.
+        if version.is_ok_and(schema::is_earlier) {
+            return Err(StoreError::TooOld { place });
+        }
+        Store::open_read_only(path)
     }
 
     /// Opens a store for reading only. A store that nobody writes to may lie on
@@ -91,7 +117,9 @@ fn open_existing(path: &Path, place: Place) -> Result<Store> {
         return Err(StoreError::ReadOnly { place });
     }
     prepare(&conn).map_err(sql)?;
-    if !schema::is_blank(&conn).map_err(sql)? {
+    if schema::is_blank(&conn).map_err(sql)? {
+        conn.pragma_update(None, "page_size", PAGE).map_err(sql)?;
+    } else {
         schema::require_ours(&conn, &place)?;
     }
     // Some file systems cannot do write-ahead logging; SQLite then keeps its
@@ -112,7 +140,7 @@ fn read_only(path: &Path, place: &Place, immutable: bool) -> Result<Store> {
     let conn = Connection::open_with_flags(name, flags).map_err(|e| place.error(e))?;
     prepare(&conn).map_err(|e| place.error(e))?;
     let version = schema::require_ours(&conn, place)?;
-    if usize::try_from(version).is_ok_and(|v| v < schema::MIGRATIONS.len()) {
+    if schema::is_earlier(version) {
         // Reading assumes today's tables, and this connection may not change them.
         return Store::open(path);
     }

@@ -1,6 +1,8 @@
 //! What a run writes besides records.
 
 use crate::base::{Addr, Channel, Mac, Timestamp};
+use crate::host::Verdict;
+use std::collections::BTreeMap;
 
 /// One run of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +30,9 @@ pub struct Run {
     pub exit_code: Option<i32>,
     /// Why it ended, in words.
     pub exit_reason: Option<String>,
+    /// What it ran on: SHA-256 of the program, kernel, host, user and the like,
+    /// by word.
+    pub environment: BTreeMap<String, String>,
 }
 
 /// One source of frames.
@@ -97,4 +102,25 @@ pub struct Canary {
     pub mac: Option<Mac>,
     /// Where the name was seen.
     pub channel: Channel,
+}
+
+/// A change of a host's verdict.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Event {
+    /// When it was noticed, in packet time.
+    pub ts: Timestamp,
+    /// What happened: `new`, `reappeared`, `gone`, `changed`.
+    pub kind: String,
+    /// Encapsulation context of the host.
+    pub segment: String,
+    /// Its address.
+    pub ip: Addr,
+    /// Its hardware address, where it is its own.
+    pub mac: Option<Mac>,
+    /// Verdict before; none for a host that is new.
+    pub from: Option<Verdict>,
+    /// Verdict after; none for a host that is gone.
+    pub to: Option<Verdict>,
+    /// More, in words; may be empty.
+    pub detail: String,
 }

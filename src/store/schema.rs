@@ -1,15 +1,35 @@
 //! The tables, and how a store of an earlier version becomes one of this.
 
+use super::custody;
 use super::error::{Place, StoreError};
+use super::narrow;
 use crate::coverage::shares;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 /// SQLite's `application_id` of a store: `SpSt`.
 pub(super) const APPLICATION_ID: i64 = 0x5370_5374;
 
+/// A step from one version to the next: SQL, then what SQL alone cannot do.
+#[derive(Clone, Copy)]
+pub(super) struct Step {
+    pub(super) sql: &'static str,
+    pub(super) fill: fn(&Connection) -> rusqlite::Result<()>,
+}
+
+impl Step {
+    const fn sql(sql: &'static str) -> Self {
+        Step { sql, fill: |_| Ok(()) }
+    }
+}
+
 /// Each step takes a store from the version before it to the next; the number
 /// of steps taken is SQLite's `user_version`. A released step is never edited.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+pub(super) const MIGRATIONS: &[Step] = &[
+    Step::sql(VERSION_1),
+    Step::sql(VERSION_2),
+    Step { sql: VERSION_3, fill: narrow::fill },
+    Step { sql: VERSION_4, fill: custody::adopt },
+];
 
 /// Times are nanoseconds since the epoch. `ip` holds 16 bytes (IPv4 mapped), so
 /// that it sorts; `address` is the same as text, for people. An absent MAC or
@@ -156,6 +176,151 @@ CREATE TABLE coverage_resolvers (    -- distinct home hosts that used encrypted 
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// What hosts are judged by, so that nobody has to read the records for it.
+/// `sightings` gets a number of its own that other rows can hold on to, and
+/// `intervals` its long keys once instead of once a day.
+const VERSION_3: &str = "
+CREATE TABLE new_sightings (
+    sighting          INTEGER PRIMARY KEY,
+    source_no         INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    id                TEXT NOT NULL,
+    revision          INTEGER NOT NULL,
+    period            TEXT NOT NULL,
+    ip                BLOB NOT NULL CHECK (length(ip) = 16),
+    address           TEXT NOT NULL,
+    segment           TEXT NOT NULL,
+    mac               TEXT NOT NULL,
+    indicator         TEXT NOT NULL,
+    category          TEXT NOT NULL,
+    stage             TEXT NOT NULL,
+    first_ns          INTEGER NOT NULL,
+    last_ns           INTEGER NOT NULL,
+    count             INTEGER NOT NULL,
+    bytes_to_server   INTEGER NOT NULL,
+    bytes_from_server INTEGER NOT NULL,
+    support           INTEGER NOT NULL CHECK (support IN (0, 1)),
+    record            TEXT NOT NULL CHECK (json_valid(record)),
+    UNIQUE (id, source_no)
+) STRICT;
+INSERT INTO new_sightings
+SELECT rowid, source_no, id, revision, period, ip, address, segment, mac, indicator, category, stage, first_ns, last_ns,
+       count, bytes_to_server, bytes_from_server, support, record
+FROM sightings;
+DROP TABLE sightings;
+ALTER TABLE new_sightings RENAME TO sightings;
+CREATE INDEX sightings_order ON sightings (period, ip, segment, mac, indicator);
+CREATE INDEX sightings_source ON sightings (source_no);
+
+CREATE TABLE seen_hosts (            -- hosts as records carry them
+    seen    INTEGER PRIMARY KEY,
+    segment TEXT NOT NULL,
+    ip      BLOB NOT NULL CHECK (length(ip) = 16),
+    mac     TEXT NOT NULL,
+    address TEXT NOT NULL,
+    UNIQUE (ip, segment, mac)
+) STRICT;
+
+CREATE TABLE indicators (            -- as records name them
+    indicator_no INTEGER PRIMARY KEY,
+    indicator    TEXT NOT NULL,
+    category     TEXT NOT NULL,
+    UNIQUE (indicator, category)
+) STRICT;
+
+-- One row for each of sightings, in the same order: read from end to end. What
+-- it refers to without a foreign key is looked after by the program, since
+-- each key would need an index as large as the table.
+CREATE TABLE contacts (
+    sighting     INTEGER PRIMARY KEY REFERENCES sightings (sighting) ON DELETE CASCADE,
+    day          INTEGER NOT NULL,  -- UTC days since the epoch
+    seen         INTEGER NOT NULL,  -- of seen_hosts
+    indicator_no INTEGER NOT NULL,  -- of indicators
+    source_no    INTEGER NOT NULL,  -- of sources
+    packed       BLOB NOT NULL CHECK (length(packed) = 86) -- the rest; the same is in sightings
+) STRICT;
+
+CREATE TABLE contact_servers (       -- servers that may tell of a role
+    sighting INTEGER NOT NULL REFERENCES contacts (sighting) ON DELETE CASCADE,
+    ip       BLOB NOT NULL CHECK (length(ip) = 16),
+    port     INTEGER NOT NULL,
+    udp      INTEGER NOT NULL CHECK (udp IN (0, 1)),
+    PRIMARY KEY (sighting, ip, port, udp)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE interval_hosts (        -- what belonged together at times
+    interval_no INTEGER PRIMARY KEY,
+    source_no   INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    kind        TEXT NOT NULL,
+    segment     TEXT NOT NULL,
+    ip          BLOB NOT NULL CHECK (length(ip) = 16),
+    mac         TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    address     TEXT NOT NULL,
+    UNIQUE (ip, segment, kind, mac, name, source_no)
+) STRICT;
+CREATE INDEX interval_hosts_mac ON interval_hosts (mac, ip);
+
+CREATE TABLE interval_times (        -- and when
+    interval_no INTEGER NOT NULL REFERENCES interval_hosts (interval_no) ON DELETE CASCADE,
+    from_ns     INTEGER NOT NULL,
+    to_ns       INTEGER NOT NULL,
+    PRIMARY KEY (interval_no, from_ns)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO interval_hosts (source_no, kind, segment, ip, mac, name, address)
+SELECT DISTINCT source_no, kind, segment, ip, mac, name, address FROM intervals;
+INSERT INTO interval_times (interval_no, from_ns, to_ns)
+SELECT interval_no, from_ns, to_ns
+FROM intervals JOIN interval_hosts USING (source_no, kind, segment, ip, mac, name);
+DROP TABLE intervals;
+
+CREATE VIEW intervals AS             -- who had an address when
+SELECT source_no, kind, segment, ip, mac, name, from_ns, to_ns, address
+FROM interval_hosts JOIN interval_times USING (interval_no);
+
+CREATE TABLE coverage_days (         -- the counters of coverage, added up by UTC day
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    day       INTEGER NOT NULL,     -- UTC days since the epoch
+    counter   TEXT NOT NULL,
+    value     INTEGER NOT NULL,
+    PRIMARY KEY (source_no, day, counter)
+) STRICT, WITHOUT ROWID;
+INSERT INTO coverage_days
+SELECT source_no, (quarter - (quarter % 96 + 96) % 96) / 96 AS day, counter, CAST(min(total(value), 9.2e18) AS INTEGER)
+FROM coverage GROUP BY source_no, day, counter;
+
+CREATE TABLE signals (               -- signs of roles, a row for each UTC day on which one began
+    source_no INTEGER NOT NULL REFERENCES sources (source_no) ON DELETE CASCADE,
+    kind      TEXT NOT NULL,
+    segment   TEXT NOT NULL,
+    ip        BLOB NOT NULL CHECK (length(ip) = 16),
+    mac       TEXT NOT NULL,
+    detail    TEXT NOT NULL,
+    day       INTEGER NOT NULL,     -- UTC days since the epoch, of from_ns
+    count     INTEGER NOT NULL,
+    from_ns   INTEGER NOT NULL,
+    to_ns     INTEGER NOT NULL,
+    address   TEXT NOT NULL,
+    PRIMARY KEY (source_no, kind, segment, ip, mac, detail, day)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (                -- changes of verdicts
+    event        INTEGER PRIMARY KEY,
+    ts_ns        INTEGER NOT NULL,
+    kind         TEXT NOT NULL,     -- new, reappeared, gone, changed
+    segment      TEXT NOT NULL,
+    ip           BLOB NOT NULL CHECK (length(ip) = 16),
+    mac          TEXT NOT NULL,
+    from_verdict TEXT NOT NULL,     -- empty for a new host
+    to_verdict   TEXT NOT NULL,     -- empty for one that is gone
+    detail       TEXT NOT NULL,
+    address      TEXT NOT NULL
+) STRICT;
+";
+
+/// The tables of custody. What was stored before gets its digests then.
+const VERSION_4: &str = custody::TABLES;
+
 /// Name of the view of shares.
 const SHARES: &str = "coverage_shares";
 
@@ -235,14 +400,20 @@ pub(super) fn require_ours(conn: &Connection, place: &Place) -> Result<i64, Stor
     Ok(found.version)
 }
 
+/// Whether a store of that version lacks some of today's tables.
+pub(super) fn is_earlier(version: i64) -> bool {
+    usize::try_from(version).is_ok_and(|v| v < MIGRATIONS.len())
+}
+
 /// Brings the database to the newest version in one transaction. The version
 /// is read inside it, so two processes cannot take the same step. Then makes
 /// those views anew that are not as given.
-pub(super) fn migrate(conn: &Connection, steps: &[&str], views: &[(&str, String)]) -> rusqlite::Result<()> {
+pub(super) fn migrate(conn: &Connection, steps: &[Step], views: &[(&str, String)]) -> rusqlite::Result<()> {
     let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
     let done = usize::try_from(identity(&tx)?.version).unwrap_or(0);
     for (number, step) in (1i64..).zip(steps).skip(done) {
-        tx.execute_batch(step)?;
+        tx.execute_batch(step.sql)?;
+        (step.fill)(&tx)?;
         tx.pragma_update(None, "user_version", number)?;
     }
     for (name, wanted) in views {
@@ -261,7 +432,7 @@ mod tests {
     #[test]
     fn each_step_is_taken_once() {
         let conn = Connection::open_in_memory().unwrap();
-        let steps = ["CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y"];
+        let steps = ["CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y"].map(Step::sql);
         migrate(&conn, &steps[..1], &[]).unwrap();
         conn.execute("INSERT INTO a VALUES (7)", []).unwrap();
         migrate(&conn, &steps, &[]).unwrap();
@@ -274,8 +445,9 @@ mod tests {
     #[test]
     fn a_failed_step_leaves_the_version_before() {
         let conn = Connection::open_in_memory().unwrap();
-        migrate(&conn, &["CREATE TABLE a (x)"], &[]).unwrap();
-        migrate(&conn, &["CREATE TABLE a (x)", "CREATE TABLE b (x); nonsense"], &[]).unwrap_err();
+        let (good, bad) = (Step::sql("CREATE TABLE a (x)"), Step::sql("CREATE TABLE b (x); nonsense"));
+        migrate(&conn, &[good], &[]).unwrap();
+        migrate(&conn, &[good, bad], &[]).unwrap_err();
         assert_eq!(identity(&conn).unwrap().version, 1);
         assert!(conn.prepare("SELECT * FROM b").is_err());
     }

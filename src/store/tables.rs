@@ -2,7 +2,7 @@
 
 use super::coverage::unsigned;
 use super::write::from_json;
-use super::{Canary, Interval, Result, Run, Source, Store};
+use super::{Canary, Event, Interval, Result, Run, Source, Store};
 use crate::base::{Addr, Channel, Timestamp};
 use rusqlite::types::Type;
 use rusqlite::{Params, Row};
@@ -27,11 +27,12 @@ impl Store {
     pub fn runs(&self) -> Result<Vec<(i64, Run)>> {
         self.list(
             "SELECT run, version, command, catalogue, content, home_nets, sensor, hash,
-                    started_ns, ended_ns, exit_code, exit_reason
+                    started_ns, ended_ns, exit_code, exit_reason, environment
              FROM runs JOIN catalogues ON sha256 = catalogue ORDER BY run",
             [],
             |row| {
                 let (command, home_nets): (String, String) = (row.get(2)?, row.get(5)?);
+                let environment: String = row.get(12)?;
                 let run = Run {
                     version: row.get(1)?,
                     command: from_json(&command)?,
@@ -44,6 +45,7 @@ impl Store {
                     ended: row.get::<_, Option<i64>>(9)?.map(Timestamp),
                     exit_code: row.get(10)?,
                     exit_reason: row.get(11)?,
+                    environment: from_json(&environment)?,
                 };
                 Ok((row.get(0)?, run))
             },
@@ -122,6 +124,30 @@ impl Store {
         )
     }
 
+    /// Changes of verdicts from `since` to before `until`, in order of time.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn events(&self, since: Option<Timestamp>, until: Option<Timestamp>) -> Result<Vec<Event>> {
+        self.list(
+            "SELECT ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, detail FROM events
+             WHERE (?1 IS NULL OR ts_ns >= ?1) AND (?2 IS NULL OR ts_ns < ?2) ORDER BY ts_ns, event",
+            [since.map(|t| t.0), until.map(|t| t.0)],
+            |row| {
+                Ok(Event {
+                    ts: Timestamp(row.get(0)?),
+                    kind: row.get(1)?,
+                    segment: row.get(2)?,
+                    ip: Addr(row.get(3)?),
+                    mac: parsed(row, 4)?,
+                    from: parsed(row, 5)?,
+                    to: parsed(row, 6)?,
+                    detail: row.get(7)?,
+                })
+            },
+        )
+    }
+
     /// All canaries seen, ordered by time.
     ///
     /// # Errors
@@ -147,7 +173,7 @@ impl Store {
 }
 
 /// A text column that holds a value, or nothing where it is empty.
-fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
     let text: String = row.get(column)?;
     if text.is_empty() {
         return Ok(None);
@@ -160,6 +186,6 @@ fn channel(row: &Row<'_>, column: usize) -> rusqlite::Result<Channel> {
     Channel::ALL.into_iter().find(|c| c.as_str() == word).ok_or_else(|| damaged(column, &word))
 }
 
-fn damaged(column: usize, text: &str) -> rusqlite::Error {
+pub(super) fn damaged(column: usize, text: &str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, format!("unexpected value {text:?}").into())
 }

@@ -1,8 +1,11 @@
 //! Writing: one transaction for a whole run.
 
+use super::custody;
 use super::error::Place;
-use super::{Canary, Interval, Result, Run, Source};
+use super::narrow;
+use super::{Canary, Event, Interval, Result, Run, Source};
 use crate::base::Timestamp;
+use crate::host::Signal;
 use crate::sighting::Record;
 use crate::sighting::merge;
 use rusqlite::types::Type;
@@ -14,19 +17,23 @@ use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params}
 pub struct Writer<'s> {
     tx: Transaction<'s>,
     place: &'s Place,
+    /// What is to be closed.
+    pub(super) changed: custody::Changed,
 }
 
 impl<'s> Writer<'s> {
     pub(super) fn new(tx: Transaction<'s>, place: &'s Place) -> Self {
-        Writer { tx, place }
+        Writer { tx, place, changed: custody::Changed::default() }
     }
 
-    /// Makes everything that was put durable.
+    /// Makes everything that was put durable. Each day whose records it changed
+    /// is closed ([`custody`](super::custody)), unless its source was left open.
     ///
     /// # Errors
     /// Any [`StoreError`](super::StoreError); then nothing of it is kept.
-    pub fn commit(self) -> Result<()> {
+    pub fn commit(mut self) -> Result<()> {
         let place = self.place;
+        self.changed.close(&self.tx).map_err(|e| place.error(e))?;
         self.tx.commit().map_err(|e| place.error(e))
     }
 
@@ -44,8 +51,8 @@ impl<'s> Writer<'s> {
                 .execute(params![run.catalogue_sha256, run.catalogue])?;
             c.prepare_cached(
                 "INSERT INTO runs (version, command, catalogue, home_nets, sensor, hash,
-                                   started_ns, ended_ns, exit_code, exit_reason)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                                   started_ns, ended_ns, exit_code, exit_reason, environment)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 run.version,
@@ -58,6 +65,7 @@ impl<'s> Writer<'s> {
                 run.ended.map(|t| t.0),
                 run.exit_code,
                 run.exit_reason,
+                json(&run.environment)?,
             ])?;
             Ok(c.last_insert_rowid())
         })
@@ -140,56 +148,126 @@ impl<'s> Writer<'s> {
         })
     }
 
-    fn put(
-        &mut self,
-        new: &Record,
-        support: bool,
-        unite: impl FnOnce(&Record, &Record) -> Option<Record>,
-    ) -> Result<()> {
-        self.run(|c| {
-            let number = source_number(c, &new.source)?;
-            let found: Option<(bool, String)> = c
+    fn put(&mut self, new: &Record, support: bool, unite: impl Fn(&Record, &Record) -> Option<Record>) -> Result<()> {
+        let Writer { tx, place, changed } = self;
+        let mut unite_and_write = || -> rusqlite::Result<()> {
+            let number = source_number(tx, &new.source)?;
+            let found: Option<(bool, String)> = tx
                 .prepare_cached("SELECT support, record FROM sightings WHERE id = ?1 AND source_no = ?2")?
                 .query_row(params![new.id, number], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
             let Some((was_support, text)) = found else {
-                return write(c, number, new, support);
+                changed.note(tx, &new.period, number)?;
+                return write(tx, number, new, support);
             };
             let old: Record = from_json(&text)?;
             let support = support && was_support;
-            match unite(&old, new) {
-                Some(united) if united != old || support != was_support => write(c, number, &united, support),
-                None if support != was_support => write(c, number, &old, support),
-                _ => Ok(()),
-            }
-        })
+            let united = match unite(&old, new) {
+                Some(united) if united != old || support != was_support => united,
+                None if support != was_support => old,
+                _ => return Ok(()),
+            };
+            changed.note(tx, &united.period, number)?;
+            write(tx, number, &united, support)
+        };
+        unite_and_write().map_err(|e| place.error(e))
     }
 
-    /// Adds an interval; of two with the same start the longer one stays.
+    /// Adds an interval; of two with the same start the longer one stays, of
+    /// leases the one told last: they may end earlier than was granted.
     ///
     /// # Errors
     /// Any [`StoreError`](super::StoreError).
     pub fn put_interval(&mut self, i: &Interval) -> Result<()> {
         self.run(|c| {
             let number = source_number(c, &i.source)?;
+            // A lease that is given back ends sooner than it was said to.
+            let is_lease = matches!(i.kind.as_str(), "dhcp" | "dhcpv6" | "dhcp_client_id");
+            let (mac, name) = (text(i.mac), i.name.as_deref().unwrap_or(""));
+            let key = params![number, i.kind, i.segment, i.ip.0, mac, name, i.ip.to_string()];
+            // An update that changes nothing makes the row that is there answer.
+            let interval: i64 = c
+                .prepare_cached(
+                    "INSERT INTO interval_hosts (source_no, kind, segment, ip, mac, name, address)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                     ON CONFLICT DO UPDATE SET address = excluded.address RETURNING interval_no",
+                )?
+                .query_row(key, |row| row.get(0))?;
             c.prepare_cached(
-                "INSERT INTO intervals (source_no, kind, segment, ip, mac, name, from_ns, to_ns, address)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-                 ON CONFLICT DO UPDATE SET to_ns = max(to_ns, excluded.to_ns)",
+                "INSERT INTO interval_times VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET to_ns = CASE WHEN ?4 THEN excluded.to_ns ELSE max(to_ns, excluded.to_ns) END",
+            )?
+            .execute(params![interval, i.from.0, i.to.0, is_lease])
+            .map(drop)
+        })
+    }
+
+    /// Adds a sign of a role, of `source` ([`Signal::source`] is not looked at).
+    /// Of two that began on one UTC day the least start, the greatest end and
+    /// the greatest count stay, so a signal that grows is put as often as one
+    /// likes, with its count of that day.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn put_signal(&mut self, source: &str, s: &Signal) -> Result<()> {
+        self.run(|c| {
+            let number = source_number(c, source)?;
+            c.prepare_cached(
+                "INSERT INTO signals (source_no, kind, segment, ip, mac, detail, day, count, from_ns, to_ns, address)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                 ON CONFLICT DO UPDATE SET count = max(count, excluded.count),
+                     from_ns = min(from_ns, excluded.from_ns), to_ns = max(to_ns, excluded.to_ns)",
             )?
             .execute(params![
                 number,
-                i.kind,
-                i.segment,
-                i.ip.0,
-                text(i.mac),
-                i.name.as_deref().unwrap_or(""),
-                i.from.0,
-                i.to.0,
-                i.ip.to_string(),
+                s.kind.as_str(),
+                s.segment,
+                s.ip.0,
+                text(s.mac),
+                s.detail,
+                s.from.day(),
+                int(s.count),
+                s.from.0,
+                s.to.0,
+                s.ip.to_string(),
             ])
             .map(drop)
         })
+    }
+
+    /// Adds a change of a verdict.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn put_event(&mut self, e: &Event) -> Result<()> {
+        self.run(|c| {
+            c.prepare_cached(
+                "INSERT INTO events (ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, detail, address)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                e.ts.0,
+                e.kind,
+                e.segment,
+                e.ip.0,
+                text(e.mac),
+                text(e.from),
+                text(e.to),
+                e.detail,
+                e.ip.to_string(),
+            ])
+            .map(drop)
+        })
+    }
+
+    /// Forgets hosts and indicators that no record names any more, and holders
+    /// of addresses without an interval: to be called after rows of
+    /// `sightings` or `interval_times` were deleted.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn sweep(&mut self) -> Result<()> {
+        self.run(narrow::sweep)
     }
 
     /// Adds a canary that was seen; the same one again changes nothing.
@@ -218,17 +296,22 @@ impl<'s> Writer<'s> {
     }
 }
 
+/// Writes a record and what is kept of it elsewhere. Nothing else adds or
+/// changes a record.
 fn write(c: &Connection, number: i64, r: &Record, support: bool) -> rusqlite::Result<()> {
-    c.prepare_cached(
+    let content = json(r)?;
+    custody::note_record(c, &r.period, number, &r.id, support, &content)?;
+    let mut put = c.prepare_cached(
         "INSERT INTO sightings (source_no, id, revision, period, ip, address, segment, mac, indicator, category,
              stage, first_ns, last_ns, count, bytes_to_server, bytes_from_server, support, record)
          VALUES (:number, :id, :revision, :period, :ip, :address, :segment, :mac, :indicator, :category,
              :stage, :first, :last, :count, :to, :from, :support, :record)
          ON CONFLICT (id, source_no) DO UPDATE SET
              revision = :revision, category = :category, stage = :stage, first_ns = :first, last_ns = :last,
-             count = :count, bytes_to_server = :to, bytes_from_server = :from, support = :support, record = :record",
-    )?
-    .execute(named_params! {
+             count = :count, bytes_to_server = :to, bytes_from_server = :from, support = :support, record = :record
+         RETURNING sighting",
+    )?;
+    let values = named_params! {
         ":number": number,
         ":id": r.id,
         ":revision": int(r.revision),
@@ -246,9 +329,10 @@ fn write(c: &Connection, number: i64, r: &Record, support: bool) -> rusqlite::Re
         ":to": int(r.bytes_to_server),
         ":from": int(r.bytes_from_server),
         ":support": support,
-        ":record": json(r)?,
-    })
-    .map(drop)
+        ":record": content,
+    };
+    let sighting = put.query_row(values, |row| row.get(0))?;
+    narrow::put(c, sighting, number, r, support)
 }
 
 /// The row number of a source, which is added if it is new.
@@ -270,7 +354,8 @@ pub(super) fn int(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-fn text<T: ToString>(value: Option<T>) -> String {
+/// The text of a value, empty where there is none.
+pub(super) fn text<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(String::new, |v| v.to_string())
 }
 

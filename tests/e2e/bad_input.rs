@@ -376,7 +376,7 @@ fn a_full_disk_takes_nothing_that_was_there() {
     let dir = dir();
     let disk = dir.path().join("disk");
     fs::create_dir(&disk).unwrap();
-    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(&disk).output();
+    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&disk).output();
     if !mount.is_ok_and(|o| o.status.success()) {
         eprintln!("skipped: needs the right to mount a tmpfs");
         return;
@@ -391,6 +391,7 @@ fn a_full_disk_takes_nothing_that_was_there() {
         assert_eq!(replay(&dir, &["good.pcap", "--store", "disk/s.sqlite", "--output", "disk/out"]).code, 0);
         let before = fs::read(disk.join("out")).unwrap();
         let found = replay(&dir, &["many.pcap"]).out;
+        assert!(found.len() > 1 << 20, "{} bytes fit the disk", found.len());
 
         let ran = replay(&dir, &["many.pcap", "--output", "disk/out"]);
         ran.said_once(FAILED, &["disk/out", "free some space"]);

@@ -91,7 +91,7 @@ impl Made {
         assert!(copies <= segments && (copies > 0) == (segments > 0), "{of}: {copies} copies of {segments}");
         // Frames, and what is of no flow.
         let rest = |c: &BTreeMap<String, u64>| -> BTreeMap<String, u64> {
-            const FRAMES: [&str; 12] = [
+            const FRAMES: [&str; 17] = [
                 // Reckoned from where a flow is followed, which copies move by a segment.
                 "matched_acked_bytes",
                 "frames",
@@ -100,6 +100,12 @@ impl Made {
                 "arp",
                 "other_transport",
                 "other_ethertype",
+                // Each copy says again who has an address.
+                "address_claims",
+                "address_claims_lone",
+                "claims_refused",
+                "dhcp_messages",
+                "host_names",
                 "tcp_segments",
                 "udp_datagrams",
                 "duplicates",

@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: running the program, and making captures.
 
 pub mod compress;
+pub mod labels;
+pub mod neighbours;
 pub mod packets;
 pub mod program;
 pub mod rewrite;

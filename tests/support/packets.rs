@@ -10,9 +10,11 @@ pub const RESOLVER: [u8; 4] = [10, 0, 0, 53];
 /// A server on the internet.
 pub const SERVER: [u8; 4] = [198, 51, 100, 80];
 
-const SYN: u8 = 2;
+/// Flags of a first segment.
+pub const SYN: u8 = 2;
 const ACK: u8 = 16;
-const PSH_ACK: u8 = 24;
+/// Flags of a segment with data.
+pub const PSH_ACK: u8 = 24;
 const FIN_ACK: u8 = 17;
 
 /// A host at home.
@@ -50,7 +52,8 @@ pub fn udp(src: ([u8; 4], u16), dst: ([u8; 4], u16), payload: &[u8]) -> Vec<u8> 
     ethernet(src.0, dst.0, 17, &t)
 }
 
-fn tcp(src: ([u8; 4], u16), dst: ([u8; 4], u16), seq: u32, ack: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+/// A TCP segment without options.
+pub fn tcp(src: ([u8; 4], u16), dst: ([u8; 4], u16), seq: u32, ack: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
     let mut t = Vec::with_capacity(20 + payload.len());
     t.extend(src.1.to_be_bytes());
     t.extend(dst.1.to_be_bytes());

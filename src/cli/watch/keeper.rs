@@ -2,15 +2,16 @@
 //! so that a slow, locked or full disk holds nothing else up; what could not be
 //! written is tried again with what comes next.
 
-use crate::base::{Addr, Mac};
+use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::Interface;
 use crate::cli::exit::{Stop, say};
-use crate::cli::output::interval_of;
+use crate::cli::output::{interval_of, pair_of};
 use crate::coverage::Ledger;
+use crate::host::Signal;
 use crate::pipeline::live::Intake;
-use crate::sighting::presence::Presence;
+use crate::sighting::presence::{Presence, PresenceKind};
 use crate::sighting::{Naming, Record};
-use crate::store::{Canary, Interval, Run, Source, Store, StoreError};
+use crate::store::{Canary, Event, Interval, Run, Source, Store, StoreError, Writer};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use std::collections::HashMap;
 use std::thread::JoinHandle;
@@ -30,7 +31,11 @@ pub(super) struct Parcel {
     pub(super) records: HashMap<String, (Record, bool)>,
     pub(super) coverage: Ledger,
     pub(super) intervals: Vec<Interval>,
+    pub(super) signals: Vec<Signal>,
     pub(super) canaries: Vec<Canary>,
+    pub(super) events: Vec<Event>,
+    /// Days before this one are over.
+    closed: Option<i64>,
 }
 
 impl Parcel {
@@ -41,7 +46,10 @@ impl Parcel {
         self.records.extend(later.records);
         self.coverage.merge(later.coverage);
         self.intervals.extend(later.intervals);
+        self.signals.extend(later.signals);
         self.canaries.extend(later.canaries);
+        self.events.extend(later.events);
+        self.closed = self.closed.max(later.closed);
     }
 }
 
@@ -58,8 +66,7 @@ pub(super) struct Keeper {
 /// What the thread ends with.
 struct Ended {
     store: Store,
-    /// Of the run in the store.
-    number: i64,
+    place: Place,
     result: Result<(), StoreError>,
 }
 
@@ -68,12 +75,20 @@ struct Place {
     run: i64,
     source: String,
     interfaces: Vec<String>,
+    /// Days that are kept.
+    retain: Option<u32>,
 }
 
 impl Keeper {
     /// Enters the run and its source. A store that cannot be written is said
     /// before anything is captured.
-    pub(super) fn start(mut store: Store, run: &Run, source: String, interfaces: Vec<String>) -> Result<Self, Stop> {
+    pub(super) fn start(
+        mut store: Store,
+        run: &Run,
+        source: String,
+        interfaces: Vec<String>,
+        retain: Option<u32>,
+    ) -> Result<Self, Stop> {
         let mut enter = || -> Result<i64, StoreError> {
             let mut writer = store.begin()?;
             let number = writer.put_run(run)?;
@@ -81,9 +96,9 @@ impl Keeper {
             writer.commit()?;
             Ok(number)
         };
-        let place = Place { run: enter().map_err(Stop::failed)?, source, interfaces };
+        let place = Place { run: enter().map_err(Stop::failed)?, source, interfaces, retain };
         let (tx, rx) = bounded(1);
-        let thread = std::thread::Builder::new().name("store".into()).spawn(move || keep(store, &place, &rx));
+        let thread = std::thread::Builder::new().name("store".into()).spawn(move || keep(store, place, &rx));
         let thread = thread.map_err(|e| Stop::failed(format_args!("cannot start a thread: {e}")))?;
         let (written_at, urgent) = (Instant::now(), false);
         Ok(Keeper { tx, thread, waiting: Parcel::default(), written_at, urgent, pairs: Pairs::default() })
@@ -103,7 +118,7 @@ impl Keeper {
     pub(super) fn presences(&mut self, seen: &[Presence], source: &str, segment: impl Fn(u32) -> String) {
         for p in seen {
             let joined = self.pairs.join(p);
-            self.waiting.intervals.push(interval(&joined, source, segment(p.segment)));
+            self.waiting.intervals.push(pair_of(&joined, source.to_owned(), segment(p.segment)));
         }
     }
 
@@ -115,6 +130,7 @@ impl Keeper {
 
     /// A day is over.
     pub(super) fn forget(&mut self, day: i64) {
+        self.waiting.closed = self.waiting.closed.max(Some(day));
         self.pairs.0.retain(|_, p| p.to.day() >= day);
     }
 
@@ -137,7 +153,7 @@ impl Keeper {
         let Keeper { tx, thread, waiting, .. } = self;
         drop(tx.send(Box::new(waiting)));
         drop(tx);
-        let Ok(Ended { mut store, number, result }) = thread.join() else {
+        let Ok(Ended { mut store, place, result }) = thread.join() else {
             return Err(Stop::failed("the thread that writes the store died; this is a bug: please report it"));
         };
         let end = || -> Result<(), StoreError> {
@@ -146,14 +162,16 @@ impl Keeper {
                 return Ok(());
             };
             let mut writer = store.begin()?;
-            writer.end_run(number, ended, code, reason)?;
+            writer.close_days_of(&place.source)?;
+            retain(&mut writer, &place)?;
+            writer.end_run(place.run, ended, code, reason)?;
             writer.commit()
         };
         end().map_err(|e| Stop::failed(format_args!("not everything could be stored: {e}")))
     }
 }
 
-fn keep(mut store: Store, place: &Place, rx: &Receiver<Box<Parcel>>) -> Ended {
+fn keep(mut store: Store, place: Place, rx: &Receiver<Box<Parcel>>) -> Ended {
     let mut backlog = Parcel::default();
     let mut result = Ok(());
     loop {
@@ -171,7 +189,7 @@ fn keep(mut store: Store, place: &Place, rx: &Receiver<Box<Parcel>>) -> Ended {
         if let Some(parcel) = parcel {
             backlog.add(*parcel);
         }
-        result = write(&mut store, place, &mut backlog);
+        result = write(&mut store, &place, &mut backlog);
         match &result {
             Ok(()) => {
                 backlog = Parcel::default();
@@ -183,11 +201,12 @@ fn keep(mut store: Store, place: &Place, rx: &Receiver<Box<Parcel>>) -> Ended {
             Err(_) => {}
         }
     }
-    Ended { store, number: place.run, result }
+    Ended { store, place, result }
 }
 
 fn write(store: &mut Store, place: &Place, parcel: &mut Parcel) -> Result<(), StoreError> {
     let mut writer = store.begin()?;
+    writer.leave_open(&place.source)?;
     writer.put_source(place.run, &of_run(&place.source, &place.interfaces, &parcel.intake))?;
     writer.put_coverage(&place.source, 0, &mut parcel.coverage)?;
     for (record, support) in parcel.records.values() {
@@ -196,10 +215,25 @@ fn write(store: &mut Store, place: &Place, parcel: &mut Parcel) -> Result<(), St
     for interval in &parcel.intervals {
         writer.put_interval(interval)?;
     }
+    for signal in &parcel.signals {
+        writer.put_signal(&place.source, signal)?;
+    }
     for canary in &parcel.canaries {
         writer.put_canary(canary)?;
     }
+    for event in &parcel.events {
+        writer.put_event(event)?;
+    }
+    if let Some(day) = parcel.closed {
+        writer.close_days_before(day)?;
+        retain(&mut writer, place)?;
+    }
     writer.commit()
+}
+
+/// Removes what is older than the user wants to keep.
+fn retain(writer: &mut Writer<'_>, place: &Place) -> Result<(), StoreError> {
+    place.retain.map_or(Ok(()), |days| writer.retain(days, Timestamp::now(), place.run).map(drop))
 }
 
 /// The run as a source of frames.
@@ -222,27 +256,18 @@ fn of_run(source: &str, interfaces: &[String], intake: &Intake) -> Source {
 /// The pairs of addresses of the days that are not over, whichever shard saw
 /// them.
 #[derive(Default)]
-struct Pairs(HashMap<(u32, Addr, Mac), Presence>);
+struct Pairs(HashMap<(u32, Addr, Option<Mac>, PresenceKind), Presence>);
 
 impl Pairs {
     fn join(&mut self, p: &Presence) -> Presence {
-        let known = self.0.entry((p.segment, p.ip, p.mac)).or_insert(*p);
+        // Of a lease one shard knows all, also that it was given back.
+        if p.kind.is_lease() {
+            return *p;
+        }
+        let known = self.0.entry((p.segment, p.ip, p.mac, p.kind)).or_insert(*p);
         known.from = known.from.min(p.from);
         known.to = known.to.max(p.to);
         *known
-    }
-}
-
-fn interval(p: &Presence, source: &str, segment: String) -> Interval {
-    Interval {
-        source: source.to_owned(),
-        kind: "traffic".into(),
-        segment,
-        ip: p.ip,
-        mac: Some(p.mac),
-        name: None,
-        from: p.from,
-        to: p.to,
     }
 }
 

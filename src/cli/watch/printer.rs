@@ -2,11 +2,15 @@
 
 use super::controls::Controls;
 use super::keeper::Keeper;
+use super::recorder::Recorder;
+use super::verdicts::Verdicts;
+use crate::base::Timestamp;
 use crate::capture::{Interface, LiveControl};
 use crate::catalogue::Catalogue;
 use crate::cli::args::Format;
 use crate::cli::exit::{Stop, say};
 use crate::coverage::{Counter, Key, Ledger};
+use crate::host;
 use crate::pipeline::live::News;
 use crate::pipeline::{RunNames, SourceReport};
 use crate::report::output::{Output, OutputError};
@@ -31,9 +35,12 @@ pub(super) struct Printer<'p> {
     pub(super) sensor: &'p str,
     /// The run, as the names in records need it.
     pub(super) sources: Arc<[SourceReport]>,
+    /// Names out of DHCP are left out.
+    pub(super) no_dhcp_names: bool,
     pub(super) board: Board,
     pub(super) controls: Controls,
     pub(super) keeper: Option<Keeper>,
+    pub(super) recorder: Option<Recorder>,
     /// Ends the capture when nobody takes the output any more.
     pub(super) stop: LiveControl,
     /// Why output ended early.
@@ -41,6 +48,10 @@ pub(super) struct Printer<'p> {
     /// Hosts with records of days that are over.
     pub(super) earlier: HashSet<HostKey>,
     pub(super) round: Instant,
+    /// What changes of hosts are said, if they are.
+    pub(super) verdicts: Option<Verdicts>,
+    /// The greatest packet time.
+    pub(super) newest: Option<Timestamp>,
 }
 
 /// The records of the days that were open at the end.
@@ -70,6 +81,14 @@ impl Printer<'_> {
         let sources = Arc::clone(&self.sources);
         let names = RunNames::new(self.sensor, &sources, news.encaps);
         self.canaries(&news, &names);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.keep(news.frames, &news.intake.interfaces);
+            for (_, draft) in &news.drafts {
+                if let Some(r) = record(&self.catalogue, draft, &names) {
+                    recorder.name(draft, &r, now);
+                }
+            }
+        }
         let mut late = Ledger::new();
         for (shard, draft) in news.drafts {
             let (key, count) = (draft.key, draft.count);
@@ -82,20 +101,34 @@ impl Printer<'_> {
         if let Some(day) = news.closed {
             self.close(day, &names);
         }
-        let namings = self.board.call(news.namings);
+        let mut namings = news.namings;
+        if self.no_dhcp_names {
+            namings.retain(|n| !n.told.is_dhcp());
+        }
+        let namings = self.board.call(namings);
         let risen = self.board.take_risen(now);
         self.print_all(&risen, &names);
         if now.saturating_duration_since(self.round) >= ROUND {
             self.round = now;
             let due = self.board.take_due(now);
             self.print_all(&due, &names);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.settle(now, |key| self.board.is_lonely(key));
+            }
             if self.broken.is_none() && self.out.is_abandoned() {
                 self.end(io::ErrorKind::BrokenPipe.into());
+            }
+            self.newest = self.newest.max(news.intake.span.map(|s| s.1));
+            let changes = self.verdicts.as_mut().map(|v| v.round(now, self.newest));
+            if let (Some(keeper), Some(changes)) = (&mut self.keeper, changes) {
+                keeper.waiting().events.extend(changes);
             }
         }
         if let Some(keeper) = &mut self.keeper {
             keeper.presences(&news.presences, &names.source(0), |s| names.segment(s));
             keeper.namings(&namings, &names.source(0), |s| names.segment(s));
+            let signals = news.signals.iter().map(|s| host::signals::signal(s, &names, 0));
+            keeper.waiting().signals.extend(signals);
             let waiting = keeper.waiting();
             waiting.intake.trouble.extend(news.intake.trouble);
             (waiting.intake.frames, waiting.intake.span) = (news.intake.frames, news.intake.span);
@@ -139,7 +172,13 @@ impl Printer<'_> {
 
     /// Days before `day` are over.
     fn close(&mut self, day: i64, names: &RunNames<'_>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.settle_day(day, |key| self.board.is_lonely(key));
+        }
         let closed = self.board.close(day);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.close(day, closed.iter().filter(|p| !p.lonely).count() as u64);
+        }
         self.print_last(&closed, names);
         self.earlier.extend(closed.iter().filter(|p| !p.lonely).map(|p| p.draft.key.host));
         if let Some(keeper) = &mut self.keeper {
@@ -173,10 +212,11 @@ impl Printer<'_> {
         if drafts.is_empty() {
             return;
         }
-        let catalogue = Arc::clone(&self.catalogue);
-        self.write(|out, format| {
-            drafts.iter().filter_map(|d| record(&catalogue, d, names)).try_for_each(|r| print(out, format, &r))
-        });
+        let records: Vec<Record> = drafts.iter().filter_map(|d| record(&self.catalogue, d, names)).collect();
+        if let Some(verdicts) = &mut self.verdicts {
+            verdicts.remember(&records);
+        }
+        self.write(|out, format| records.iter().try_for_each(|r| print(out, format, r)));
     }
 
     /// Writes and flushes, unless writing failed before.
@@ -200,6 +240,9 @@ impl Printer<'_> {
     pub(super) fn finish(&mut self, encaps: &crate::packet::EncapTable) -> Last {
         let sources = Arc::clone(&self.sources);
         let names = RunNames::new(self.sensor, &sources, encaps);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.settle_day(i64::MAX, |key| self.board.is_lonely(key));
+        }
         let posted = self.board.close(i64::MAX);
         self.print_last(&posted, &names);
         let mut last = Last { standing: Vec::new(), support: Vec::new() };

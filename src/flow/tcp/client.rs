@@ -369,7 +369,8 @@ impl Tcp {
         }
         self.set(bit::SPOKE | bit::KNOWN, true);
         let notes = self.notes().with_if(h.malformed || h.extent != tls::Extent::Whole, Note::PartialMessage);
-        self.tell_with(at, &Seen::Tls { name: named.then_some(&name), ech: h.ech }, notes, cx);
+        let seen = Seen::Tls { name: named.then_some(&name), ech: h.ech, stack: h.stack };
+        self.tell_with(at, &seen, notes, cx);
         cx.scratch.name = name;
         let server_at = self.server_at(at);
         self.begin_exchange(Kind::Tls, server_at);

@@ -1,9 +1,9 @@
 //! Which connection a segment belongs to, and which end is its client.
 
 use super::preface::begins_preface;
-use super::{Context, Mode, Rival, Tcp, ahead, bit, is_far};
+use super::{Context, Mode, Rival, Tcp, WINDOW, ahead, bit, is_far};
 use crate::base::time::SECOND;
-use crate::coverage::Counter;
+use crate::coverage::{Counter, Ledger};
 use crate::flow::events::{At, Sink};
 use crate::packet::tcp_flags::{ACK, RST, SYN};
 use crate::protocol::{http, http2, tls};
@@ -16,6 +16,15 @@ const FAST_OPEN: u32 = 1 << 16;
 /// Whether the segment opens a connection, or consents to one.
 pub(in crate::flow) fn is_syn(at: &At<'_>) -> bool {
     at.packet.flags & (SYN | RST) == SYN
+}
+
+/// Counts a flow that begins.
+pub(in crate::flow) fn count_flow(at: &At<'_>, ledger: &mut Ledger) {
+    const DNS: [u16; 2] = [53, 853];
+    ledger.count(Counter::Flows);
+    if !DNS.contains(&at.packet.sport) && !DNS.contains(&at.packet.dport) {
+        ledger.count(Counter::FlowsOther);
+    }
 }
 
 /// Whether the sender of a first segment is the client.
@@ -70,6 +79,7 @@ impl Tcp {
         // Also where the capture brought the client's data first.
         self.set(bit::MID_STREAM, false);
         self.set(bit::SYN, true);
+        self.keep_order(at, cx);
         true
     }
 
@@ -105,16 +115,36 @@ impl Tcp {
         if !self.has(bit::AGREED | bit::SERVER_DATA) {
             self.begin_server(p.seq.wrapping_add(1));
         }
+        // Of several with different numbers nobody knows which the client got.
+        let fits = self.server.base == p.seq.wrapping_add(1);
+        self.set(bit::CONSENTED, fits);
         self.set(bit::MID_STREAM, false);
         self.set(bit::SYN | bit::AGREED, true);
         true
+    }
+
+    /// The last of a handshake (RFC 9293 section 3.5): a client that repeats
+    /// the number of the server's SYN-ACK has received it, at the address that
+    /// it sends from. Where that segment was missed, a server that sends
+    /// payload has seen it.
+    #[inline(never)]
+    pub(super) fn prove<S: Sink>(&mut self, seq: u32, at: &At<'_>, cx: &mut Context<'_, S>) {
+        let p = at.packet;
+        let ahead_by = ahead(p.ack, self.server.base);
+        let knows = ahead_by == 0 || self.has(bit::SERVER_DATA) && ahead_by <= WINDOW;
+        let in_place = ahead(seq, self.client.base) <= WINDOW;
+        if at.from_client && knows && in_place && p.flags & (SYN | RST) == 0 {
+            self.set(bit::PROVED, true);
+            cx.ledger.count(Counter::Handshakes);
+            cx.sink.proved(at, cx.ledger);
+        }
     }
 
     /// Another connection begins on the same ports.
     fn restart<S: Sink>(&mut self, new: Rival, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
         let old = std::mem::replace(self, Tcp::new(at, from_low));
         old.close(cx.sink, cx.ledger, cx.scratch);
-        cx.ledger.count(Counter::Flows);
+        count_flow(at, cx.ledger);
         self.set(bit::CLIENT_LOW, new.low);
         self.set(bit::MID_STREAM, false);
         self.set(bit::SYN, true);

@@ -5,6 +5,7 @@
 //! sequence range is read only where it begins a message, and what a FIN or RST
 //! ends is still read when it goes on.
 
+mod acts;
 mod bit;
 mod certificate;
 mod client;
@@ -18,7 +19,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub(super) use handshake::is_syn;
+pub(super) use handshake::{count_flow, is_syn};
 
 /// Most bytes of all reckonings of capture loss in a shard.
 pub(super) const MOST_RECKONED_BYTES: usize = loss::Loss::MOST_BYTES;
@@ -27,7 +28,7 @@ use super::assembly::Assembly;
 use super::dns::Dns;
 use super::duplicates::Reasons;
 use super::engine::Scratch;
-use super::events::{At, Notes, Progress, Seen, Sink};
+use super::events::{Act, At, Notes, Progress, Seen, Sink};
 use super::follow::{Awaited, Follow, RecordWalker};
 use super::table::Entry;
 use crate::base::Timestamp;
@@ -108,8 +109,11 @@ struct Rival {
 #[derive(Debug)]
 pub(super) struct Tcp {
     last: Timestamp,
-    quarter: i64,
+    /// The quarter hour it was last seen in; 32 bits hold all that timestamps do.
+    quarter: i32,
     bits: u32,
+    /// Number of the order of options in the client's SYN; 0 if unknown.
+    order: u8,
     client: Half,
     server: Half,
     /// First client byte not yet read, while there is no assembly.
@@ -157,8 +161,9 @@ impl Tcp {
     pub(super) fn new(at: &At<'_>, sender_is_low: bool) -> Self {
         let mut flow = Tcp {
             last: at.packet.ts,
-            quarter: i64::MIN,
+            quarter: i32::MIN,
             bits: 0,
+            order: 0,
             client: Half::default(),
             server: Half::default(),
             next: 0,
@@ -255,9 +260,13 @@ impl Tcp {
         if p.ts > self.last {
             self.last = p.ts;
         }
-        if p.ts.quarter() != self.quarter {
-            self.quarter = p.ts.quarter();
+        let quarter = p.ts.quarter() as i32;
+        if quarter != self.quarter {
+            self.quarter = quarter;
             cx.sink.present(&at, cx.ledger);
+            if self.has(bit::PROVED) {
+                cx.sink.proved(&at, cx.ledger);
+            }
         }
         if p.flags & RST != 0 {
             self.reset(&at, cx);
@@ -287,12 +296,18 @@ impl Tcp {
         }
         let mut progress = Progress::default();
         if p.flags & ACK != 0 {
+            if self.bits & (bit::CONSENTED | bit::PROVED) == bit::CONSENTED {
+                self.prove(seq, &at, cx);
+            }
             self.acknowledge(&at, &mut progress);
         }
         if payload > 0 {
             let end = seq.wrapping_add(payload);
             if at.from_client {
                 self.client.reach(end);
+                if !self.has(bit::CLIENT_DATA) {
+                    self.began(&at, cx);
+                }
                 self.set(bit::CLIENT_DATA, true);
                 self.set(bit::CLOSED, false);
                 self.client_payload(seq, &at, cx);
@@ -304,6 +319,7 @@ impl Tcp {
                     self.turn = p.ack;
                 }
                 if first {
+                    cx.sink.act(&at, Act::Answered, cx.ledger);
                     self.expect_certificate(seq, &at);
                 }
                 self.server_payload(seq, &at, cx, &mut progress);

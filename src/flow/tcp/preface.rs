@@ -161,6 +161,7 @@ impl Tcp {
         let server_at = self.server_at(at);
         self.awaited = (awaited, server_at);
         self.begin_exchange(Kind::Proxy, server_at);
+        self.asks_proxy(true, None, at);
         // The tunnel's stream begins here.
         self.mode = Mode::Probe { need: 1 };
         request.len

@@ -34,6 +34,9 @@ impl Tcp {
             // Nobody reads it: if it is DNS later, another message must begin.
             self.set(bit::SERVER_LOST, true);
         }
+        if self.has(bit::TO_PROXY | bit::TO_ABSOLUTE) {
+            self.proxys_answer(seq, at, cx);
+        }
         let offered = self.has(bit::TO_OTHER);
         let waits = if offered { self.answer_to_offer(seq, at) } else { None };
         if self.follow.is_some() {

@@ -44,7 +44,14 @@ impl Span {
         let segment = self.decoder.encaps().reader().get(p.encap).segment_id;
         let held = if p.in_arena { self.decoder.arena() } else { kept };
         let payload = &held[p.payload_offset as usize..][..p.payload_len as usize];
-        let frame = FrameRef { bytes: kept, number: self.number, offset: 0, source: 0, interface: 0 };
+        let frame = FrameRef {
+            bytes: kept,
+            orig_len: frame.len() as u32,
+            number: self.number,
+            offset: 0,
+            source: 0,
+            interface: 0,
+        };
         self.engine.segment(&p, payload, frame, segment, &mut self.ledger);
         self.decoder.clear_arena();
     }

@@ -208,6 +208,38 @@ fn another_connection_on_the_same_ports() {
     assert_eq!(lab.last().what, "quic other.test");
 }
 
+/// A Handshake packet between two connection ids.
+fn between(dcid: &[u8], scid: &[u8]) -> Vec<u8> {
+    let id = |id: &[u8]| [&[u8::try_from(id.len()).unwrap()], id].concat();
+    [&start(Version::V1, 2)[..], &id(dcid), &id(scid), &[0x40, 100], &[0; 100]].concat()
+}
+
+/// Who uses the connection id that the server chose has heard the server.
+#[test]
+fn a_client_that_uses_the_servers_connection_id_is_proved() {
+    let proved = |server_id: &[u8], client_uses: &[u8]| {
+        let mut lab = Lab::new(Policy::Nothing);
+        lab.udp(C, S, &whole(&DCID));
+        lab.udp(S, C, &between(&[1, 2, 3], server_id));
+        lab.udp(C, S, &between(client_uses, &[1, 2, 3]));
+        lab.udp(C, S, &between(client_uses, &[1, 2, 3]));
+        lab.count(Counter::Handshakes)
+    };
+    assert_eq!(proved(&[9; 8], &[9; 8]), 1, "told once");
+    assert_eq!(proved(&[9; 8], &[8; 8]), 0, "a guess");
+    assert_eq!(proved(&[9; 8], &DCID), 0, "it has heard nothing");
+    assert_eq!(proved(&DCID, &DCID), 0, "the server took what the client made up");
+    assert_eq!(proved(&[], &[]), 0);
+    // Without the server, and without a hello, nothing is proved.
+    let mut lab = Lab::new(Policy::Nothing);
+    lab.udp(C, S, &whole(&DCID));
+    lab.udp(C, S, &between(&[9; 8], &[1, 2, 3]));
+    lab.udp((CLIENT, 40_001), S, &garbage(1));
+    lab.udp(S, (CLIENT, 40_001), &between(&[1, 2, 3], &[9; 8]));
+    lab.udp((CLIENT, 40_001), S, &between(&[9; 8], &[1, 2, 3]));
+    assert_eq!(lab.count(Counter::Handshakes), 0);
+}
+
 #[test]
 fn stages_of_quic() {
     let mut lab = Lab::new(Policy::Names);

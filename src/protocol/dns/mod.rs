@@ -20,6 +20,7 @@ mod chain;
 mod edns;
 mod name;
 mod nbns;
+mod reverse;
 mod rrtype;
 mod service;
 mod stream;
@@ -71,6 +72,8 @@ pub enum Data {
     Aaaa([u8; 16]),
     /// The target of an alias.
     Cname(NameRef),
+    /// The name of an address, in the answer to a lookup of it.
+    Ptr(NameRef),
     /// A service binding (SVCB or HTTPS).
     Service(Service),
     /// Any other type, a class other than IN, or data that cannot be read.
@@ -100,6 +103,9 @@ pub struct Message {
     pub response: bool,
     /// Opcode: 0 is a standard query, 5 a dynamic update.
     pub opcode: u8,
+    /// RD: the client wants recursion; a response repeats what its query said
+    /// (RFC 1035 section 4.1.1).
+    pub recursion_desired: bool,
     /// RCODE of the header.
     pub rcode: u8,
     /// TC: the sender left something out.

@@ -46,7 +46,7 @@ fn ours(m: &Message) -> Said {
             Data::A(b) => std::net::Ipv4Addr::from(b).to_string(),
             Data::Aaaa(b) => std::net::Ipv6Addr::from(b).to_string(),
             Data::Cname(target) => name(target),
-            Data::Service(_) | Data::Other => return None,
+            Data::Ptr(_) | Data::Service(_) | Data::Other => return None,
         };
         Some((name(r.owner), r.ttl, data))
     });

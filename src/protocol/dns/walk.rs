@@ -117,6 +117,7 @@ impl Message {
         self.opcode = u8::try_from(Into::<u16>::into(header.opcode)).unwrap_or(u8::MAX);
         self.rcode = header.response_code.into();
         self.truncated = header.truncated;
+        self.recursion_desired = header.recursion_desired;
         let end = self.walk(bytes, &header);
         self.trailing = end.map_or(0, |end| bytes.len().saturating_sub(end));
         self.malformed |= end.is_none() || !plausible;
@@ -129,6 +130,7 @@ impl Message {
         self.opcode = 0;
         self.rcode = 0;
         self.truncated = false;
+        self.recursion_desired = false;
         self.questions.clear();
         self.answers.clear();
         self.answers_left_out = 0;
@@ -237,6 +239,8 @@ impl Message {
         let rdata = bytes.get(fixed.start..fixed.end).unwrap_or_default();
         let data = match Type::parse(fixed.rtype) {
             _ if matches!(fixed.rtype, SVCB | HTTPS) => self.service(bytes, fixed.start, fixed.end).map(Data::Service),
+            // Elsewhere, in multicast DNS above all, pointers lead to services.
+            Ok(Type::PTR) if self.asks_for_pointer() => self.alias(bytes, fixed).map(Data::Ptr),
             Ok(Type::CNAME) => self.alias(bytes, fixed).map(Data::Cname),
             Ok(rtype @ (Type::A | Type::AAAA)) => match RData::parse(rtype, rdata, bytes) {
                 Ok(RData::A(a)) => Some(Data::A(a.0.octets())),

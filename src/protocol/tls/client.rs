@@ -3,6 +3,7 @@
 use super::super::Probe;
 use super::cursor::Cursor;
 use super::record::{Intro, MESSAGE_HEADER, Message, find_message, fragments};
+use super::stack::Stack;
 use super::{Extent, RecordHeader, record_header};
 
 /// Handshake type of a ClientHello.
@@ -25,6 +26,11 @@ pub struct ClientHello<'a> {
     /// Highest version offered: of supported_versions the highest 0x03xx,
     /// else legacy_version. 0x0304 is TLS 1.3.
     pub version: u16,
+    /// Fingerprint of the library that made it: a hash of the cipher suites in
+    /// their order and the sorted types of extensions, without GREASE
+    /// (RFC 8701) and without what depends on the server or an earlier session.
+    /// `None` if the hello was not read whole or its fields do not fit.
+    pub stack: Option<u32>,
     /// Bytes of the stream that hold the hello, record headers included; of a
     /// bare handshake message its length. If the last record holds more than
     /// the hello, this ends inside it.
@@ -121,6 +127,7 @@ pub fn dtls_client_hello(body: &[u8]) -> Option<(ClientHello<'_>, &[u8; 32])> {
     if hello.read_body(Cursor(body), true).is_none() {
         hello.malformed = true;
     }
+    hello.stack = hello.stack.filter(|_| !hello.malformed);
     Some((hello, random))
 }
 
@@ -155,6 +162,7 @@ fn blank<'a>(message: Message) -> ClientHello<'a> {
         ech: false,
         alpn: None,
         version: 0,
+        stack: None,
         len: message.len,
         record_end: message.record_end,
         extent: message.extent,
@@ -168,6 +176,7 @@ fn read(bytes: &[u8], message: Message) -> ClientHello<'_> {
     if hello.read_body(Cursor(body), false).is_none() && message.extent == Extent::Whole {
         hello.malformed = true;
     }
+    hello.stack = hello.stack.filter(|_| message.extent == Extent::Whole && !hello.malformed);
     hello
 }
 
@@ -190,7 +199,9 @@ impl<'a> ClientHello<'a> {
         {
             self.malformed = true;
         }
+        let mut stack = Stack::of(cipher_suites);
         if c.is_empty() {
+            self.stack = stack.fingerprint();
             // SSL 3 and TLS 1.0 hellos may end here.
             return Some(());
         }
@@ -199,22 +210,24 @@ impl<'a> ClientHello<'a> {
             if !c.is_empty() {
                 self.malformed = true;
             }
-            if self.read_extensions(Cursor(all)).is_none() {
+            if self.read_extensions(Cursor(all), &mut stack).is_none() {
                 self.malformed = true;
             }
+            self.stack = stack.fingerprint();
             return Some(());
         }
         // The list claims to go on behind the end: those that are whole count.
-        let _ = self.read_extensions(c);
+        let _ = self.read_extensions(c, &mut stack);
         None
     }
 
     /// Reads extensions; `None` if the bytes end inside one.
-    fn read_extensions(&mut self, mut c: Cursor<'a>) -> Option<()> {
+    fn read_extensions(&mut self, mut c: Cursor<'a>, stack: &mut Stack) -> Option<()> {
         let mut seen = Seen::default();
         while !c.is_empty() {
             let kind = c.u16()?;
             let data = c.vec16()?;
+            stack.extension(kind);
             let fine = match kind {
                 0 if !seen.again(1) => self.read_server_name(data).is_some(),
                 16 if !seen.again(2) => self.read_alpn(data).is_some(),

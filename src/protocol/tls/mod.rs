@@ -19,6 +19,7 @@ mod record;
 pub(crate) mod sample;
 mod server;
 mod sslv2;
+mod stack;
 
 pub use certificate::{MAX_SERVER_HEAD, begins_server_handshake, certificate_names, server_certificate};
 pub use client::{

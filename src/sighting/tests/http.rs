@@ -183,3 +183,22 @@ fn http2_in_clear_text_counts_like_any_request() {
         assert!(r.bytes_from_server < 5000, "what another host sent is not counted");
     }
 }
+
+/// Where the client alone is seen, acknowledgements prove that it was answered,
+/// also to what it asks for later on the connection.
+#[test]
+fn what_is_asked_for_later_has_no_better_proof() {
+    let mut s = Scene::new();
+    let mut t = Tcp::only_syn(&mut s, SERVER, 80);
+    t.unseen_down(1).up(&mut s, b"").up(&mut s, &request(INDEX, OTHER_UPDATE));
+    t.unseen_down(4000).up(&mut s, b"").up(&mut s, &request("/bases/av/base001.kdc", OTHER_UPDATE));
+    let seen = s.end();
+    assert_eq!(
+        seen.indicators(),
+        ["update-path-bases", "update-path-index", "update-s-hosts", "update-user-agent"],
+        "what was fetched, and who asked"
+    );
+    for r in &seen.standing {
+        assert_eq!((r.stage, r.notes.as_slice()), (Stage::Connected, &["one_sided".to_owned()][..]), "{r:?}");
+    }
+}

@@ -190,6 +190,35 @@ fn coverage_of_a_file_is_replaced_and_of_a_run_added() {
 }
 
 #[test]
+fn days_are_the_sums_of_their_quarter_hours() {
+    let (_dir, _path, mut store) = new_store();
+    for frames in [5, 7] {
+        let mut w = store.begin().unwrap();
+        w.put_coverage("sha256:aa", 3, &mut a_ledger(frames)).unwrap();
+        w.put_coverage("run:1", 4, &mut a_ledger(frames)).unwrap();
+        let mut old = Ledger::new();
+        for quarter in [-97, -96, -1, 0, 95] {
+            old.turn_to(Key { source: 4, interface: 1, quarter });
+            old.add(Counter::Frames, if quarter < 0 { 1 << 40 } else { u64::MAX >> 1 });
+        }
+        w.put_coverage("run:1", 4, &mut old).unwrap();
+        w.commit().unwrap();
+    }
+    let rows = |sql: &str| -> Vec<(String, i64, String, i64)> {
+        let row = |r: &rusqlite::Row<'_>| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?));
+        store.list(sql, [], row).unwrap()
+    };
+    let days =
+        rows("SELECT source, day, counter, value FROM coverage_days JOIN sources USING (source_no) ORDER BY 1, 2, 3");
+    let sums = rows(
+        "SELECT source, (quarter + 960) / 96 - 10 AS day, counter, CAST(total(value) AS INTEGER)
+         FROM coverage JOIN sources USING (source_no) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    );
+    assert_eq!(days, sums);
+    assert!(days.iter().any(|d| d.1 == -2) && days.iter().any(|d| d.3 == i64::MAX), "{days:?}");
+}
+
+#[test]
 fn users_of_encrypted_dns_are_kept_by_resolver() {
     let (_dir, _path, mut store) = new_store();
     let rows = |store: &Store| -> Vec<(String, String, u64)> {
@@ -269,14 +298,18 @@ fn runs_sources_intervals_and_canaries_come_back() {
     assert_eq!(store.sources().unwrap(), [run_source, a_source()]);
     assert_eq!(store.canaries().unwrap(), [a_canary()]);
 
-    let longer = Interval { to: Timestamp(900), ..an_interval() };
+    let lease = |to| Interval { kind: "dhcp".into(), to: Timestamp(to), ..an_interval() };
+    let seen = |to| Interval { kind: "traffic".into(), name: None, to: Timestamp(to), ..an_interval() };
     let nameless = Interval { name: None, mac: None, from: Timestamp(50), ..an_interval() };
     let mut w = store.begin().unwrap();
-    w.put_interval(&longer).unwrap();
-    w.put_interval(&an_interval()).unwrap();
-    w.put_interval(&nameless).unwrap();
+    for interval in [&lease(900), &lease(150), &seen(900), &seen(150), &nameless] {
+        w.put_interval(interval).unwrap();
+    }
     w.commit().unwrap();
-    assert_eq!(store.intervals().unwrap(), [nameless, longer]);
+    // A lease that was given back ends before it would have.
+    let mut stored = store.intervals().unwrap();
+    stored.sort_by_key(|i| (i.kind.clone(), i.from));
+    assert_eq!(stored, [nameless, lease(150), seen(900)]);
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! Tests of the store as a whole.
 
 mod content;
+mod covered;
+mod custody;
+mod facts;
+mod migration;
 mod trouble;
 
 use super::*;
@@ -41,6 +45,7 @@ fn a_run() -> Run {
         ended: None,
         exit_code: None,
         exit_reason: None,
+        environment: [("host".to_owned(), "desk".to_owned())].into(),
     }
 }
 

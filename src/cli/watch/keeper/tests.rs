@@ -1,5 +1,4 @@
 use super::*;
-use crate::base::Timestamp;
 use crate::coverage::{Account, Counter, Key};
 use crate::sighting::testing;
 use crate::store::Filter;
@@ -17,6 +16,7 @@ fn run() -> Run {
         ended: None,
         exit_code: None,
         exit_reason: None,
+        environment: Default::default(),
     }
 }
 
@@ -40,7 +40,8 @@ fn what_is_written_in_pieces_adds_up() {
     let path = dir.path().join("store");
     let open = || Store::open_read_only(&path).unwrap();
     let run = run();
-    let mut keeper = Keeper::start(Store::open(&path).unwrap(), &run, "run:1".into(), vec!["span0".into()]).unwrap();
+    let mut keeper =
+        Keeper::start(Store::open(&path).unwrap(), &run, "run:1".into(), vec!["span0".into()], None).unwrap();
     assert_eq!(open().runs().unwrap()[0].1.ended, None, "the run is there from the start");
 
     let now = Instant::now();
@@ -77,14 +78,20 @@ fn what_is_written_in_pieces_adds_up() {
 #[test]
 fn what_several_shards_saw_of_a_pair_is_one_interval() {
     let mut pairs = Pairs::default();
-    let seen = |from, to| Presence {
+    let of = |kind, from, to| Presence {
         source: 0,
         segment: 0,
         ip: Addr::v4([10, 0, 0, 1]),
-        mac: Mac([2, 0, 0, 0, 0, 1]),
+        mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+        kind,
         from: Timestamp(from),
         to: Timestamp(to),
     };
+    let seen = |from, to| of(PresenceKind::Traffic, from, to);
     assert_eq!(pairs.join(&seen(5, 6)), seen(5, 6));
+    assert_eq!(pairs.join(&of(PresenceKind::Arp, 7, 7)), of(PresenceKind::Arp, 7, 7));
     assert_eq!(pairs.join(&seen(8, 9)), seen(5, 9));
+    // A lease is what its shard says, also that it ended early.
+    let lease = |to| of(PresenceKind::Dhcp, 5, to);
+    assert_eq!((pairs.join(&lease(99)), pairs.join(&lease(7))), (lease(99), lease(7)));
 }

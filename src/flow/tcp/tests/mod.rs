@@ -9,5 +9,6 @@ mod http2;
 mod loss;
 mod odd;
 mod preface;
+mod proved;
 mod stage;
 mod stream;

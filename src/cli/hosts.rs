@@ -1,0 +1,107 @@
+//! `spansight hosts`: a verdict for each host of a store.
+
+use super::args::{Format, HostsArgs};
+use super::exit::{Exit, Stop, say};
+use super::judging::Judging;
+use super::{inputs, output, places, stored};
+use crate::base::Timestamp;
+use crate::catalogue::Catalogue;
+use crate::host::{self, HostView};
+use crate::report::hosts::{self, Listed};
+use crate::report::output::Output;
+use crate::report::summary::Summary;
+use crate::report::table::width;
+use crate::store::Store;
+use std::path::Path;
+
+/// Runs the command.
+pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
+    if let (Some(since), Some(until)) = (args.since, args.until)
+        && since >= until
+    {
+        return Err(Stop::usage(format_args!("--since {since} is not before --until {until}: no time lies between")));
+    }
+    let judging = Judging::new(&args.judging, args.until)?;
+    let catalogue = Catalogue::load(args.catalogue.as_deref(), &args.add_catalogue).map_err(Stop::usage)?;
+    let given = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
+    let output = args.output.as_deref();
+    let read = args.catalogue.iter().chain(&args.add_catalogue).map(std::path::PathBuf::as_path);
+    places::check(&[("--output", output)], read.chain(args.judging.files()).chain([args.store.as_path()]))?;
+    Output::check(output).map_err(Stop::failed)?;
+    let store = Store::open_read_only(&args.store)?;
+    let day = |t: Timestamp| i32::try_from(t.day()).unwrap_or(if t.0 < 0 { i32::MIN } else { i32::MAX });
+    let facts = store.facts(args.since.map(day), args.until.map(|t| day(t.plus(-1))))?;
+    let options = host::Options {
+        since: args.since,
+        until: args.until,
+        inventory: judging.inventory.clone(),
+        home: given.map_or_else(|| stored::home(&store), Ok)?,
+    };
+    let mut views = host::judge(&facts, &catalogue, &options);
+    let findings = judging.findings(&facts);
+    drop(facts);
+    let all = views.len() as u64;
+    hosts::sort(&mut views);
+    let listed = judging.list(views.iter().filter(|v| fits(args, v)));
+    let summary = stored::summary(&store, args.since, args.until, all)?;
+    let left_out = all.saturating_sub(listed.len() as u64);
+
+    write(output, args.format, &listed, left_out, &summary)?;
+    if !args.quiet {
+        output::write_summary(&summary);
+        if left_out > 0 {
+            say(format_args!("{left_out} of {all} hosts are left out by --verdict, --category, --network or --name"));
+        }
+    }
+    let found = listed.iter().any(|h| findings.has(h.view, h.standing));
+    Ok(if found { Exit::Findings } else { Exit::Done })
+}
+
+/// Whether the filters leave a host in. Of each filter any word may fit.
+fn fits(args: &HostsArgs, v: &HostView) -> bool {
+    let any = |empty: bool, fits: bool| empty || fits;
+    let named = |part: &String| {
+        let part = part.to_lowercase();
+        v.name.iter().chain(&v.names_before).any(|(name, _)| name.to_lowercase().contains(&part))
+    };
+    any(args.verdict.is_empty(), args.verdict.contains(&v.verdict))
+        && any(args.category.is_empty(), args.category.iter().any(|c| v.categories.contains_key(c)))
+        && any(
+            args.network.is_empty(),
+            args.network.iter().any(|n| v.addresses.iter().chain([&v.ip]).any(|a| n.contains(a))),
+        )
+        && any(args.name.is_empty(), args.name.iter().any(named))
+}
+
+/// Writes the hosts in the format asked for. A reader that closes standard
+/// output early has what it wanted.
+fn write(
+    path: Option<&Path>,
+    format: Format,
+    listed: &[Listed<'_>],
+    left_out: u64,
+    summary: &Summary,
+) -> Result<(), Stop> {
+    let mut out = Output::open(path).map_err(Stop::failed)?;
+    let written = match format {
+        // In a file nobody sees standard error: the closing lines go along.
+        // Whoever looks at standard output alone must not take an empty list
+        // for a clean network either.
+        Format::Table if listed.is_empty() && left_out == 0 && path.is_none() => {
+            use std::io::Write;
+            writeln!(out, "{}", summary.nothing_seen())
+        }
+        Format::Table => hosts::table::write(&mut out, listed, path.is_some().then_some(summary), width()),
+        Format::Ndjson => listed.iter().try_for_each(|h| hosts::ndjson::write(&mut out, h)),
+        Format::Csv => hosts::csv::write_header(&mut out)
+            .and_then(|()| listed.iter().try_for_each(|h| hosts::csv::write(&mut out, h))),
+    };
+    let result = match written {
+        Ok(()) => out.finish(),
+        Err(e) => Err(out.error(e)),
+    };
+    match result {
+        Err(e) if !e.is_closed_pipe() => Err(Stop::failed(e)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,42 @@
+//! What a store says of hosts and of what was seen at all.
+
+use super::exit::Stop;
+use crate::base::Timestamp;
+use crate::report::summary::{Stored, Summary};
+use crate::sighting::HomeNets;
+use crate::store::Store;
+
+/// The home networks of the newest run, which its records are of.
+pub(super) fn home(store: &Store) -> Result<HomeNets, Stop> {
+    let runs = store.runs()?;
+    let Some((_, run)) = runs.iter().rev().find(|(_, run)| !run.home_nets.is_empty()) else {
+        return Ok(HomeNets::default());
+    };
+    if run.home_nets.iter().any(|n| n == "any") {
+        return Ok(HomeNets::any());
+    }
+    Ok(HomeNets::only(run.home_nets.iter().filter_map(|n| n.parse().ok()).collect()))
+}
+
+/// What was seen at all in a window, for the closing lines of a report of so
+/// many hosts.
+pub(super) fn summary(
+    store: &Store,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    hosts: u64,
+) -> Result<Summary, Stop> {
+    let from = since.map_or(i64::MIN, Timestamp::quarter);
+    let to = until.map_or(i64::MAX, |t| t.plus(-1).quarter());
+    let covered = store.covered(from, to)?;
+    Ok(Summary {
+        files: covered.captures,
+        files_damaged: covered.damaged,
+        first: covered.first,
+        last: covered.last,
+        counts: covered.counts,
+        hosts,
+        stored: Some(Stored { runs: covered.runs, quarters: covered.quarters, addresses: covered.addresses }),
+        ..Summary::default()
+    })
+}

@@ -1,0 +1,156 @@
+//! `spansight verify`: whether a store or an evidence folder is what was
+//! written.
+
+mod folder;
+
+use super::args::VerifyArgs;
+use super::exit::{Exit, Stop, say};
+use crate::report::clean;
+use crate::report::output::Output;
+use crate::store::custody::{Link, LinkKind, PublicKey, SealKey, Verified};
+use crate::store::{Store, StoreError};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Longest key file in bytes.
+const MAX_KEY: u64 = 64 << 10;
+
+/// Runs the command.
+pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
+    if let Some(path) = &args.new_key {
+        return new_key(path);
+    }
+    let Some(path) = &args.path else { return Err(Stop::usage("give a store or a folder of evidence")) };
+    if path.is_dir() {
+        if args.seal.is_some() || args.key.is_some() {
+            return Err(Stop::usage("--seal and --key are for stores; a folder of evidence has no chain to seal"));
+        }
+        return print(|out| folder::verify(path, out));
+    }
+    let seal = args.seal.as_deref().map(|file| key(file, SealKey::read)).transpose()?;
+    let public = args.key.as_deref().map(|file| key(file, PublicKey::read)).transpose()?;
+    let store = Store::open_unchanged(path)?;
+    let found = store.verify(public.as_ref()).map_err(altered)?;
+    drop(store);
+    let exit = print(|out| report(path, &found, out))?;
+    let Some(seal) = seal else { return Ok(exit) };
+    if !found.is_sound() {
+        say(format_args!("{} is not sealed", path.display()));
+        return Ok(exit);
+    }
+    let sealed = Store::open(path)?.seal(&seal)?;
+    let Some(sealed) = sealed else {
+        return Err(Stop::failed(format_args!("{} has no digest yet, so there is nothing to seal", path.display())));
+    };
+    print(|out| {
+        writeln!(out, "sealed: {} {} {}", sealed.line(), sealed.public_key, sealed.signature)?;
+        writeln!(out, "Keep this line where nobody who can write the store can change it.")?;
+        Ok(true)
+    })
+}
+
+/// Damage that stops the reading is an alteration too, but what it hides is
+/// not known.
+fn altered(e: StoreError) -> Stop {
+    match e {
+        StoreError::Corrupt { .. } => Stop { exit: Exit::Partial, message: e.to_string() },
+        e => e.into(),
+    }
+}
+
+/// Makes a key file that only its owner can read, and prints its public half.
+fn new_key(path: &Path) -> Result<Exit, Stop> {
+    let (file, key) = SealKey::generate().map_err(Stop::failed)?;
+    let create = || -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut out = options.open(path)?;
+        out.write_all(file.as_bytes())?;
+        out.sync_all()
+    };
+    create().map_err(|e| match e.kind() {
+        io::ErrorKind::AlreadyExists => Stop::usage(format_args!(
+            "{} is there already; a key is never overwritten: give another name",
+            path.display()
+        )),
+        _ => Stop::failed(format_args!("cannot write {} ({e}): check the path and its permissions", path.display())),
+    })?;
+    print(|out| writeln!(out, "{}", key.public()).map(|()| true))
+}
+
+/// Reads a key file.
+fn key<K, E: std::fmt::Display>(path: &Path, read: impl Fn(&[u8]) -> Result<K, E>) -> Result<K, Stop> {
+    let shown = path.display();
+    let size = fs::metadata(path).map_err(|e| Stop::usage(format_args!("{shown}: {e}")))?.len();
+    if size > MAX_KEY {
+        return Err(Stop::usage(format_args!("{shown} is too long for a key")));
+    }
+    let bytes = fs::read(path).map_err(|e| Stop::usage(format_args!("{shown}: {e}")))?;
+    read(&bytes).map_err(|e| Stop::usage(format_args!("{shown} {e}")))
+}
+
+/// Writes to standard output; the exit code says whether `write` found all
+/// sound.
+fn print(write: impl FnOnce(&mut Output) -> io::Result<bool>) -> Result<Exit, Stop> {
+    let mut out = Output::open(None).map_err(Stop::failed)?;
+    let (sound, result) = match write(&mut out) {
+        Ok(sound) => (sound, out.finish()),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
+        Err(e) => return Err(Stop::failed(e)),
+    };
+    match result {
+        Err(e) if !e.is_closed_pipe() => Err(Stop::failed(e)),
+        _ => Ok(if sound { Exit::Done } else { Exit::Partial }),
+    }
+}
+
+/// What was found of a store.
+fn report(path: &Path, v: &Verified, out: &mut dyn Write) -> io::Result<bool> {
+    for finding in &v.findings {
+        writeln!(out, "ALTERED {}", clean(&finding.to_string()))?;
+    }
+    if v.more > 0 {
+        writeln!(out, "ALTERED and {} more", v.more)?;
+    }
+    let days = v.days();
+    for (day, links) in &days {
+        if links.len() > 1 || links.iter().any(|l| l.kind == LinkKind::Removed) {
+            for link in links {
+                writeln!(out, "{day}: {}", clean(&told(link)))?;
+            }
+        }
+    }
+    for (day, sources) in &v.open {
+        writeln!(out, "{day}: still open, so without a digest of what was added by {}", clean(&sources.join(" ")))?;
+    }
+    for (seal, sound) in &v.seals {
+        let word = if *sound { "holds" } else { "DOES NOT HOLD" };
+        let (number, seq, key) = (seal.number, seal.seq, clean(&seal.public_key));
+        let since = v.links.iter().filter(|l| l.seq > seq).count();
+        writeln!(out, "seal {number} of {} by {key} {word}: digests 1 to {seq}; {since} came since", seal.sealed)?;
+    }
+    match v.links.last() {
+        Some(end) => writeln!(out, "end of the chain: digest {} is {}", end.seq, clean(&end.digest))?,
+        None => writeln!(out, "no day was closed yet")?,
+    }
+    let removed = days.values().filter(|l| l.last().is_some_and(|l| l.kind == LinkKind::Removed)).count();
+    let (records, kept, links) = (v.records, days.len().saturating_sub(removed), v.links.len());
+    let counts = format!("{records} records, {kept} days with records, {removed} removed, {links} digests");
+    if v.is_sound() {
+        writeln!(out, "{}: sound ({counts}).", path.display())?;
+    } else {
+        say(format_args!("{} is not as it was written ({counts})", path.display()));
+    }
+    Ok(v.is_sound())
+}
+
+fn told(link: &Link) -> String {
+    let Link { seq, records, content, cause, linked, .. } = link;
+    match link.kind {
+        LinkKind::Closed => format!("digest {seq}: {records} records, {content}, by {cause}, at {linked}"),
+        LinkKind::Removed => format!("digest {seq}: {records} records removed by {cause}; they were {content}"),
+    }
+}

@@ -1,0 +1,239 @@
+//! Judges the hosts of a running sensor now and then, and says what changed.
+//! A thread of its own does it, so that nothing else waits for it.
+
+use crate::base::Timestamp;
+use crate::base::time::DAY_SECS;
+use crate::catalogue::Catalogue;
+use crate::cli::exit::{Stop, say};
+use crate::host::changes::{Change, Changes};
+use crate::host::{self, Facts, FactsBuilder};
+use crate::report::events;
+use crate::report::output::Output;
+use crate::sighting::{HomeNets, Record};
+use crate::store::{Event, Store, StoreError};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Least time between two judgements.
+const PAUSE: Duration = Duration::from_secs(60);
+/// Most records that a run without a store remembers for its verdicts.
+const MOST_REMEMBERED: usize = 20_000;
+/// Most contacts of a store that hosts are judged by while the sensor runs;
+/// the days before are left out.
+const MOST_CONTACTS: u64 = 100_000;
+/// Most changes said at a time.
+const MOST_SAID: usize = 20;
+
+/// What a run says of changes, and where.
+#[derive(Clone, Copy)]
+pub(in crate::cli) struct Plan<'p> {
+    /// Days without a contact until a host is gone.
+    pub(in crate::cli) gone_after: u32,
+    /// A file for them, one object a line.
+    pub(in crate::cli) events: Option<&'p Path>,
+}
+
+struct Job {
+    now: Timestamp,
+    /// What hosts are judged by; without it, the store.
+    facts: Option<Facts>,
+}
+
+/// The thread, and what waits for it.
+pub(super) struct Verdicts {
+    tx: Sender<Job>,
+    rx: Receiver<Vec<Change>>,
+    thread: JoinHandle<()>,
+    judged_at: Instant,
+    /// Records by id, of a run without a store.
+    remembered: Option<HashMap<String, Record>>,
+    store: Option<PathBuf>,
+    events: Option<Output>,
+    gone_after: u32,
+}
+
+impl Verdicts {
+    /// Starts the thread. What a store knows before the run begins is no
+    /// change.
+    pub(super) fn start(
+        plan: Plan<'_>,
+        store: Option<&Path>,
+        catalogue: Arc<Catalogue>,
+        home: HomeNets,
+    ) -> Result<Self, Stop> {
+        let events = plan.events.map(|path| Output::append(Some(path))).transpose().map_err(Stop::failed)?;
+        let mut judge = Judge {
+            changes: Changes::new(plan.gone_after),
+            catalogue,
+            options: host::Options { home, ..host::Options::default() },
+            store: store.map(Path::to_owned),
+            gone_after: plan.gone_after,
+        };
+        judge.recall()?;
+        let (tx, jobs) = bounded::<Job>(1);
+        let (found, rx) = unbounded();
+        let thread = std::thread::Builder::new().name("verdicts".into()).spawn(move || {
+            for job in jobs {
+                match judge.judge(job) {
+                    Ok(changes) => drop(found.send(changes)),
+                    Err(e) => say(format_args!("hosts cannot be judged now: {e}; the sensor goes on and tries again")),
+                }
+            }
+        });
+        let thread = thread.map_err(|e| Stop::failed(format_args!("cannot start a thread: {e}")))?;
+        Ok(Verdicts {
+            tx,
+            rx,
+            thread,
+            judged_at: Instant::now(),
+            remembered: store.is_none().then(HashMap::new),
+            store: store.map(Path::to_owned),
+            events,
+            gone_after: plan.gone_after,
+        })
+    }
+
+    /// Takes records that stand. With a store they come from there.
+    pub(super) fn remember(&mut self, records: &[Record]) {
+        let Some(remembered) = &mut self.remembered else { return };
+        for r in records {
+            if remembered.len() < MOST_REMEMBERED || remembered.contains_key(&r.id) {
+                let slim = Record { evidence: Vec::new(), community_ids: Vec::new(), ..r.clone() };
+                remembered.insert(r.id.clone(), slim);
+            }
+        }
+    }
+
+    /// Has hosts judged if that is due, and hands out what changed by the last
+    /// time.
+    pub(super) fn round(&mut self, now: Instant, packet_time: Option<Timestamp>) -> Vec<Event> {
+        if now.saturating_duration_since(self.judged_at) >= PAUSE
+            && let Some(ts) = packet_time
+            && self.tx.is_empty()
+        {
+            self.judged_at = now;
+            let job = self.job(ts);
+            drop(self.tx.try_send(job));
+        }
+        let found: Vec<Change> = self.rx.try_iter().flatten().collect();
+        say_all(&found, &mut self.events);
+        found.iter().map(stored).collect()
+    }
+
+    fn job(&mut self, now: Timestamp) -> Job {
+        let keep_from = now.plus(-i64::from(self.gone_after).saturating_mul(DAY_SECS * crate::base::time::SECOND));
+        let facts = self.remembered.as_mut().map(|remembered| {
+            remembered.retain(|_, r| r.last_seen >= keep_from);
+            let mut records: Vec<&Record> = remembered.values().collect();
+            records.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+            let mut builder = FactsBuilder::new();
+            records.into_iter().for_each(|r| builder.record(r, false));
+            builder.build()
+        });
+        Job { now, facts }
+    }
+
+    /// Judges for the last time, when everything is in the store, and keeps
+    /// what changed.
+    pub(super) fn finish(mut self, packet_time: Option<Timestamp>) -> Result<(), Stop> {
+        let last = packet_time.map(|now| self.job(now));
+        let Verdicts { tx, rx, thread, store, mut events, .. } = self;
+        if let Some(job) = last {
+            drop(tx.send(job));
+        }
+        // The thread ends when nobody sends any more.
+        drop(tx);
+        if thread.join().is_err() {
+            return Err(Stop::failed("the thread that judges hosts died; this is a bug: please report it"));
+        }
+        let found: Vec<Change> = rx.try_iter().flatten().collect();
+        say_all(&found, &mut events);
+        let Some(path) = store.filter(|_| !found.is_empty()) else { return Ok(()) };
+        let keep = || -> Result<(), StoreError> {
+            let mut store = Store::open(&path)?;
+            let mut writer = store.begin()?;
+            found.iter().map(stored).try_for_each(|e| writer.put_event(&e))?;
+            writer.commit()
+        };
+        keep().map_err(|e| Stop::failed(format_args!("the last changes of hosts could not be stored: {e}")))
+    }
+}
+
+/// Says changes on standard error and in the file for them.
+fn say_all(found: &[Change], events: &mut Option<Output>) {
+    for change in found.iter().take(MOST_SAID) {
+        say(format_args!("{} {change}", change.ts));
+    }
+    if let Some(more) = found.len().checked_sub(MOST_SAID).filter(|n| *n > 0) {
+        say(format_args!("{more} more hosts changed; --events and --store have them all"));
+    }
+    let Some(mut out) = events.take() else { return };
+    match found.iter().try_for_each(|c| events::write(&mut out, c)).and_then(|()| out.flush()) {
+        Ok(()) => *events = Some(out),
+        Err(e) => say(format_args!("{}; no more events are written to it", out.error(e))),
+    }
+}
+
+/// A change as the store keeps it.
+fn stored(c: &Change) -> Event {
+    Event {
+        ts: c.ts,
+        kind: c.kind.as_str().into(),
+        segment: c.segment.clone(),
+        ip: c.ip,
+        mac: c.mac,
+        from: c.from,
+        to: c.to,
+        detail: c.to_string(),
+    }
+}
+
+/// What the thread holds.
+struct Judge {
+    changes: Changes,
+    catalogue: Arc<Catalogue>,
+    options: host::Options,
+    store: Option<PathBuf>,
+    gone_after: u32,
+}
+
+impl Judge {
+    /// Takes what the store knows before the run.
+    fn recall(&mut self) -> Result<(), StoreError> {
+        let Some(path) = &self.store else { return Ok(()) };
+        let store = Store::open_read_only(path)?;
+        for e in store.events(None, None)? {
+            self.changes.recall(e.mac, &e.segment, e.ip, e.to, e.ts);
+        }
+        if let Some(last) = store.covered(i64::MIN, i64::MAX)?.last {
+            let facts = self.stored_facts(&store, last)?;
+            let views = host::judge(&facts, &self.catalogue, &self.options);
+            drop(self.changes.update(&views, last));
+        }
+        Ok(())
+    }
+
+    fn stored_facts(&self, store: &Store, now: Timestamp) -> Result<Facts, StoreError> {
+        let today = i32::try_from(now.day()).unwrap_or(i32::MAX);
+        let since = today.saturating_sub(i32::try_from(self.gone_after).unwrap_or(i32::MAX));
+        store.facts(Some(store.first_day_of(since, MOST_CONTACTS)?), None)
+    }
+
+    fn judge(&mut self, job: Job) -> Result<Vec<Change>, StoreError> {
+        let facts = match (job.facts, &self.store) {
+            (Some(facts), _) => facts,
+            (None, Some(path)) => self.stored_facts(&Store::open_read_only(path)?, job.now)?,
+            (None, None) => return Ok(Vec::new()),
+        };
+        let views = host::judge(&facts, &self.catalogue, &self.options);
+        Ok(self.changes.update(&views, job.now))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! What a store covers in all.
+
+use super::coverage::unsigned;
+use super::{Result, Store};
+use crate::base::Timestamp;
+use crate::coverage::{Counter, Counts};
+use rusqlite::{Connection, params};
+
+/// What the sources of a store could see in a window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Covered {
+    /// Capture files.
+    pub captures: u64,
+    /// Live runs.
+    pub runs: u64,
+    /// Sources that could not be read in full.
+    pub damaged: u64,
+    /// Least packet time of these sources, also outside the window.
+    pub first: Option<Timestamp>,
+    /// Greatest packet time, likewise.
+    pub last: Option<Timestamp>,
+    /// All that was counted in the window's quarter hours.
+    pub counts: Counts,
+    /// Quarter hours with frames.
+    pub quarters: u64,
+    /// Most home addresses seen in one quarter hour of one interface.
+    pub addresses: u64,
+}
+
+impl Store {
+    /// What was covered in the quarter hours `from` to `to` (since the epoch,
+    /// both included).
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn covered(&self, from: i64, to: i64) -> Result<Covered> {
+        let mut covered = self.covered_counts(from, to)?;
+        for source in self.sources()? {
+            let (Some(first), Some(last)) = (source.first, source.last) else { continue };
+            if last.quarter() < from || first.quarter() > to {
+                continue;
+            }
+            let kind = if super::Source::is_run(&source.source) { &mut covered.runs } else { &mut covered.captures };
+            *kind = kind.saturating_add(1);
+            covered.damaged = covered.damaged.saturating_add(u64::from(!source.warnings.is_empty()));
+            covered.first = Some(covered.first.map_or(first, |t| t.min(first)));
+            covered.last = covered.last.max(Some(last));
+        }
+        Ok(covered)
+    }
+
+    /// The first UTC day, from `since` on, of the newest days that hold no more
+    /// than `most` contacts together; at least the last day with any.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn first_day_of(&self, since: i32, most: u64) -> Result<i32> {
+        let days: Vec<(i32, i64)> = self.list(
+            "SELECT day, count(*) FROM contacts WHERE day >= ?1 GROUP BY day ORDER BY day DESC",
+            [since],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let mut sum = 0u64;
+        let fitting = days.iter().skip(1).take_while(|(_, n)| {
+            sum = sum.saturating_add(unsigned(*n));
+            sum.saturating_add(days.first().map_or(0, |(_, n)| unsigned(*n))) <= most
+        });
+        let newest = days.first().map_or(since, |(day, _)| *day);
+        let first = fitting.last().map_or(newest, |(day, _)| *day);
+        Ok(if days.last().is_some_and(|(day, _)| *day == first) { since } else { first })
+    }
+
+    fn covered_counts(&self, from: i64, to: i64) -> Result<Covered> {
+        let mut covered = Covered::default();
+        let read = |covered: &mut Covered| -> rusqlite::Result<()> {
+            // Whole days are added up already; what is left are less than two.
+            let first = from.saturating_add(QUARTERS - 1).div_euclid(QUARTERS);
+            let last = to.saturating_add(1).div_euclid(QUARTERS).saturating_sub(1);
+            if first <= last {
+                add_counts(&self.conn, DAYS, (first, last), covered)?;
+                add_counts(&self.conn, PARTS, (from, first.saturating_mul(QUARTERS).saturating_sub(1)), covered)?;
+                let behind = last.saturating_add(1).saturating_mul(QUARTERS);
+                add_counts(&self.conn, PARTS, (behind.max(from), to), covered)?;
+            } else {
+                add_counts(&self.conn, PARTS, (from, to), covered)?;
+            }
+            let mut query = self.conn.prepare_cached(
+                "SELECT count(DISTINCT a.quarter)
+                 FROM coverage_addresses a CROSS JOIN coverage c USING (source_no, interface, quarter)
+                 WHERE a.quarter BETWEEN ?1 AND ?2 AND c.counter = ?3 AND c.value > 0",
+            )?;
+            covered.quarters =
+                query.query_row(params![from, to, Counter::Frames.as_str()], |row| row.get(0)).map(unsigned)?;
+            let mut query = self.conn.prepare_cached(
+                "SELECT coalesce(max(addresses), 0) FROM coverage_addresses WHERE quarter BETWEEN ?1 AND ?2",
+            )?;
+            covered.addresses = query.query_row([from, to], |row| row.get(0)).map(unsigned)?;
+            Ok(())
+        };
+        read(&mut covered).map_err(|e| self.place.error(e))?;
+        Ok(covered)
+    }
+}
+
+/// Quarter hours in a day.
+const QUARTERS: i64 = 96;
+
+/// Counters of whole days.
+const DAYS: &str = "SELECT counter, total(value) FROM coverage_days WHERE day BETWEEN ?1 AND ?2 GROUP BY counter";
+
+/// Counters of quarter hours; each has a row in the smaller table.
+const PARTS: &str = "SELECT counter, total(value)
+    FROM coverage_addresses a CROSS JOIN coverage c USING (source_no, interface, quarter)
+    WHERE a.quarter BETWEEN ?1 AND ?2 GROUP BY counter";
+
+fn add_counts(c: &Connection, sql: &str, (from, to): (i64, i64), covered: &mut Covered) -> rusqlite::Result<()> {
+    let mut query = c.prepare_cached(sql)?;
+    let mut rows = query.query([from, to])?;
+    while let Some(row) = rows.next()? {
+        if let Some(counter) = Counter::from_word(row.get_ref(0)?.as_str()?) {
+            // A sum of integers could be too great for one.
+            covered.counts.add(counter, row.get::<_, f64>(1)? as u64);
+        }
+    }
+    Ok(())
+}

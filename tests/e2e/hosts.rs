@@ -1,0 +1,245 @@
+//! `spansight hosts`, verdicts in the table of `replay`, exceptions and
+//! `--fail-on`.
+
+use crate::support::packets::{self, SECOND, TEN, host};
+use crate::support::program::{Ran, run_in};
+use crate::support::samples;
+use crate::support::writer::Pcap;
+use serde_json::Value;
+use std::fs;
+use tempfile::TempDir;
+
+const FINDINGS: i32 = 4;
+const FAILED: i32 = 3;
+const USAGE: i32 = 2;
+
+/// A folder with a capture of 10.0.0.5, which updates, and a store of it.
+fn one() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let pcap = Pcap::new().frames(TEN, &packets::update(host(5), 40_000)).bytes().to_vec();
+    fs::write(dir.path().join("a.pcap"), pcap).unwrap();
+    store(&dir, &["a.pcap"]);
+    dir
+}
+
+/// A folder with the sample office, and a store of it.
+fn office() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let name = "office-day.pcap.zst";
+    fs::copy(samples().join(name), dir.path().join(name)).unwrap();
+    store(&dir, &[name]);
+    dir
+}
+
+fn store(dir: &TempDir, args: &[&str]) {
+    let ran = run_in(dir.path(), &[&["replay", "-q", "--store", "s.db"], args].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+fn hosts(dir: &TempDir, args: &[&str]) -> Ran {
+    run_in(dir.path(), &[&["hosts", "--store", "s.db"], args].concat())
+}
+
+fn json(dir: &TempDir, args: &[&str]) -> Vec<Value> {
+    let ran = hosts(dir, &[&["--format", "ndjson", "-q"], args].concat());
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    ran.json()
+}
+
+fn addresses(found: &[Value]) -> Vec<&str> {
+    found.iter().map(|h| h["host"]["ip"].as_str().unwrap()).collect()
+}
+
+fn accept(dir: &TempDir, who: &str, verdict: &str, expires: &str) {
+    let entry =
+        format!("{who}\nverdict = \"{verdict}\"\nreason = \"test bench\"\nowner = \"lab\"\nexpires = {expires}\n");
+    fs::write(dir.path().join("accept.toml"), format!("[[accept]]\n{entry}")).unwrap();
+}
+
+#[test]
+fn a_host_is_one_line_in_each_format() {
+    let dir = one();
+    let found = json(&dir, &[]);
+    assert_eq!(found.len(), 1);
+    let host = &found[0];
+    assert_eq!(host["schema"], "spansight.host/1");
+    assert_eq!((&host["host"]["ip"], &host["host"]["addresses"][0]), (&"10.0.0.5".into(), &"10.0.0.5".into()));
+    assert_eq!((&host["verdict"], &host["counted"]), (&"updating".into(), &"use".into()));
+    assert_eq!(host["categories"]["update"]["sessions"], 1);
+    assert!(!host["reason"].as_str().unwrap().is_empty() && host.get("accepted").is_none());
+    let ids = run_in(dir.path(), &["replay", "-q", "--format", "ndjson", "a.pcap"]).json();
+    let ids: Vec<&Value> = ids.iter().map(|r| &r["id"]).collect();
+    assert!(ids.iter().all(|id| host["sightings"].as_array().unwrap().contains(id)), "{host} {ids:?}");
+
+    let csv = hosts(&dir, &["--format", "csv", "-q"]).out;
+    assert!(csv.starts_with("host_ip,host_mac,") && csv.contains("\r\n10.0.0.5,"), "{csv}");
+    let table = hosts(&dir, &[]);
+    assert!(table.out.contains("updating") && table.out.contains("Counted as use: 1 host (1 updating)."), "{table:?}");
+    assert!(table.err.contains("The store covers 1 capture and 0 live runs"), "{table:?}");
+    assert_eq!(hosts(&dir, &["-q"]).err, "");
+}
+
+#[test]
+fn in_a_file_the_closing_lines_go_along() {
+    let dir = one();
+    let ran = hosts(&dir, &["--output", "hosts.txt", "-q"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""));
+    let text = fs::read_to_string(dir.path().join("hosts.txt")).unwrap();
+    assert!(text.contains("updating") && text.contains("The store covers 1 capture"), "{text}");
+    hosts(&dir, &["--output", "s.db"]).said_once(USAGE, &["--output", "would overwrite what is read"]);
+    accept(&dir, "host = \"10.0.0.5\"", "active", "2100-01-01");
+    let ran = hosts(&dir, &["--accept", "accept.toml", "--output", "./accept.toml"]);
+    ran.said_once(USAGE, &["would overwrite what is read"]);
+}
+
+#[test]
+fn filters_leave_out_what_does_not_fit() {
+    let dir = office();
+    let all = json(&dir, &[]);
+    assert!(all.len() > 5);
+    let web = json(&dir, &["--verdict", "web-only"]);
+    assert!(!web.is_empty() && web.iter().all(|h| h["verdict"] == "web-only"));
+    let two = json(&dir, &["--verdict", "web-only,attempting"]);
+    assert!(two.len() > web.len() && two.len() < all.len());
+    let alarms = json(&dir, &["--category", "lookalike"]);
+    assert!(!alarms.is_empty() && alarms.iter().all(|h| h["alarms"][0] == "lookalike"), "{alarms:?}");
+    let lan = json(&dir, &["--network", "10.20.0.12/32"]);
+    assert_eq!(lan.len(), 1);
+    assert!(json(&dir, &["--network", "10.21.0.0/16,192.0.2.0/24"]).is_empty());
+    fs::write(dir.path().join("devices.csv"), "address,name,owner\n10.20.0.13,Reception-PC,j.doe\n").unwrap();
+    let named = json(&dir, &["--inventory", "devices.csv", "--name", "reception"]);
+    assert_eq!((addresses(&named).contains(&"10.20.0.13"), &named[0]["host"]["owner"]), (true, &"j.doe".into()));
+    let ran = hosts(&dir, &["--verdict", "oem"]);
+    assert_eq!(ran.out, "No host listed.\n");
+    assert!(ran.said().last().unwrap().contains("hosts are left out by --verdict"), "{ran:?}");
+}
+
+#[test]
+fn a_window_has_its_own_hosts() {
+    let dir = office();
+    assert!(json(&dir, &["--until", "2026-03-02"]).is_empty());
+    assert!(json(&dir, &["--since", "2026-03-03"]).is_empty());
+    let all = json(&dir, &["--since", "2026-03-02", "--until", "2026-03-03"]);
+    assert_eq!(all.len(), json(&dir, &[]).len());
+    let empty = hosts(&dir, &["--since", "2026-03-03"]);
+    assert_eq!(empty.code, 0);
+    assert!(empty.out.starts_with("Whether there was a contact cannot be said: nothing is stored"), "{empty:?}");
+}
+
+#[test]
+fn accepted_hosts_are_shown_apart_until_it_ends() {
+    let dir = one();
+    accept(&dir, "host = \"10.0.0.5\"", "updating", "2090-12-31");
+    let with =
+        |more: &[&str]| hosts(&dir, &[&["--accept", "accept.toml", "--fail-on", "contacting,update"], more].concat());
+    let ran = with(&[]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.starts_with("HOST") || ran.out.starts_with("ACCEPTED"), "{}", ran.out);
+    assert!(ran.out.contains("ACCEPTED") && ran.out.contains("until 2090-12-31; test bench (lab)"), "{}", ran.out);
+    assert!(ran.out.contains("Counted as use: 0 hosts.") && ran.out.contains("none of these numbers: 1 host."));
+    let line = &with(&["--format", "ndjson"]).json()[0];
+    assert_eq!(line["accepted"]["owner"], "lab");
+    assert_eq!(
+        (&line["accepted"]["reason"], &line["accepted"]["expires"]),
+        (&"test bench".into(), &"2090-12-31".into())
+    );
+    // The day after the last one.
+    let ended = with(&["--until", "2091-01-01T00:00:01Z"]);
+    assert_eq!(ended.code, FINDINGS, "{ended:?}");
+    assert!(ended.out.contains("No longer accepted: the exception ended on 2090-12-31"), "{}", ended.out);
+    assert!(ended.out.contains("Counted as use: 1 host"), "{}", ended.out);
+    assert_eq!(with(&["--until", "2091-01-01"]).code, 0, "the window ends with the last day");
+    accept(&dir, "network = \"10.0.0.0/24\"", "contacting", "2090-12-31");
+    let risen = with(&[]);
+    assert_eq!(risen.code, FINDINGS);
+    assert!(risen.out.contains("Not accepted: the exception goes only as far as contacting"), "{}", risen.out);
+}
+
+#[test]
+fn findings_are_an_exit_code() {
+    let dir = one();
+    for (words, code) in [
+        ("contacting", FINDINGS),
+        ("updating", FINDINGS),
+        ("active", 0),
+        ("web-only,oem", 0),
+        ("update", FINDINGS),
+        ("reputation,lookalike", 0),
+    ] {
+        assert_eq!(hosts(&dir, &["-q", "--fail-on", words]).code, code, "{words}");
+        for format in ["table", "ndjson", "csv"] {
+            let ran = run_in(dir.path(), &["replay", "-q", "--format", format, "--fail-on", words, "a.pcap"]);
+            assert_eq!(ran.code, code, "{words} {format}");
+            assert!(ran.out.contains("10.0.0.5"));
+        }
+    }
+    // Findings outrank damage, and a path that is no capture outranks findings.
+    let bytes = fs::read(dir.path().join("a.pcap")).unwrap();
+    fs::write(dir.path().join("cut.pcap"), &bytes[..bytes.len() - 3]).unwrap();
+    let replay = |paths: &[&str]| run_in(dir.path(), &[&["replay", "-q", "--fail-on", "update"], paths].concat()).code;
+    assert_eq!((replay(&["cut.pcap"]), replay(&["a.pcap", "none.pcap"])), (FINDINGS, FAILED));
+    accept(&dir, "network = \"10.0.0.0/8\"", "active", "2090-12-31");
+    let ran = run_in(dir.path(), &["replay", "-q", "--fail-on", "update", "--accept", "accept.toml", "a.pcap"]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.contains("ACCEPTED") || ran.out.contains("Accepted as active until"), "{}", ran.out);
+    // The run record says so too.
+    let ran = run_in(dir.path(), &["replay", "-q", "--fail-on", "update", "--store", "t.db", "a.pcap"]);
+    assert_eq!(ran.code, FINDINGS);
+    let runs = spansight::store::Store::open_read_only(&dir.path().join("t.db")).unwrap().runs().unwrap();
+    assert_eq!(runs[0].1.exit_code, Some(FINDINGS));
+}
+
+#[test]
+fn a_store_without_hosts_says_what_it_covers() {
+    let dir = tempfile::tempdir().unwrap();
+    let query =
+        packets::udp((host(5), 40_000), (packets::RESOLVER, 53), &packets::query(1, &[b"www", b"example", b"net"]));
+    fs::write(dir.path().join("a.pcap"), Pcap::new().frame(TEN, &query).frame(TEN + SECOND, &query).bytes()).unwrap();
+    store(&dir, &["a.pcap"]);
+    let ran = hosts(&dir, &[]);
+    assert_eq!(ran.code, 0);
+    assert!(ran.out.starts_with("No contact seen of up to 2 home addresses at a time"), "{ran:?}");
+    assert!(ran.err.contains("The store covers 1 capture") && ran.err.contains("not proof of absence"), "{ran:?}");
+    assert!(json(&dir, &[]).is_empty());
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_sentence() {
+    let dir = one();
+    let of = |args: &[&str]| run_in(dir.path(), args);
+    of(&["hosts", "--store", "none.db"]).said_once(FAILED, &["none.db", "no store"]);
+    of(&["hosts", "--store", "a.pcap"]).said_once(FAILED, &["a.pcap", "is not a spansight store"]);
+    let with = |text: &str| {
+        fs::write(dir.path().join("accept.toml"), text).unwrap();
+        hosts(&dir, &["--accept", "accept.toml"])
+    };
+    with("").said_once(USAGE, &["--accept accept.toml", "no [[accept]]"]);
+    with("[[accept]\n").said_once(USAGE, &["--accept accept.toml: line 1"]);
+    let entry = "[[accept]]\nhost = \"10.0.0.5\"\nverdict = \"updating\"\nreason = \"r\"\nowner = \"o\"\nexpires = ";
+    with(&format!("{entry}\"tomorrow\"\n")).said_once(USAGE, &["line 1", "\"tomorrow\" is no date"]);
+    with(&format!("{}2090-01-01", entry.replace("updating", "bad"))).said_once(USAGE, &["\"bad\"", "looked-up"]);
+    hosts(&dir, &["--accept", "none.toml"]).said_once(USAGE, &["--accept none.toml", "No such file"]);
+    fs::write(dir.path().join("devices.csv"), "colour\nred\n").unwrap();
+    hosts(&dir, &["--inventory", "devices.csv"]).said_once(USAGE, &["--inventory devices.csv", "line 1"]);
+    hosts(&dir, &["--since", "2026-03-02", "--until", "2026-03-01"]).said_once(USAGE, &["--since", "not before"]);
+    for (option, word) in
+        [("--fail-on", "infected"), ("--verdict", "web"), ("--category", "active"), ("--network", "10.0.0.1/8")]
+    {
+        let ran = hosts(&dir, &[option, word]);
+        assert_eq!(ran.code, USAGE, "{ran:?}");
+        assert!(ran.err.contains(&format!("invalid value '{word}' for '{option}")), "{ran:?}");
+    }
+    assert_eq!(of(&["hosts"]).code, USAGE);
+}
+
+#[test]
+fn the_table_is_readable_at_80_columns() {
+    let dir = office();
+    let mut command = crate::support::program::program(&["hosts", "--store", "s.db", "-q"]);
+    let ran = Ran::of(command.current_dir(dir.path()).env("COLUMNS", "80").output().unwrap());
+    assert!(ran.out.lines().all(|l| l.chars().count() <= 80), "{}", ran.out);
+    let mut command = crate::support::program::program(&["replay", "-q", "office-day.pcap.zst"]);
+    let ran = Ran::of(command.current_dir(dir.path()).env("COLUMNS", "80").output().unwrap());
+    assert!(ran.out.lines().all(|l| l.chars().count() <= 80), "{}", ran.out);
+    assert!(ran.out.contains("Counted as use: "), "{}", ran.out);
+}

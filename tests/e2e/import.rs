@@ -1,0 +1,203 @@
+//! Records that come back from their lines.
+
+use crate::support::program::{run_in, run_with_input};
+use crate::support::samples;
+use serde_json::Value;
+use spansight::sighting::Record;
+use spansight::store::{Filter, Store};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// Two samples and a live run, as lines; nothing is taken from captures.
+fn lines(dir: &Path) -> Vec<String> {
+    let mut all = Vec::new();
+    for sample in ["office-day", "vlan"] {
+        let name = format!("{sample}.expected.ndjson");
+        fs::copy(samples().join(&name), dir.join(format!("{sample}.ndjson"))).unwrap();
+        all.extend(fs::read_to_string(samples().join(name)).unwrap().lines().map(str::to_owned));
+    }
+    all
+}
+
+fn open(dir: &Path, name: &str) -> Store {
+    let store = Store::open_read_only(&dir.join(name)).unwrap();
+    assert!(store.check().unwrap().is_empty());
+    store
+}
+
+fn records(store: &Store) -> Vec<Record> {
+    store.records(Filter::default()).unwrap().map(|r| r.unwrap().record).collect()
+}
+
+fn dump(store: &Store) -> String {
+    let mut out = Vec::new();
+    store.dump(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn import(dir: &Path, args: &[&str]) {
+    let ran = run_in(dir, &[&["import", "-q", "--store", "s.sqlite"], args].concat());
+    assert_eq!((ran.code, ran.err.as_str(), ran.out.as_str()), (0, "", ""), "{args:?}");
+}
+
+#[test]
+fn what_was_printed_is_stored_and_the_same_again_changes_nothing() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    let mut want: Vec<Record> = lines(dir).iter().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let ran = run_in(dir, &["import", "--store", "s.sqlite", "office-day.ndjson", "vlan.ndjson"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{ran:?}");
+    assert_eq!(ran.err, format!("Records read: {}, sources: 2.\n", want.len()));
+    let key = |r: &Record| {
+        (r.period.clone(), r.host.ip, r.host.segment.clone(), r.host.mac, r.indicator.id.clone(), r.source.clone())
+    };
+    want.sort_by_key(key);
+    let store = open(dir, "s.sqlite");
+    assert_eq!(records(&store), want);
+    assert_eq!(store.facts(None, None).unwrap().contacts.len(), want.len());
+    let before = dump(&store);
+    drop(store);
+
+    import(dir, &["vlan.ndjson", "office-day.ndjson", "vlan.ndjson"]);
+    let store = open(dir, "s.sqlite");
+    assert_eq!(dump(&store), before);
+    let runs = store.runs().unwrap();
+    assert_eq!(runs.len(), 2);
+    assert!(runs.iter().all(|(_, run)| run.exit_code == Some(0) && run.command.iter().any(|a| a == "import")));
+    assert_eq!(store.overlaps(Some(1)).unwrap(), store.overlaps(Some(2)).unwrap());
+}
+
+/// Whether a capture is replayed into the store or its records are imported,
+/// hosts are judged by the same.
+#[test]
+fn a_replay_and_its_lines_are_the_same_contacts() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    fs::copy(samples().join("update-http.pcap"), dir.join("update-http.pcap")).unwrap();
+    let ran = run_in(dir, &["replay", "-q", "--format", "ndjson", "--store", "replayed.sqlite", "update-http.pcap"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    fs::write(dir.join("r.ndjson"), &ran.out).unwrap();
+    import(dir, &["r.ndjson"]);
+    let (replayed, imported) = (open(dir, "replayed.sqlite"), open(dir, "s.sqlite"));
+    assert_eq!(records(&replayed), records(&imported));
+    let (a, b) = (replayed.facts(None, None).unwrap(), imported.facts(None, None).unwrap());
+    assert_eq!((a.contacts, a.servers, a.seen, a.indicators), (b.contacts, b.servers, b.seen, b.indicators));
+    assert_eq!(a.sources, b.sources, "records alone say what the source could see");
+    drop((replayed, imported));
+    // A part of them into the store of the capture: they are there already.
+    let first = ran.out.lines().next().unwrap();
+    let before = dump(&open(dir, "replayed.sqlite"));
+    let ran = run_with_input(
+        &["import", "-q", "--store", dir.join("replayed.sqlite").to_str().unwrap(), "-"],
+        first.as_bytes(),
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(dump(&open(dir, "replayed.sqlite")), before);
+}
+
+/// A record of a live run, of such a revision and count.
+fn live(line: &str, revision: u64, count: u64) -> String {
+    let mut record: Value = serde_json::from_str(line).unwrap();
+    record["source"] = format!("run:{}", "ab".repeat(16)).into();
+    (record["revision"], record["count"]) = (revision.into(), count.into());
+    record.to_string()
+}
+
+#[test]
+fn of_a_live_run_the_highest_revision_counts_and_files_join() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    let all = lines(dir);
+    let line = &all[0];
+    fs::write(dir.join("live.ndjson"), [live(line, 2, 70), live(line, 3, 7), live(line, 1, 700)].join("\r\n")).unwrap();
+    import(dir, &["live.ndjson"]);
+    let counts = |dir: &Path| -> Vec<u64> { records(&open(dir, "s.sqlite")).iter().map(|r| r.count).collect() };
+    assert_eq!(counts(dir), [7]);
+    fs::remove_file(dir.join("s.sqlite")).unwrap();
+    let mut more: Value = serde_json::from_str(line).unwrap();
+    more["count"] = 5000.into();
+    fs::write(dir.join("file.ndjson"), format!("\u{feff}{line}\n\n{more}\n{line}\n")).unwrap();
+    import(dir, &["file.ndjson"]);
+    assert_eq!(counts(dir), [5000]);
+}
+
+#[test]
+fn lines_that_are_no_records_are_left_out_and_said() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    let all = lines(dir);
+    let forged = all[1].replacen("\"ip\":\"10.", "\"ip\":\"11.", 1);
+    assert_ne!(forged, all[1]);
+    let long = format!("{{\"schema\":\"{}\"}}", "x".repeat(2 << 20));
+    let text = [&all[0], &forged, "no json", &long, &all[2]].join("\n");
+    fs::write(dir.join("mixed.ndjson"), &text).unwrap();
+    let ran = run_in(dir, &["import", "--store", "s.sqlite", "mixed.ndjson"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let said = ran.said();
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(
+        said[0].starts_with("mixed.ndjson: line 2 is left out: id ") && said[0].contains("is not that of its sensor")
+    );
+    assert!(said[1].starts_with("mixed.ndjson: line 3 is left out: no sighting record ("), "{said:?}");
+    assert!(said[2].starts_with("mixed.ndjson: line 4 is left out: longer than 1048576 bytes"), "{said:?}");
+    assert!(ran.err.ends_with("Records read: 2, sources: 1, 3 lines left out.\n"), "{}", ran.err);
+    let store = open(dir, "s.sqlite");
+    assert_eq!(records(&store).len(), 2);
+    assert_eq!(store.runs().unwrap()[0].1.exit_code, Some(1));
+}
+
+#[test]
+fn many_bad_lines_are_counted() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    let all = lines(dir);
+    fs::write(dir.join("bad.ndjson"), format!("{}{}\n", "{}\n".repeat(500), all[0])).unwrap();
+    let ran = run_in(dir, &["import", "-q", "--store", "s.sqlite", "bad.ndjson", "vlan.ndjson"]);
+    assert_eq!(ran.code, 1);
+    let said = ran.said();
+    assert_eq!(said.len(), 11, "{said:?}");
+    assert_eq!(said[10], "490 more lines were left out");
+}
+
+#[test]
+fn what_holds_no_record_fails() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    let all = lines(dir);
+    fs::write(dir.join("empty.ndjson"), "").unwrap();
+    let ran = run_in(dir, &["import", "--store", "s.sqlite", "empty.ndjson"]);
+    assert_eq!(ran.code, 3);
+    assert_eq!(ran.said().last(), Some(&"no sighting record could be read, so nothing was stored"));
+    assert!(open(dir, "s.sqlite").runs().unwrap().is_empty());
+
+    // What can be read is kept all the same.
+    let ran = run_in(dir, &["import", "-q", "--store", "s.sqlite", "no-such.ndjson", "vlan.ndjson"]);
+    ran.said_once(3, &["no-such.ndjson: cannot be read", "check the path"]);
+    assert!(!records(&open(dir, "s.sqlite")).is_empty());
+    // A capture is none.
+    let capture = samples().join("dns-udp.pcap");
+    let ran = run_in(dir, &["import", "--store", "s.sqlite", capture.to_str().unwrap()]);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.said().iter().all(|s| !s.contains(['\u{1b}', '\u{0}'])));
+
+    assert_eq!(run_in(dir, &["import", "vlan.ndjson"]).code, 2);
+    assert_eq!(run_in(dir, &["import", "--store", "s.sqlite"]).code, 2);
+    let ran = run_in(dir, &["import", "--store", "vlan.ndjson", "vlan.ndjson"]);
+    ran.said_once(2, &["--store", "would overwrite what is read"]);
+    let ran = run_in(dir, &["import", "--store", "s.sqlite", "-", "-"]);
+    ran.said_once(2, &["give - once"]);
+    fs::write(dir.join("other"), all.join("\n")).unwrap();
+    let ran = run_in(dir, &["import", "--store", "other", "vlan.ndjson"]);
+    ran.said_once(3, &["is not a spansight store"]);
+}
+
+#[test]
+fn standard_input_is_read() {
+    let dir = TempDir::new().unwrap();
+    let text = lines(dir.path()).join("\n");
+    let store = dir.path().join("s.sqlite");
+    let ran = run_with_input(&["import", "--store", store.to_str().unwrap(), "-"], text.as_bytes());
+    assert_eq!((ran.code, ran.said().len()), (0, 0), "{ran:?}");
+    assert_eq!(records(&open(dir.path(), "s.sqlite")).len(), text.lines().count());
+}
