@@ -163,10 +163,14 @@ impl<R: BufRead> Read for Gzip<R> {
 
 /// LZ4 frames one after another, with skippable ones between them
 /// (lz4 frame format description, sections "Skippable Frames" and "Legacy
-/// frame").
-struct Lz4<R: BufRead> {
-    decoder: lz4_flex::frame::FrameDecoder<Lz4Input<R>>,
-    inside: bool,
+/// frame"). Each frame has a decoder of its own.
+enum Lz4<R: BufRead> {
+    /// Before a frame, whose magic number may have been read already.
+    Between(R, Option<[u8; 4]>),
+    Frame(Box<lz4_flex::frame::FrameDecoder<Lz4Input<R>>>),
+    Legacy(Legacy<R>),
+    /// After an error.
+    Failed,
 }
 
 /// Gives the decoder a frame's magic number again, and remembers whether it
@@ -194,33 +198,100 @@ impl<R: BufRead> Read for Lz4Input<R> {
     }
 }
 
-impl<R: BufRead> Lz4<R> {
+/// A legacy frame: blocks behind their length (32 bits, little-endian) until
+/// the file ends or another frame begins.
+struct Legacy<R> {
+    inner: R,
+    compressed: Vec<u8>,
+    block: Vec<u8>,
+    /// What of the block is not read yet.
+    left: std::ops::Range<usize>,
+}
+
+impl<R: BufRead> Legacy<R> {
+    /// Most bytes of a block.
+    const BLOCK: usize = 8 << 20;
+    /// The same compressed, where nothing repeats (`LZ4_COMPRESSBOUND`).
+    const COMPRESSED: usize = Self::BLOCK + Self::BLOCK / 255 + 16;
+
     fn new(inner: R) -> Self {
-        let input = Lz4Input { inner, magic: [0; 4], given: 4, ended: false };
-        Lz4 { decoder: lz4_flex::frame::FrameDecoder::new(input), inside: false }
+        Legacy { inner, compressed: Vec::new(), block: Vec::new(), left: 0..0 }
     }
 
-    /// Reads the magic number of the next frame, stepping over skippable
-    /// ones; `false` at the end.
-    fn next_frame(&mut self) -> io::Result<bool> {
-        let input = self.decoder.get_mut();
+    /// Reads the next block. What comes in its place: `None` at the end of the
+    /// file, another frame's magic number.
+    fn next_block(&mut self) -> io::Result<Option<Option<[u8; 4]>>> {
+        if self.inner.fill_buf()?.is_empty() {
+            return Ok(Some(None));
+        }
+        let mut length = [0; 4];
+        self.inner.read_exact(&mut length)?;
+        if is_lz4_magic(length) {
+            return Ok(Some(Some(length)));
+        }
+        let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+        if length > Self::COMPRESSED {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "an lz4 block is too long"));
+        }
+        self.compressed.clear();
+        self.inner.by_ref().take(length as u64).read_to_end(&mut self.compressed)?;
+        if self.compressed.len() < length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.block.resize(Self::BLOCK, 0);
+        let n = lz4_flex::block::decompress_into(&self.compressed, &mut self.block)
+            .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+        self.left = 0..n;
+        Ok(None)
+    }
+
+    fn take(&mut self, buf: &mut [u8]) -> usize {
+        let n = self.left.len().min(buf.len());
+        let end = self.left.start.saturating_add(n);
+        if let (Some(from), Some(to)) = (self.block.get(self.left.start..end), buf.get_mut(..n)) {
+            to.copy_from_slice(from);
+        }
+        self.left.start = end;
+        n
+    }
+}
+
+/// Whether a frame begins with it, of any kind.
+fn is_lz4_magic(bytes: [u8; 4]) -> bool {
+    matches!(bytes, [0x50..=0x5f, 0x2a, 0x4d, 0x18] | [0x04, 0x22, 0x4d, 0x18] | LZ4_LEGACY)
+}
+
+impl<R: BufRead> Lz4<R> {
+    fn new(inner: R) -> Self {
+        Lz4::Between(inner, None)
+    }
+
+    /// Goes to the next frame that is no skippable one; stays where the file
+    /// ends.
+    fn next_frame(mut inner: R, mut known: Option<[u8; 4]>) -> io::Result<Self> {
         loop {
-            if input.inner.fill_buf()?.is_empty() {
-                return Ok(false);
-            }
-            input.inner.read_exact(&mut input.magic)?;
-            match input.magic {
-                [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
+            let magic = match known.take() {
+                Some(magic) => magic,
+                None if inner.fill_buf()?.is_empty() => return Ok(Lz4::Between(inner, None)),
+                None => {
+                    let mut magic = [0; 4];
+                    inner.read_exact(&mut magic)?;
+                    magic
+                }
+            };
+            match magic {
+                LZ4_LEGACY => return Ok(Lz4::Legacy(Legacy::new(inner))),
+                [0x04, 0x22, 0x4d, 0x18] => {
+                    let input = Lz4Input { inner, magic, given: 0, ended: false };
+                    return Ok(Lz4::Frame(Box::new(lz4_flex::frame::FrameDecoder::new(input))));
+                }
+                _ if is_lz4_magic(magic) => {
                     let mut length = [0; 4];
-                    input.inner.read_exact(&mut length)?;
+                    inner.read_exact(&mut length)?;
                     let length = u64::from(u32::from_le_bytes(length));
-                    if io::copy(&mut input.inner.by_ref().take(length), &mut io::sink())? < length {
+                    if io::copy(&mut inner.by_ref().take(length), &mut io::sink())? < length {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
-                }
-                [0x04, 0x22, 0x4d, 0x18] | LZ4_LEGACY => {
-                    input.given = 0;
-                    return Ok(true);
                 }
                 _ => return Err(trailing_bytes()),
             }
@@ -234,20 +305,42 @@ impl<R: BufRead> Read for Lz4<R> {
             return Ok(0);
         }
         loop {
-            if !self.inside && !self.next_frame()? {
-                return Ok(0);
-            }
-            self.inside = true;
-            match self.decoder.read(buf)? {
-                0 => {
-                    let input = self.decoder.get_ref();
-                    // Only a legacy frame ends where its file ends.
-                    if input.ended && input.magic != LZ4_LEGACY {
+            match std::mem::replace(self, Lz4::Failed) {
+                Lz4::Between(inner, known) => {
+                    *self = Self::next_frame(inner, known)?;
+                    if matches!(self, Lz4::Between(..)) {
+                        return Ok(0);
+                    }
+                }
+                Lz4::Frame(mut decoder) => {
+                    match decoder.read(buf) {
+                        Ok(0) => {}
+                        Err(e) if e.kind() != io::ErrorKind::Interrupted => return Err(e),
+                        more => {
+                            *self = Lz4::Frame(decoder);
+                            return more;
+                        }
+                    }
+                    let input = decoder.into_inner();
+                    if input.ended {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
-                    self.inside = false;
+                    *self = Lz4::Between(input.inner, None);
                 }
-                n => return Ok(n),
+                Lz4::Legacy(mut legacy) => {
+                    if legacy.left.is_empty()
+                        && let Some(magic) = legacy.next_block()?
+                    {
+                        *self = Lz4::Between(legacy.inner, magic);
+                        continue;
+                    }
+                    let n = legacy.take(buf);
+                    *self = Lz4::Legacy(legacy);
+                    if n > 0 {
+                        return Ok(n);
+                    }
+                }
+                Lz4::Failed => return Ok(0),
             }
         }
     }
@@ -347,6 +440,43 @@ mod tests {
 
     /// The decoder itself takes the end of a file between two blocks for the
     /// end of the frame.
+    fn legacy(blocks: &[&[u8]]) -> Vec<u8> {
+        let mut out = LZ4_LEGACY.to_vec();
+        for block in blocks {
+            let packed = lz4_flex::block::compress(block);
+            out.extend((packed.len() as u32).to_le_bytes());
+            out.extend(packed);
+        }
+        out
+    }
+
+    fn unpack_lz4(bytes: &[u8]) -> (Vec<u8>, Option<io::ErrorKind>) {
+        let mut out = Vec::new();
+        let end = Lz4::new(bytes).read_to_end(&mut out);
+        (out, end.err().map(|e| e.kind()))
+    }
+
+    /// Frames with other sizes of blocks than the one before: one decoder for
+    /// all of them does not hold its own conditions.
+    #[test]
+    fn lz4_frames_of_every_kind_one_after_another() {
+        let plain: Vec<u8> = (0..200_000_u32).flat_map(|n| (n / 7).to_le_bytes()).collect();
+        let old = legacy(&[&plain[..300_000], &plain[300_000..]]);
+        let new = compress(Compression::Lz4, &plain);
+        let skipped = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+        for order in [vec![&old], vec![&old, &new], vec![&new, &old, &old], vec![&old, &skipped, &new, &skipped]] {
+            let file: Vec<u8> = order.iter().flat_map(|part| part.iter().copied()).collect();
+            let frames = order.iter().filter(|part| **part != &skipped).count();
+            assert_eq!(unpack_lz4(&file), (plain.repeat(frames), None));
+        }
+        let cut = unpack_lz4(&old[..old.len() - 1]);
+        assert_eq!((cut.0.len(), cut.1), (300_000, Some(io::ErrorKind::UnexpectedEof)));
+        let long = [&LZ4_LEGACY[..], &u32::MAX.to_le_bytes()].concat();
+        assert_eq!(unpack_lz4(&long), (Vec::new(), Some(io::ErrorKind::InvalidData)));
+        let wrong = [&old[..], b"no frame"].concat();
+        assert_eq!(unpack_lz4(&wrong).1, Some(io::ErrorKind::InvalidData));
+    }
+
     #[test]
     fn an_lz4_frame_cut_between_blocks_is_cut() {
         let plain = capture();
