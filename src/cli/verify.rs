@@ -124,7 +124,13 @@ fn report(path: &Path, v: &Verified, out: &mut dyn Write) -> io::Result<bool> {
         }
     }
     for (day, sources) in &v.open {
-        writeln!(out, "{day}: still open, so without a digest of what was added by {}", clean(&sources.join(" ")))?;
+        let by = sources.join(" ");
+        // A day that was closed and is written to again has a digest of what it
+        // was, which says nothing of what it is.
+        let since = days.get(day.as_str()).and_then(|links| links.last()).map_or_else(String::new, |l| {
+            format!("; its last one, digest {}, is of what it was before, and was not compared", l.seq)
+        });
+        writeln!(out, "{day}: still open, so without a digest of what was added by {}{since}", clean(&by))?;
     }
     for (seal, sound) in &v.seals {
         let word = if *sound { "holds" } else { "DOES NOT HOLD" };
@@ -142,7 +148,11 @@ fn report(path: &Path, v: &Verified, out: &mut dyn Write) -> io::Result<bool> {
     let links = counted(v.links.len() as u64, "digest", "digests");
     let counts = format!("{records}, {kept}, {removed} removed, {links}");
     if v.is_sound() {
-        writeln!(out, "{}: sound ({counts}).", path.display())?;
+        let open = match v.open.len() {
+            0 => String::new(),
+            n => format!(", but for {} still open", counted(n as u64, "day", "days")),
+        };
+        writeln!(out, "{}: sound ({counts}){open}.", path.display())?;
     } else {
         say(format_args!("{} is not as it was written ({counts})", path.display()));
     }

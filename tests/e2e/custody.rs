@@ -72,6 +72,20 @@ fn the_chain_follows_from_the_input_alone() {
     assert_eq!((both.len(), &both[2].content), (3, &links[3].content));
 }
 
+/// Whoever marks a closed day as written to again has its digest not compared.
+#[test]
+fn a_day_that_was_closed_and_is_open_again_is_not_called_sound() {
+    let dir = captures();
+    let dir = dir.path();
+    import(dir, "store", &["a.pcap"]);
+    let store = Connection::open(dir.join("store")).unwrap();
+    store.execute("INSERT INTO changed_days (day, source_no) SELECT '2026-03-02', source_no FROM sources", []).unwrap();
+    drop(store);
+    let ran = verify(dir, &["store"]);
+    assert!(ran.out.contains("2026-03-02: still open") && ran.out.contains("digest 2, is of what it was"), "{ran:?}");
+    assert!(ran.out.contains(", but for 1 day still open."), "{ran:?}");
+}
+
 #[test]
 fn what_was_altered_is_named_and_not_sealed() {
     let dir = captures();
