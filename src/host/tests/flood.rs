@@ -1,15 +1,11 @@
-//! Many hosts, many intervals: nothing grows faster than the facts.
+//! Many hosts, many intervals. Their time is measured by `benches/store.rs`; what is
+//! quadratic would not end here.
 
 use super::super::facts::{Facts, Interval, SeenHost};
 use super::super::testing::*;
 use super::super::{Options, judge};
 use crate::base::{Addr, Timestamp};
 use crate::catalogue::Catalogue;
-use std::time::{Duration, Instant};
-
-/// Generous for an unoptimised build on a busy machine; what is quadratic
-/// takes hours.
-const MOST: Duration = Duration::from_secs(60);
 
 fn one_contact() -> Facts {
     Scene::of([c("10.0.0.5", "update-s-hosts")]).facts()
@@ -41,9 +37,7 @@ fn a_host_with_many_intervals() {
         let id = (n as u128).to_be_bytes();
         facts.contacts.push(super::super::facts::Contact { id, first: at, last: at, ..contact });
     }
-    let begun = Instant::now();
     let views = judge(&facts, &Catalogue::builtin(), &Options::default());
-    assert!(begun.elapsed() < MOST, "{:?}", begun.elapsed());
     assert!(!views.is_empty() && views.len() <= 4);
 }
 
@@ -58,9 +52,7 @@ fn a_flood_of_made_up_sources() {
         let stage = crate::base::Stage::Attempted;
         facts.contacts.push(super::super::facts::Contact { id, seen: n + 1, stage, ..contact });
     }
-    let begun = Instant::now();
     let views = judge(&facts, &Catalogue::builtin(), &Options::default());
-    assert!(begun.elapsed() < MOST, "{:?}", begun.elapsed());
     assert_eq!((views.len(), views.iter().filter(|h| h.confirmed).count()), (100_001, 1));
     assert!(views.iter().all(|h| h.mac.is_none() && h.addresses.len() == 1));
 }
@@ -71,53 +63,6 @@ fn many_agents_of_one_server() {
         let ip = address(0x1_0000 + n).to_string();
         [lan(&ip, "lan-tcp-13000", "10.0.0.2", 13000), lan("10.0.0.2", "lan-udp-15000", &ip, 15000)]
     });
-    let begun = Instant::now();
     let views = Scene::of(agents).judge();
-    assert!(begun.elapsed() < MOST, "{:?}", begun.elapsed());
     assert_eq!(views.iter().filter(|h| h.verdict == super::super::Verdict::Managed).count(), 4_000);
-}
-
-/// 10,000 hosts of which 500 have contacts of three categories every day of a
-/// year: 547,500 records. An optimised build takes a few tenths of a second.
-#[test]
-#[ignore = "takes seconds"]
-fn a_year_of_ten_thousand_hosts() {
-    let ids = ["update-s-hosts", "reputation-ksn-geo", "web-www"];
-    let mut facts = Scene::of(ids.map(|id| c("10.0.0.5", id).transferred())).facts();
-    let contacts = facts.contacts.clone();
-    facts.contacts.clear();
-    facts.seen.clear();
-    for host in 0..10_000u32 {
-        let (ip, mac) = (address(0x1_0000 + host), Some(mac(host as u16)));
-        facts.seen.push(SeenHost { segment: "vlan:10".to_owned(), ip, mac });
-        for kind in ["traffic", "arp", "handshake"] {
-            let (from, to) = (time(DAY, 0), time(DAY + 365, 0));
-            let segment = "vlan:10".to_owned();
-            facts.intervals.push(Interval { source: 0, kind: kind.to_owned(), segment, ip, mac, name: None, from, to });
-        }
-        for day in 0..if host < 500 { 365 } else { 1 } {
-            for (n, contact) in contacts.iter().enumerate() {
-                let mut slots = crate::sighting::record::Slots::default();
-                (0..12).for_each(|s| slots.set(((s * 8 + host + n as u32) % 96) as u8));
-                let id = u128::from(host * 4000 + day as u32 * 3 + n as u32).to_be_bytes();
-                let (first, last) = (time(DAY + day, 0), time(DAY + day, 95));
-                let (seen, day) = (host, DAY + day);
-                facts.contacts.push(super::super::facts::Contact {
-                    seen,
-                    id,
-                    day,
-                    first,
-                    last,
-                    slots,
-                    slots_connected: slots,
-                    ..*contact
-                });
-            }
-        }
-    }
-    let begun = Instant::now();
-    let views = judge(&facts, &Catalogue::builtin(), &Options::default());
-    eprintln!("{} records in {:?}", facts.contacts.len(), begun.elapsed());
-    assert_eq!(views.len(), 10_000);
-    assert_eq!(views.iter().filter(|h| h.verdict == super::super::Verdict::Active).count(), 10_000);
 }
