@@ -51,7 +51,8 @@ impl Observer {
     fn dns_query(&mut self, at: &At<'_>, message: &Message, notes: Notes, ledger: &mut Ledger) {
         let e = at.endpoints();
         if !message.recursion_desired && self.settings.home.contains(&e.client) {
-            self.iterating.asks(at.segment, e.client, Self::host(at).mac);
+            let forgotten = self.iterating.asks(at.segment, e.client, Self::host(at).mac);
+            ledger.add(Counter::TableEvicted, forgotten);
         }
         let fallback = self.settings.catalogue.is_fallback_resolver(&e.server);
         if !fallback && self.settings.home.contains(&e.server) && self.settings.home.contains(&e.client) {

@@ -435,11 +435,12 @@ impl Observer {
             let bare = kind == PresenceKind::Handshake && p.src_mac.or(p.dst_mac).is_none();
             let Some(mac) = mac.filter(|m| is_station(*m)).or(bare.then(Mac::default)) else { continue };
             let pair = Pair { source: at.frame.source, segment: at.segment, ip, mac };
-            if self.presences.note(pair, kind, p.ts, p.ts) {
+            let full = match kind {
+                PresenceKind::Traffic => self.presences.note_traffic(pair, p.ts, sent),
+                _ => self.presences.note(pair, kind, p.ts, p.ts),
+            };
+            if full {
                 ledger.count(no_room(kind));
-            }
-            if sent {
-                self.presences.note_sender(pair);
             }
         }
     }
@@ -623,7 +624,9 @@ impl Sink for Observer {
                 self.announced.give_back(place, mac, claim.ts);
             }
             Proof::Lone => {
-                self.presences.prolong(pair, kind, claim.ts, claim.until);
+                if self.presences.prolong(pair, kind, claim.ts, claim.until) == Some(true) {
+                    ledger.count(no_room(kind));
+                }
             }
             Proof::Sound => {
                 if claim.until > claim.ts {

@@ -158,34 +158,47 @@ impl Presences {
     /// Notes that a pair was seen, or told to hold `until` then. True if it is
     /// new and there was no room for it.
     pub(super) fn note(&mut self, pair: Pair, kind: PresenceKind, ts: Timestamp, until: Timestamp) -> bool {
-        if self.prolong(pair, kind, ts, until) {
-            return false;
-        }
-        self.begin(
-            Key::new(pair, kind, 0),
-            Times { from: ts, to: until.max(ts), earlier: 0, unsaid: true, sent: false },
-        )
+        self.sight(pair, kind, (ts, until), false)
     }
 
-    /// The same only if the pair is known by that kind. False if it is not.
-    pub(super) fn prolong(&mut self, pair: Pair, kind: PresenceKind, ts: Timestamp, until: Timestamp) -> bool {
-        let key = Key::new(pair, kind, 0);
-        let Some(room) = self.0.get_mut(kind.room()) else { return false };
-        let Some(times) = room.get_mut(&key) else { return false };
+    /// The same of traffic, and whether the address sent it from there itself.
+    pub(super) fn note_traffic(&mut self, pair: Pair, ts: Timestamp, sent: bool) -> bool {
+        self.sight(pair, PresenceKind::Traffic, (ts, ts), sent)
+    }
+
+    fn sight(&mut self, pair: Pair, kind: PresenceKind, (ts, until): (Timestamp, Timestamp), sent: bool) -> bool {
+        let begins = || Times { from: ts, to: until.max(ts), earlier: 0, unsaid: true, sent };
+        let known = self.go_on(pair, kind, (ts, until), sent);
+        known.unwrap_or_else(|| self.begin(Key::new(pair, kind, 0), begins()))
+    }
+
+    /// The same only if the pair is known by that kind. `None` if it is not.
+    pub(super) fn prolong(&mut self, pair: Pair, kind: PresenceKind, ts: Timestamp, until: Timestamp) -> Option<bool> {
+        self.go_on(pair, kind, (ts, until), false)
+    }
+
+    fn go_on(
+        &mut self,
+        pair: Pair,
+        kind: PresenceKind,
+        (ts, until): (Timestamp, Timestamp),
+        sent: bool,
+    ) -> Option<bool> {
+        let times = self.0.get_mut(kind.room())?.get_mut(&Key::new(pair, kind, 0))?;
         times.unsaid = true;
+        times.sent |= sent;
         // Without a lease, as where a server only informs a client, it is no more
         // than another sight of it.
         let gap = if until > ts { kind.gap() } else { GAP };
         if ts.since(times.to) <= gap {
             times.from = times.from.min(ts);
             times.to = times.to.max(until);
-            return true;
+            return Some(false);
         }
         let (before, earlier, sent) = (*times, times.earlier.saturating_add(1), times.sent);
         *times = Times { from: ts, to: until.max(ts), earlier, unsaid: true, sent };
         // Without room for both the newer stands.
-        self.begin(Key::new(pair, kind, earlier), before);
-        true
+        Some(self.begin(Key::new(pair, kind, earlier), before))
     }
 
     /// True if there is no room.
@@ -220,14 +233,6 @@ impl Presences {
         }
     }
 
-    /// Notes that the address of a pair sent from there itself.
-    pub(super) fn note_sender(&mut self, pair: Pair) {
-        let room = self.0.get_mut(PresenceKind::Traffic.room());
-        if let Some(times) = room.and_then(|r| r.get_mut(&Key::new(pair, PresenceKind::Traffic, 0))) {
-            times.sent = true;
-        }
-    }
-
     /// Whether an address sent in a segment from another hardware address than
     /// this one.
     pub(super) fn sends_otherwise(&self, segment: u32, ip: &Addr, mac: Option<Mac>) -> bool {
@@ -247,7 +252,9 @@ impl Presences {
         for at in 0..self.0.len() {
             let Some(room) = self.0.get_mut(at) else { continue };
             let moves = |k: &Key| seen(k.kind) || elsewhere || Some(k.mac) == to.far.mac;
-            let moved: Vec<(Key, Times)> = room.extract_if(|k, _| host(k).is_some() && moves(k)).collect();
+            let mut moved: Vec<(Key, Times)> = room.extract_if(|k, _| host(k).is_some() && moves(k)).collect();
+            // What finds no room must not depend on the order in a table.
+            moved.sort_unstable_by_key(|(k, times)| (times.from, times.to, k.source, k.mac, k.kind, k.nth));
             for (key, times) in moved {
                 let Some(host) = host(&key) else { continue };
                 let own = Some(key.mac).filter(|m| Some(*m) != to.far.mac);
@@ -417,10 +424,12 @@ mod tests {
     #[test]
     fn what_is_only_prolonged_must_be_known() {
         let mut pairs = Presences::default();
-        assert!(!pairs.prolong(pair(1, A), Arp, secs(1), secs(1)));
+        assert_eq!(pairs.prolong(pair(1, A), Arp, secs(1), secs(1)), None);
         seen(&mut pairs, pair(1, A), Arp, 2);
-        assert!(pairs.prolong(pair(1, A), Arp, secs(9), secs(9)));
-        assert!(!pairs.prolong(pair(1, B), Arp, secs(9), secs(9)) && !pairs.prolong(pair(1, A), Nd, secs(9), secs(9)));
+        assert_eq!(pairs.prolong(pair(1, A), Arp, secs(9), secs(9)), Some(false));
+        for (mac, kind) in [(B, Arp), (A, Nd)] {
+            assert_eq!(pairs.prolong(pair(1, mac), kind, secs(9), secs(9)), None);
+        }
         assert_eq!(list(pairs), [(Arp, Some(A), 2, 9)]);
     }
 
