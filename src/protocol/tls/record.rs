@@ -48,7 +48,8 @@ pub fn record_header(bytes: &[u8; 5]) -> Option<RecordHeader> {
 enum Step<'a> {
     /// The bytes at hand of a record that ends at `end` of the stream.
     Fragment { bytes: &'a [u8], end: usize },
-    /// The next header lacks this many bytes, those at hand being right.
+    /// Before this many bytes more nothing can be told of the next header,
+    /// those at hand being right.
     Header { lacking: usize },
     /// No handshake record.
     Foreign,
@@ -65,7 +66,10 @@ impl<'a> Records<'a> {
         let rest = self.stream.get(self.pos..).unwrap_or(&[]);
         let Some((header, body)) = rest.split_first_chunk::<HEADER>() else {
             let right = rest.iter().zip([HANDSHAKE, 3]).all(|(have, want)| *have == want);
-            return if right { Step::Header { lacking: HEADER.saturating_sub(rest.len()) } } else { Step::Foreign };
+            // Type and major version are asked for one by one: a foreign byte
+            // ends the walk, however the stream is cut.
+            let lacking = if rest.len() < 2 { 1 } else { HEADER.saturating_sub(rest.len()) };
+            return if right { Step::Header { lacking } } else { Step::Foreign };
         };
         match record_header(header) {
             Some(RecordHeader { content_type: HANDSHAKE, len }) => {
@@ -177,11 +181,11 @@ pub(super) fn find_message(stream: &[u8], kind: u8, partial: bool) -> Probe<Mess
                 if coming > 0 {
                     let missing = missing.saturating_sub(bytes.len());
                     let next = if count < ASKED_EACH { coming } else { missing };
-                    break Some(if missing > coming { next.saturating_add(HEADER) } else { missing });
+                    break Some(if missing > coming { next.saturating_add(1) } else { missing });
                 }
                 count = count.saturating_add(1);
             }
-            Step::Header { lacking } if (1..ASKED_EACH).contains(&count) => break Some(lacking),
+            Step::Header { lacking } if count < ASKED_EACH => break Some(lacking),
             Step::Header { lacking } => break Some(intro.wanted().saturating_sub(have).saturating_add(lacking)),
             Step::Foreign => break None,
         }
