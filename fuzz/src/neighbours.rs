@@ -96,7 +96,7 @@ pub fn dhcp(data: &[u8]) {
             in_arena: false,
             conflict: false,
         };
-        assert!(may_be_dhcp(&p));
+        assert!(may_be_dhcp(p.transport, p.dport));
         four(bytes);
         four(&bytes[..cut(bytes)]);
         six(bytes);

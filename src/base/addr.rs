@@ -14,7 +14,8 @@ impl Addr {
     /// From the four bytes of an IPv4 header.
     #[inline]
     pub const fn v4(b: [u8; 4]) -> Self {
-        Addr([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, b[0], b[1], b[2], b[3]])
+        // Byte by byte it shows in profiles; this is two stores.
+        Addr(((u32::from_le_bytes(b) as u128) << 96 | 0xffff << 80).to_le_bytes())
     }
 
     /// The IPv4 bytes, if this is an IPv4 address.
@@ -135,7 +136,13 @@ impl Prefix {
     /// Whether the address lies inside.
     #[inline]
     pub fn contains(&self, addr: &Addr) -> bool {
-        addr.bits() & self.mask == self.network
+        self.holds(addr.bits())
+    }
+
+    /// The same of an address as a number.
+    #[inline]
+    pub fn holds(&self, addr: u128) -> bool {
+        addr & self.mask == self.network
     }
 
     /// Length in the 128-bit form: an IPv4 /24 is 120.

@@ -41,6 +41,11 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkType(pub u16);
 
+impl LinkType {
+    /// LINKTYPE_ETHERNET.
+    pub const ETHERNET: LinkType = LinkType(1);
+}
+
 /// One interface of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interface {

@@ -48,10 +48,17 @@ const MEMORY: i64 = 600 * SECOND;
 /// directions give the same end.
 #[inline]
 pub fn sender_is_client(p: &Packet, is_home: impl Fn(&Addr) -> bool) -> bool {
-    match (is_home(&p.src), is_home(&p.dst)) {
+    first_is_client((p.src, p.sport), (p.dst, p.dport), (is_home(&p.src), is_home(&p.dst)))
+}
+
+/// The same of two ends, and whether each is at home. Their addresses may be
+/// given in any form that has the same order.
+#[inline]
+pub fn first_is_client<A: Ord>(first: (A, u16), second: (A, u16), at_home: (bool, bool)) -> bool {
+    match at_home {
         (true, false) => true,
         (false, true) => false,
-        _ => (p.sport, &p.dst) >= (p.dport, &p.src),
+        _ => (first.1, second.0) >= (second.1, first.0),
     }
 }
 

@@ -45,7 +45,7 @@ mod tests;
 mod udp;
 
 pub use claims::{Claim, ClaimKind, Proof, Words};
-pub use duplicates::{Place, sender_is_client};
+pub use duplicates::{Place, first_is_client, sender_is_client};
 pub use engine::{Engine, Limits};
 pub use events::{Act, At, DnsKind, Endpoints, FrameRef, HttpSeen, Note, Notes, Progress, Proxy, Seen, Sink, Token};
 pub use lister::{NameLister, NameRow};

@@ -74,8 +74,8 @@ impl Default for Neighbours {
 
 /// Whether a segment may hold a message of DHCP: a look at its ports.
 #[inline]
-pub fn may_be_dhcp(p: &Packet) -> bool {
-    p.transport == Transport::Udp && matches!(p.dport, 67 | 68 | 546 | 547)
+pub fn may_be_dhcp(transport: Transport, dport: u16) -> bool {
+    transport == Transport::Udp && matches!(dport, 67 | 68 | 546 | 547)
 }
 
 fn within(span: i64, a: Timestamp, b: Timestamp) -> bool {

@@ -1,4 +1,4 @@
-//! The decoder: a straight line for ordinary frames, a walk for the rest.
+//! The decoder: fixed offsets for ordinary frames, a walk for the rest.
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,14 +8,14 @@
 )]
 
 use super::encap::{self, EncapIndex, EncapTable};
-use super::ethernet::{self, ethertype};
+use super::ethernet;
 use super::fragment::FragmentTable;
 use super::ipcomp::Inflater;
 use super::notice::Notice;
 use super::transport::Segment;
 use super::view::View;
 use super::walk::{Content, IpHeader, Next, Walk};
-use super::{EncapId, Packet, ip, ipv4, ipv6, link, ppp, transport, udp_tunnel, wifi};
+use super::{EncapId, Packet, ip, link, plain, ppp, wifi};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::LinkType;
 use crate::coverage::Counter;
@@ -136,8 +136,6 @@ impl Decoder {
     /// count; a fragment whose datagram is not complete yields
     /// [`Counter::IpFragments`]. Further events come from
     /// [`side_counts`](Self::side_counts).
-    // A call for each frame shows: a second caller must not cost the first one.
-    #[inline(always)]
     pub fn decode(
         &mut self,
         link: LinkType,
@@ -147,15 +145,10 @@ impl Decoder {
         ts: Timestamp,
     ) -> Result<Packet, Counter> {
         let view = View::new(frame, usize::try_from(orig_len).unwrap_or(usize::MAX));
-        // Each way returns by itself, so that the packet is written only once.
-        if link == link::ETHERNET {
-            if let Some(packet) = self.straight(view, base, ts) {
-                return Ok(packet);
-            }
-        } else if let Some(packet) = self.straight_other(link, view, base, ts) {
-            return Ok(packet);
+        match self.straight(link, frame, base, ts) {
+            Some(packet) => Ok(packet),
+            None => self.walk(link, view, base, ts),
         }
-        self.walk(link, view, base, ts)
     }
 
     /// Payloads of the datagrams put together since it was last emptied;
@@ -222,82 +215,23 @@ impl Decoder {
         self.encaps.table()
     }
 
-    /// Ethernet with up to two tags, IP without fragments and IPv6 extension
-    /// headers, TCP or UDP without a tunnel's port. Everything else, and every
-    /// error, is `None` and for the walk.
-    #[inline(always)]
-    pub(super) fn straight(&mut self, mut view: View<'_>, base: u32, ts: Timestamp) -> Option<Packet> {
-        let h = view.take::<14>()?;
-        let dst_mac = Some(Mac([h[0], h[1], h[2], h[3], h[4], h[5]]));
-        let src_mac = Some(Mac([h[6], h[7], h[8], h[9], h[10], h[11]]));
-        self.behind_link(u16::from_be_bytes([h[12], h[13]]), view, (src_mac, dst_mac), base, ts)
-    }
-
-    /// The same behind the other links of plain form.
-    #[inline(never)]
-    pub(super) fn straight_other(
-        &mut self,
-        link: LinkType,
-        mut view: View<'_>,
-        base: u32,
-        ts: Timestamp,
-    ) -> Option<Packet> {
-        let (kind, src_mac) = link::plain(link, &mut view)?;
-        self.behind_link(kind, view, (src_mac, None), base, ts)
-    }
-
-    /// The straight line from an ethertype on. `macs` are sender and receiver.
-    #[inline(always)]
-    fn behind_link(
-        &mut self,
-        mut kind: u16,
-        mut view: View<'_>,
-        macs: (Option<Mac>, Option<Mac>),
-        base: u32,
-        ts: Timestamp,
-    ) -> Option<Packet> {
-        let (mut outer, mut inner) = (0, 0);
-        if ethernet::is_tag(kind) {
-            let t = view.take::<4>()?;
-            outer = ethernet::tag(kind, [t[0], t[1]]);
-            kind = u16::from_be_bytes([t[2], t[3]]);
-            if ethernet::is_tag(kind) {
-                let t = view.take::<4>()?;
-                inner = ethernet::tag(kind, [t[0], t[1]]);
-                kind = u16::from_be_bytes([t[2], t[3]]);
-            }
-        }
-        let (ip, proto, payload) = match kind {
-            ethertype::IPV4 => match ipv4::header(view) {
-                Ok((ip, proto, None, payload)) => (ip, proto, payload),
-                _ => return None,
-            },
-            ethertype::IPV6 => ipv6::header(view).ok()?,
-            _ => return None,
-        };
-        let segment = match proto {
-            6 => transport::tcp(payload).ok()?,
-            17 => transport::udp(payload).ok().map(|(s, _)| s).filter(|s| !udp_tunnel::may_carry(s))?,
-            _ => return None,
-        };
-        Some(packet(
-            &ip,
-            &segment,
-            Place {
-                ts,
-                base,
-                in_arena: false,
-                encap: if outer | inner == 0 { EncapId(0) } else { self.tagged(outer, inner) },
-                src_mac: macs.0,
-                dst_mac: macs.1,
-                conflict: false,
-            },
-        ))
-    }
-
-    /// Counts a frame's tags; gives their number in the table.
+    /// An ordinary frame at fixed offsets; `None` is for the walk.
     #[inline]
-    fn tagged(&mut self, outer: u16, inner: u16) -> EncapId {
+    pub(super) fn straight(&mut self, link: LinkType, frame: &[u8], base: u32, ts: Timestamp) -> Option<Packet> {
+        if link == LinkType::ETHERNET {
+            let shell = plain::look(frame)?.shell;
+            let encap = self.tagged(shell);
+            return plain::packet(frame, shell, base, ts, encap);
+        }
+        let mut view = View::new(frame, frame.len());
+        let (kind, src_mac) = link::plain(link, &mut view)?;
+        let shell = plain::bare(kind, u8::try_from(view.offset).ok()?)?;
+        plain::behind_link(frame, shell, base, ts, EncapId(0), (src_mac, None))
+    }
+
+    /// Counts the tags of an ordinary frame; gives their number in the table.
+    pub fn tagged(&mut self, shell: plain::Shell) -> EncapId {
+        let (outer, inner) = shell.tags;
         for tag in [outer, inner] {
             if tag != 0 {
                 self.side.add(encap::tag_layer(tag).kind.counter(), 1);

@@ -15,9 +15,6 @@ use crate::base::Mac;
 use crate::capture::LinkType;
 use crate::coverage::Counter;
 
-/// LINKTYPE_ETHERNET.
-pub(super) const ETHERNET: LinkType = LinkType(1);
-
 /// LINKTYPE_PKTAP.
 pub(super) const PKTAP: LinkType = LinkType(258);
 

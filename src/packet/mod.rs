@@ -1,7 +1,7 @@
 //! One frame to one transport segment: link layers, tags, tunnels, IP,
 //! fragments.
 //!
-//! Ordinary frames take a straight line ([`Decoder::decode`]); all others are
+//! Ordinary frames are read at fixed offsets ([`plain`]); all others are
 //! walked header by header, each header in a file of its own, until a segment
 //! is found or a reason why there is none.
 
@@ -33,6 +33,7 @@ mod mpls;
 mod notice;
 mod null;
 mod path;
+pub mod plain;
 mod ppp;
 #[cfg(test)]
 mod properties;

@@ -68,8 +68,8 @@ fn is_tunnel(port: u16) -> bool {
 /// Whether a datagram may be a tunnel's, by its ports. The answers of some
 /// tunnels come from the port.
 #[inline]
-pub(super) fn may_carry(segment: &Segment) -> bool {
-    is_tunnel(segment.dport) || is_tunnel(segment.sport)
+pub(super) fn may_carry(sport: u16, dport: u16) -> bool {
+    is_tunnel(dport) || is_tunnel(sport)
 }
 
 /// The walk's step over a UDP header.

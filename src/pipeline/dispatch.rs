@@ -1,14 +1,14 @@
 //! Frames to segments, dealt to the shards.
 
 use super::SHARDS;
-use super::work::{Item, Said, Work, shard, shard_of};
+use super::work::{Deal, Form, Item, Said, Work, shard, shard_of, shard_of_look};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::capture::{BpfFilter, CaptureError, FrameMeta, LinkType};
 use crate::coverage::{Counter, Key, Ledger};
 use crate::flow::{Claim, Neighbours, may_be_dhcp};
-use crate::packet::EncapReader;
-use crate::packet::{Decoder, EncapTable, Options, Packet};
+use crate::packet::plain::{self, Look};
+use crate::packet::{Decoder, EncapId, EncapReader, EncapTable, Options, Packet};
 use crate::sighting::HomeNets;
 use std::collections::BTreeMap;
 
@@ -113,7 +113,8 @@ pub(super) struct Dispatcher {
     home: HomeNets,
     period: Period,
     filter: Option<BpfFilter>,
-    workers: usize,
+    /// By shard, its worker and its place among those of the worker.
+    routes: [(u8, u8); SHARDS],
     neighbours: Neighbours,
     /// What the frame at hand claims.
     claims: Vec<Claim>,
@@ -137,7 +138,7 @@ impl Dispatcher {
             home,
             period,
             filter,
-            workers,
+            routes: std::array::from_fn(|shard| ((shard % workers) as u8, (shard / workers) as u8)),
             neighbours: Neighbours::new(),
             claims: Vec::new(),
             ledger: Ledger::new(),
@@ -162,6 +163,7 @@ impl Dispatcher {
         let (mut from, mut until) = (i64::MAX, i64::MIN);
         let mut link = LinkType::default();
         let mut run = Run::default();
+        let picky = self.period != Period::default() || self.filter.is_some();
         if work.begins_anew {
             self.neighbours.start_anew();
         }
@@ -179,27 +181,20 @@ impl Dispatcher {
             }
             run.add(meta);
             let bytes = work.batch.bytes(meta);
-            if !self.period.holds(meta.ts) || !self.passes(link, bytes)? {
+            if picky && (!self.period.holds(meta.ts) || !self.passes(link, bytes)?) {
                 run.end(meta, Counter::FramesFiltered, &mut self.ledger);
                 continue;
             }
-            match self.decoder.decode(link, bytes, meta.orig_len, meta.offset, meta.ts) {
-                Ok(packet) => {
-                    self.list(packet, index, &mut work.lists);
-                    if may_be_dhcp(&packet) {
-                        self.dhcp(&packet, index, &work.batch.buf, &mut work.said);
-                    }
-                    while let Some(packet) = self.decoder.next_of_frame() {
-                        self.list(packet, index, &mut work.lists);
-                    }
-                }
-                Err(cause) => {
-                    run.end(meta, cause, &mut self.ledger);
-                    self.notice(index, &work.batch.buf, &mut work.said);
-                    if cause == Counter::LinkUnsupported {
-                        *self.tally.unsupported.entry(link).or_insert(0) += 1;
-                    }
-                }
+            if link == LinkType::ETHERNET
+                && let Some(look) = plain::look(bytes)
+                && !may_be_dhcp(look.transport, look.dport)
+            {
+                self.deal_plain(&look, index, &mut work.deals);
+                continue;
+            }
+            let (deals, said) = (&mut work.deals, &mut work.said);
+            if let Err(cause) = self.other(link, bytes, index, meta, &work.batch.buf, deals, said) {
+                run.end(meta, cause, &mut self.ledger);
             }
         }
         run.book(&mut self.ledger, &mut self.tally);
@@ -211,17 +206,73 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Deals a segment to the worker of its shard.
+    /// Decodes a frame that is no ordinary one. The error is the cause why
+    /// there is no segment in it.
+    #[inline(never)]
+    #[allow(clippy::too_many_arguments)] // a batch, of which the frame is borrowed
+    fn other(
+        &mut self,
+        link: LinkType,
+        bytes: &[u8],
+        index: usize,
+        meta: &FrameMeta,
+        buf: &[u8],
+        deals: &mut [Deal],
+        said: &mut [Vec<Said>],
+    ) -> Result<(), Counter> {
+        match self.decoder.decode(link, bytes, meta.orig_len, meta.offset, meta.ts) {
+            Ok(packet) => {
+                self.deal(packet, index, deals);
+                if may_be_dhcp(packet.transport, packet.dport) {
+                    self.dhcp(&packet, index, buf, said);
+                }
+                while let Some(packet) = self.decoder.next_of_frame() {
+                    self.deal(packet, index, deals);
+                }
+                Ok(())
+            }
+            Err(cause) => {
+                self.notice(index, buf, said);
+                if cause == Counter::LinkUnsupported {
+                    *self.tally.unsupported.entry(link).or_insert(0) += 1;
+                }
+                Err(cause)
+            }
+        }
+    }
+
+    /// Deals an ordinary frame to the worker of its shard.
     #[inline(always)]
-    fn list(&mut self, packet: Packet, frame: usize, lists: &mut [Vec<Item>]) {
-        let mut segment = 0;
-        if packet.encap.0 != 0 {
-            segment = self.encaps.get(packet.encap).segment_id;
+    fn deal_plain(&mut self, look: &Look, frame: usize, deals: &mut [Deal]) {
+        let (mut encap, mut segment) = (EncapId(0), 0);
+        if look.shell.is_tagged() {
+            encap = self.decoder.tagged(look.shell);
+            segment = self.segment(encap);
         }
-        let shard = shard(&packet, &self.home);
-        if let Some(list) = lists.get_mut(shard % self.workers) {
-            list.push(Item { packet, frame: frame as u32, segment, shard: (shard % SHARDS) as u8 });
+        let (worker, place) = self.route(shard_of_look(look, &self.home));
+        if let Some(deal) = deals.get_mut(worker) {
+            deal.items.push(Item { frame: frame as u32, segment, place, form: Form::Plain(look.shell, encap) });
         }
+    }
+
+    /// Deals a segment to the worker of its shard.
+    fn deal(&mut self, packet: Packet, frame: usize, deals: &mut [Deal]) {
+        let segment = self.segment(packet.encap);
+        let (worker, place) = self.route(shard(&packet, &self.home));
+        if let Some(deal) = deals.get_mut(worker) {
+            deal.decoded.push(packet);
+            deal.items.push(Item { frame: frame as u32, segment, place, form: Form::Decoded });
+        }
+    }
+
+    fn segment(&mut self, encap: EncapId) -> u32 {
+        if encap.0 == 0 { 0 } else { self.encaps.get(encap).segment_id }
+    }
+
+    /// The worker of a shard, and the shard's place there.
+    #[inline]
+    fn route(&self, shard: usize) -> (usize, u8) {
+        self.routes.get(shard).map_or((0, 0), |(worker, place)| (usize::from(*worker), *place))
     }
 
     /// Reads a DHCP message, beside what becomes of its datagram.
@@ -249,9 +300,12 @@ impl Dispatcher {
     /// is not at home is nobody's business.
     fn say(&mut self, frame: usize, segment: u32, said: &mut [Vec<Said>]) {
         for claim in self.claims.drain(..).filter(|c| self.home.contains(&c.ip)) {
-            let shard = shard_of(&claim.ip);
-            if let Some(list) = said.get_mut(shard % self.workers) {
-                list.push(Said { claim, frame: frame as u32, segment, shard: (shard % SHARDS) as u8 });
+            let (worker, place) = match self.routes.get(shard_of(&claim.ip)) {
+                Some((worker, place)) => (usize::from(*worker), *place),
+                None => continue,
+            };
+            if let Some(list) = said.get_mut(worker) {
+                list.push(Said { claim, frame: frame as u32, segment, place });
             }
         }
     }

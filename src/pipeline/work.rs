@@ -3,19 +3,40 @@
 use super::SHARDS;
 use crate::base::Addr;
 use crate::capture::Batch;
-use crate::flow::{Claim, sender_is_client};
-use crate::packet::Packet;
+use crate::flow::{Claim, first_is_client, sender_is_client};
+use crate::packet::plain::{Look, Pair, Shell};
+use crate::packet::{EncapId, Packet};
 use crate::sighting::HomeNets;
 use std::time::Instant;
 
 /// A segment for one shard.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
-    pub(super) packet: Packet,
     /// Index of its frame in the batch.
     pub(super) frame: u32,
     pub(super) segment: u32,
-    pub(super) shard: u8,
+    /// The shard, by its place among those of its worker.
+    pub(super) place: u8,
+    pub(super) form: Form,
+}
+
+/// Where the segment of an item is to be had.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form {
+    /// In an ordinary frame, which the worker decodes: that spares the reader
+    /// the most frequent work, and both of them to hand packets over.
+    Plain(Shell, EncapId),
+    /// It is the next of the decoded ones.
+    Decoded,
+}
+
+/// The segments for one worker.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Deal {
+    /// In order.
+    pub(super) items: Vec<Item>,
+    /// Those that the reader decoded, in order.
+    pub(super) decoded: Vec<Packet>,
 }
 
 /// What is said of who has an address, for the shard of that address.
@@ -25,7 +46,8 @@ pub(super) struct Said {
     /// Index of its frame in the batch.
     pub(super) frame: u32,
     pub(super) segment: u32,
-    pub(super) shard: u8,
+    /// The shard, by its place among those of its worker.
+    pub(super) place: u8,
 }
 
 /// Room for what is said that a batch keeps from one use to the next.
@@ -43,7 +65,7 @@ pub(super) struct Work {
     /// Payloads of reassembled datagrams.
     pub(super) arena: Vec<u8>,
     /// By worker.
-    pub(super) lists: Vec<Vec<Item>>,
+    pub(super) deals: Vec<Deal>,
     /// By worker, in order of frames.
     pub(super) said: Vec<Vec<Said>>,
     /// When the batch had been read.
@@ -58,7 +80,7 @@ impl Work {
             begins_anew: false,
             batch: Batch::default(),
             arena: Vec::new(),
-            lists: vec![Vec::new(); workers],
+            deals: vec![Deal::default(); workers],
             said: vec![Vec::new(); workers],
             read_at: Instant::now(),
         }
@@ -67,8 +89,9 @@ impl Work {
     pub(super) fn clear(&mut self) {
         self.begins_anew = false;
         self.arena.clear();
-        for list in &mut self.lists {
-            list.clear();
+        for deal in &mut self.deals {
+            deal.items.clear();
+            deal.decoded.clear();
         }
         // Few frames say anything; a flood's room is not kept.
         for said in &mut self.said {
@@ -80,16 +103,38 @@ impl Work {
 
 /// The shard of a segment: by its client, whichever direction it goes and
 /// wherever it was captured, so that the copies of a routed packet meet.
-#[inline]
 pub(super) fn shard(p: &Packet, home: &HomeNets) -> usize {
     shard_of(if sender_is_client(p, |a| home.contains(a)) { &p.src } else { &p.dst })
+}
+
+/// The same of an ordinary frame's segment.
+#[inline(always)]
+pub(super) fn shard_of_look(look: &Look, home: &HomeNets) -> usize {
+    match look.pair {
+        Pair::V4 { src, dst } => {
+            let at_home = (home.holds_v4(src), home.holds_v4(dst));
+            let from_client = first_is_client((src, look.sport), (dst, look.dport), at_home);
+            shard_of_half(0xffff_0000_0000 | u64::from(if from_client { src } else { dst }))
+        }
+        Pair::V6 { src, dst } => {
+            let (src, dst) = (Addr(src.to_be_bytes()), Addr(dst.to_be_bytes()));
+            let at_home = (home.contains(&src), home.contains(&dst));
+            let from_client = first_is_client((src, look.sport), (dst, look.dport), at_home);
+            shard_of(if from_client { &src } else { &dst })
+        }
+    }
 }
 
 /// The shard of a client. A multiplicative hash without a secret: the same
 /// address meets the same shard in every run.
 pub(super) fn shard_of(client: &Addr) -> usize {
     let bits = client.bits();
-    let folded = (bits >> 64) as u64 ^ bits as u64;
+    shard_of_half((bits >> 64) as u64 ^ bits as u64)
+}
+
+/// The same of both halves of its address, one laid over the other.
+#[inline]
+fn shard_of_half(folded: u64) -> usize {
     let mixed = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 32) as usize % SHARDS
 }

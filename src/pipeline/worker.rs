@@ -3,10 +3,13 @@
 use super::SHARDS;
 use super::pool::Recycler;
 use super::timing::{FRAME_SAMPLE, Timing, record};
-use super::work::{Said, Work};
+use super::work::{Form, Item, Said, Work};
 use crate::base::Timestamp;
+use crate::base::time::{QUARTER_SECS, SECOND};
+use crate::capture::FrameMeta;
 use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
+use crate::packet::{Packet, plain};
 use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Conceal, Draft, KeptFrame, Naming, Observed, Observer, Pseudonyms, Signal};
 use crossbeam_channel::{Receiver, Sender};
@@ -285,13 +288,14 @@ impl<H: Harvest> Worker<H> {
                 engine.start_anew(&mut self.ledger);
             }
         }
-        let Some(list) = work.lists.get(self.number) else { return };
+        let Some(deal) = work.deals.get(self.number) else { return };
+        let mut decoded = deal.decoded.iter();
         let said = work.said.get(self.number).map_or(&[][..], Vec::as_slice);
         let mut said = said.iter().peekable();
         let mut next_said = said.peek().map_or(u32::MAX, |s| s.frame);
         let mut key = Key { source: u32::MAX, ..Key::default() };
         let (mut quarter_from, mut quarter_until) = (i64::MAX, i64::MIN);
-        for item in list {
+        for item in &deal.items {
             if item.frame >= next_said {
                 while let Some(s) = said.next_if(|s| s.frame <= item.frame) {
                     self.hear(work, s);
@@ -300,39 +304,25 @@ impl<H: Harvest> Worker<H> {
                 (quarter_from, quarter_until) = (i64::MAX, i64::MIN); // the ledger was turned
             }
             let Some(meta) = work.batch.frames.get(item.frame as usize) else { continue };
-            let ts = item.packet.ts.0;
+            let ts = meta.ts.0;
             if ts < quarter_from || ts >= quarter_until || meta.interface != key.interface || work.source != key.source
             {
-                let quarter = item.packet.ts.quarter();
+                let quarter = meta.ts.quarter();
                 key = Key { source: work.source, interface: meta.interface, quarter };
-                quarter_from = quarter.saturating_mul(crate::base::time::QUARTER_SECS * crate::base::time::SECOND);
-                quarter_until =
-                    quarter_from.saturating_add(crate::base::time::QUARTER_SECS * crate::base::time::SECOND);
+                quarter_from = quarter.saturating_mul(QUARTER_SECS * SECOND);
+                quarter_until = quarter_from.saturating_add(QUARTER_SECS * SECOND);
                 self.ledger.turn_to(key);
             }
-            let start = item.packet.payload_offset as usize;
-            let end = start.saturating_add(item.packet.payload_len as usize);
-            let held = if item.packet.in_arena { &work.arena } else { &work.batch.buf };
-            let payload = held.get(start..end).unwrap_or(&[]);
-            let frame = FrameRef {
-                bytes: work.batch.bytes(meta),
-                orig_len: meta.orig_len,
-                number: work.batch.first_number.saturating_add(u64::from(item.frame)),
-                offset: work.batch.position(meta),
-                source: work.source,
-                interface: meta.interface,
-            };
-            let at = usize::from(item.shard) / self.workers;
-            if let Some(engine) = self.engines.get_mut(at) {
-                engine.segment(&item.packet, payload, frame, item.segment, &mut self.ledger);
-            }
-            self.countdown = self.countdown.saturating_sub(1);
-            if self.countdown == 0 {
-                self.countdown = FRAME_SAMPLE;
-                record(&mut self.timing.frame, work.read_at.elapsed());
-                if self.live {
-                    let late = Timestamp::now().since(item.packet.ts).max(0);
-                    record(&mut self.timing.latency, std::time::Duration::from_nanos(late.unsigned_abs()));
+            match item.form {
+                Form::Plain(shell, encap) => {
+                    if let Some(packet) = plain::packet(work.batch.bytes(meta), shell, meta.offset, meta.ts, encap) {
+                        self.take(&packet, item, meta, work);
+                    }
+                }
+                Form::Decoded => {
+                    if let Some(packet) = decoded.next() {
+                        self.take(packet, item, meta, work);
+                    }
                 }
             }
         }
@@ -342,12 +332,47 @@ impl<H: Harvest> Worker<H> {
         record(&mut self.timing.work, began.elapsed());
     }
 
+    /// Hands a segment to its shard.
+    #[inline(never)] // once, as it is called from two places
+    fn take(&mut self, packet: &Packet, item: &Item, meta: &FrameMeta, work: &Work) {
+        let start = packet.payload_offset as usize;
+        let end = start.saturating_add(packet.payload_len as usize);
+        let held = if packet.in_arena { &work.arena } else { &work.batch.buf };
+        let payload = held.get(start..end).unwrap_or(&[]);
+        let frame = FrameRef {
+            bytes: work.batch.bytes(meta),
+            orig_len: meta.orig_len,
+            number: work.batch.first_number.saturating_add(u64::from(item.frame)),
+            offset: work.batch.position(meta),
+            source: work.source,
+            interface: meta.interface,
+        };
+        if let Some(engine) = self.engines.get_mut(usize::from(item.place)) {
+            engine.segment(packet, payload, frame, item.segment, &mut self.ledger);
+        }
+        self.countdown = self.countdown.saturating_sub(1);
+        if self.countdown == 0 {
+            self.measure(packet, work);
+        }
+    }
+
+    /// Notes how long a frame of the sample took.
+    #[cold]
+    fn measure(&mut self, packet: &Packet, work: &Work) {
+        self.countdown = FRAME_SAMPLE;
+        record(&mut self.timing.frame, work.read_at.elapsed());
+        if self.live {
+            let late = Timestamp::now().since(packet.ts).max(0);
+            record(&mut self.timing.latency, std::time::Duration::from_nanos(late.unsigned_abs()));
+        }
+    }
+
     /// Tells a shard who has one of its addresses.
     #[cold]
     fn hear(&mut self, work: &Work, said: &Said) {
         let interface = work.batch.frames.get(said.frame as usize).map_or(0, |meta| meta.interface);
         self.ledger.turn_to(Key { source: work.source, interface, quarter: said.claim.ts.quarter() });
-        if let Some(engine) = self.engines.get_mut(usize::from(said.shard) / self.workers) {
+        if let Some(engine) = self.engines.get_mut(usize::from(said.place)) {
             engine.sink().claimed(&said.claim, work.source, said.segment, &mut self.ledger);
         }
     }

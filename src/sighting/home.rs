@@ -13,10 +13,21 @@ const DEFAULT: [&str; 7] =
 pub struct HomeNets {
     any: bool,
     prefixes: Vec<Prefix>,
-    /// By the first byte of an IPv4 and of an IPv6 address, whether a prefix
-    /// could hold it: settles most addresses from outside at once.
-    first_v4: [bool; 256],
-    first_v6: [bool; 256],
+    /// What the first byte of an IPv4 and of an IPv6 address says: settles most
+    /// addresses at once.
+    first_v4: [First; 256],
+    first_v6: [First; 256],
+}
+
+/// What the first byte of an address says of its being at home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum First {
+    /// No prefix holds such an address.
+    Outside,
+    /// One may.
+    Perhaps,
+    /// One holds them all.
+    Home,
 }
 
 impl Default for HomeNets {
@@ -39,23 +50,27 @@ impl HomeNets {
 
     /// Only these networks.
     pub fn only(prefixes: Vec<Prefix>) -> Self {
-        let mut home = HomeNets { any: false, prefixes, first_v4: [false; 256], first_v6: [false; 256] };
+        let mut home =
+            HomeNets { any: false, prefixes, first_v4: [First::Outside; 256], first_v6: [First::Outside; 256] };
         for p in &home.prefixes {
             let (table, skip) = if p.len128() >= 96 && Addr(p.network().to_be_bytes()).as_v4().is_some() {
                 (&mut home.first_v4, 96)
             } else {
                 // A prefix shorter than /96 may hold mapped IPv4 addresses.
                 if p.contains(&Addr::v4([0; 4])) {
-                    home.first_v4 = [true; 256];
+                    home.first_v4 = [First::Home; 256];
                 }
                 (&mut home.first_v6, 0)
             };
-            let fixed = u32::from(p.len128().saturating_sub(skip)).min(8);
+            let fixed = u32::from(p.len128().saturating_sub(skip));
+            // Mapped IPv4 addresses are asked for in the other table.
+            let says = if fixed <= 8 { First::Home } else { First::Perhaps };
+            let fixed = fixed.min(8);
             let first = (p.network() << skip >> 120) as usize;
             let span = 1usize << (8 - fixed);
             for at in first..(first + span).min(256) {
                 if let Some(b) = table.get_mut(at) {
-                    *b = true;
+                    *b = says.max(*b);
                 }
             }
         }
@@ -64,18 +79,36 @@ impl HomeNets {
 
     /// Every address.
     pub fn any() -> Self {
-        HomeNets { any: true, prefixes: Vec::new(), first_v4: [true; 256], first_v6: [true; 256] }
+        HomeNets { any: true, prefixes: Vec::new(), first_v4: [First::Home; 256], first_v6: [First::Home; 256] }
     }
 
     /// Whether an address is at home.
     #[inline]
     pub fn contains(&self, addr: &Addr) -> bool {
-        let [first, ..] = addr.0;
-        let possible = match addr.as_v4() {
-            Some([first, ..]) => self.first_v4.get(usize::from(first)),
-            None => self.first_v6.get(usize::from(first)),
-        };
-        possible == Some(&true) && (self.any || self.prefixes.iter().any(|p| p.contains(addr)))
+        match addr.as_v4() {
+            Some(b) => self.holds_v4(u32::from_be_bytes(b)),
+            None => self.holds_v6(addr.bits()),
+        }
+    }
+
+    /// Whether an IPv4 address, as a number, is at home.
+    #[inline]
+    pub fn holds_v4(&self, addr: u32) -> bool {
+        match self.first_v4.get((addr >> 24) as usize) {
+            Some(First::Home) => true,
+            Some(First::Perhaps) => self.prefixes.iter().any(|p| p.holds(0xffff_0000_0000 | u128::from(addr))),
+            _ => false,
+        }
+    }
+
+    /// Whether an address that is none of IPv4 is at home.
+    #[inline]
+    pub fn holds_v6(&self, addr: u128) -> bool {
+        match self.first_v6.get((addr >> 120) as usize) {
+            Some(First::Home) => true,
+            Some(First::Perhaps) => self.prefixes.iter().any(|p| p.holds(addr)),
+            _ => false,
+        }
     }
 
     /// Whether an address may be that of a server at home: where every address

@@ -72,7 +72,7 @@ impl Link {
             transport: Transport::Udp,
             ..blank()
         };
-        assert!(may_be_dhcp(&p));
+        assert!(may_be_dhcp(p.transport, p.dport));
         let mut out = Vec::new();
         self.state.dhcp(&p, payload, self.segment, &mut out, &mut self.ledger);
         out
@@ -276,7 +276,7 @@ fn cut_and_foreign_datagrams_are_refused() {
     let bytes = message(5, [0; 4], [10, 0, 0, 5], &[]);
     link.state.dhcp(&p, &bytes, 0, &mut Vec::new(), &mut link.ledger);
     assert_eq!((link.count(Counter::ClaimsRefused), link.count(Counter::DhcpMessages)), (2, 0));
-    assert!(!may_be_dhcp(&Packet { transport: Transport::Tcp, ..p }) && !may_be_dhcp(&Packet { dport: 69, ..p }));
+    assert!(!may_be_dhcp(Transport::Tcp, p.dport) && !may_be_dhcp(p.transport, 69));
 }
 
 const A_IP: Addr = Addr::v4([10, 0, 0, 1]);
