@@ -115,6 +115,11 @@ impl Ledger {
         }
     }
 
+    /// Where the next counts go.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
     #[cold]
     fn switch(&mut self, key: Key) {
         self.file_current();

@@ -1,13 +1,13 @@
-//! Frames to segments, dealt to the shards.
+//! Frames to segments, each for a shard.
 
 use super::SHARDS;
-use super::work::{Deal, Form, Item, Said, Work, shard, shard_of, shard_of_look};
+use super::work::{Work, shard, shard_of, shard_of_look};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::capture::{BpfFilter, CaptureError, FrameMeta, LinkType};
 use crate::coverage::{Counter, Key, Ledger};
 use crate::flow::{Claim, Neighbours, may_be_dhcp};
-use crate::packet::plain::{self, Look};
+use crate::packet::plain::{self, Shell};
 use crate::packet::{Decoder, EncapId, EncapReader, EncapTable, Options, Packet};
 use crate::sighting::HomeNets;
 use std::collections::BTreeMap;
@@ -106,20 +106,42 @@ fn wire_len(meta: &FrameMeta) -> u64 {
     meta.orig_len.min(meta.caplen.max(LONGEST)).into()
 }
 
-/// The packet stage: runs on the reader's thread.
+/// Where a shard is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Route {
+    /// Its worker.
+    pub(super) worker: u8,
+    /// Its place among the shards of the worker.
+    pub(super) place: u8,
+}
+
+/// Takes what is in the frames of a batch, in their order. Frames are given by
+/// their index.
+pub(super) trait Hands {
+    /// What follows belongs to this source, interface and quarter hour.
+    fn turn(&mut self, key: Key);
+    /// The segment of an ordinary frame.
+    fn plain(&mut self, to: Route, frame: usize, segment: u32, shell: Shell, encap: EncapId);
+    /// A decoded segment; the payload of a reassembled one is in the arena.
+    fn decoded(&mut self, to: Route, frame: usize, segment: u32, packet: &Packet, arena: &[u8]);
+    /// What is said of who has an address.
+    fn said(&mut self, to: Route, frame: usize, segment: u32, claim: Claim);
+}
+
+/// The packet stage: runs on the lead's thread.
 pub(super) struct Dispatcher {
     decoder: Decoder,
     encaps: EncapReader,
     home: HomeNets,
     period: Period,
     filter: Option<BpfFilter>,
-    /// By shard, its worker and its place among those of the worker.
-    routes: [(u8, u8); SHARDS],
+    /// By shard.
+    routes: [Route; SHARDS],
     neighbours: Neighbours,
     /// What the frame at hand claims.
     claims: Vec<Claim>,
     pub(super) ledger: Ledger,
-    pub(super) tally: Tally,
+    tally: Tally,
 }
 
 impl Dispatcher {
@@ -132,13 +154,14 @@ impl Dispatcher {
     ) -> Self {
         let decoder = Decoder::new(Options { ignore_vlan });
         let encaps = decoder.encaps().reader();
+        let route = |shard| Route { worker: (shard % workers) as u8, place: (shard / workers) as u8 };
         Dispatcher {
             decoder,
             encaps,
             home,
             period,
             filter,
-            routes: std::array::from_fn(|shard| ((shard % workers) as u8, (shard / workers) as u8)),
+            routes: std::array::from_fn(route),
             neighbours: Neighbours::new(),
             claims: Vec::new(),
             ledger: Ledger::new(),
@@ -157,19 +180,21 @@ impl Dispatcher {
         std::mem::take(&mut self.tally)
     }
 
-    /// Decodes the frames of a batch and lists them by worker.
-    pub(super) fn batch(&mut self, work: &mut Work) -> Result<(), CaptureError> {
+    /// The source begins, and does not go on from the one before.
+    pub(super) fn start_anew(&mut self) {
+        self.neighbours.start_anew();
+    }
+
+    /// Decodes the frames of a batch.
+    pub(super) fn batch(&mut self, work: &Work, hands: &mut impl Hands) -> Result<(), CaptureError> {
         let mut key = Key { source: u32::MAX, ..Key::default() };
         let (mut from, mut until) = (i64::MAX, i64::MIN);
         let mut link = LinkType::default();
         let mut run = Run::default();
         let picky = self.period != Period::default() || self.filter.is_some();
-        if work.begins_anew {
-            self.neighbours.start_anew();
-        }
         for (index, meta) in work.batch.frames.iter().enumerate() {
             let ts = meta.ts.0;
-            if ts < from || ts >= until || meta.interface != key.interface || work.source != key.source {
+            if ts < from || ts >= until || meta.interface != key.interface {
                 run.book(&mut self.ledger, &mut self.tally);
                 self.side_counts();
                 let quarter = meta.ts.quarter();
@@ -177,6 +202,7 @@ impl Dispatcher {
                 from = quarter.saturating_mul(QUARTER_SECS * SECOND);
                 until = from.saturating_add(QUARTER_SECS * SECOND);
                 self.ledger.turn_to(key);
+                hands.turn(key);
                 link = work.batch.interfaces.get(usize::from(meta.interface)).map_or(LinkType(0), |i| i.link);
             }
             run.add(meta);
@@ -189,50 +215,58 @@ impl Dispatcher {
                 && let Some(look) = plain::look(bytes)
                 && !may_be_dhcp(look.transport, look.dport)
             {
-                self.deal_plain(&look, index, &mut work.deals);
-                continue;
-            }
-            let (deals, said) = (&mut work.deals, &mut work.said);
-            if let Err(cause) = self.other(link, bytes, index, meta, &work.batch.buf, deals, said) {
+                let (mut encap, mut segment) = (EncapId(0), 0);
+                if look.shell.is_tagged() {
+                    encap = self.decoder.tagged(look.shell);
+                    segment = self.segment(encap);
+                }
+                let to = self.route(shard_of_look(&look, &self.home));
+                hands.plain(to, index, segment, look.shell, encap);
+            } else if let Err(cause) = self.other(link, work, index, meta, hands) {
                 run.end(meta, cause, &mut self.ledger);
             }
         }
         run.book(&mut self.ledger, &mut self.tally);
         self.side_counts();
+        Ok(())
+    }
+
+    /// Payloads of the datagrams that were put together in the last batch.
+    pub(super) fn arena(&self) -> &[u8] {
+        self.decoder.arena()
+    }
+
+    /// Empties the arena: the last batch is done with.
+    pub(super) fn clear_arena(&mut self) {
         if !self.decoder.arena().is_empty() {
-            work.arena.extend_from_slice(self.decoder.arena());
             self.decoder.clear_arena();
         }
-        Ok(())
     }
 
     /// Decodes a frame that is no ordinary one. The error is the cause why
     /// there is no segment in it.
     #[inline(never)]
-    #[allow(clippy::too_many_arguments)] // a batch, of which the frame is borrowed
     fn other(
         &mut self,
         link: LinkType,
-        bytes: &[u8],
+        work: &Work,
         index: usize,
         meta: &FrameMeta,
-        buf: &[u8],
-        deals: &mut [Deal],
-        said: &mut [Vec<Said>],
+        hands: &mut impl Hands,
     ) -> Result<(), Counter> {
-        match self.decoder.decode(link, bytes, meta.orig_len, meta.offset, meta.ts) {
+        match self.decoder.decode(link, work.batch.bytes(meta), meta.orig_len, meta.offset, meta.ts) {
             Ok(packet) => {
-                self.deal(packet, index, deals);
                 if may_be_dhcp(packet.transport, packet.dport) {
-                    self.dhcp(&packet, index, buf, said);
+                    self.dhcp(&packet, index, work, hands);
                 }
+                self.decoded(&packet, index, hands);
                 while let Some(packet) = self.decoder.next_of_frame() {
-                    self.deal(packet, index, deals);
+                    self.decoded(&packet, index, hands);
                 }
                 Ok(())
             }
             Err(cause) => {
-                self.notice(index, buf, said);
+                self.notice(index, work, hands);
                 if cause == Counter::LinkUnsupported {
                     *self.tally.unsupported.entry(link).or_insert(0) += 1;
                 }
@@ -241,72 +275,49 @@ impl Dispatcher {
         }
     }
 
-    /// Deals an ordinary frame to the worker of its shard.
-    #[inline(always)]
-    fn deal_plain(&mut self, look: &Look, frame: usize, deals: &mut [Deal]) {
-        let (mut encap, mut segment) = (EncapId(0), 0);
-        if look.shell.is_tagged() {
-            encap = self.decoder.tagged(look.shell);
-            segment = self.segment(encap);
-        }
-        let (worker, place) = self.route(shard_of_look(look, &self.home));
-        if let Some(deal) = deals.get_mut(worker) {
-            deal.items.push(Item { frame: frame as u32, segment, place, form: Form::Plain(look.shell, encap) });
-        }
-    }
-
-    /// Deals a segment to the worker of its shard.
-    fn deal(&mut self, packet: Packet, frame: usize, deals: &mut [Deal]) {
+    fn decoded(&mut self, packet: &Packet, frame: usize, hands: &mut impl Hands) {
         let segment = self.segment(packet.encap);
-        let (worker, place) = self.route(shard(&packet, &self.home));
-        if let Some(deal) = deals.get_mut(worker) {
-            deal.decoded.push(packet);
-            deal.items.push(Item { frame: frame as u32, segment, place, form: Form::Decoded });
-        }
+        let to = self.route(shard(packet, &self.home));
+        hands.decoded(to, frame, segment, packet, self.decoder.arena());
     }
 
     fn segment(&mut self, encap: EncapId) -> u32 {
         if encap.0 == 0 { 0 } else { self.encaps.get(encap).segment_id }
     }
 
-    /// The worker of a shard, and the shard's place there.
     #[inline]
-    fn route(&self, shard: usize) -> (usize, u8) {
-        self.routes.get(shard).map_or((0, 0), |(worker, place)| (usize::from(*worker), *place))
+    fn route(&self, shard: usize) -> Route {
+        self.routes.get(shard).copied().unwrap_or_default()
     }
 
     /// Reads a DHCP message, beside what becomes of its datagram.
     #[cold]
-    fn dhcp(&mut self, packet: &Packet, frame: usize, buf: &[u8], said: &mut [Vec<Said>]) {
-        let held = if packet.in_arena { self.decoder.arena() } else { buf };
+    fn dhcp(&mut self, packet: &Packet, frame: usize, work: &Work, hands: &mut impl Hands) {
+        let held = if packet.in_arena { self.decoder.arena() } else { &work.batch.buf };
         let start = packet.payload_offset as usize;
         let payload = held.get(start..start.saturating_add(packet.payload_len as usize)).unwrap_or(&[]);
         let segment = self.encaps.get(packet.encap).segment_id;
         self.neighbours.dhcp(packet, payload, segment, &mut self.claims, &mut self.ledger);
-        self.say(frame, segment, said);
+        self.say(frame, segment, hands);
     }
 
     /// Reads what a frame that is no segment says of who has an address.
-    fn notice(&mut self, frame: usize, buf: &[u8], said: &mut [Vec<Said>]) {
+    fn notice(&mut self, frame: usize, work: &Work, hands: &mut impl Hands) {
         let Some(notice) = self.decoder.take_notice() else { return };
         let start = notice.offset as usize;
-        let bytes = buf.get(start..start.saturating_add(notice.len as usize)).unwrap_or(&[]);
+        let bytes = work.batch.buf.get(start..start.saturating_add(notice.len as usize)).unwrap_or(&[]);
         let segment = self.encaps.get(notice.encap).segment_id;
         self.neighbours.notice(&notice, bytes, segment, &mut self.claims, &mut self.ledger);
-        self.say(frame, segment, said);
+        self.say(frame, segment, hands);
     }
 
     /// Deals what a frame claims to the shards of the addresses. Whose address
     /// is not at home is nobody's business.
-    fn say(&mut self, frame: usize, segment: u32, said: &mut [Vec<Said>]) {
-        for claim in self.claims.drain(..).filter(|c| self.home.contains(&c.ip)) {
-            let (worker, place) = match self.routes.get(shard_of(&claim.ip)) {
-                Some((worker, place)) => (usize::from(*worker), *place),
-                None => continue,
-            };
-            if let Some(list) = said.get_mut(worker) {
-                list.push(Said { claim, frame: frame as u32, segment, place });
-            }
+    fn say(&mut self, frame: usize, segment: u32, hands: &mut impl Hands) {
+        let Dispatcher { claims, home, routes, .. } = self;
+        for claim in claims.drain(..).filter(|c| home.contains(&c.ip)) {
+            let to = routes.get(shard_of(&claim.ip)).copied().unwrap_or_default();
+            hands.said(to, frame, segment, claim);
         }
     }
 

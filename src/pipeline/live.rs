@@ -1,10 +1,11 @@
 //! A run on live interfaces.
 
-use super::dispatch::{Dispatcher, Period, Tally};
-use super::replay::{Crew, Failure, Hands, Outcome, ReaderEnd};
+use super::dispatch::{Dispatcher, Period};
+use super::lead::Order;
+use super::replay::{Crew, Crop, Failure, Hands, Outcome, ReaderEnd};
 use super::sources::{SourceId, SourceReport};
 use super::timing::{Timing, record};
-use super::worker::{Found, Job, Tick};
+use super::worker::{Found, Tick};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::capture::{Batch, BpfFilter, FrameSource, Interface, InterfaceStatistics, Status};
@@ -164,8 +165,9 @@ pub fn watch(
     let mut closing = Closing { open_from: vec![i64::MIN; workers], closed: i64::MIN };
     let mut all_canaries = Canaries::default();
     let mut signals = Signals::default();
-    let (reader, mut shards, ledger, timing) = crew.work(
-        |hands| listen(ear, dispatcher, hands, &failed, &desk),
+    let crop = crew.work(
+        dispatcher,
+        |hands| listen(ear, hands, &failed, &desk),
         |_, found: Found| {
             let mut news = News {
                 drafts: found.drafts,
@@ -200,6 +202,10 @@ pub fn watch(
             tell(news)
         },
     )?;
+    let Crop { mut reader, mut tallies, mut shards, ledger, timing } = crop;
+    if let (Some(report), Some(tally)) = (reader.sources.first_mut(), tallies.pop()) {
+        report.tallied(tally);
+    }
     let mut outcome = Outcome::new(reader, encaps);
     account.add(std::mem::take(&mut lock(&desk).ledger));
     account.add(std::mem::take(&mut outcome.ledger));
@@ -280,10 +286,14 @@ impl Canaries {
 struct Ear<'l> {
     source: Box<dyn FrameSource>,
     time: Clock,
-    dispatcher: Dispatcher,
     hands: Hands,
     desk: &'l SharedDesk,
     timing: Timing,
+    /// Losses that were not laid out yet.
+    ledger: Ledger,
+    /// How many frames came, and their least and greatest timestamp.
+    frames: u64,
+    span: Option<(Timestamp, Timestamp)>,
     /// How far frames have been seen.
     clock: Timestamp,
     ticks: u32,
@@ -295,7 +305,6 @@ struct Ear<'l> {
 
 fn listen(
     (source, path, id, time): (Box<dyn FrameSource>, PathBuf, SourceId, Clock),
-    dispatcher: Dispatcher,
     hands: Hands,
     failed: &AtomicBool,
     desk: &SharedDesk,
@@ -305,10 +314,12 @@ fn listen(
     let mut ear = Ear {
         source,
         time,
-        dispatcher,
         hands,
         desk,
         timing: Timing::default(),
+        ledger: Ledger::new(),
+        frames: 0,
+        span: None,
         clock: Timestamp(i64::MIN),
         ticks: 0,
         interfaces: 0,
@@ -316,13 +327,11 @@ fn listen(
     };
     let failure = ear.listen(&mut report, failed);
     let at = ear.now();
-    let Ear { source, mut dispatcher, mut hands, timing, losses, .. } = ear;
-    hands.jobs.clear();
-    report.tallied(dispatcher.next_source());
+    let Ear { source, timing, losses, mut ledger, .. } = ear;
     report.interfaces = source.interfaces();
     report.statistics = source.statistics();
-    book_losses(&mut dispatcher.ledger, &losses, &report.statistics, at);
-    ReaderEnd { sources: vec![report], ledger: std::mem::take(&mut dispatcher.ledger), timing, failure }
+    book_losses(&mut ledger, &losses, &report.statistics, at);
+    ReaderEnd { sources: vec![report], ledger, timing, failure }
 }
 
 impl Ear<'_> {
@@ -350,15 +359,9 @@ impl Ear<'_> {
                     work.number = number;
                     number = number.saturating_add(1);
                     self.hear(&work.batch);
-                    if let Err(e) = self.dispatcher.batch(&mut work) {
-                        return Some(Failure::Filter(e));
-                    }
-                    record(&mut self.timing.decode, work.read_at.elapsed());
-                    let work = Arc::new(work);
-                    if !self.hands.give(&work) {
+                    if self.hands.orders.send(Order::Batch(Arc::new(work))).is_err() {
                         return None;
                     }
-                    self.hands.recycler.release(work);
                 }
                 Err(e) => {
                     self.hands.pool.put(work);
@@ -387,6 +390,10 @@ impl Ear<'_> {
     /// Notes how far the frames of a batch have come, and which interfaces
     /// they are of.
     fn hear(&mut self, batch: &Batch) {
+        self.frames = self.frames.saturating_add(batch.frames.len() as u64);
+        for ts in batch.frames.iter().map(|f| f.ts) {
+            self.span = Some(self.span.map_or((ts, ts), |(least, greatest)| (least.min(ts), greatest.max(ts))));
+        }
         match self.time {
             Clock::Wall => self.clock = batch.frames.last().map_or(self.clock, |f| f.ts),
             Clock::Frames if self.clock.0 == i64::MIN => {
@@ -410,20 +417,19 @@ impl Ear<'_> {
         self.ticks = self.ticks.wrapping_add(1);
         let now = self.now();
         let statistics = self.source.statistics();
-        book_losses(&mut self.dispatcher.ledger, &self.losses, &statistics, now);
+        book_losses(&mut self.ledger, &self.losses, &statistics, now);
         self.losses = statistics;
         let mut desk = lock(self.desk);
-        desk.ledger.merge(self.dispatcher.ledger.take());
+        desk.ledger.merge(self.ledger.take());
         desk.now = Some(now).filter(|t| t.0 != i64::MIN);
-        let Tally { frames, least, greatest, .. } = &self.dispatcher.tally;
-        (desk.intake.frames, desk.intake.span) = (*frames, least.zip(*greatest));
+        (desk.intake.frames, desk.intake.span) = (self.frames, self.span);
         drop(desk);
         if now.0 == i64::MIN {
             return true; // no frame came, so no time has passed
         }
         let open_from = now.min(self.clock).plus(-DAY_MARGIN).day();
         let tick = Tick { idle_at: idle.then_some(self.clock), open_from, collect };
-        self.hands.jobs.iter().all(|tx| tx.send(Job::Tick(tick)).is_ok())
+        self.hands.orders.send(Order::Tick(tick)).is_ok()
     }
 }
 

@@ -1,8 +1,10 @@
-//! A batch of frames with the segments found in it, dealt to the workers.
+//! What passes between the threads: batches of frames, and the segments in
+//! them that are dealt to the workers.
 
 use super::SHARDS;
 use crate::base::Addr;
 use crate::capture::Batch;
+use crate::coverage::Key;
 use crate::flow::{Claim, first_is_client, sender_is_client};
 use crate::packet::plain::{Look, Pair, Shell};
 use crate::packet::{EncapId, Packet};
@@ -23,20 +25,11 @@ pub(super) struct Item {
 /// Where the segment of an item is to be had.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form {
-    /// In an ordinary frame, which the worker decodes: that spares the reader
+    /// In an ordinary frame, which its worker decodes: that spares the lead
     /// the most frequent work, and both of them to hand packets over.
     Plain(Shell, EncapId),
     /// It is the next of the decoded ones.
     Decoded,
-}
-
-/// The segments for one worker.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Deal {
-    /// In order.
-    pub(super) items: Vec<Item>,
-    /// Those that the reader decoded, in order.
-    pub(super) decoded: Vec<Packet>,
 }
 
 /// What is said of who has an address, for the shard of that address.
@@ -53,37 +46,50 @@ pub(super) struct Said {
 /// Room for what is said that a batch keeps from one use to the next.
 const SAID_ROOM: usize = 256;
 
-/// What the reader hands to the workers and the hasher.
+/// The part of a batch that is for one worker.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Deal {
+    /// In order.
+    pub(super) items: Vec<Item>,
+    /// Those segments that the lead decoded, in order.
+    pub(super) decoded: Vec<Packet>,
+    /// In order of frames.
+    pub(super) said: Vec<Said>,
+}
+
+/// What the reader hands to the lead and the hasher.
 #[derive(Debug)]
 pub(super) struct Work {
     /// Counts the batches of a run.
     pub(super) number: u64,
     pub(super) source: u32,
-    /// The source begins, and does not go on from the one before.
-    pub(super) begins_anew: bool,
     pub(super) batch: Batch,
-    /// Payloads of reassembled datagrams.
-    pub(super) arena: Vec<u8>,
-    /// By worker.
-    pub(super) deals: Vec<Deal>,
-    /// By worker, in order of frames.
-    pub(super) said: Vec<Vec<Said>>,
     /// When the batch had been read.
     pub(super) read_at: Instant,
 }
 
-impl Work {
+impl Default for Work {
+    fn default() -> Self {
+        Work { number: 0, source: 0, batch: Batch::default(), read_at: Instant::now() }
+    }
+}
+
+/// What the lead hands to the other workers beside a batch.
+#[derive(Debug)]
+pub(super) struct Dealt {
+    /// The source begins, and does not go on from the one before.
+    pub(super) begins_anew: bool,
+    /// Where the counts of its last frame went.
+    pub(super) last: Key,
+    /// Payloads of reassembled datagrams.
+    pub(super) arena: Vec<u8>,
+    /// By worker.
+    pub(super) deals: Vec<Deal>,
+}
+
+impl Dealt {
     pub(super) fn new(workers: usize) -> Self {
-        Work {
-            number: 0,
-            source: 0,
-            begins_anew: false,
-            batch: Batch::default(),
-            arena: Vec::new(),
-            deals: vec![Deal::default(); workers],
-            said: vec![Vec::new(); workers],
-            read_at: Instant::now(),
-        }
+        Dealt { begins_anew: false, last: Key::default(), arena: Vec::new(), deals: vec![Deal::default(); workers] }
     }
 
     pub(super) fn clear(&mut self) {
@@ -92,11 +98,9 @@ impl Work {
         for deal in &mut self.deals {
             deal.items.clear();
             deal.decoded.clear();
-        }
-        // Few frames say anything; a flood's room is not kept.
-        for said in &mut self.said {
-            said.clear();
-            said.shrink_to(SAID_ROOM);
+            // Few frames say anything; a flood's room is not kept.
+            deal.said.clear();
+            deal.said.shrink_to(SAID_ROOM);
         }
     }
 }
