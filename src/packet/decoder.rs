@@ -221,12 +221,12 @@ impl Decoder {
         if link == LinkType::ETHERNET {
             let shell = plain::look(frame)?.shell;
             let encap = self.tagged(shell);
-            return plain::packet(frame, shell, base, ts, encap);
+            return plain::packet(frame, shell, base, ts, encap, |packet| *packet);
         }
         let mut view = View::new(frame, frame.len());
         let (kind, src_mac) = link::plain(link, &mut view)?;
         let shell = plain::bare(kind, u8::try_from(view.offset).ok()?)?;
-        plain::behind_link(frame, shell, base, ts, EncapId(0), (src_mac, None))
+        plain::behind_link(frame, shell, base, ts, EncapId(0), (src_mac, None), |packet| *packet)
     }
 
     /// Counts the tags of an ordinary frame; gives their number in the table.

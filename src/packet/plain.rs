@@ -195,23 +195,32 @@ pub(super) fn macs(frame: &[u8]) -> (Option<Mac>, Option<Mac>) {
     (rest.first_chunk().copied().map(Mac), Some(Mac(*dst)))
 }
 
-/// Decodes an Ethernet frame at which a [`look`] found this shell. `base` is
-/// where the frame begins in its buffer; `encap` is the number of its tags.
+/// Decodes an Ethernet frame at which a [`look`] found this shell, and hands
+/// the packet to `then`, which spares a copy of it. `base` is where the frame
+/// begins in its buffer; `encap` is the number of its tags.
 #[inline(always)]
-pub fn packet(frame: &[u8], shell: Shell, base: u32, ts: Timestamp, encap: EncapId) -> Option<Packet> {
-    behind_link(frame, shell, base, ts, encap, macs(frame))
+pub fn packet<R>(
+    frame: &[u8],
+    shell: Shell,
+    base: u32,
+    ts: Timestamp,
+    encap: EncapId,
+    then: impl FnOnce(&Packet) -> R,
+) -> Option<R> {
+    behind_link(frame, shell, base, ts, encap, macs(frame), then)
 }
 
 /// The same behind any link.
 #[inline(always)]
-pub(super) fn behind_link(
+pub(super) fn behind_link<R>(
     frame: &[u8],
     shell: Shell,
     base: u32,
     ts: Timestamp,
     encap: EncapId,
     (src_mac, dst_mac): (Option<Mac>, Option<Mac>),
-) -> Option<Packet> {
+    then: impl FnOnce(&Packet) -> R,
+) -> Option<R> {
     let h = headers(frame, usize::from(shell.ip_at), shell.v6)?;
     let (src, dst, ttl) = match h.ip {
         Ip::V4(ip) => (Addr::v4([ip[12], ip[13], ip[14], ip[15]]), Addr::v4([ip[16], ip[17], ip[18], ip[19]]), ip[8]),
@@ -229,7 +238,7 @@ pub(super) fn behind_link(
     // Lengths are of 16 bits, and frames shorter than their buffer.
     let payload_at = h.payload_at.min(frame.len());
     let payload_len = h.announced.min(frame.len().wrapping_sub(payload_at));
-    Some(Packet {
+    Some(then(&Packet {
         ts,
         src,
         dst,
@@ -248,5 +257,5 @@ pub(super) fn behind_link(
         dst_mac,
         in_arena: false,
         conflict: false,
-    })
+    }))
 }

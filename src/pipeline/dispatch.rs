@@ -1,7 +1,7 @@
 //! Frames to segments, each for a shard.
 
 use super::SHARDS;
-use super::work::{Work, shard, shard_of, shard_of_look};
+use super::work::{Framed, Work, shard, shard_of, shard_of_look};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::capture::{BpfFilter, CaptureError, FrameMeta, LinkType};
@@ -115,17 +115,16 @@ pub(super) struct Route {
     pub(super) place: u8,
 }
 
-/// Takes what is in the frames of a batch, in their order. Frames are given by
-/// their index.
+/// Takes what is in the frames of a batch, in their order.
 pub(super) trait Hands {
     /// What follows belongs to this source, interface and quarter hour.
     fn turn(&mut self, key: Key);
     /// The segment of an ordinary frame.
-    fn plain(&mut self, to: Route, frame: usize, segment: u32, shell: Shell, encap: EncapId);
+    fn plain(&mut self, to: Route, frame: Framed<'_>, segment: u32, shell: Shell, encap: EncapId);
     /// A decoded segment; the payload of a reassembled one is in the arena.
-    fn decoded(&mut self, to: Route, frame: usize, segment: u32, packet: &Packet, arena: &[u8]);
+    fn decoded(&mut self, to: Route, frame: Framed<'_>, segment: u32, packet: &Packet, arena: &[u8]);
     /// What is said of who has an address.
-    fn said(&mut self, to: Route, frame: usize, segment: u32, claim: Claim);
+    fn said(&mut self, to: Route, frame: Framed<'_>, segment: u32, claim: Claim);
 }
 
 /// The packet stage: runs on the lead's thread.
@@ -207,6 +206,7 @@ impl Dispatcher {
             }
             run.add(meta);
             let bytes = work.batch.bytes(meta);
+            let frame = Framed { work, index, meta, bytes };
             if picky && (!self.period.holds(meta.ts) || !self.passes(link, bytes)?) {
                 run.end(meta, Counter::FramesFiltered, &mut self.ledger);
                 continue;
@@ -221,8 +221,8 @@ impl Dispatcher {
                     segment = self.segment(encap);
                 }
                 let to = self.route(shard_of_look(&look, &self.home));
-                hands.plain(to, index, segment, look.shell, encap);
-            } else if let Err(cause) = self.other(link, work, index, meta, hands) {
+                hands.plain(to, frame, segment, look.shell, encap);
+            } else if let Err(cause) = self.other(link, frame, hands) {
                 run.end(meta, cause, &mut self.ledger);
             }
         }
@@ -246,27 +246,21 @@ impl Dispatcher {
     /// Decodes a frame that is no ordinary one. The error is the cause why
     /// there is no segment in it.
     #[inline(never)]
-    fn other(
-        &mut self,
-        link: LinkType,
-        work: &Work,
-        index: usize,
-        meta: &FrameMeta,
-        hands: &mut impl Hands,
-    ) -> Result<(), Counter> {
-        match self.decoder.decode(link, work.batch.bytes(meta), meta.orig_len, meta.offset, meta.ts) {
+    fn other(&mut self, link: LinkType, frame: Framed<'_>, hands: &mut impl Hands) -> Result<(), Counter> {
+        let meta = frame.meta;
+        match self.decoder.decode(link, frame.bytes, meta.orig_len, meta.offset, meta.ts) {
             Ok(packet) => {
                 if may_be_dhcp(packet.transport, packet.dport) {
-                    self.dhcp(&packet, index, work, hands);
+                    self.dhcp(&packet, frame, hands);
                 }
-                self.decoded(&packet, index, hands);
+                self.decoded(&packet, frame, hands);
                 while let Some(packet) = self.decoder.next_of_frame() {
-                    self.decoded(&packet, index, hands);
+                    self.decoded(&packet, frame, hands);
                 }
                 Ok(())
             }
             Err(cause) => {
-                self.notice(index, work, hands);
+                self.notice(frame, hands);
                 if cause == Counter::LinkUnsupported {
                     *self.tally.unsupported.entry(link).or_insert(0) += 1;
                 }
@@ -275,7 +269,7 @@ impl Dispatcher {
         }
     }
 
-    fn decoded(&mut self, packet: &Packet, frame: usize, hands: &mut impl Hands) {
+    fn decoded(&mut self, packet: &Packet, frame: Framed<'_>, hands: &mut impl Hands) {
         let segment = self.segment(packet.encap);
         let to = self.route(shard(packet, &self.home));
         hands.decoded(to, frame, segment, packet, self.decoder.arena());
@@ -292,8 +286,8 @@ impl Dispatcher {
 
     /// Reads a DHCP message, beside what becomes of its datagram.
     #[cold]
-    fn dhcp(&mut self, packet: &Packet, frame: usize, work: &Work, hands: &mut impl Hands) {
-        let held = if packet.in_arena { self.decoder.arena() } else { &work.batch.buf };
+    fn dhcp(&mut self, packet: &Packet, frame: Framed<'_>, hands: &mut impl Hands) {
+        let held = if packet.in_arena { self.decoder.arena() } else { &frame.work.batch.buf };
         let start = packet.payload_offset as usize;
         let payload = held.get(start..start.saturating_add(packet.payload_len as usize)).unwrap_or(&[]);
         let segment = self.encaps.get(packet.encap).segment_id;
@@ -302,10 +296,10 @@ impl Dispatcher {
     }
 
     /// Reads what a frame that is no segment says of who has an address.
-    fn notice(&mut self, frame: usize, work: &Work, hands: &mut impl Hands) {
+    fn notice(&mut self, frame: Framed<'_>, hands: &mut impl Hands) {
         let Some(notice) = self.decoder.take_notice() else { return };
         let start = notice.offset as usize;
-        let bytes = work.batch.buf.get(start..start.saturating_add(notice.len as usize)).unwrap_or(&[]);
+        let bytes = frame.work.batch.buf.get(start..start.saturating_add(notice.len as usize)).unwrap_or(&[]);
         let segment = self.encaps.get(notice.encap).segment_id;
         self.neighbours.notice(&notice, bytes, segment, &mut self.claims, &mut self.ledger);
         self.say(frame, segment, hands);
@@ -313,7 +307,7 @@ impl Dispatcher {
 
     /// Deals what a frame claims to the shards of the addresses. Whose address
     /// is not at home is nobody's business.
-    fn say(&mut self, frame: usize, segment: u32, hands: &mut impl Hands) {
+    fn say(&mut self, frame: Framed<'_>, segment: u32, hands: &mut impl Hands) {
         let Dispatcher { claims, home, routes, .. } = self;
         for claim in claims.drain(..).filter(|c| home.contains(&c.ip)) {
             let to = routes.get(shard_of(&claim.ip)).copied().unwrap_or_default();

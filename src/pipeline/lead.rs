@@ -4,7 +4,7 @@
 use super::dispatch::{Dispatcher, Hands, Route, Tally};
 use super::pool::{Recycler, Spares};
 use super::replay::Failure;
-use super::work::{Deal, Form, Item, Said, Work};
+use super::work::{Deal, Form, Framed, Item, Said, Work};
 use super::worker::{Harvest, Job, Report, Tick, Worker};
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
@@ -125,15 +125,14 @@ impl<H: Harvest> Lead<H> {
             self.own.start_anew();
         }
         if self.jobs.is_empty() {
-            self.dispatcher.batch(work, &mut Alone { own: &mut self.own, work })?;
+            self.dispatcher.batch(work, &mut Alone { own: &mut self.own })?;
             self.own.worked(began);
             self.dispatcher.clear_arena();
             return Ok(true);
         }
         let mut dealt = self.spares.take();
         dealt.begins_anew = anew;
-        self.dispatcher
-            .batch(work, &mut Several { alone: Alone { own: &mut self.own, work }, deals: &mut dealt.deals })?;
+        self.dispatcher.batch(work, &mut Several { alone: Alone { own: &mut self.own }, deals: &mut dealt.deals })?;
         self.own.worked(began);
         dealt.last = self.own.ledger.key();
         dealt.arena.extend_from_slice(self.dispatcher.arena());
@@ -146,7 +145,6 @@ impl<H: Harvest> Lead<H> {
 /// The lead is the only worker.
 struct Alone<'w, H> {
     own: &'w mut Worker<H>,
-    work: &'w Work,
 }
 
 impl<H: Harvest> Hands for Alone<'_, H> {
@@ -156,16 +154,16 @@ impl<H: Harvest> Hands for Alone<'_, H> {
     }
 
     #[inline(always)]
-    fn plain(&mut self, to: Route, frame: usize, segment: u32, shell: Shell, encap: EncapId) {
-        self.own.take_plain(self.work, frame, to.place, segment, shell, encap);
+    fn plain(&mut self, to: Route, frame: Framed<'_>, segment: u32, shell: Shell, encap: EncapId) {
+        self.own.take_plain(frame, to.place, segment, shell, encap);
     }
 
-    fn decoded(&mut self, to: Route, frame: usize, segment: u32, packet: &Packet, arena: &[u8]) {
-        self.own.take_decoded(self.work, frame, to.place, segment, packet, arena);
+    fn decoded(&mut self, to: Route, frame: Framed<'_>, segment: u32, packet: &Packet, arena: &[u8]) {
+        self.own.take_decoded(frame, to.place, segment, packet, arena);
     }
 
-    fn said(&mut self, to: Route, frame: usize, segment: u32, claim: Claim) {
-        self.own.hear(self.work, &Said { claim, frame: frame as u32, segment, place: to.place });
+    fn said(&mut self, to: Route, frame: Framed<'_>, segment: u32, claim: Claim) {
+        self.own.hear(frame, to.place, segment, &claim);
     }
 }
 
@@ -190,29 +188,29 @@ impl<H: Harvest> Hands for Several<'_, H> {
     }
 
     #[inline(always)]
-    fn plain(&mut self, to: Route, frame: usize, segment: u32, shell: Shell, encap: EncapId) {
+    fn plain(&mut self, to: Route, frame: Framed<'_>, segment: u32, shell: Shell, encap: EncapId) {
         match self.deal(to) {
             Some(deal) => {
                 let form = Form::Plain(shell, encap);
-                deal.items.push(Item { frame: frame as u32, segment, place: to.place, form });
+                deal.items.push(Item { frame: frame.index as u32, segment, place: to.place, form });
             }
             None => self.alone.plain(to, frame, segment, shell, encap),
         }
     }
 
-    fn decoded(&mut self, to: Route, frame: usize, segment: u32, packet: &Packet, arena: &[u8]) {
+    fn decoded(&mut self, to: Route, frame: Framed<'_>, segment: u32, packet: &Packet, arena: &[u8]) {
         match self.deal(to) {
             Some(deal) => {
                 deal.decoded.push(*packet);
-                deal.items.push(Item { frame: frame as u32, segment, place: to.place, form: Form::Decoded });
+                deal.items.push(Item { frame: frame.index as u32, segment, place: to.place, form: Form::Decoded });
             }
             None => self.alone.decoded(to, frame, segment, packet, arena),
         }
     }
 
-    fn said(&mut self, to: Route, frame: usize, segment: u32, claim: Claim) {
+    fn said(&mut self, to: Route, frame: Framed<'_>, segment: u32, claim: Claim) {
         match self.deal(to) {
-            Some(deal) => deal.said.push(Said { claim, frame: frame as u32, segment, place: to.place }),
+            Some(deal) => deal.said.push(Said { claim, frame: frame.index as u32, segment, place: to.place }),
             None => self.alone.said(to, frame, segment, claim),
         }
     }

@@ -3,7 +3,7 @@
 
 use super::SHARDS;
 use crate::base::Addr;
-use crate::capture::Batch;
+use crate::capture::{Batch, FrameMeta};
 use crate::coverage::Key;
 use crate::flow::{Claim, first_is_client, sender_is_client};
 use crate::packet::plain::{Look, Pair, Shell};
@@ -20,6 +20,25 @@ pub(super) struct Item {
     /// The shard, by its place among those of its worker.
     pub(super) place: u8,
     pub(super) form: Form,
+}
+
+/// A frame of a batch.
+#[derive(Clone, Copy)]
+pub(super) struct Framed<'w> {
+    pub(super) work: &'w Work,
+    /// Its index.
+    pub(super) index: usize,
+    pub(super) meta: &'w FrameMeta,
+    pub(super) bytes: &'w [u8],
+}
+
+impl<'w> Framed<'w> {
+    /// The frame of that index.
+    #[inline]
+    pub(super) fn of(work: &'w Work, index: usize) -> Option<Self> {
+        let meta = work.batch.frames.get(index)?;
+        Some(Framed { work, index, meta, bytes: work.batch.bytes(meta) })
+    }
 }
 
 /// Where the segment of an item is to be had.

@@ -3,12 +3,11 @@
 use super::SHARDS;
 use super::pool::Recycler;
 use super::timing::{FRAME_SAMPLE, Timing, record};
-use super::work::{Dealt, Form, Said, Work};
+use super::work::{Dealt, Form, Framed, Said, Work};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
-use crate::capture::FrameMeta;
 use crate::coverage::{Key, Ledger};
-use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
+use crate::flow::{Claim, Engine, FrameRef, Limits, NameLister, NameRow, Sink};
 use crate::packet::plain::{self, Shell};
 use crate::packet::{EncapId, Packet};
 use crate::sighting::presence::Presence;
@@ -339,13 +338,13 @@ impl<H: Harvest> Worker<H> {
         for item in &deal.items {
             if item.frame >= next_said {
                 while let Some(s) = said.next_if(|s| s.frame <= item.frame) {
-                    self.hear(work, s);
+                    self.hear_said(work, s);
                 }
                 next_said = said.peek().map_or(u32::MAX, |s| s.frame);
                 (quarter_from, quarter_until) = (i64::MAX, i64::MIN); // the ledger was turned
             }
-            let frame = item.frame as usize;
-            let Some(meta) = work.batch.frames.get(frame) else { continue };
+            let Some(frame) = Framed::of(work, item.frame as usize) else { continue };
+            let meta = frame.meta;
             let ts = meta.ts.0;
             if ts < quarter_from || ts >= quarter_until || meta.interface != key.interface {
                 let quarter = meta.ts.quarter();
@@ -355,16 +354,16 @@ impl<H: Harvest> Worker<H> {
                 self.ledger.turn_to(key);
             }
             match item.form {
-                Form::Plain(shell, encap) => self.take_plain(work, frame, item.place, item.segment, shell, encap),
+                Form::Plain(shell, encap) => self.take_plain(frame, item.place, item.segment, shell, encap),
                 Form::Decoded => {
                     if let Some(packet) = decoded.next() {
-                        self.take_decoded(work, frame, item.place, item.segment, packet, &dealt.arena);
+                        self.take_decoded(frame, item.place, item.segment, packet, &dealt.arena);
                     }
                 }
             }
         }
         for s in said {
-            self.hear(work, s);
+            self.hear_said(work, s);
         }
         // What ends later by itself is counted where the lead counts it.
         self.ledger.turn_to(dealt.last);
@@ -374,54 +373,29 @@ impl<H: Harvest> Worker<H> {
     /// Decodes an ordinary frame, and hands its segment to the shard at that
     /// place.
     #[inline(always)]
-    pub(super) fn take_plain(
-        &mut self,
-        work: &Work,
-        frame: usize,
-        place: u8,
-        segment: u32,
-        shell: Shell,
-        encap: EncapId,
-    ) {
-        let Some(meta) = work.batch.frames.get(frame) else { return };
-        if let Some(packet) = plain::packet(work.batch.bytes(meta), shell, meta.offset, meta.ts, encap) {
-            self.take(work, meta, frame, place, segment, &packet, &work.batch.buf);
-        }
+    pub(super) fn take_plain(&mut self, frame: Framed<'_>, place: u8, segment: u32, shell: Shell, encap: EncapId) {
+        let Framed { work, meta, bytes, .. } = frame;
+        plain::packet(bytes, shell, meta.offset, meta.ts, encap, |packet| {
+            self.take(frame, place, segment, packet, &work.batch.buf);
+        });
     }
 
     /// Hands a decoded segment to the shard at that place.
-    pub(super) fn take_decoded(
-        &mut self,
-        work: &Work,
-        frame: usize,
-        place: u8,
-        segment: u32,
-        packet: &Packet,
-        arena: &[u8],
-    ) {
-        let Some(meta) = work.batch.frames.get(frame) else { return };
-        let held = if packet.in_arena { arena } else { &work.batch.buf };
-        self.take(work, meta, frame, place, segment, packet, held);
+    pub(super) fn take_decoded(&mut self, frame: Framed<'_>, place: u8, segment: u32, packet: &Packet, arena: &[u8]) {
+        let held = if packet.in_arena { arena } else { &frame.work.batch.buf };
+        self.take(frame, place, segment, packet, held);
     }
 
-    #[allow(clippy::too_many_arguments)] // of one packet
-    fn take(
-        &mut self,
-        work: &Work,
-        meta: &FrameMeta,
-        frame: usize,
-        place: u8,
-        segment: u32,
-        packet: &Packet,
-        held: &[u8],
-    ) {
+    #[inline]
+    fn take(&mut self, frame: Framed<'_>, place: u8, segment: u32, packet: &Packet, held: &[u8]) {
+        let Framed { work, index, meta, bytes } = frame;
         let start = packet.payload_offset as usize;
         let end = start.saturating_add(packet.payload_len as usize);
         let payload = held.get(start..end).unwrap_or(&[]);
         let frame = FrameRef {
-            bytes: work.batch.bytes(meta),
+            bytes,
             orig_len: meta.orig_len,
-            number: work.batch.first_number.saturating_add(frame as u64),
+            number: work.batch.first_number.saturating_add(index as u64),
             offset: work.batch.position(meta),
             source: work.source,
             interface: meta.interface,
@@ -446,13 +420,21 @@ impl<H: Harvest> Worker<H> {
         }
     }
 
-    /// Tells a shard who has one of its addresses.
+    /// Tells the shard at that place who has one of its addresses.
     #[cold]
-    pub(super) fn hear(&mut self, work: &Work, said: &Said) {
-        let interface = work.batch.frames.get(said.frame as usize).map_or(0, |meta| meta.interface);
-        self.ledger.turn_to(Key { source: work.source, interface, quarter: said.claim.ts.quarter() });
-        if let Some(engine) = self.engines.get_mut(usize::from(said.place)) {
-            engine.sink().claimed(&said.claim, work.source, said.segment, &mut self.ledger);
+    pub(super) fn hear(&mut self, frame: Framed<'_>, place: u8, segment: u32, claim: &Claim) {
+        let (source, interface) = (frame.work.source, frame.meta.interface);
+        self.ledger.turn_to(Key { source, interface, quarter: claim.ts.quarter() });
+        if let Some(engine) = self.engines.get_mut(usize::from(place)) {
+            engine.sink().claimed(claim, source, segment, &mut self.ledger);
+        }
+    }
+
+    /// The same of what was dealt.
+    #[cold]
+    fn hear_said(&mut self, work: &Work, said: &Said) {
+        if let Some(frame) = Framed::of(work, said.frame as usize) {
+            self.hear(frame, said.place, said.segment, &said.claim);
         }
     }
 }
