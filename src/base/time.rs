@@ -43,6 +43,16 @@ impl Timestamp {
         self.secs().div_euclid(QUARTER_SECS)
     }
 
+    /// Whether it lies in that quarter hour, which costs less than asking in
+    /// which one it lies. `false` for times of the quarter hour that begins
+    /// before the earliest timestamp.
+    #[inline]
+    pub fn is_in_quarter(self, quarter: i32) -> bool {
+        const QUARTER: i64 = QUARTER_SECS * SECOND;
+        let from = i64::from(quarter).checked_mul(QUARTER);
+        from.is_some_and(|from| (0..QUARTER).contains(&self.0.saturating_sub(from)))
+    }
+
     /// Days since the epoch.
     pub fn day(self) -> i64 {
         self.secs().div_euclid(DAY_SECS)
@@ -149,6 +159,28 @@ mod tests {
         assert_eq!(Timestamp(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
         assert_eq!(Timestamp::from_parts(1_709_164_800, 120_000_000).to_string(), "2024-02-29T00:00:00.120Z");
         assert_eq!(Timestamp::from_parts(u32::MAX.into(), 1_000).to_string(), "2106-02-07T06:28:15.000001Z");
+    }
+
+    #[test]
+    fn quarters_hold_their_times() {
+        const QUARTER: i64 = QUARTER_SECS * SECOND;
+        for ts in [
+            i64::MIN + QUARTER,
+            -QUARTER - 1,
+            -QUARTER,
+            -1,
+            0,
+            1,
+            QUARTER - 1,
+            QUARTER,
+            1_709_164_800 * SECOND,
+            i64::MAX,
+        ] {
+            let (ts, quarter) = (Timestamp(ts), Timestamp(ts).quarter() as i32);
+            for other in [i32::MIN, quarter - 1, quarter, quarter + 1, i32::MAX] {
+                assert_eq!(ts.is_in_quarter(other), other == quarter, "{} {other}", ts.0);
+            }
+        }
     }
 
     #[test]

@@ -228,6 +228,9 @@ impl<S: Sink> Engine<S> {
         let Engine { sink, tcp, dns, scratch, .. } = self;
         match tcp.touch(&key, self.now) {
             Some(flow) => {
+                if flow.passes_by(p, from_low) {
+                    return;
+                }
                 let reasons = flow.reason(p, from_low);
                 if reasons == Reasons::NONE {
                     flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });

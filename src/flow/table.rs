@@ -18,11 +18,19 @@ pub(super) struct FlowKey {
     transport: Transport,
 }
 
+/// An address as a number, of whatever order.
+#[inline]
+fn number(a: &Addr) -> u128 {
+    u128::from_le_bytes(a.0)
+}
+
 impl FlowKey {
-    /// The key of a packet, and whether the sender is its lesser end.
+    /// The key of a packet, and whether the sender is its lesser end. Which end
+    /// that is means nothing, so the addresses are compared as they lie in
+    /// memory of most machines.
     #[inline]
     pub(super) fn of(p: &Packet, segment: u32) -> (FlowKey, bool) {
-        let from_low = (p.src.bits(), p.sport) <= (p.dst.bits(), p.dport);
+        let from_low = (number(&p.src), p.sport) <= (number(&p.dst), p.dport);
         let (low, low_port, high, high_port) =
             if from_low { (p.src, p.sport, p.dst, p.dport) } else { (p.dst, p.dport, p.src, p.sport) };
         (FlowKey { low, high, low_port, high_port, segment, transport: p.transport }, from_low)
@@ -33,8 +41,10 @@ impl FlowKey {
     /// it together, and the same flows in every run.
     pub(super) fn is_sampled(&self) -> bool {
         const SEED: u64 = 0x7370_616e_7369_6768;
-        let ports = u32::from(self.low_port) << 16 | u32::from(self.high_port);
-        let ends = (self.low.bits(), self.high.bits(), ports, self.transport as u8);
+        let (low, high) = ((self.low.bits(), self.low_port), (self.high.bits(), self.high_port));
+        let (low, high) = if low <= high { (low, high) } else { (high, low) };
+        let ports = u32::from(low.1) << 16 | u32::from(high.1);
+        let ends = (low.0, high.0, ports, self.transport as u8);
         FixedState::with_seed(SEED).hash_one(ends) % 64 == 0
     }
 
@@ -47,7 +57,7 @@ impl FlowKey {
     fn hash(&self, state: &RandomState) -> u64 {
         let ports = u64::from(self.low_port) << 16 | u64::from(self.high_port);
         let context = u64::from(self.segment) << 8 | self.transport as u64;
-        state.hash_one((self.low.bits(), self.high.bits(), ports << 32 ^ context))
+        state.hash_one((number(&self.low), number(&self.high), ports << 32 ^ context))
     }
 }
 

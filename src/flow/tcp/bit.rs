@@ -72,4 +72,7 @@ bits! {
     PROVED,
     /// The server's answer to a SYN that was seen gives the client's own number.
     CONSENTED,
+    /// Payload and acknowledgements change nothing but how far the streams are;
+    /// set and cleared by `Tcp::settle_down` alone.
+    SETTLED,
 }

@@ -260,9 +260,8 @@ impl Tcp {
         if p.ts > self.last {
             self.last = p.ts;
         }
-        let quarter = p.ts.quarter() as i32;
-        if quarter != self.quarter {
-            self.quarter = quarter;
+        if !p.ts.is_in_quarter(self.quarter) {
+            self.quarter = p.ts.quarter() as i32;
             cx.sink.present(&at, cx.ledger);
             if self.has(bit::PROVED) {
                 cx.sink.proved(&at, cx.ledger);
@@ -282,6 +281,54 @@ impl Tcp {
         if self.held > 0 || self.ahead.is_some() || self.back.is_some() {
             self.report_held(cx.scratch);
         }
+        self.settle_down();
+    }
+
+    /// Notes whether all questions of the flow are answered. What changes that
+    /// is done by [`segment`](Self::segment), or ends with this.
+    fn settle_down(&mut self) {
+        const KNOWN: u32 = bit::OPENED | bit::CLIENT_BASE | bit::SERVER_BASE | bit::CLIENT_DATA | bit::SERVER_DATA;
+        const OPEN: u32 =
+            bit::CLOSED | bit::CERTIFICATE | bit::SAMPLED | bit::TO_PROXY | bit::TO_ABSOLUTE | bit::TO_OTHER;
+        let settled = matches!(self.mode, Mode::Done)
+            && self.bits & (KNOWN | OPEN) == KNOWN
+            && self.bits & (bit::CONSENTED | bit::PROVED) != bit::CONSENTED
+            && self.rival.is_none()
+            && self.follow.is_none()
+            && self.ahead.is_none()
+            && self.back.is_none();
+        self.set(bit::SETTLED, settled);
+    }
+
+    /// Takes a segment of a flow of which nothing more is asked, in a few steps:
+    /// most segments of a capture are of that kind. `false` if it may mean more
+    /// and [`segment`](Self::segment) is to take it.
+    #[inline]
+    pub(super) fn passes_by(&mut self, p: &Packet, from_low: bool) -> bool {
+        if !self.has(bit::SETTLED)
+            || p.flags & (SYN | FIN | RST) != 0
+            || p.conflict
+            || p.sport == 53
+            || !p.ts.is_in_quarter(self.quarter)
+        {
+            return false;
+        }
+        let payload = p.payload_len.saturating_add(p.payload_missing);
+        if payload > 0 {
+            let from_client = self.is_client(from_low);
+            let half = if from_client { &mut self.client } else { &mut self.server };
+            if is_far(p.seq, half.high) {
+                return false;
+            }
+            half.reach(p.seq.wrapping_add(payload));
+            if !from_client {
+                self.turn = p.ack;
+            }
+        }
+        if p.ts > self.last {
+            self.last = p.ts;
+        }
+        true
     }
 
     /// Takes what a segment says of the two streams.
@@ -354,6 +401,7 @@ impl Tcp {
         at.from_client = self.is_client(from_low);
         if at.from_client && self.has(bit::OPENED) && !self.has(bit::TOLD | bit::SPOKE) && self.follow.is_none() {
             self.open(&at, cx);
+            self.settle_down();
         }
     }
 

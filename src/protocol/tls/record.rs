@@ -127,6 +127,12 @@ impl Intro {
         (self.got < 1 || first == kind) && (self.got < 5 || major == 3) && self.total().is_none_or(|t| t >= MIN_TOTAL)
     }
 
+    /// Bytes until the next of these is whole: type, length, major version.
+    /// `None` if all are.
+    fn lacking(&self) -> Option<usize> {
+        [1, MESSAGE_HEADER, 5].into_iter().find(|end| self.got < *end).map(|end| end.saturating_sub(self.got))
+    }
+
     /// Length that the message claims, header included, once it is at hand.
     pub(super) fn total(&self) -> Option<usize> {
         let [_, a, b, c, _] = self.bytes;
@@ -181,7 +187,9 @@ pub(super) fn find_message(stream: &[u8], kind: u8, partial: bool) -> Probe<Mess
                 if coming > 0 {
                     let missing = missing.saturating_sub(bytes.len());
                     let next = if count < ASKED_EACH { coming } else { missing };
-                    break Some(if missing > coming { next.saturating_add(1) } else { missing });
+                    let lacking = if missing > coming { next.saturating_add(1) } else { missing };
+                    // What is no hello after all is known before its record ends.
+                    break Some(intro.lacking().map_or(lacking, |n| n.min(lacking)));
                 }
                 count = count.saturating_add(1);
             }

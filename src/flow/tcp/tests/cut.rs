@@ -1,5 +1,6 @@
 //! Names do not depend on how a stream is cut into segments.
 
+use crate::base::Stage;
 use crate::flow::testing::*;
 use crate::packet::tcp_flags::ACK;
 use proptest::prelude::*;
@@ -124,9 +125,8 @@ fn a_server_that_sends_a_request_is_no_client() {
 /// 7.7 MB; what follows is no handshake record.
 #[test]
 fn a_broken_hello_is_told_the_same_however_it_is_cut() {
-    let stream = [
-        0x16, 3, 1, 0, 4, 1, 0x76, 0xb2, 0xfa, 0, 0, 0, 0, 0, 0, 0, 0xc9, 0x16, 3, 3, 0, 0x7a, 2, 0, 0, 0x76, 3, 0x55,
-    ];
+    let stream =
+        [0x16, 3, 1, 0, 4, 1, 0x76, 0xb2, 0xfa, 0, 0, 0, 0, 0, 0, 0, 0xc9, 0x16, 3, 3, 0, 0x7a, 2, 0, 0, 0x76, 3, 0x55];
     for len in [10, stream.len()] {
         for n in 1..=len {
             let mut lab = Lab::new(Policy::Names);
@@ -135,5 +135,22 @@ fn a_broken_hello_is_told_the_same_however_it_is_cut() {
             stream[..len].chunks(n).for_each(|piece| lab.client(&mut c, piece));
             assert_eq!(lab.told(), ["tls -"], "{len} bytes in pieces of {n}");
         }
+    }
+}
+
+/// What begins like a ClientHello and is none by its tenth byte, through a
+/// proxy's tunnel: the server's answer is no hello that is waited for.
+#[test]
+fn what_is_no_hello_is_known_by_its_first_bytes() {
+    let stream = [&[22, 3, 1, 2, 0, 1, 1, 0, 1, 1][..], &[7; 400]].concat();
+    for n in [1, 2, 3, 4, 5, 6, 9, 10, 100, 410] {
+        let mut lab = Lab::new(Policy::Names);
+        let mut c = Conn::new(50_000, 8080);
+        lab.open(&c);
+        lab.say(&mut c, b"CONNECT up.test:443 HTTP/1.1\r\n\r\n");
+        lab.server(&mut c, b"HTTP/1.1 200 OK\r\n\r\n");
+        stream.chunks(n).for_each(|piece| lab.client(&mut c, piece));
+        lab.server(&mut c, &[9; 100]);
+        assert_eq!(lab.stage(0), Stage::Connected, "in pieces of {n}");
     }
 }

@@ -118,8 +118,9 @@ fn first_bytes_decide_early() {
     for (have, asked) in [(0, 1), (1, 2), (2, 5), (4, 5)] {
         assert_eq!(probe(&hello[..have]), Probe::More(asked));
     }
-    assert_eq!(probe(&hello[..8]), Probe::More(5 + 42));
-    assert_eq!(probe(&hello[..9]), Probe::More(hello.len()));
+    assert_eq!(probe(&hello[..8]), Probe::More(9));
+    assert_eq!(probe(&hello[..9]), Probe::More(10));
+    assert_eq!(probe(&hello[..10]), Probe::More(hello.len()));
 }
 
 #[test]
