@@ -7,7 +7,7 @@ use super::{inputs, output, places, stored};
 use crate::base::Timestamp;
 use crate::catalogue::Catalogue;
 use crate::host::{self, HostView};
-use crate::report::hosts::{self, Listed};
+use crate::report::hosts::{self, Roll};
 use crate::report::output::Output;
 use crate::report::summary::Summary;
 use crate::report::table::width;
@@ -37,23 +37,26 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
         inventory: judging.inventory.clone(),
         home: given.map_or_else(|| stored::home(&store), Ok)?,
     };
-    let mut views = host::judge(&facts, &catalogue, &options);
+    let judge = host::Judge::new(&facts, &catalogue, &options);
     let findings = judging.findings(&facts);
-    drop(facts);
-    let all = views.len() as u64;
-    hosts::sort(&mut views);
-    let listed = judging.list(views.iter().filter(|v| fits(args, v)));
+    let (mut all, mut found) = (0u64, false);
+    let make = |number| judge.view(number);
+    let roll = Roll::new(judge.hosts(), &make, judging.as_of, |view| {
+        all = all.saturating_add(1);
+        let standing = fits(args, view).then(|| judging.standing(view))?;
+        found |= findings.has(view, standing);
+        Some(standing)
+    });
     let summary = stored::summary(&store, args.since, args.until, all)?;
-    let left_out = all.saturating_sub(listed.len() as u64);
+    let left_out = all.saturating_sub(roll.len() as u64);
 
-    write(output, args.format, &listed, left_out, &summary)?;
+    write(output, args.format, &roll, left_out, &summary)?;
     if !args.quiet {
         output::write_summary(&summary);
         if left_out > 0 {
             say(format_args!("{left_out} of {all} hosts are left out by --verdict, --category, --network or --name"));
         }
     }
-    let found = listed.iter().any(|h| findings.has(h.view, h.standing));
     Ok(if found { Exit::Findings } else { Exit::Done })
 }
 
@@ -75,26 +78,19 @@ fn fits(args: &HostsArgs, v: &HostView) -> bool {
 
 /// Writes the hosts in the format asked for. A reader that closes standard
 /// output early has what it wanted.
-fn write(
-    path: Option<&Path>,
-    format: Format,
-    listed: &[Listed<'_>],
-    left_out: u64,
-    summary: &Summary,
-) -> Result<(), Stop> {
+fn write(path: Option<&Path>, format: Format, roll: &Roll<'_>, left_out: u64, summary: &Summary) -> Result<(), Stop> {
     let mut out = Output::open(path).map_err(Stop::failed)?;
     let written = match format {
         // In a file nobody sees standard error: the closing lines go along.
         // Whoever looks at standard output alone must not take an empty list
         // for a clean network either.
-        Format::Table if listed.is_empty() && left_out == 0 && path.is_none() => {
+        Format::Table if roll.is_empty() && left_out == 0 && path.is_none() => {
             use std::io::Write;
             writeln!(out, "{}", summary.nothing_seen())
         }
-        Format::Table => hosts::table::write(&mut out, listed, path.is_some().then_some(summary), width()),
-        Format::Ndjson => listed.iter().try_for_each(|h| hosts::ndjson::write(&mut out, h)),
-        Format::Csv => hosts::csv::write_header(&mut out)
-            .and_then(|()| listed.iter().try_for_each(|h| hosts::csv::write(&mut out, h))),
+        Format::Table => hosts::table::write(&mut out, roll, path.is_some().then_some(summary), width()),
+        Format::Ndjson => roll.each(|h| hosts::ndjson::write(&mut out, h)),
+        Format::Csv => hosts::csv::write_header(&mut out).and_then(|()| roll.each(|h| hosts::csv::write(&mut out, h))),
     };
     let result = match written {
         Ok(()) => out.finish(),

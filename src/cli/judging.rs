@@ -4,7 +4,7 @@ use super::args::JudgingArgs;
 use super::exit::Stop;
 use super::fail_on::{FailOn, Findings};
 use crate::base::Timestamp;
-use crate::host::{AcceptList, Facts, HostView, Inventory};
+use crate::host::{AcceptList, Facts, HostView, Inventory, Standing};
 use crate::report::hosts::Listed;
 use std::fmt::Display;
 use std::path::Path;
@@ -36,9 +36,13 @@ impl Judging {
 
     /// Hosts with what the exceptions say of them.
     pub(super) fn list<'a>(&'a self, views: impl IntoIterator<Item = &'a HostView>) -> Vec<Listed<'a>> {
-        let day = self.as_of.day();
-        let list = |view| Listed { view, standing: self.accept.standing(view, day), as_of: self.as_of };
+        let list = |view| Listed { view, standing: self.standing(view), as_of: self.as_of };
         views.into_iter().map(list).collect()
+    }
+
+    /// What the exceptions say of a host.
+    pub(super) fn standing(&self, view: &HostView) -> Standing<'_> {
+        self.accept.standing(view, self.as_of.day())
     }
 
     /// What `--fail-on` asks for, of what hosts are judged by.

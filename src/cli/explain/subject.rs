@@ -50,15 +50,15 @@ pub(super) fn find(args: &ExplainArgs, store: &Store, judging: &Judging) -> Resu
         inventory: judging.inventory.clone(),
         home: given.map_or_else(|| stored::home(store), Ok)?,
     };
-    let mut views = host::judge(&facts, &catalogue, &options);
+    let judge = host::Judge::new(&facts, &catalogue, &options);
     if let Some(id) = id {
         let bytes = id_bytes(&id);
-        let at = views.iter().position(|v| v.sightings.contains(&bytes));
-        let view = at.map(|at| views.swap_remove(at));
+        let view = judge.select(|v| v.sightings.contains(&bytes)).into_iter().next();
         let host = view.map(|view| background(&view, &facts, store).map(|more| Box::new((view, more)))).transpose()?;
         return Ok(Subject::Host { host, ids: vec![id] });
     }
-    let mut fitting: Vec<HostView> = views.into_iter().filter(|v| fits(v, &text)).collect();
+    let mut fitting = judge.select(|v| fits(v, &text));
+    drop(judge);
     match fitting.len() {
         0 => Err(nothing(args, is_hex)),
         1 => {
