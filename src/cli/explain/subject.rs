@@ -135,10 +135,13 @@ fn background(view: &HostView, facts: &Facts, store: &Store) -> Result<Backgroun
     timeline.sort();
     let (from, to) = (view.first_seen, view.last_seen);
     let tells = |i: &Interval| {
-        let same = i.ip == view.ip || view.addresses.contains(&i.ip);
         let mac = i.mac.is_none() || view.mac.is_none() || i.mac == view.mac;
-        same && mac && i.segment == view.segment && i.from.day() <= to.day() && i.to.day() >= from.day()
+        mac && i.segment == view.segment && i.from.day() <= to.day() && i.to.day() >= from.day()
     };
-    let known_by = store.intervals()?.into_iter().filter(tells).collect();
+    // In order of the addresses, the last one among them.
+    let mut known_by = Vec::new();
+    for ip in &view.addresses {
+        known_by.extend(store.intervals_of(ip)?.into_iter().filter(tells));
+    }
     Ok(Background { known_by, timeline })
 }
