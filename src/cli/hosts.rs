@@ -5,7 +5,6 @@ use super::exit::{Exit, Stop, say};
 use super::judging::Judging;
 use super::{inputs, output, places, stored};
 use crate::base::Timestamp;
-use crate::catalogue::Catalogue;
 use crate::host::{self, HostView};
 use crate::report::hosts::{self, Roll};
 use crate::report::output::Output;
@@ -22,11 +21,11 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
         return Err(Stop::usage(format_args!("--since {since} is not before --until {until}: no time lies between")));
     }
     let judging = Judging::new(&args.judging, args.until)?;
-    let catalogue = Catalogue::load(args.catalogue.as_deref(), &args.add_catalogue).map_err(Stop::usage)?;
+    let catalogue = args.catalogue.load().map_err(Stop::usage)?;
     let given = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
     let output = args.output.as_deref();
-    let read = args.catalogue.iter().chain(&args.add_catalogue).map(std::path::PathBuf::as_path);
-    places::check(&[("--output", output)], read.chain(args.judging.files()).chain([args.store.as_path()]))?;
+    let read = args.catalogue.paths().chain(args.judging.files()).chain([args.store.as_path()]);
+    places::check(&[("--output", output)], read)?;
     Output::check(output).map_err(Stop::failed)?;
     let store = Store::open_read_only(&args.store)?;
     let day = |t: Timestamp| i32::try_from(t.day()).unwrap_or(if t.0 < 0 { i32::MIN } else { i32::MAX });

@@ -2,7 +2,6 @@
 
 use super::{day, stored};
 use crate::base::{Addr, Mac};
-use crate::catalogue::Catalogue;
 use crate::cli::args::ExplainArgs;
 use crate::cli::exit::Stop;
 use crate::cli::inputs;
@@ -40,8 +39,7 @@ pub(super) fn find(args: &ExplainArgs, store: &Store, judging: &Judging) -> Resu
     let text = what.to_ascii_lowercase();
     let is_hex = (MIN_PREFIX..=ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
     let id = if is_hex { sighting(store, &text)? } else { None };
-    let catalogue = &args.catalogue;
-    let catalogue = Catalogue::load(catalogue.catalogue.as_deref(), &catalogue.add_catalogue).map_err(Stop::usage)?;
+    let catalogue = args.catalogue.load().map_err(Stop::usage)?;
     let given = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
     let facts = store.facts(args.since.map(day), args.until.map(|t| day(t.plus(-1))))?;
     let options = host::Options {
