@@ -36,6 +36,9 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Stop> {
     Output::check(args.output.as_deref()).map_err(Stop::failed)?;
     let judging = Judging::new(&judging, args.until)?;
     let store = Store::open_read_only(&args.store)?;
+    if let Some(sentence) = stored::pseudonyms(&store)? {
+        say(sentence);
+    }
     let subject = subject::find(args, &store, &judging)?;
     let out = Output::open(args.output.as_deref()).map_err(Stop::failed)?;
     let mut teller = Teller { args, store: &store, out, differing: 0, unreadable: 0, told: 0 };

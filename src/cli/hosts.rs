@@ -2,7 +2,7 @@
 
 use super::args::{Format, HostsArgs};
 use super::exit::{Exit, Stop, say};
-use super::judging::Judging;
+use super::judging::{Judging, Unmet};
 use super::{inputs, output, places, stored};
 use crate::base::Timestamp;
 use crate::host::{self, HostView};
@@ -38,20 +38,33 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
     };
     let judge = host::Judge::new(&facts, &catalogue, &options);
     let findings = judging.findings(&facts);
-    let (mut all, mut found) = (0u64, false);
+    let mut unmet = Unmet::new(&judging);
+    let (mut all, mut contacted, mut found) = (0u64, 0u64, false);
     let make = |number| judge.view(number);
     let roll = Roll::new(judge.hosts(), &make, judging.as_of, |view| {
         all = all.saturating_add(1);
+        contacted = contacted.saturating_add(u64::from(view.made_contact()));
+        unmet.meet(view);
         let standing = fits(args, view).then(|| judging.standing(view))?;
         found |= findings.has(view, standing);
         Some(standing)
     });
-    let summary = stored::summary(&store, args.since, args.until, all)?;
+    let summary = stored::summary(&store, args.since, args.until, contacted)?;
     let left_out = all.saturating_sub(roll.len() as u64);
 
-    write(output, args.format, &roll, left_out, &summary)?;
+    // Whoever looks at standard output alone must not take an empty list for a
+    // clean network; then standard error need not say it again.
+    let empty = args.format == Format::Table && output.is_none() && all == 0;
+    write(output, args.format, &roll, empty, &summary)?;
     if !args.quiet {
-        output::write_summary(&summary);
+        output::write_closing(&if empty { summary.account() } else { summary.lines() });
+        if let Some(sentence) = stored::pseudonyms(&store)? {
+            say(sentence);
+        }
+        let window = args.since.or(args.until).map_or("the store", |_| "the window");
+        if let Some(sentence) = unmet.sentence(window) {
+            say(sentence);
+        }
         if left_out > 0 {
             say(format_args!("{left_out} of {all} hosts are left out by --verdict, --category, --network or --name"));
         }
@@ -77,13 +90,11 @@ fn fits(args: &HostsArgs, v: &HostView) -> bool {
 
 /// Writes the hosts in the format asked for. A reader that closes standard
 /// output early has what it wanted.
-fn write(path: Option<&Path>, format: Format, roll: &Roll<'_>, left_out: u64, summary: &Summary) -> Result<(), Stop> {
+fn write(path: Option<&Path>, format: Format, roll: &Roll<'_>, empty: bool, summary: &Summary) -> Result<(), Stop> {
     let mut out = Output::open(path).map_err(Stop::failed)?;
     let written = match format {
         // In a file nobody sees standard error: the closing lines go along.
-        // Whoever looks at standard output alone must not take an empty list
-        // for a clean network either.
-        Format::Table if roll.is_empty() && left_out == 0 && path.is_none() => {
+        Format::Table if empty => {
             use std::io::Write;
             writeln!(out, "{}", summary.nothing_seen())
         }
