@@ -8,6 +8,7 @@ pub use hosts::{HostsArgs, JudgingArgs};
 
 use super::catalogue::ListFormat;
 use crate::base::Timestamp;
+use crate::catalogue::{Catalogue, CatalogueError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use explain::EXPLAIN_HELP;
 use hosts::HOSTS_HELP;
@@ -91,12 +92,9 @@ pub struct InputArgs {
 /// What is looked for, and whose contacts count.
 #[derive(Debug, Args)]
 pub struct MatchArgs {
-    /// Use this catalogue in place of the built-in one
-    #[arg(long, value_name = "FILE")]
-    pub catalogue: Option<PathBuf>,
-    /// Add the indicators of this file
-    #[arg(long, value_name = "FILE")]
-    pub add_catalogue: Vec<PathBuf>,
+    /// Which catalogue.
+    #[command(flatten)]
+    pub catalogue: CatalogueFiles,
     /// Networks whose clients are hosts, or `any` [default: private, 100.64.0.0/10 and link-local addresses; for `watch` also the interfaces' own networks]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub home_net: Vec<String>,
@@ -144,7 +142,7 @@ impl EvidenceArgs {
 impl MatchArgs {
     /// The files that are read beside captures.
     pub fn read(&self) -> impl Iterator<Item = &Path> {
-        self.catalogue.iter().chain(&self.add_catalogue).chain(&self.pseudonymise).map(PathBuf::as_path)
+        self.catalogue.paths().chain(self.pseudonymise.as_deref())
     }
 }
 
@@ -352,6 +350,21 @@ pub struct CatalogueFiles {
     /// Add the indicators of this file
     #[arg(long, value_name = "FILE")]
     pub add_catalogue: Vec<PathBuf>,
+}
+
+impl CatalogueFiles {
+    /// The files that are read.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.catalogue.iter().chain(&self.add_catalogue).map(PathBuf::as_path)
+    }
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// What is wrong with a file.
+    pub fn load(&self) -> Result<Catalogue, CatalogueError> {
+        Catalogue::load(self.catalogue.as_deref(), &self.add_catalogue)
+    }
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {

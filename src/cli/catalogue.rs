@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// Runs the command.
 pub(super) fn run(command: &CatalogueCommand) -> Result<Exit, Stop> {
     let mut out = Output::open(None).map_err(Stop::failed)?;
-    let load = |f: &CatalogueFiles| Catalogue::load(f.catalogue.as_deref(), &f.add_catalogue).map_err(Stop::usage);
+    let load = |f: &CatalogueFiles| f.load().map_err(Stop::usage);
     let (result, exit) = match command {
         CatalogueCommand::List { files, format } => (list(&load(files)?, &mut out, *format), Exit::Done),
         CatalogueCommand::Check { what, files } => match check(&load(files)?, what, &mut out) {

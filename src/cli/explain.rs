@@ -31,12 +31,14 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Stop> {
         return Err(Stop::usage(format_args!("--since {since} is not before --until {until}: no time lies between")));
     }
     let judging = JudgingArgs { accept: args.accept.clone(), inventory: args.inventory.clone(), fail_on: Vec::new() };
-    let read = args.catalogue.catalogue.iter().chain(&args.catalogue.add_catalogue).chain([&args.store]);
-    let read = read.map(std::path::PathBuf::as_path).chain(judging.files());
+    let read = args.catalogue.paths().chain([args.store.as_path()]).chain(judging.files());
     super::places::check(&[("--output", args.output.as_deref())], read)?;
     Output::check(args.output.as_deref()).map_err(Stop::failed)?;
     let judging = Judging::new(&judging, args.until)?;
     let store = Store::open_read_only(&args.store)?;
+    if let Some(sentence) = stored::pseudonyms(&store)? {
+        say(sentence);
+    }
     let subject = subject::find(args, &store, &judging)?;
     let out = Output::open(args.output.as_deref()).map_err(Stop::failed)?;
     let mut teller = Teller { args, store: &store, out, differing: 0, unreadable: 0, told: 0 };

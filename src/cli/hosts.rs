@@ -2,12 +2,11 @@
 
 use super::args::{Format, HostsArgs};
 use super::exit::{Exit, Stop, say};
-use super::judging::Judging;
+use super::judging::{Judging, Unmet};
 use super::{inputs, output, places, stored};
 use crate::base::Timestamp;
-use crate::catalogue::Catalogue;
 use crate::host::{self, HostView};
-use crate::report::hosts::{self, Listed};
+use crate::report::hosts::{self, Roll};
 use crate::report::output::Output;
 use crate::report::summary::Summary;
 use crate::report::table::width;
@@ -22,11 +21,11 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
         return Err(Stop::usage(format_args!("--since {since} is not before --until {until}: no time lies between")));
     }
     let judging = Judging::new(&args.judging, args.until)?;
-    let catalogue = Catalogue::load(args.catalogue.as_deref(), &args.add_catalogue).map_err(Stop::usage)?;
+    let catalogue = args.catalogue.load().map_err(Stop::usage)?;
     let given = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
     let output = args.output.as_deref();
-    let read = args.catalogue.iter().chain(&args.add_catalogue).map(std::path::PathBuf::as_path);
-    places::check(&[("--output", output)], read.chain(args.judging.files()).chain([args.store.as_path()]))?;
+    let read = args.catalogue.paths().chain(args.judging.files()).chain([args.store.as_path()]);
+    places::check(&[("--output", output)], read)?;
     Output::check(output).map_err(Stop::failed)?;
     let store = Store::open_read_only(&args.store)?;
     let day = |t: Timestamp| i32::try_from(t.day()).unwrap_or(if t.0 < 0 { i32::MIN } else { i32::MAX });
@@ -37,23 +36,39 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
         inventory: judging.inventory.clone(),
         home: given.map_or_else(|| stored::home(&store), Ok)?,
     };
-    let mut views = host::judge(&facts, &catalogue, &options);
+    let judge = host::Judge::new(&facts, &catalogue, &options);
     let findings = judging.findings(&facts);
-    drop(facts);
-    let all = views.len() as u64;
-    hosts::sort(&mut views);
-    let listed = judging.list(views.iter().filter(|v| fits(args, v)));
-    let summary = stored::summary(&store, args.since, args.until, all)?;
-    let left_out = all.saturating_sub(listed.len() as u64);
+    let mut unmet = Unmet::new(&judging);
+    let (mut all, mut contacted, mut found) = (0u64, 0u64, false);
+    let make = |number| judge.view(number);
+    let roll = Roll::new(judge.hosts(), &make, judging.as_of, |view| {
+        all = all.saturating_add(1);
+        contacted = contacted.saturating_add(u64::from(view.made_contact()));
+        unmet.meet(view);
+        let standing = fits(args, view).then(|| judging.standing(view))?;
+        found |= findings.has(view, standing);
+        Some(standing)
+    });
+    let summary = stored::summary(&store, args.since, args.until, contacted)?;
+    let left_out = all.saturating_sub(roll.len() as u64);
 
-    write(output, args.format, &listed, left_out, &summary)?;
+    // Whoever looks at standard output alone must not take an empty list for a
+    // clean network; then standard error need not say it again.
+    let empty = args.format == Format::Table && output.is_none() && all == 0;
+    write(output, args.format, &roll, empty, &summary)?;
     if !args.quiet {
-        output::write_summary(&summary);
+        output::write_closing(&if empty { summary.account() } else { summary.lines() });
+        if let Some(sentence) = stored::pseudonyms(&store)? {
+            say(sentence);
+        }
+        let window = args.since.or(args.until).map_or("the store", |_| "the window");
+        if let Some(sentence) = unmet.sentence(window) {
+            say(sentence);
+        }
         if left_out > 0 {
             say(format_args!("{left_out} of {all} hosts are left out by --verdict, --category, --network or --name"));
         }
     }
-    let found = listed.iter().any(|h| findings.has(h.view, h.standing));
     Ok(if found { Exit::Findings } else { Exit::Done })
 }
 
@@ -75,26 +90,17 @@ fn fits(args: &HostsArgs, v: &HostView) -> bool {
 
 /// Writes the hosts in the format asked for. A reader that closes standard
 /// output early has what it wanted.
-fn write(
-    path: Option<&Path>,
-    format: Format,
-    listed: &[Listed<'_>],
-    left_out: u64,
-    summary: &Summary,
-) -> Result<(), Stop> {
+fn write(path: Option<&Path>, format: Format, roll: &Roll<'_>, empty: bool, summary: &Summary) -> Result<(), Stop> {
     let mut out = Output::open(path).map_err(Stop::failed)?;
     let written = match format {
         // In a file nobody sees standard error: the closing lines go along.
-        // Whoever looks at standard output alone must not take an empty list
-        // for a clean network either.
-        Format::Table if listed.is_empty() && left_out == 0 && path.is_none() => {
+        Format::Table if empty => {
             use std::io::Write;
             writeln!(out, "{}", summary.nothing_seen())
         }
-        Format::Table => hosts::table::write(&mut out, listed, path.is_some().then_some(summary), width()),
-        Format::Ndjson => listed.iter().try_for_each(|h| hosts::ndjson::write(&mut out, h)),
-        Format::Csv => hosts::csv::write_header(&mut out)
-            .and_then(|()| listed.iter().try_for_each(|h| hosts::csv::write(&mut out, h))),
+        Format::Table => hosts::table::write(&mut out, roll, path.is_some().then_some(summary), width()),
+        Format::Ndjson => roll.each(|h| hosts::ndjson::write(&mut out, h)),
+        Format::Csv => hosts::csv::write_header(&mut out).and_then(|()| roll.each(|h| hosts::csv::write(&mut out, h))),
     };
     let result = match written {
         Ok(()) => out.finish(),

@@ -28,7 +28,17 @@ pub(super) fn run(args: &ImportArgs) -> Result<Exit, Stop> {
     // The account of a run names the catalogue of the program that ran.
     let catalogue = Catalogue::load(None, &[]).map_err(Stop::usage)?;
     let mut store = Store::open(&args.store)?;
-    let mut run = run_record::begin(&catalogue, Vec::new(), "", "none", Timestamp::now());
+    let result = into(&mut store, args, &catalogue);
+    if result.is_err() {
+        // What there is nothing in would be taken for a store of nothing.
+        store.discard_new();
+    }
+    result
+}
+
+/// Takes all into a store, or nothing.
+fn into(store: &mut Store, args: &ImportArgs, catalogue: &Catalogue) -> Result<Exit, Stop> {
+    let mut run = run_record::begin(catalogue, Vec::new(), "", "none", Timestamp::now());
     run_record::complete(&mut run, None);
     let mut writer = store.begin()?;
     let number = writer.put_run(&run)?;

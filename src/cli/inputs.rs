@@ -90,7 +90,7 @@ fn progress(quiet: bool) -> Box<dyn Fn(usize, Arc<Progress>) + Send + Sync> {
 
 /// The catalogue in effect.
 pub(super) fn catalogue(args: &MatchArgs) -> Result<Arc<Catalogue>, Stop> {
-    Catalogue::load(args.catalogue.as_deref(), &args.add_catalogue).map(Arc::new).map_err(Stop::usage)
+    args.catalogue.load().map(Arc::new).map_err(Stop::usage)
 }
 
 /// What makes pseudonyms of hosts, where that is wanted.

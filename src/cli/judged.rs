@@ -6,7 +6,7 @@ use super::output::{self, Printing};
 use crate::base::{Addr, Mac};
 use crate::coverage::Counts;
 use crate::host::facts::Vantage;
-use crate::host::{self, Facts, FactsBuilder, HostView, Interval};
+use crate::host::{self, Facts, FactsBuilder, HostView};
 use crate::pipeline::{RunNames, Sighted};
 use crate::report::HostTable;
 use crate::report::hosts;
@@ -66,17 +66,7 @@ impl Gathering {
         let told = output::intervals(outcome, &names);
         for i in told.filter(|i| self.ips.contains(&i.ip) || i.mac.is_some_and(|m| self.macs.contains(&m))) {
             let source = self.builder.source(&i.source);
-            let (kind, segment, name) = (i.kind, i.segment, i.name);
-            self.builder.interval(Interval {
-                source,
-                kind,
-                segment,
-                ip: i.ip,
-                mac: i.mac,
-                name,
-                from: i.from,
-                to: i.to,
-            });
+            self.builder.interval(i.of_source(source));
         }
         for s in output::signals(outcome) {
             let source = self.builder.source(&names.source(s.source));

@@ -4,7 +4,8 @@ use super::args::JudgingArgs;
 use super::exit::Stop;
 use super::fail_on::{FailOn, Findings};
 use crate::base::Timestamp;
-use crate::host::{AcceptList, Facts, HostView, Inventory};
+use crate::host::{Accept, AcceptList, Facts, HostView, Inventory, Standing};
+use crate::report::counted;
 use crate::report::hosts::Listed;
 use std::fmt::Display;
 use std::path::Path;
@@ -36,9 +37,13 @@ impl Judging {
 
     /// Hosts with what the exceptions say of them.
     pub(super) fn list<'a>(&'a self, views: impl IntoIterator<Item = &'a HostView>) -> Vec<Listed<'a>> {
-        let day = self.as_of.day();
-        let list = |view| Listed { view, standing: self.accept.standing(view, day), as_of: self.as_of };
+        let list = |view| Listed { view, standing: self.standing(view), as_of: self.as_of };
         views.into_iter().map(list).collect()
+    }
+
+    /// What the exceptions say of a host.
+    pub(super) fn standing(&self, view: &HostView) -> Standing<'_> {
+        self.accept.standing(view, self.as_of.day())
     }
 
     /// What `--fail-on` asks for, of what hosts are judged by.
@@ -49,6 +54,34 @@ impl Judging {
     /// Whether verdicts matter to how the run ends.
     pub(super) fn decides(&self) -> bool {
         !self.fail_on.is_empty()
+    }
+}
+
+/// Exceptions that no host was found for.
+pub(super) struct Unmet<'j>(Vec<&'j Accept>);
+
+impl<'j> Unmet<'j> {
+    /// All of them.
+    pub(super) fn new(judging: &'j Judging) -> Self {
+        Unmet(judging.accept.all().iter().collect())
+    }
+
+    /// Takes out those for a host.
+    pub(super) fn meet(&mut self, view: &HostView) {
+        self.0.retain(|accept| !accept.is_for(view));
+    }
+
+    /// A sentence about those that are left; `hosts` says of what they fit
+    /// none.
+    pub(super) fn sentence(&self, hosts: &str) -> Option<String> {
+        const SHOWN: usize = 10;
+        let mut who: Vec<String> = self.0.iter().take(SHOWN).map(|a| a.who.to_string()).collect();
+        let more = self.0.len().saturating_sub(SHOWN);
+        if more > 0 {
+            who.push(format!("{more} more"));
+        }
+        let entries = counted(self.0.len() as u64, "[[accept]] entry fits", "[[accept]] entries fit");
+        (!self.0.is_empty()).then(|| format!("--accept: {entries} no host of {hosts}: {}", who.join(", ")))
     }
 }
 

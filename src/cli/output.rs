@@ -242,10 +242,12 @@ fn print_lines(out: &mut Output, p: &Printing<'_>, found: &mut Sighted, hosts: &
 
 /// Writes the summary to standard error.
 pub(super) fn write_summary(summary: &Summary) {
-    let mut text = Vec::from(*b"\n");
-    if summary.write(&mut text).is_ok() {
-        drop(io::stderr().write_all(&text));
-    }
+    write_closing(&summary.lines());
+}
+
+/// Writes closing lines to standard error.
+pub(super) fn write_closing(lines: &[String]) {
+    drop(io::stderr().write_all(format!("\n{}\n", lines.join("\n")).as_bytes()));
 }
 
 /// Writes coverage and timing.

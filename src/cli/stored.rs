@@ -18,6 +18,19 @@ pub(super) fn home(store: &Store) -> Result<HomeNets, Stop> {
     Ok(HomeNets::only(run.home_nets.iter().filter_map(|n| n.parse().ok()).collect()))
 }
 
+/// A warning where the runs of a store say differently who a host is.
+pub(super) fn pseudonyms(store: &Store) -> Result<Option<String>, Stop> {
+    let keys = store.pseudonym_keys()?;
+    let why = match keys.len() {
+        0 | 1 => return Ok(None),
+        _ if keys.contains(&None) => {
+            "some runs of this store replaced hosts by pseudonyms and others did not".to_owned()
+        }
+        n => format!("the runs of this store made pseudonyms with {n} different keys"),
+    };
+    Ok(Some(format!("warning: {why}, so that one host may appear twice")))
+}
+
 /// What was seen at all in a window, for the closing lines of a report of so
 /// many hosts.
 pub(super) fn summary(

@@ -115,6 +115,10 @@ fn report(path: &Path, v: &Verified, out: &mut dyn Write) -> io::Result<bool> {
     if v.more > 0 {
         writeln!(out, "ALTERED and {} more", v.more)?;
     }
+    if v.torn {
+        say(format_args!("{} is not as it was written; nothing else in it was checked", path.display()));
+        return Ok(false);
+    }
     let days = v.days();
     for (day, links) in &days {
         if links.len() > 1 || links.iter().any(|l| l.kind == LinkKind::Removed) {

@@ -46,13 +46,26 @@ pub struct Accept {
     pub expires: i64,
 }
 
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Who::Address(ip) => ip.fmt(f),
+            Who::Mac(mac) => mac.fmt(f),
+            Who::Name(name) => f.write_str(name),
+            Who::Network(network) => network.fmt(f),
+        }
+    }
+}
+
 impl Accept {
     /// The last day as `YYYY-MM-DD`.
     pub fn expires_day(&self) -> String {
         format_day(self.expires)
     }
 
-    fn is_for(&self, host: &HostView) -> bool {
+    /// Whether it is for a host: by any of its addresses, its hardware address
+    /// or its name, or with all its addresses of one version in a network.
+    pub fn is_for(&self, host: &HostView) -> bool {
         let addresses = || host.addresses.iter().chain([&host.ip]);
         match &self.who {
             Who::Address(ip) => addresses().any(|a| a == ip),
@@ -133,6 +146,11 @@ impl AcceptList {
             check(entry.into_inner()).map_err(|reason| AcceptError { line: line_of(at), reason })
         });
         checked.collect::<Result<Vec<_>, _>>().map(AcceptList)
+    }
+
+    /// Every exception, as the file has them.
+    pub fn all(&self) -> &[Accept] {
+        &self.0
     }
 
     /// What they say of a host on a UTC day. Of several exceptions for it, one

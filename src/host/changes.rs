@@ -121,7 +121,7 @@ impl Changes {
     /// in the order of the views and then of addresses.
     pub fn update(&mut self, views: &[HostView], now: Timestamp) -> Vec<Change> {
         let mut found = Vec::new();
-        for view in views.iter().filter(|v| !v.sightings.is_empty()) {
+        for view in views.iter().filter(|v| v.made_contact()) {
             found.extend(self.seen(view, now));
         }
         let mut gone: Vec<Change> = Vec::new();

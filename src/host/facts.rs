@@ -121,11 +121,12 @@ pub struct ServedBy {
 }
 
 /// An address, a hardware address and a name that belonged together for a
-/// time, and what told so.
+/// time, and what told so. `S` names the source of the observation: here by its
+/// place in [`Facts::sources`], in a store by its id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Interval {
-    /// Index in [`Facts::sources`].
-    pub source: u32,
+pub struct Interval<S = u32> {
+    /// Source of the observation.
+    pub source: S,
     /// What told: `traffic` (frames with both addresses), `arp`, `nd`, `dhcp`,
     /// `dhcpv6` (the owner's or the server's word), `handshake` (a two-sided
     /// TCP or QUIC handshake, which a made-up address cannot complete), or a
@@ -141,8 +142,16 @@ pub struct Interval {
     pub name: Option<String>,
     /// First time.
     pub from: Timestamp,
-    /// Last time.
+    /// Last time, included.
     pub to: Timestamp,
+}
+
+impl<S> Interval<S> {
+    /// The same with another name of its source.
+    pub fn of_source<T>(self, source: T) -> Interval<T> {
+        let Interval { source: _, kind, segment, ip, mac, name, from, to } = self;
+        Interval { source, kind, segment, ip, mac, name, from, to }
+    }
 }
 
 /// A sign of a role, from when to when.

@@ -25,7 +25,7 @@ pub(super) struct Node {
 }
 
 /// No node.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// All hosts of the facts.
 #[derive(Debug, Default)]
@@ -138,6 +138,13 @@ impl<'f> Identities<'f> {
         self.nodes.push(Node { segment, mac: None, ip: Some(*ip), router: false });
         self.by_addr.insert((segment, *ip), node);
         node
+    }
+
+    /// Gives up who had which address when, which is a good part of the whole:
+    /// from then on [`Identities::find`] knows only hosts of their own hardware
+    /// address.
+    pub(super) fn forget_times(&mut self) {
+        (self.timelines, self.by_addr) = (Timelines::default(), HashMap::new());
     }
 
     /// The node of each contact.

@@ -2,8 +2,9 @@
 
 use super::bindings::Binding;
 use super::case::Case;
-use super::facts::{Contact, Facts, Signal, SignalKind};
-use super::identity::{Identities, is_randomised};
+use super::facts::{Contact, Facts, Interval, Signal, SignalKind};
+use super::groups::Groups;
+use super::identity::{Identities, NONE, is_randomised};
 use super::inventory::Inventory;
 use super::names::Told;
 use super::nat;
@@ -41,76 +42,83 @@ pub struct Options {
 /// Nothing depends on the order of the facts, and a store of 550,000 day
 /// records takes a fraction of a second.
 pub fn judge(facts: &Facts, catalogue: &Catalogue, options: &Options) -> Vec<HostView> {
-    let window = Window::new(options.since, options.until);
-    let traits: Vec<Traits> = facts.indicators.iter().map(|i| Traits::of(i, catalogue)).collect();
-    let mut identities = Identities::new(facts);
-    let nodes = identities.of_contacts(facts);
-    let contacts = facts.contacts.iter().zip(nodes).enumerate();
-    let mut parts: Vec<Part> = contacts.filter_map(|(at, (c, node))| window.part(at, c, node)).collect();
-    let inputs = Inputs { facts, traits: &traits, home: &options.home, window, parts: &parts };
-    let roles = Roles::new(&inputs, &mut identities);
-    settle(facts, &traits, &roles, &mut parts);
-    let parts = ByNode::new(&parts, identities.nodes.len());
-    let mut listed: Vec<u32> = parts.nodes().collect();
-    listed.extend(roles.listed());
-    listed.extend(routers(&identities, window));
-    listed.sort_unstable();
-    listed.dedup();
-    let known = Known::gather(facts, &identities, window, &listed);
-    let judging = Judging { facts, traits: &traits, options, window, identities: &identities, roles: &roles };
-    let view = |(node, known): (&u32, Known<'_>)| judging.view(*node, parts.of(*node), known);
-    let mut views: Vec<HostView> = listed.iter().zip(known).filter_map(view).collect();
-    views.sort_by(|a, b| (&a.segment, a.ip, a.mac, &a.sightings).cmp(&(&b.segment, b.ip, b.mac, &b.sightings)));
-    views
+    Judge::new(facts, catalogue, options).select(|_| true)
 }
 
-/// Parts in order of their hosts, those of one host as they came.
-struct ByNode {
+/// Judges hosts one at a time, so that there need not be room for all that is
+/// said of half a million.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    facts: &'a Facts,
+    options: &'a Options,
+    window: Window,
+    traits: Vec<Traits>,
+    identities: Identities<'a>,
+    roles: Roles,
     parts: Vec<Part>,
-    /// Where those of each node begin; one more at the end.
-    starts: Vec<usize>,
+    /// Places in `parts`.
+    parts_of: Groups,
+    intervals_of: Groups,
+    /// Signs of several devices.
+    signals_of: Groups,
+    listed: Vec<u32>,
 }
 
-impl ByNode {
-    /// Counts and distributes: sorting would compare half a million parts.
-    fn new(parts: &[Part], nodes: usize) -> Self {
-        let mut starts = vec![0usize; nodes + 1];
-        let place = |p: &Part| (p.node as usize).min(nodes);
-        for p in parts {
-            if let Some(n) = starts.get_mut(place(p) + 1) {
-                *n += 1;
-            }
-        }
-        let mut sum = 0;
-        for n in &mut starts {
-            sum += *n;
-            *n = sum;
-        }
-        let mut next = starts.clone();
-        let mut sorted = parts.to_vec();
-        for p in parts {
-            if let Some(at) = next.get_mut(place(p)) {
-                if let Some(to) = sorted.get_mut(*at) {
-                    *to = *p;
-                }
-                *at += 1;
-            }
-        }
-        ByNode { parts: sorted, starts }
+impl<'a> Judge<'a> {
+    /// Says which facts are of which host, and what roles hosts have.
+    pub fn new(facts: &'a Facts, catalogue: &Catalogue, options: &'a Options) -> Self {
+        let window = Window::new(options.since, options.until);
+        let traits: Vec<Traits> = facts.indicators.iter().map(|i| Traits::of(i, catalogue)).collect();
+        let mut identities = Identities::new(facts);
+        let nodes = identities.of_contacts(facts);
+        let contacts = facts.contacts.iter().zip(nodes).enumerate();
+        let mut parts: Vec<Part> = contacts.filter_map(|(at, (c, node))| window.part(at, c, node)).collect();
+        let inputs = Inputs { facts, traits: &traits, home: &options.home, window, parts: &parts };
+        let roles = Roles::new(&inputs, &mut identities);
+        settle(facts, &traits, &roles, &mut parts);
+        let hosts = identities.nodes.len();
+        let parts_of = Groups::new(parts.iter().map(|p| p.node), hosts);
+        let intervals_of = Groups::new(intervals(facts, &identities, window).into_iter(), hosts);
+        let signals_of = Groups::new(variety(facts, &identities, window).into_iter(), hosts);
+        identities.forget_times();
+        let mut listed: Vec<u32> = parts_of.hosts().chain(roles.listed()).chain(routers(&identities, window)).collect();
+        listed.sort_unstable();
+        listed.dedup();
+        Judge { facts, options, window, traits, identities, roles, parts, parts_of, intervals_of, signals_of, listed }
     }
 
-    fn of(&self, node: u32) -> &[Part] {
-        let at = node as usize;
-        match (self.starts.get(at), self.starts.get(at + 1)) {
-            (Some(from), Some(to)) => self.parts.get(*from..*to).unwrap_or_default(),
-            _ => &[],
-        }
+    /// Numbers of all that may be hosts in the window, for [`Judge::view`].
+    pub fn hosts(&self) -> &[u32] {
+        &self.listed
     }
 
-    /// The nodes that have any.
-    fn nodes(&self) -> impl Iterator<Item = u32> + '_ {
-        (0u32..).zip(self.starts.windows(2)).filter(|(_, w)| w.first() < w.last()).map(|(node, _)| node)
+    /// The hosts that fit, sorted by segment and address.
+    pub fn select(&self, fits: impl Fn(&HostView) -> bool) -> Vec<HostView> {
+        let mut views: Vec<HostView> = self.listed.iter().filter_map(|n| self.view(*n)).filter(fits).collect();
+        views.sort_by(|a, b| (&a.segment, a.ip, a.mac, &a.sightings).cmp(&(&b.segment, b.ip, b.mac, &b.sightings)));
+        views
     }
+}
+
+/// The host of each interval that touches the window.
+fn intervals(facts: &Facts, identities: &Identities<'_>, window: Window) -> Vec<u32> {
+    let all = facts.intervals.iter().zip(&identities.interval_segments);
+    let host = |(i, segment): (&Interval, &u32)| {
+        let here = window.touches(i.from, i.to);
+        here.then(|| identities.find(*segment, &i.ip, i.mac, i.from.0, i.to.0)).flatten().unwrap_or(NONE)
+    };
+    all.map(host).collect()
+}
+
+/// The host of each signal that tells of several devices behind one.
+fn variety(facts: &Facts, identities: &Identities<'_>, window: Window) -> Vec<u32> {
+    use SignalKind::{SynOptions, TcpClocks, TlsStack, Ttl};
+    let all = facts.signals.iter().zip(&identities.signal_segments);
+    let host = |(s, segment): (&Signal, &u32)| {
+        let here = matches!(s.kind, Ttl | SynOptions | TlsStack | TcpClocks) && window.touches(s.from, s.to);
+        here.then(|| identities.find(*segment, &s.ip, s.mac, s.from.0, s.to.0)).flatten().unwrap_or(NONE)
+    };
+    all.map(host).collect()
 }
 
 /// Routers with an address of their own in the window.
@@ -121,79 +129,45 @@ fn routers<'a>(identities: &'a Identities<'_>, window: Window) -> impl Iterator<
     pairs.filter_map(|(at, _)| identities.node_of_pair(at))
 }
 
-/// What stored intervals and signals tell of one host in the window.
+/// What stored intervals tell of one host in the window.
 #[derive(Debug, Default)]
 struct Known<'f> {
     /// Addresses, with the times when they were seen first and last.
     addresses: Vec<(Addr, i64, i64)>,
     told: Told<'f>,
     confirmed: bool,
-    /// Signs of several devices.
-    signals: Vec<&'f Signal>,
 }
 
 impl<'f> Known<'f> {
-    /// Of the hosts that are listed, in their order.
-    fn gather(facts: &'f Facts, identities: &Identities<'_>, window: Window, listed: &[u32]) -> Vec<Self> {
-        let mut place = vec![None; identities.nodes.len()];
-        for (at, node) in listed.iter().enumerate() {
-            if let Some(p) = place.get_mut(*node as usize) {
-                *p = Some(at);
-            }
+    fn of(intervals: impl Iterator<Item = &'f Interval>, window: Window) -> Self {
+        let mut known = Known::default();
+        for i in intervals {
+            let (from, to) = (window.clamp(i.from).0, window.clamp(i.to).0);
+            known.addresses.push((i.ip, from, to));
+            known.told.add(i, from, to);
+            known.confirmed |= confirms(i);
         }
-        let mut all: Vec<Known<'f>> = Vec::new();
-        all.resize_with(listed.len(), Known::default);
-        let find = |segment: u32, ip: &Addr, mac: Option<Mac>, from: Timestamp, to: Timestamp| {
-            let node = identities.find(segment, ip, mac, from.0, to.0)?;
-            place.get(node as usize).copied().flatten()
-        };
-        for (i, segment) in facts.intervals.iter().zip(&identities.interval_segments) {
-            if !window.touches(i.from, i.to) {
-                continue;
-            }
-            if let Some(k) = find(*segment, &i.ip, i.mac, i.from, i.to).and_then(|at| all.get_mut(at)) {
-                let (from, to) = (window.clamp(i.from).0, window.clamp(i.to).0);
-                k.addresses.push((i.ip, from, to));
-                k.told.add(i, from, to);
-                k.confirmed |= confirms(i);
-            }
-        }
-        for (s, segment) in facts.signals.iter().zip(&identities.signal_segments) {
-            let counts = matches!(
-                s.kind,
-                SignalKind::Ttl | SignalKind::SynOptions | SignalKind::TlsStack | SignalKind::TcpClocks
-            );
-            if counts
-                && window.touches(s.from, s.to)
-                && let Some(k) = find(*segment, &s.ip, s.mac, s.from, s.to).and_then(|at| all.get_mut(at))
-            {
-                k.signals.push(s);
-            }
-        }
-        all
+        known
     }
 }
 
-/// What all hosts are judged with.
-struct Judging<'a> {
-    facts: &'a Facts,
-    traits: &'a [Traits],
-    options: &'a Options,
-    window: Window,
-    identities: &'a Identities<'a>,
-    roles: &'a Roles,
-}
-
-impl Judging<'_> {
-    /// One host. `None` if nothing of it lies in the window.
-    fn view(&self, node: u32, parts: &[Part], mut known: Known<'_>) -> Option<HostView> {
+impl Judge<'_> {
+    /// What one host amounts to, the same each time. `None` if there is nothing
+    /// to say of it.
+    pub fn view(&self, node: u32) -> Option<HostView> {
+        let place = |at: &u32| self.parts.get(*at as usize).copied();
+        let parts: Vec<Part> = self.parts_of.of(node).iter().filter_map(place).collect();
+        let parts = parts.as_slice();
+        let intervals = self.intervals_of.of(node).iter().filter_map(|at| self.facts.intervals.get(*at as usize));
+        let known = Known::of(intervals, self.window);
+        let signals = self.signals_of.of(node).iter().filter_map(|at| self.facts.signals.get(*at as usize));
         let identity = self.identities.nodes.get(node as usize)?;
         let flags = self.roles.flags(node);
         let own: Vec<Part> = parts.iter().filter(|p| p.whose == Whose::Own).copied().collect();
-        let case = Case::new(self.facts, self.traits, &own, flags.has(Flags::MANAGED));
+        let case = Case::new(self.facts, &self.traits, &own, flags.has(Flags::MANAGED));
         let verdict = verdict(&case);
         let likely_installed = likely_installed(&case, verdict);
-        let nat_at_least = nat::at_least(known.signals.iter().copied());
+        let nat_at_least = nat::at_least(signals);
         let roles = roles(&case, flags, nat_at_least.is_some(), identity.router);
         if parts.is_empty() && roles.is_empty() && !flags.has(Flags::MANAGED) {
             return None;
@@ -228,7 +202,7 @@ impl Judging<'_> {
         let inventory = self.options.inventory.as_ref();
         let device =
             inventory.and_then(|i| i.find(mac, &ip).or_else(|| addresses.iter().find_map(|a| i.find(None, a))));
-        let (told, mut names_before) = std::mem::take(&mut known.told).settle();
+        let (told, mut names_before) = known.told.settle();
         let listed = device.and_then(|d| Some((d.name.clone()?, "inventory".to_owned())));
         // A name of the user's list stands before what the host is called, and
         // does not hide it.

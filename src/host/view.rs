@@ -109,6 +109,14 @@ pub struct Cadence {
     pub regularity: Option<f64>,
 }
 
+impl HostView {
+    /// Whether it counts as a host with contacts: one that is listed for a
+    /// role, or that others only spoke to, does not.
+    pub fn made_contact(&self) -> bool {
+        !self.sightings.is_empty()
+    }
+}
+
 /// One host in a window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostView {

@@ -45,23 +45,37 @@ pub(super) fn write(
     width: u16,
     last_right: bool,
 ) -> io::Result<()> {
+    write_header(out, columns, last_right)?;
+    rows.into_iter().try_for_each(|row| write_row(out, columns, row, width, last_right))
+}
+
+/// Writes the header and the line below it.
+pub(super) fn write_header(out: &mut dyn io::Write, columns: &[Column], last_right: bool) -> io::Result<()> {
     let headers = columns.iter().map(|c| c.header.to_owned()).collect();
     write_line(out, columns, headers, last_right)?;
     let gaps = usize::from(GAP).saturating_mul(columns.len().saturating_sub(1));
     let total = columns.iter().fold(gaps, |sum, c| sum.saturating_add(usize::from(c.width)));
-    writeln!(out, "{}", "-".repeat(total))?;
-    for mut row in rows {
-        for (cell, column) in row.cells.iter_mut().zip(columns) {
-            if let Some(delimiter) = column.breaks {
-                *cell = fold(cell, delimiter, column.width);
-            }
+    writeln!(out, "{}", "-".repeat(total))
+}
+
+/// Writes one row.
+pub(super) fn write_row(
+    out: &mut dyn io::Write,
+    columns: &[Column],
+    mut row: Row,
+    width: u16,
+    last_right: bool,
+) -> io::Result<()> {
+    for (cell, column) in row.cells.iter_mut().zip(columns) {
+        if let Some(delimiter) = column.breaks {
+            *cell = fold(cell, delimiter, column.width);
         }
-        write_line(out, columns, row.cells, last_right)?;
-        for sentence in &row.below {
-            let room = usize::from(width).saturating_sub(INDENT).max(1);
-            for line in wrap(sentence, room) {
-                writeln!(out, "{:INDENT$}{line}", "")?;
-            }
+    }
+    write_line(out, columns, row.cells, last_right)?;
+    for sentence in &row.below {
+        let room = usize::from(width).saturating_sub(INDENT).max(1);
+        for line in wrap(sentence, room) {
+            writeln!(out, "{:INDENT$}{line}", "")?;
         }
     }
     Ok(())

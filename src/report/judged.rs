@@ -40,7 +40,7 @@ impl<'a> Judged<'a> {
 
     /// Number of hosts with contacts.
     pub fn hosts(&self) -> u64 {
-        let listed = self.listed.iter().filter(|h| !h.view.sightings.is_empty()).count() as u64;
+        let listed = self.listed.iter().filter(|h| h.view.made_contact()).count() as u64;
         listed.saturating_add(self.table.without_row())
     }
 

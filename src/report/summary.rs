@@ -40,7 +40,7 @@ pub struct Summary {
     pub residual: Vec<(String, u64)>,
     /// Such names beyond those in `residual`.
     pub residual_more: u64,
-    /// Hosts that the table lists, alarms included.
+    /// Hosts with contacts that the table lists, alarms included.
     pub hosts: u64,
     /// For a report from a store, what is known instead of `reach`.
     pub stored: Option<Stored>,
@@ -76,6 +76,17 @@ impl Summary {
     /// The lines: what was read, what was outside, what is unknown, what could
     /// not be seen, and for an empty result what that means.
     pub fn lines(&self) -> Vec<String> {
+        let mut lines = self.account();
+        if self.hosts == 0 {
+            lines.push(self.nothing_seen());
+        } else {
+            lines.extend(self.hosts_may_be_missing());
+        }
+        lines
+    }
+
+    /// The lines without what an empty result means.
+    pub fn account(&self) -> Vec<String> {
         let mut lines = vec![self.read_line()];
         lines.extend(self.filtered_line());
         if self.files_skipped > 0 {
@@ -91,11 +102,6 @@ impl Summary {
         if !unseen.is_empty() {
             lines.push("Not seen:".to_owned());
             lines.extend(unseen.into_iter().map(|cause| format!("  - {cause}")));
-        }
-        if self.hosts == 0 {
-            lines.push(self.nothing_seen());
-        } else {
-            lines.extend(self.hosts_may_be_missing());
         }
         lines
     }

@@ -121,6 +121,12 @@ impl Place {
         ) {
             return StoreError::Corrupt { place, detail };
         }
+        // Somebody took out of the file what this program put there.
+        if detail.starts_with("no such table") || detail.starts_with("no such column") {
+            // What follows is the statement.
+            let detail = detail.split(" in ").next().unwrap_or_default().to_owned();
+            return StoreError::Corrupt { place, detail };
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => StoreError::DiskFull { place },
             Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { place },

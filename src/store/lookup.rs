@@ -17,6 +17,22 @@ impl Store {
         )
     }
 
+    /// What the runs whose records are kept made pseudonyms with, sorted: ids of
+    /// keys, and `None` where some made none. Imports do not say.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn pseudonym_keys(&self) -> Result<Vec<Option<String>>> {
+        self.list(
+            "SELECT DISTINCT json_extract(environment, '$.pseudonyms') AS key FROM runs
+             WHERE home_nets <> '[]' AND EXISTS (
+                 SELECT 1 FROM run_sources r JOIN sightings USING (source_no) WHERE r.run = runs.run
+             ) ORDER BY key",
+            [],
+            |row| row.get(0),
+        )
+    }
+
     /// Sources and the paths that they were read at, first the one that was
     /// given first; live sources have none.
     ///

@@ -47,6 +47,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Store {
     conn: Connection,
     place: Place,
+    /// It was not there before it was opened.
+    new: bool,
 }
 
 impl Store {

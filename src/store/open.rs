@@ -73,6 +73,23 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Removes a store that opening it made and that nothing was written to
+    /// since, by anybody; else it stays.
+    pub fn discard_new(self) {
+        let is_empty = || {
+            self.conn.query_row("SELECT NOT EXISTS (SELECT 1 FROM runs UNION ALL SELECT 1 FROM sources)", [], |row| {
+                row.get(0)
+            })
+        };
+        if self.new && is_empty().unwrap_or(false) {
+            let path = self.place.0.clone();
+            drop(self);
+            remove(&path);
+        }
+    }
+}
+
 fn create(path: &Path, place: Place) -> Result<Store> {
     let made = create_private(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::StorageFull => StoreError::DiskFull { place: place.clone() },
@@ -80,14 +97,21 @@ fn create(path: &Path, place: Place) -> Result<Store> {
         _ => StoreError::CannotOpen { place: place.clone(), detail: e.to_string() },
     })?;
     drop(made);
-    let store = open_existing(path, place);
-    if store.is_err() {
-        // Only this call made the file, and nothing was ever written to it.
-        for name in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm"), beside(path, "-journal")] {
-            let _ = std::fs::remove_file(name);
+    match open_existing(path, place) {
+        Ok(store) => Ok(Store { new: true, ..store }),
+        Err(e) => {
+            // Only this call made the file, and nothing was ever written to it.
+            remove(path);
+            Err(e)
         }
     }
-    store
+}
+
+/// Removes a store and what SQLite keeps beside it.
+fn remove(path: &Path) {
+    for name in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm"), beside(path, "-journal")] {
+        let _ = std::fs::remove_file(name);
+    }
 }
 
 /// Creates the file with mode 0600, never through a link or over a file.
@@ -127,7 +151,7 @@ fn open_existing(path: &Path, place: Place) -> Result<Store> {
     conn.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
     conn.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
     schema::migrate(&conn, schema::MIGRATIONS, &schema::views()).map_err(sql)?;
-    Ok(Store { conn, place })
+    Ok(Store { conn, place, new: false })
 }
 
 fn read_only(path: &Path, place: &Place, immutable: bool) -> Result<Store> {
@@ -144,7 +168,7 @@ fn read_only(path: &Path, place: &Place, immutable: bool) -> Result<Store> {
         // Reading assumes today's tables, and this connection may not change them.
         return Store::open(path);
     }
-    Ok(Store { conn, place: place.clone() })
+    Ok(Store { conn, place: place.clone(), new: false })
 }
 
 /// Settings that every connection gets.

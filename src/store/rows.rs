@@ -64,26 +64,8 @@ impl Source {
     }
 }
 
-/// A period in which a host had an address: from DHCP, ARP and the like.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Interval {
-    /// Source of the observation.
-    pub source: String,
-    /// What told: `dhcp`, `arp`, `mdns` and so on.
-    pub kind: String,
-    /// Encapsulation context.
-    pub segment: String,
-    /// Address.
-    pub ip: Addr,
-    /// Hardware address, where known.
-    pub mac: Option<Mac>,
-    /// Host name, where known.
-    pub name: Option<String>,
-    /// Start.
-    pub from: Timestamp,
-    /// End, included.
-    pub to: Timestamp,
-}
+/// A period in which a host had an address, by the id of the source that told.
+pub type Interval = crate::host::Interval<String>;
 
 /// A test lookup that the sensor saw: proof that it could see then.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

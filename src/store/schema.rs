@@ -5,6 +5,7 @@ use super::error::{Place, StoreError};
 use super::narrow;
 use crate::coverage::shares;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use std::collections::BTreeSet;
 
 /// SQLite's `application_id` of a store: `SpSt`.
 pub(super) const APPLICATION_ID: i64 = 0x5370_5374;
@@ -364,6 +365,20 @@ fn refresh(conn: &Connection, name: &str, wanted: &str) -> rusqlite::Result<()> 
         return Ok(());
     }
     conn.execute_batch(&format!("DROP VIEW IF EXISTS {name}; {wanted}"))
+}
+
+/// An empty store of this version, in memory.
+pub(super) fn blank() -> rusqlite::Result<Connection> {
+    let conn = Connection::open_in_memory()?;
+    migrate(&conn, MIGRATIONS, &views())?;
+    Ok(conn)
+}
+
+/// The name of each table.
+pub(super) fn tables(conn: &Connection) -> rusqlite::Result<BTreeSet<String>> {
+    let mut query =
+        conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite@_%' ESCAPE '@'")?;
+    query.query_map([], |row| row.get(0))?.collect()
 }
 
 /// What a database says it is.

@@ -105,23 +105,15 @@ impl Store {
     /// # Errors
     /// Any [`StoreError`](super::StoreError).
     pub fn intervals(&self) -> Result<Vec<Interval>> {
-        self.list(
-            "SELECT source, kind, segment, ip, mac, name, from_ns, to_ns FROM intervals JOIN sources USING (source_no)
-             ORDER BY segment, ip, from_ns, to_ns, kind, mac, name, source",
-            [],
-            |row| {
-                Ok(Interval {
-                    source: row.get(0)?,
-                    kind: row.get(1)?,
-                    segment: row.get(2)?,
-                    ip: Addr(row.get(3)?),
-                    mac: parsed(row, 4)?,
-                    name: row.get::<_, String>(5).map(|n| (!n.is_empty()).then_some(n))?,
-                    from: Timestamp(row.get(6)?),
-                    to: Timestamp(row.get(7)?),
-                })
-            },
-        )
+        self.list(&intervals_where("1"), [], interval)
+    }
+
+    /// Those of one address.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn intervals_of(&self, ip: &Addr) -> Result<Vec<Interval>> {
+        self.list(&intervals_where("ip = ?1"), [ip.0], interval)
     }
 
     /// Changes of verdicts from `since` to before `until`, in order of time.
@@ -170,6 +162,26 @@ impl Store {
             },
         )
     }
+}
+
+fn intervals_where(condition: &str) -> String {
+    format!(
+        "SELECT source, kind, segment, ip, mac, name, from_ns, to_ns FROM intervals JOIN sources USING (source_no)
+         WHERE {condition} ORDER BY segment, ip, from_ns, to_ns, kind, mac, name, source"
+    )
+}
+
+fn interval(row: &Row<'_>) -> rusqlite::Result<Interval> {
+    Ok(Interval {
+        source: row.get(0)?,
+        kind: row.get(1)?,
+        segment: row.get(2)?,
+        ip: Addr(row.get(3)?),
+        mac: parsed(row, 4)?,
+        name: row.get::<_, String>(5).map(|n| (!n.is_empty()).then_some(n))?,
+        from: Timestamp(row.get(6)?),
+        to: Timestamp(row.get(7)?),
+    })
 }
 
 /// A text column that holds a value, or nothing where it is empty.

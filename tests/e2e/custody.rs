@@ -211,6 +211,29 @@ fn a_damaged_store_is_told() {
 }
 
 #[test]
+fn a_table_that_is_gone_is_named_with_what_that_means() {
+    let dir = captures();
+    let dir = dir.path();
+    import(dir, "s", &["a.pcap"]);
+    let drop = |what: &str| Connection::open(dir.join("s")).unwrap().execute_batch(what).unwrap();
+    drop("DROP VIEW coverage_shares");
+    assert_eq!(verify(dir, &["s"]).code, 0, "a view holds nothing");
+    drop("PRAGMA foreign_keys = OFF; DROP TABLE record_digests; DROP TABLE contacts");
+    let ran = verify(dir, &["s"]);
+    ran.said_once(1, &["s is not as it was written; nothing else in it was checked"]);
+    let told: Vec<&str> = ran.out.lines().collect();
+    let want = [
+        "ALTERED the table contacts is missing: hosts cannot be judged; the records, which are in sightings, say the same",
+        "ALTERED the table record_digests is missing: whether records were altered or taken out cannot be told",
+    ];
+    assert_eq!(told, want);
+    // Other commands call it damage, not a defect of the program.
+    for command in [["hosts", "--store", "s"], ["explain", "--store=s", "10.0.0.5"]] {
+        run_in(dir, &command).said_once(3, &["is damaged (no such table: contacts): restore a copy"]);
+    }
+}
+
+#[test]
 fn a_run_that_follows_closes_its_days() {
     let dir = captures();
     let dir = dir.path();

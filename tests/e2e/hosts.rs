@@ -116,6 +116,11 @@ fn filters_leave_out_what_does_not_fit() {
 
 #[test]
 fn a_window_has_its_own_hosts() {
+    for command in ["hosts", "explain"] {
+        let help = run_in(std::path::Path::new("."), &[command, "--help"]).out;
+        let words: Vec<&str> = help.split_whitespace().collect();
+        assert!(words.join(" ").contains("knows contacts to the quarter hour only"), "{help}");
+    }
     let dir = office();
     assert!(json(&dir, &["--until", "2026-03-02"]).is_empty());
     assert!(json(&dir, &["--since", "2026-03-03"]).is_empty());
@@ -199,8 +204,58 @@ fn a_store_without_hosts_says_what_it_covers() {
     let ran = hosts(&dir, &[]);
     assert_eq!(ran.code, 0);
     assert!(ran.out.starts_with("No contact seen of up to 2 home addresses at a time"), "{ran:?}");
-    assert!(ran.err.contains("The store covers 1 capture") && ran.err.contains("not proof of absence"), "{ran:?}");
-    assert!(json(&dir, &[]).is_empty());
+    assert!(ran.out.contains("not proof of absence") && ran.err.contains("The store covers 1 capture"), "{ran:?}");
+    assert!(!ran.err.contains("No contact seen"), "said once: {ran:?}");
+    let quiet = hosts(&dir, &["-q"]);
+    assert_eq!((quiet.out, quiet.err.as_str()), (ran.out.clone(), ""));
+    // What machines read stays clean, and a file has all that is to be said.
+    let ran = hosts(&dir, &["--format", "ndjson"]);
+    assert!(ran.out.is_empty() && ran.err.contains("No contact seen"), "{ran:?}");
+    assert!(hosts(&dir, &["--format", "csv"]).err.contains("No contact seen"));
+    let ran = hosts(&dir, &["--output", "table.txt"]);
+    let file = fs::read_to_string(dir.path().join("table.txt")).unwrap();
+    assert!(ran.out.is_empty() && file.contains("No contact seen") && file.contains("The store covers"), "{file}");
+}
+
+#[test]
+fn a_role_alone_is_no_contact() {
+    let dir = tempfile::tempdir().unwrap();
+    let request = packets::get(b"www.example.net", b"http://www.example.net/", b"x");
+    let used = packets::connection((host(5), 40_000), (host(8), 3128), &[(&request, &packets::response(400))]);
+    fs::write(dir.path().join("a.pcap"), Pcap::new().frames(TEN, &used).bytes()).unwrap();
+    let replayed = run_in(dir.path(), &["replay", "--store", "s.db", "a.pcap"]);
+    let listed = json(&dir, &[]);
+    assert_eq!((addresses(&listed), &listed[0]["roles"][0]), (vec!["10.0.0.8"], &Value::from("proxy")));
+    // Both say that there was no contact.
+    let ran = hosts(&dir, &[]);
+    for ran in [replayed, ran] {
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.err.lines().last().unwrap().starts_with("No contact seen of "), "{ran:?}");
+    }
+}
+
+#[test]
+fn an_exception_for_nobody_is_said() {
+    let dir = one();
+    accept(&dir, "host = \"10.0.0.5\"", "updating", "2090-01-01");
+    assert!(hosts(&dir, &["--accept", "accept.toml"]).said().is_empty());
+    assert!(hosts(&dir, &["--accept", "accept.toml", "--network", "10.9.0.0/16"]).said()[0].contains("left out"));
+    let mut file = fs::read_to_string(dir.path().join("accept.toml")).unwrap();
+    for who in ["host = \"10.0.0.6\"", "host = \"pc-77\"", "network = \"10.9.0.0/16\"", "host = \"02:00:00:00:00:01\""]
+    {
+        accept(&dir, who, "active", "2090-01-01");
+        file += &fs::read_to_string(dir.path().join("accept.toml")).unwrap();
+    }
+    fs::write(dir.path().join("accept.toml"), file).unwrap();
+    fs::write(dir.path().join("devices.csv"), "address,name\n10.0.0.99,spare\n").unwrap();
+    let args = ["--accept", "accept.toml", "--inventory", "devices.csv"];
+    hosts(&dir, &args).said_once(
+        0,
+        &["4 [[accept]] entries fit no host of the store: 10.0.0.6, pc-77, 10.9.0.0/16, 02:00:00:00:00:01"],
+    );
+    let since = hosts(&dir, &[&args[..], &["--since", "2027-01-01"]].concat());
+    since.said_once(0, &["5 [[accept]] entries fit no host of the window"]);
+    assert_eq!(hosts(&dir, &[&args[..], &["-q"]].concat()).err, "");
 }
 
 #[test]

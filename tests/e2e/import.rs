@@ -169,7 +169,11 @@ fn what_holds_no_record_fails() {
     let ran = run_in(dir, &["import", "--store", "s.sqlite", "empty.ndjson"]);
     assert_eq!(ran.code, 3);
     assert_eq!(ran.said().last(), Some(&"no sighting record could be read, so nothing was stored"));
-    assert!(open(dir, "s.sqlite").runs().unwrap().is_empty());
+    assert_eq!(fs::read_dir(dir).unwrap().count(), 3, "no empty store is left behind");
+    // One that was there is not touched.
+    drop(Store::open(&dir.join("mine.sqlite")).unwrap());
+    assert_eq!(run_in(dir, &["import", "--store", "mine.sqlite", "empty.ndjson"]).code, 3);
+    assert!(open(dir, "mine.sqlite").runs().unwrap().is_empty());
 
     // What can be read is kept all the same.
     let ran = run_in(dir, &["import", "-q", "--store", "s.sqlite", "no-such.ndjson", "vlan.ndjson"]);

@@ -267,6 +267,32 @@ fn a_followed_capture_is_concealed_too() {
 }
 
 #[test]
+fn a_store_that_knows_hosts_by_several_words_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    with_key(dir);
+    fs::write(dir.join("a.pcap"), Pcap::new().frames(TEN, &packets::update(host(5), 40_000)).bytes()).unwrap();
+    let said = |command: &[&str]| {
+        let ran = run_in(dir, &[command, &["--store", "s"]].concat());
+        ran.said().into_iter().filter(|l| l.contains("appear twice")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let replay = |args: &[&str]| assert_eq!(run_in(dir, &[&["replay", "-q", "--store", "s"], args].concat()).code, 0);
+    replay(&["--pseudonymise", "key", "a.pcap"]);
+    replay(&["--pseudonymise", "key", "a.pcap"]);
+    assert_eq!(said(&["hosts"]), [""; 0]);
+    fs::write(dir.join("key"), KEY.replace('6', "7")).unwrap();
+    replay(&["--pseudonymise", "key", "a.pcap"]);
+    let keys =
+        "warning: the runs of this store made pseudonyms with 2 different keys, so that one host may appear twice";
+    assert_eq!((said(&["hosts"]), said(&["explain", "10.0.0.5"])), (vec![keys.into()], vec![keys.into()]));
+    replay(&["a.pcap"]);
+    let mixed = "warning: some runs of this store replaced hosts by pseudonyms and others did not, so that one host may \
+                 appear twice";
+    assert_eq!((said(&["hosts"]), said(&["explain", "10.0.0.5"])), (vec![mixed.into()], vec![mixed.into()]));
+    assert_eq!(said(&["hosts", "-q"]), [""; 0]);
+}
+
+#[test]
 fn a_key_must_be_one() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();

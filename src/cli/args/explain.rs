@@ -42,10 +42,11 @@ pub struct ExplainArgs {
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: ExplainFormat,
-    /// Only contacts from this time on (RFC 3339, or a date: its start in UTC)
+    /// Only contacts from this time on (RFC 3339, or a date: its start in UTC). Within a day a store
+    /// knows contacts to the quarter hour only: one that the time lies in counts as a whole
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub since: Option<Timestamp>,
-    /// Only contacts before this time
+    /// Only contacts before this time, to the quarter hour as for --since
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub until: Option<Timestamp>,
     /// Your list of devices, as for `hosts`

@@ -1,6 +1,6 @@
 //! Arguments of `hosts`, and those of every command that judges hosts.
 
-use super::{Format, time};
+use super::{CatalogueFiles, Format, time};
 use crate::base::{Prefix, Timestamp};
 use crate::catalogue::Category;
 use crate::cli::fail_on::{self, FailOn};
@@ -57,10 +57,11 @@ pub struct HostsArgs {
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
-    /// Only contacts from this time on (RFC 3339, or a date: its start in UTC)
+    /// Only contacts from this time on (RFC 3339, or a date: its start in UTC). Within a day a store
+    /// knows contacts to the quarter hour only: one that the time lies in counts as a whole
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub since: Option<Timestamp>,
-    /// Only contacts before this time
+    /// Only contacts before this time, to the quarter hour as for --since
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub until: Option<Timestamp>,
     /// Only hosts with one of these verdicts
@@ -78,12 +79,9 @@ pub struct HostsArgs {
     /// Exceptions and findings.
     #[command(flatten)]
     pub judging: JudgingArgs,
-    /// Use this catalogue in place of the built-in one
-    #[arg(long, value_name = "FILE")]
-    pub catalogue: Option<PathBuf>,
-    /// Add the indicators of this file
-    #[arg(long, value_name = "FILE")]
-    pub add_catalogue: Vec<PathBuf>,
+    /// Which catalogue.
+    #[command(flatten)]
+    pub catalogue: CatalogueFiles,
     /// Networks whose clients are hosts, or `any` [default: those of the newest run in the store]
     #[arg(long, value_name = "CIDR", value_delimiter = ',')]
     pub home_net: Vec<String>,

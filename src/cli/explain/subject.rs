@@ -2,7 +2,6 @@
 
 use super::{day, stored};
 use crate::base::{Addr, Mac};
-use crate::catalogue::Catalogue;
 use crate::cli::args::ExplainArgs;
 use crate::cli::exit::Stop;
 use crate::cli::inputs;
@@ -40,8 +39,7 @@ pub(super) fn find(args: &ExplainArgs, store: &Store, judging: &Judging) -> Resu
     let text = what.to_ascii_lowercase();
     let is_hex = (MIN_PREFIX..=ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
     let id = if is_hex { sighting(store, &text)? } else { None };
-    let catalogue = &args.catalogue;
-    let catalogue = Catalogue::load(catalogue.catalogue.as_deref(), &catalogue.add_catalogue).map_err(Stop::usage)?;
+    let catalogue = args.catalogue.load().map_err(Stop::usage)?;
     let given = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
     let facts = store.facts(args.since.map(day), args.until.map(|t| day(t.plus(-1))))?;
     let options = host::Options {
@@ -50,15 +48,15 @@ pub(super) fn find(args: &ExplainArgs, store: &Store, judging: &Judging) -> Resu
         inventory: judging.inventory.clone(),
         home: given.map_or_else(|| stored::home(store), Ok)?,
     };
-    let mut views = host::judge(&facts, &catalogue, &options);
+    let judge = host::Judge::new(&facts, &catalogue, &options);
     if let Some(id) = id {
         let bytes = id_bytes(&id);
-        let at = views.iter().position(|v| v.sightings.contains(&bytes));
-        let view = at.map(|at| views.swap_remove(at));
+        let view = judge.select(|v| v.sightings.contains(&bytes)).into_iter().next();
         let host = view.map(|view| background(&view, &facts, store).map(|more| Box::new((view, more)))).transpose()?;
         return Ok(Subject::Host { host, ids: vec![id] });
     }
-    let mut fitting: Vec<HostView> = views.into_iter().filter(|v| fits(v, &text)).collect();
+    let mut fitting = judge.select(|v| fits(v, &text));
+    drop(judge);
     match fitting.len() {
         0 => Err(nothing(args, is_hex)),
         1 => {
@@ -135,10 +133,13 @@ fn background(view: &HostView, facts: &Facts, store: &Store) -> Result<Backgroun
     timeline.sort();
     let (from, to) = (view.first_seen, view.last_seen);
     let tells = |i: &Interval| {
-        let same = i.ip == view.ip || view.addresses.contains(&i.ip);
         let mac = i.mac.is_none() || view.mac.is_none() || i.mac == view.mac;
-        same && mac && i.segment == view.segment && i.from.day() <= to.day() && i.to.day() >= from.day()
+        mac && i.segment == view.segment && i.from.day() <= to.day() && i.to.day() >= from.day()
     };
-    let known_by = store.intervals()?.into_iter().filter(tells).collect();
+    // In order of the addresses, the last one among them.
+    let mut known_by = Vec::new();
+    for ip in &view.addresses {
+        known_by.extend(store.intervals_of(ip)?.into_iter().filter(tells));
+    }
     Ok(Background { known_by, timeline })
 }

@@ -2,12 +2,15 @@
 
 pub mod csv;
 pub mod ndjson;
+mod roll;
 pub mod table;
 mod tally;
 
-use crate::base::Timestamp;
 use crate::base::time::{DAY_SECS, SECOND};
+use crate::base::{Addr, Timestamp};
 use crate::host::{HostView, Standing};
+pub use roll::Roll;
+use std::cmp::Reverse;
 pub use tally::Tally;
 
 /// A host, what the exceptions say of it, and the time of the report.
@@ -30,13 +33,18 @@ impl Listed<'_> {
     }
 }
 
+/// Order of every list: alarms, then verdicts from the strongest down, then by
+/// address.
+type Order = (bool, Reverse<u8>, Addr);
+
+fn order(v: &HostView) -> Order {
+    (v.alarms.is_empty(), Reverse(v.verdict.strength()), v.ip)
+}
+
 /// Puts hosts in the order of every list: alarms, then verdicts from the
 /// strongest down, then by address.
 pub fn sort(hosts: &mut [HostView]) {
-    hosts.sort_by(|a, b| {
-        let key = |v: &HostView| (v.alarms.is_empty(), std::cmp::Reverse(v.verdict.strength()), v.ip);
-        key(a).cmp(&key(b)).then_with(|| (&a.segment, a.mac).cmp(&(&b.segment, b.mac)))
-    });
+    hosts.sort_by(|a, b| (order(a), &a.segment, a.mac).cmp(&(order(b), &b.segment, b.mac)));
 }
 
 /// Lower-case hex digits of a record's id.

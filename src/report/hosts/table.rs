@@ -3,7 +3,8 @@
 use super::super::columns::{self, Column, GAP, Row, content};
 use super::super::summary::{Summary, span};
 use super::super::text::{clean, counted, grouped};
-use super::{Listed, Tally};
+use super::Listed;
+use super::roll::{Entry, Roll};
 use crate::catalogue::Category;
 use crate::host::{Cadence, HostView, Role, Standing, Verdict};
 use std::io;
@@ -20,38 +21,38 @@ const HEADERS: [&str; 4] = ["HOST", "VERDICT", "SEEN (UTC)", "CONTACTS"];
 
 /// Writes alarms, hosts, accepted hosts and how many there are of each kind,
 /// for a terminal of `width` columns, and behind them the lines of `summary`
-/// if one is given. `hosts` are in the order of [`super::sort`].
+/// if one is given.
 ///
 /// # Errors
 /// Those of `out`.
-pub fn write(out: &mut dyn io::Write, hosts: &[Listed<'_>], summary: Option<&Summary>, width: u16) -> io::Result<()> {
-    let alarms: Vec<_> = hosts.iter().filter(|h| !h.view.alarms.is_empty()).collect();
-    let accepted: Vec<_> = hosts.iter().filter(|h| h.standing.accepted().is_some()).collect();
-    let judged = |h: &&Listed<'_>| h.standing.accepted().is_none() && is_more_than_alarms(h.view);
-    let judged: Vec<_> = hosts.iter().filter(judged).collect();
+pub fn write(out: &mut dyn io::Write, hosts: &Roll<'_>, summary: Option<&Summary>, width: u16) -> io::Result<()> {
+    let all = || hosts.entries().iter();
+    let is_accepted = |e: &&Entry<'_>| e.standing.accepted().is_some();
+    let alarms: Vec<_> = all().filter(|e| e.is_alarm()).collect();
+    let accepted: Vec<_> = all().filter(is_accepted).collect();
+    let mut judged: Vec<_> = all().filter(|e| !is_accepted(e) && e.more_than_alarms).collect();
+    judged.sort_by_key(|e| e.strength());
     let mut between = Separator::default();
     if !alarms.is_empty() {
         between.next(out)?;
         writeln!(out, "ALARMS (never counted as use)\n")?;
-        write_rows(out, alarms.iter().map(|h| alarm_row(h)).collect(), width)?;
+        write_rows(out, hosts, &alarms, alarm_row, width)?;
     }
     if !judged.is_empty() {
         between.next(out)?;
         if !alarms.is_empty() || !accepted.is_empty() {
             writeln!(out, "HOSTS\n")?;
         }
-        let mut judged = judged;
-        judged.sort_by_key(|h| std::cmp::Reverse(h.view.verdict.strength()));
-        write_rows(out, judged.iter().map(|h| host_row(h)).collect(), width)?;
+        write_rows(out, hosts, &judged, host_row, width)?;
     }
     if !accepted.is_empty() {
         between.next(out)?;
         writeln!(out, "ACCEPTED (somebody answers for these)\n")?;
-        write_rows(out, accepted.iter().map(|h| host_row(h)).collect(), width)?;
+        write_rows(out, hosts, &accepted, host_row, width)?;
     }
     if !hosts.is_empty() {
         between.next(out)?;
-        for line in Tally::of(hosts).lines() {
+        for line in hosts.tally().lines() {
             for line in columns::wrap(&line, usize::from(width)) {
                 writeln!(out, "{line}")?;
             }
@@ -204,10 +205,25 @@ fn duration(seconds: u64) -> String {
     }
 }
 
-fn write_rows(out: &mut dyn io::Write, rows: Vec<Row>, width: u16) -> io::Result<()> {
-    let widest =
-        |index: usize, header| content(header, rows.iter().filter_map(|r| r.cells.get(index)).map(String::as_str));
-    let [host, verdict, seen, contacts] = [0, 1, 2, 3].map(|i| widest(i, HEADERS.get(i).copied().unwrap_or("")));
+/// Writes rows one at a time, once their widths are known.
+fn write_rows(
+    out: &mut dyn io::Write,
+    hosts: &Roll<'_>,
+    listed: &[&Entry<'_>],
+    row: impl Fn(&Listed<'_>) -> Row,
+    width: u16,
+) -> io::Result<()> {
+    let listed = || listed.iter().copied();
+    let mut widest = HEADERS.map(|header| content(header, std::iter::empty()));
+    hosts.tell(listed(), |h| {
+        let cells = row(h).cells;
+        widest
+            .iter_mut()
+            .zip(&cells)
+            .for_each(|(most, cell)| *most = content("", [cell.as_str()].into_iter()).max(*most));
+        Ok(())
+    })?;
+    let [host, verdict, seen, contacts] = widest;
     let gaps = GAP.saturating_mul(3);
     let host = host.min((width / 2).saturating_sub(21).clamp(MIN_HOST, MAX_HOST));
     let free = width.saturating_sub(gaps).saturating_sub(host).saturating_sub(seen);
@@ -217,7 +233,8 @@ fn write_rows(out: &mut dyn io::Write, rows: Vec<Row>, width: u16) -> io::Result
     let widths = [host, verdict, seen, contacts].into_iter();
     let shapes = HEADERS.into_iter().zip(widths).zip(breaks);
     let shapes: Vec<Column> = shapes.map(|((header, width), breaks)| Column { header, width, breaks }).collect();
-    columns::write(out, &shapes, rows, width, false)
+    columns::write_header(out, &shapes, false)?;
+    hosts.tell(listed(), |h| columns::write_row(out, &shapes, row(h), width, false))
 }
 
 #[cfg(test)]
@@ -230,10 +247,9 @@ mod tests {
     fn text(views: &[HostView], accept: &str, width: u16) -> String {
         let accept = if accept.is_empty() { AcceptList::default() } else { AcceptList::read(accept).unwrap() };
         let as_of = Timestamp::parse("2026-03-05").unwrap();
-        let mut views = views.to_vec();
-        super::super::sort(&mut views);
-        let hosts: Vec<Listed<'_>> =
-            views.iter().map(|view| Listed { view, standing: accept.standing(view, as_of.day()), as_of }).collect();
+        let make = |at: u32| views.get(at as usize).cloned();
+        let all: Vec<u32> = (0..views.len() as u32).collect();
+        let hosts = Roll::new(&all, &make, as_of, |v| Some(accept.standing(v, as_of.day())));
         let mut out = Vec::new();
         write(&mut out, &hosts, None, width).unwrap();
         String::from_utf8(out).unwrap()

@@ -22,7 +22,8 @@ impl Tally {
         tally
     }
 
-    fn add(&mut self, host: &super::Listed<'_>) {
+    /// Adds one host.
+    pub(super) fn add(&mut self, host: &super::Listed<'_>) {
         if let Standing::Accepted(_) = host.standing {
             self.accepted = self.accepted.saturating_add(1);
             return;

@@ -1,6 +1,7 @@
 //! Checking a store against its digests.
 
 use super::super::write::from_json;
+use super::missing;
 use super::{BEGINNING, Content, Link, LinkKind, PublicKey, Seal, record_digest, sha256_hex};
 use crate::sighting::Record;
 use crate::store::write::int;
@@ -52,6 +53,8 @@ pub struct Verified {
     pub findings: Vec<Finding>,
     /// Findings beyond those.
     pub more: u64,
+    /// Tables are missing, so that nothing else was looked at.
+    pub torn: bool,
 }
 
 impl Verified {
@@ -196,6 +199,13 @@ impl Store {
         let _snapshot =
             Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred).map_err(|e| self.place.error(e))?;
         let mut v = Verified::default();
+        for what in missing::sentences(&self.conn).map_err(|e| self.place.error(e))? {
+            v.torn = true;
+            v.found(None, None, what);
+        }
+        if v.torn {
+            return Ok(v);
+        }
         let damage = self.check()?;
         v.links = self.links()?;
         v.check_chain();

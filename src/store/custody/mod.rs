@@ -17,6 +17,7 @@
 
 mod check;
 mod close;
+mod missing;
 mod retain;
 mod seal;
 

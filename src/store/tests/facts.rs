@@ -230,7 +230,9 @@ fn intervals_come_with_the_day_before_and_only_of_hosts_at_hand() {
     };
     assert_eq!(found(&store, day, day), [(1, -DAY), (77, 5)]);
     assert_eq!(found(&store, None, None), [(1, -DAY - 1), (1, -DAY), (77, 5)]);
-    assert_eq!(store.intervals().unwrap().len(), 4);
+    let all = store.intervals().unwrap();
+    let of = |ip: u8| store.intervals_of(&Addr::v4([10, 0, 0, ip])).unwrap();
+    assert_eq!((all.len(), [of(1), of(77), of(78)].concat(), of(79)), (4, all, vec![]));
     // Of a hardware address with many addresses all are told.
     let mut w = store.begin().unwrap();
     for ip in 79..=86 {

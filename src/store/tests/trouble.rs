@@ -106,6 +106,23 @@ fn a_dropped_writer_leaves_nothing() {
 }
 
 #[test]
+fn only_a_new_store_that_nobody_wrote_to_is_discarded() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("s");
+    let files = || std::fs::read_dir(dir.path()).unwrap().count();
+    Store::open(&path).unwrap().discard_new();
+    assert_eq!(files(), 0);
+    drop(Store::open(&path).unwrap());
+    Store::open(&path).unwrap().discard_new();
+    assert!(path.exists(), "it was there before");
+    std::fs::remove_file(&path).unwrap();
+    let new = Store::open(&path).unwrap();
+    put(&mut Store::open(&path).unwrap(), &[numbered(1, 1)]);
+    new.discard_new();
+    assert_eq!(all(&Store::open(&path).unwrap()).len(), 1, "another process wrote to it");
+}
+
+#[test]
 fn a_second_writer_is_told_to_wait() {
     let (_dir, path, mut store) = new_store();
     let mut second = Store::open(&path).unwrap();
