@@ -45,11 +45,11 @@ pub fn judge(facts: &Facts, catalogue: &Catalogue, options: &Options) -> Vec<Hos
     let traits: Vec<Traits> = facts.indicators.iter().map(|i| Traits::of(i, catalogue)).collect();
     let mut identities = Identities::new(facts);
     let nodes = identities.of_contacts(facts);
-    let contacts = facts.contacts.iter().zip(nodes).enumerate();
+    let contacts = facts.contacts.iter().zip(nodes.iter().copied()).enumerate();
     let mut parts: Vec<Part> = contacts.filter_map(|(at, (c, node))| window.part(at, c, node)).collect();
-    let inputs = Inputs { facts, traits: &traits, home: &options.home, window, parts: &parts };
+    let inputs = Inputs { facts, traits: &traits, home: &options.home, window, nodes: &nodes, parts: &parts };
     let roles = Roles::new(&inputs, &mut identities);
-    settle(facts, &traits, &roles, &mut parts);
+    settle(facts, &roles, &mut parts);
     let parts = ByNode::new(&parts, identities.nodes.len());
     let mut listed: Vec<u32> = parts.nodes().collect();
     listed.extend(roles.listed());
@@ -212,6 +212,8 @@ impl Judging<'_> {
             likely_installed,
             confirmed,
             passed_on: &passed_on,
+            own_lookups: self.contacts(&own).any(|c| c.channels.is_lookup()),
+            own_contacts: self.contacts(&own).any(|c| !c.channels.is_lookup()),
         };
         let words = Words::new(&case, &said);
         let ip = self.address(node, parts, &known.addresses)?;
