@@ -161,7 +161,7 @@ fn failures(case: &Case<'_>) -> Vec<String> {
         (Note::Refused, "connections are refused"),
         (Note::Reset, "connections are reset"),
         (Note::TlsAlert, "the handshake is refused"),
-        (Note::ProxyRefused, "the proxy refuses"),
+        (Note::ProxyRefused, "the proxy refuses or fails"),
     ];
     let failed = || case.updates().filter(|o| matches!(o.stage, Stage::Queried | Stage::Attempted));
     let mut said: Vec<String> =
