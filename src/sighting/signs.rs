@@ -444,7 +444,9 @@ mod tests {
         let play = || {
             let mut signs = Signs::default();
             // As many ports at the near place as it may have, but two.
-            (0..14).for_each(|port| drop(signs.note(place(1, 0), SignalKind::Serves, port, time(0, 1))));
+            for port in 0..14 {
+                signs.note(place(1, 0), SignalKind::Serves, port, time(0, 1));
+            }
             for n in 0..30 {
                 let at = far(i32::from(n) % 3, n);
                 for port in 0..5 {
