@@ -212,8 +212,8 @@ impl Judging<'_> {
             likely_installed,
             confirmed,
             passed_on: &passed_on,
-            own_lookups: self.contacts(&own).any(|c| c.channels.is_lookup()),
-            own_contacts: self.contacts(&own).any(|c| !c.channels.is_lookup()),
+            own_lookups: own.iter().any(Part::is_lookup),
+            own_contacts: own.iter().any(|p| !p.is_lookup()),
         };
         let words = Words::new(&case, &said);
         let ip = self.address(node, parts, &known.addresses)?;

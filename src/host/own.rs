@@ -31,6 +31,14 @@ pub(super) struct Part {
     pub(super) whose: Whose,
 }
 
+impl Part {
+    /// Whether names were looked up, nothing more: connections show at least
+    /// that they were tried, if they lie in the window.
+    pub(super) fn is_lookup(&self) -> bool {
+        self.stage <= Stage::Answered
+    }
+}
+
 /// On whose behalf a contact was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whose {
@@ -123,7 +131,7 @@ pub(super) fn settle(facts: &Facts, roles: &Roles, parts: &mut [Part]) {
         }
         let Some(c) = facts.contacts.get(p.contact as usize) else { continue };
         if flags.has(Flags::RESOLVER) && roles.resolving.works(p.node, c.day) {
-            if c.channels.is_lookup() {
+            if p.is_lookup() {
                 let theirs = asked.get(&(c.indicator, c.day)).map_or(0, |s| s & p.slots);
                 let rest = p.slots & !theirs & !roles.resolving.alone(p.node, c.day);
                 if rest == 0 {

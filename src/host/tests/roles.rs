@@ -237,6 +237,11 @@ fn a_lookup_that_no_client_explains_stays_the_resolvers() {
     assert_eq!(resolver.categories.values().map(|c| c.sessions).collect::<Vec<_>>(), [1]);
     assert!(resolver.reason.contains("whether these lookups are its own is not visible"), "{}", resolver.reason);
     assert!(resolver.weaker.contains("the questions of hosts"), "{}", resolver.weaker);
+    // Of a day with a connection the lookups before it.
+    let day = c("10.0.0.53", S).on(&[Channel::DnsQuery, Channel::TlsSni]).slots(&[40, 80]).connected(&[80]);
+    let mut before = signal(Scene::of([none("10.0.0.5"), day]), DnsServer, "10.0.0.53");
+    before.options.until = Some(time(DAY, 60));
+    assert_eq!(before.host("10.0.0.53").verdict, Verdict::None);
     // Whatever name it is that a client got.
     let alias = none("10.0.0.5").on(&[Channel::DnsCname]);
     let cname = signal(Scene::of([alias, asks(&[40])]), DnsServer, "10.0.0.53");
