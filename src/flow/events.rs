@@ -105,7 +105,7 @@ notes! {
     OneSided => "one_sided",
     /// The message around the name was cut or malformed.
     PartialMessage => "partial_message",
-    /// The proxy refused to connect.
+    /// The proxy refused to connect, or could not reach the server.
     ProxyRefused => "proxy_refused",
     /// Asked of a public resolver although a local one is in use.
     PublicDns => "public_dns",

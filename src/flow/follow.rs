@@ -64,6 +64,8 @@ pub(super) struct Follow {
     answered_with: Option<u16>,
     /// The request offers to switch to HTTP/2.
     offers_http2: bool,
+    /// The last request has the form that proxies get.
+    to_proxy: bool,
     /// The server's half of an HTTP/2 connection, while it can be read.
     pub(super) http2: Option<Box<Http2Answers>>,
     /// Up to where the streams' bytes were counted.
@@ -98,6 +100,7 @@ impl Follow {
             ok_status: false,
             answered_with: None,
             offers_http2: false,
+            to_proxy: false,
             http2: None,
             counted_client: client_at,
             counted_server: server_at,
@@ -183,6 +186,11 @@ impl Follow {
     /// Whether the request offers to switch to HTTP/2.
     pub(super) fn offer_http2(&mut self, offers: bool) {
         self.offers_http2 = offers;
+    }
+
+    /// Whether a request of HTTP/1 has the form that proxies get.
+    pub(super) fn ask_proxy(&mut self, to_proxy: bool) {
+        self.to_proxy = to_proxy;
     }
 
     /// The client asked over HTTP/2. `reading` is what reads the server's
@@ -323,6 +331,13 @@ impl Follow {
             return;
         }
         out.status = Some(code);
+        if is_between(code, self.to_proxy) {
+            self.ok_status = false;
+            if self.stage < Stage::Connected {
+                out.notes = out.notes.with(Note::ProxyRefused);
+            }
+            return;
+        }
         let ok = matches!(code, 200 | 206 | 304);
         if ok && !self.ok_status {
             self.request_at = Some(at);
@@ -414,6 +429,15 @@ impl Follow {
 /// final.
 pub(super) fn is_interim(code: u16) -> bool {
     (100..200).contains(&code) && code != 101
+}
+
+/// Whether somebody between client and server says by this status that the
+/// server was not reached: of a proxy, that it may not be asked (403), that the
+/// proxy wants a password (407), that it failed to reach the server (502 to
+/// 504, RFC 9110 section 15.6); in any case, that the network wants one (511,
+/// RFC 6585 section 6).
+fn is_between(code: u16, to_proxy: bool) -> bool {
+    code == 511 || to_proxy && matches!(code, 403 | 407 | 502..=504)
 }
 
 /// The first status that is not interim, and where its line begins.

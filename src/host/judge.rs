@@ -71,11 +71,11 @@ impl<'a> Judge<'a> {
         let traits: Vec<Traits> = facts.indicators.iter().map(|i| Traits::of(i, catalogue)).collect();
         let mut identities = Identities::new(facts);
         let nodes = identities.of_contacts(facts);
-        let contacts = facts.contacts.iter().zip(nodes).enumerate();
+        let contacts = facts.contacts.iter().zip(nodes.iter().copied()).enumerate();
         let mut parts: Vec<Part> = contacts.filter_map(|(at, (c, node))| window.part(at, c, node)).collect();
-        let inputs = Inputs { facts, traits: &traits, home: &options.home, window, parts: &parts };
+        let inputs = Inputs { facts, traits: &traits, home: &options.home, window, nodes: &nodes, parts: &parts };
         let roles = Roles::new(&inputs, &mut identities);
-        settle(facts, &traits, &roles, &mut parts);
+        settle(facts, &roles, &mut parts);
         let hosts = identities.nodes.len();
         let parts_of = Groups::new(parts.iter().map(|p| p.node), hosts);
         let intervals_of = Groups::new(intervals(facts, &identities, window).into_iter(), hosts);
@@ -186,6 +186,8 @@ impl Judge<'_> {
             likely_installed,
             confirmed,
             passed_on: &passed_on,
+            own_lookups: own.iter().any(Part::is_lookup),
+            own_contacts: own.iter().any(|p| !p.is_lookup()),
         };
         let words = Words::new(&case, &said);
         let ip = self.address(node, parts, &known.addresses)?;

@@ -18,7 +18,9 @@ mod judge;
 mod names;
 pub mod nat;
 mod own;
+mod proxying;
 mod reason;
+mod resolving;
 mod roles;
 #[cfg(test)]
 pub(crate) mod sample;

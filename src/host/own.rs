@@ -3,16 +3,11 @@
 
 use super::facts::{Contact, Facts};
 use super::roles::{Flags, Roles};
-use super::traits::Traits;
 use crate::base::time::{DAY_SECS, QUARTER_SECS, SECOND};
 use crate::base::{Channel, Stage, Timestamp};
 use crate::flow::Note;
 use foldhash::{HashMap, HashMapExt};
 
-/// Payload that a proxy got beyond what its clients got, from which on a
-/// transfer is its own: more than a handshake with a long chain of
-/// certificates, and what makes a transfer.
-const OWN_TRANSFER: u64 = 8 << 10;
 /// The last quarter hour of a day.
 const LAST: u128 = 1;
 /// The first quarter hour of a day.
@@ -34,6 +29,14 @@ pub(super) struct Part {
     pub(super) connected: u128,
     /// Whose it is.
     pub(super) whose: Whose,
+}
+
+impl Part {
+    /// Whether names were looked up, nothing more: connections show at least
+    /// that they were tried, if they lie in the window.
+    pub(super) fn is_lookup(&self) -> bool {
+        self.stage <= Stage::Answered
+    }
 }
 
 /// On whose behalf a contact was made.
@@ -119,7 +122,7 @@ impl Window {
 }
 
 /// Decides for every part whose it is, and takes away what others did.
-pub(super) fn settle(facts: &Facts, traits: &[Traits], roles: &Roles, parts: &mut [Part]) {
+pub(super) fn settle(facts: &Facts, roles: &Roles, parts: &mut [Part]) {
     let asked = asked_by_clients(facts, roles, parts);
     for p in parts {
         let flags = roles.flags(p.node);
@@ -127,10 +130,15 @@ pub(super) fn settle(facts: &Facts, traits: &[Traits], roles: &Roles, parts: &mu
             continue;
         }
         let Some(c) = facts.contacts.get(p.contact as usize) else { continue };
-        if flags.has(Flags::RESOLVER) {
-            if c.channels.is_lookup() {
-                let theirs = asked.get(&(c.indicator, c.day)).is_some_and(|s| s & p.slots != 0);
-                p.whose = if theirs { Whose::Others } else { Whose::Unseen };
+        if flags.has(Flags::RESOLVER) && roles.resolving.works(p.node, c.day) {
+            if p.is_lookup() {
+                let theirs = asked.get(&(c.indicator, c.day)).map_or(0, |s| s & p.slots);
+                let rest = p.slots & !theirs & !roles.resolving.alone(p.node, c.day);
+                if rest == 0 {
+                    p.whose = if theirs == 0 { Whose::Unseen } else { Whose::Others };
+                } else {
+                    p.slots = rest;
+                }
                 continue;
             }
             // Which of the lookups beside its connections were its own cannot
@@ -139,46 +147,31 @@ pub(super) fn settle(facts: &Facts, traits: &[Traits], roles: &Roles, parts: &mu
                 p.slots = p.connected;
             }
         }
-        let is_alarm = traits.get(c.indicator as usize).is_some_and(|t| t.category.is_alarm());
-        if let Some(theirs) = roles.proxied(p.node, c).filter(|_| flags.has(Flags::PROXY)) {
-            let rest = p.slots & !theirs.slots;
-            // How far its own contacts got is known as far as quarter hours
-            // and bytes say it.
-            let more = c.bytes_from_server.saturating_sub(theirs.bytes);
-            // It connects a moment later, which may be in the next quarter hour.
-            let later = rest & !theirs.next;
-            if rest == 0 || later == 0 && more < OWN_TRANSFER || is_alarm && p.slots & (theirs.slots | theirs.next) != 0
-            {
-                p.whose = Whose::Others;
-                continue;
-            }
-            let slots = if later == 0 { rest } else { later };
-            let connected = p.connected & slots;
-            if connected == 0 {
-                p.stage = p.stage.min(Stage::Attempted);
-            } else if connected != p.connected && more < OWN_TRANSFER {
-                p.stage = p.stage.min(Stage::Connected);
-            }
-            (p.slots, p.connected) = (slots, connected);
+        if flags.has(Flags::PROXY) && roles.proxying.take(p, c) {
+            p.whose = Whose::Others;
         }
     }
 }
 
-/// When hosts that are no resolvers asked for what resolvers asked for.
+/// When hosts that are no resolvers asked for what resolvers asked for, or got
+/// it as the answer.
 fn asked_by_clients(facts: &Facts, roles: &Roles, parts: &[Part]) -> HashMap<(u32, i32), u128> {
     let mut asked: HashMap<(u32, i32), u128> = HashMap::new();
-    let is_resolver = |p: &Part| roles.flags(p.node).has(Flags::RESOLVER);
-    for p in parts.iter().filter(|p| is_resolver(p)) {
-        if let Some(c) = facts.contacts.get(p.contact as usize) {
+    let contact = |p: &Part| facts.contacts.get(p.contact as usize);
+    let resolves =
+        |p: &Part, c: &Contact| roles.flags(p.node).has(Flags::RESOLVER) && roles.resolving.works(p.node, c.day);
+    for p in parts {
+        if let Some(c) = contact(p).filter(|c| resolves(p, c)) {
             asked.insert((c.indicator, c.day), 0);
         }
     }
     if asked.is_empty() {
         return asked;
     }
-    for p in parts.iter().filter(|p| !is_resolver(p)) {
-        let contact = facts.contacts.get(p.contact as usize).filter(|c| c.channels.has(Channel::DnsQuery));
-        let Some(c) = contact else { continue };
+    let looks_up =
+        |c: &Contact| [Channel::DnsQuery, Channel::DnsAnswer, Channel::DnsCname].iter().any(|n| c.channels.has(*n));
+    for p in parts {
+        let Some(c) = contact(p).filter(|c| looks_up(c) && !resolves(p, c)) else { continue };
         // The resolver asks a moment later.
         let (next, tomorrow) = following(p.slots);
         if let Some(slots) = asked.get_mut(&(c.indicator, c.day)) {

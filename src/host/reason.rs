@@ -31,6 +31,11 @@ pub(super) struct Said<'a> {
     /// Whose the contacts were that are not its own, if there are any: of
     /// others that were seen, of others that were not.
     pub(super) passed_on: &'a [Whose],
+    /// Lookups alone are among its own, which a resolver may have made for
+    /// others.
+    pub(super) own_lookups: bool,
+    /// More than lookups is, which a proxy may have done for others.
+    pub(super) own_contacts: bool,
 }
 
 impl Words {
@@ -156,7 +161,7 @@ fn failures(case: &Case<'_>) -> Vec<String> {
         (Note::Refused, "connections are refused"),
         (Note::Reset, "connections are reset"),
         (Note::TlsAlert, "the handshake is refused"),
-        (Note::ProxyRefused, "the proxy refuses"),
+        (Note::ProxyRefused, "the proxy refuses or fails"),
     ];
     let failed = || case.updates().filter(|o| matches!(o.stage, Stage::Queried | Stage::Attempted));
     let mut said: Vec<String> =
@@ -209,8 +214,8 @@ fn clauses(case: &Case<'_>, said: &Said<'_>) -> Vec<String> {
     }
     for role in said.roles {
         match role {
-            Role::Resolver => all.push(passed(said, "as a resolver it looks names up", "asked it")),
-            Role::Proxy => all.push(passed(said, "as a proxy it connects", "used it")),
+            Role::Resolver => all.push(passed(said, &RESOLVER, said.own_lookups)),
+            Role::Proxy => all.push(passed(said, &PROXY, said.own_contacts)),
             Role::Relay => all.push("it hands updates on to hosts of the local network".to_owned()),
             Role::Nat => all.push(match said.nat_at_least {
                 Some(n) => format!("at least {n} devices share the address, and which of them it was is not visible"),
@@ -228,15 +233,31 @@ fn clauses(case: &Case<'_>, said: &Said<'_>) -> Vec<String> {
     all
 }
 
-/// Who used a host that works for others.
-fn passed(said: &Said<'_>, what: &str, used: &str) -> String {
+/// How it is said that a host works for others.
+struct Work {
+    does: &'static str,
+    used: &'static str,
+    contacts: &'static str,
+}
+
+const RESOLVER: Work = Work { does: "as a resolver it looks names up", used: "asked it", contacts: "lookups" };
+const PROXY: Work = Work { does: "as a proxy it connects", used: "used it", contacts: "contacts" };
+
+/// Who used a host that works for others; `left` is whether contacts of such a
+/// kind stayed its own.
+fn passed(said: &Said<'_>, Work { does, used, contacts }: &Work, left: bool) -> String {
     let seen = said.passed_on.contains(&Whose::Others);
     let unseen = said.passed_on.contains(&Whose::Unseen);
-    match (seen, unseen) {
-        (true, false) => format!("{what} for others, and the hosts that {used} are listed themselves"),
-        (true, true) => format!("{what} for others, and not all hosts that {used} are visible"),
-        (false, true) => format!("{what} for others, and the real user is not visible here"),
-        (false, false) => format!("{what} for others"),
+    let others = match (seen, unseen) {
+        (true, false) => format!("{does} for others, and the hosts that {used} are listed themselves"),
+        (true, true) => format!("{does} for others, and not all hosts that {used} are visible"),
+        (false, true) => format!("{does} for others, and the real user is not visible here"),
+        (false, false) => format!("{does} for others"),
+    };
+    match (left, seen || unseen) {
+        (false, _) => others,
+        (true, false) => format!("{others}, and whether these {contacts} are its own is not visible"),
+        (true, true) => format!("{others}; whether the other {contacts} are its own is not visible"),
     }
 }
 
@@ -269,15 +290,20 @@ fn stronger(case: &Case<'_>, said: &Said<'_>) -> String {
 }
 
 fn weaker(case: &Case<'_>, said: &Said<'_>) -> &'static str {
+    let is = |role| said.roles.contains(&role);
     let one_sided = case.updates().any(|o| o.contact.notes.has(Note::OneSided));
     match said.verdict {
         Verdict::Active | Verdict::Updating | Verdict::Contacting if one_sided => {
             "packets of the server's direction that show something else, or a sign that it connects for others"
         }
+        Verdict::Active | Verdict::Updating | Verdict::Contacting if is(Role::Proxy) => {
+            "clients that were connected through it at the same times and got as much"
+        }
         Verdict::Active | Verdict::Updating | Verdict::Contacting => {
             "a sign that it connects for others, or update servers of another vendor's product beside shared names"
         }
         Verdict::Attempting => "packets of the server's direction, if they were only not captured",
+        Verdict::LookedUp if is(Role::Resolver) => "the questions of hosts that it asked for, seen on their way to it",
         Verdict::LookedUp => "a sign that it asks for others",
         Verdict::Managed => "another program that uses the same ports",
         Verdict::Present => "another product of the vendor's, such as a VPN, that uses the same services",

@@ -1,14 +1,16 @@
 //! What hosts are besides clients: from signals, and from records that name
 //! them as servers.
 
-use super::facts::{Contact, Facts, Interval, ServedBy, SignalKind, is_private};
+use super::facts::{Facts, Interval, ServedBy, SignalKind, is_private};
 use super::identity::Identities;
-use super::own::{FIRST, Part, Window, following, is_proxied};
+use super::own::{Part, Window, is_proxied};
+use super::proxying::Proxying;
+use super::resolving::Resolving;
 use super::traits::Traits;
 use crate::base::{Addr, Channel, Stage};
 use crate::catalogue::Category;
-use crate::flow::Note;
 use crate::sighting::home::HomeNets;
+use crate::sighting::signal::SEVERAL;
 use foldhash::{HashMap, HashSet};
 
 /// Where agents of Security Center connect to, and where its reputation proxy
@@ -24,6 +26,8 @@ pub(super) struct Flags(u16);
 impl Flags {
     /// Answered others' questions.
     const DNS_SERVER: Flags = Flags(1);
+    /// Resolved for several.
+    const SERVES_SEVERAL: Flags = Flags(1024);
     /// Asked name servers as resolvers do.
     const DNS_ITERATES: Flags = Flags(2);
     /// Asked for names itself.
@@ -56,9 +60,10 @@ impl Flags {
 #[derive(Debug, Default)]
 pub(super) struct Roles {
     flags: Vec<Flags>,
-    /// What hosts contacted through a proxy, by the proxy's node, indicator
-    /// and day, and whether only the hosts' own packets say so.
-    proxied: HashMap<(u32, u32, i32, bool), Proxied>,
+    /// Which lookups of resolvers are others'.
+    pub(super) resolving: Resolving,
+    /// Which contacts of proxies are others'.
+    pub(super) proxying: Proxying,
     /// Hosts at whose address another one showed a sign of this role.
     contested: HashSet<(u32, Flags)>,
     /// Local servers of hosts, sorted: node, address.
@@ -69,25 +74,6 @@ pub(super) struct Roles {
     seen: HashMap<u32, (i64, i64)>,
     /// Last address that signs of a role told of, by node.
     pub(super) addresses: HashMap<u32, (i64, Addr)>,
-}
-
-/// What others did through a proxy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Proxied {
-    /// Quarter hours.
-    pub(super) slots: u128,
-    /// The quarter hours after these.
-    pub(super) next: u128,
-    /// Payload that they got.
-    pub(super) bytes: u64,
-}
-
-impl Proxied {
-    fn add(&mut self, other: Proxied) {
-        self.slots |= other.slots;
-        self.next |= other.next;
-        self.bytes = self.bytes.saturating_add(other.bytes);
-    }
 }
 
 /// A LAN management signal between a host and a local server.
@@ -109,6 +95,8 @@ pub(super) struct Inputs<'a> {
     pub(super) traits: &'a [Traits],
     pub(super) home: &'a HomeNets,
     pub(super) window: Window,
+    /// The hosts of all contacts.
+    pub(super) nodes: &'a [u32],
     pub(super) parts: &'a [Part],
 }
 
@@ -154,7 +142,8 @@ impl Roles {
         }
         roles.read_servers(inputs, identities);
         for flags in &mut roles.flags {
-            if flags.has(Flags::DNS_ITERATES) || flags.has(Flags(Flags::DNS_SERVER.0 | Flags::ASKS.0)) {
+            let answers = flags.has(Flags(Flags::DNS_SERVER.0 | Flags::ASKS.0)) || flags.has(Flags::SERVES_SEVERAL);
+            if flags.has(Flags::DNS_ITERATES) || answers {
                 flags.add(Flags::RESOLVER);
             }
             if flags.has(Flags::MAY_SERVE_TREE) && !flags.has(Flags::PROXY) {
@@ -162,6 +151,7 @@ impl Roles {
             }
         }
         roles.gather_proxied(inputs, identities);
+        roles.proxying.complete();
         roles.relays.sort_unstable();
         roles.relays.dedup();
         roles
@@ -194,21 +184,6 @@ impl Roles {
         (0u32..).zip(&self.flags).filter(move |(_, f)| lists(f) || managed(f)).map(|(n, _)| n)
     }
 
-    /// What others did through a proxy of what it contacted itself. Anybody can
-    /// send a client's packets alone, so where both directions of the proxy's
-    /// own were seen they take nothing away from it.
-    pub(super) fn proxied(&self, proxy: u32, c: &Contact) -> Option<Proxied> {
-        let of = |one_sided| self.proxied.get(&(proxy, c.indicator, c.day, one_sided)).copied();
-        let claimed = of(true).filter(|_| c.notes.has(Note::OneSided));
-        match (of(false), claimed) {
-            (Some(mut theirs), Some(claimed)) => {
-                theirs.add(claimed);
-                Some(theirs)
-            }
-            (theirs, claimed) => theirs.or(claimed),
-        }
-    }
-
     fn add(&mut self, node: u32, flags: Flags) {
         let at = node as usize;
         if self.flags.len() <= at {
@@ -231,7 +206,9 @@ impl Roles {
     fn read_signals(&mut self, inputs: &Inputs<'_>, identities: &mut Identities<'_>) {
         for (at, s) in inputs.facts.signals.iter().enumerate() {
             let flags = match s.kind {
+                SignalKind::DnsServer if s.detail == SEVERAL => Flags::SERVES_SEVERAL,
                 SignalKind::DnsServer => Flags::DNS_SERVER,
+                SignalKind::DnsRecurses => Flags::ASKS,
                 SignalKind::DnsIterates => Flags::DNS_ITERATES,
                 SignalKind::HttpProxy | SignalKind::SocksProxy => Flags::PROXY,
                 SignalKind::Serves => match s.detail.rsplit('/').next().map(str::parse::<u16>) {
@@ -254,6 +231,10 @@ impl Roles {
             let owner = identities.find(segment, &s.ip, None, s.from.0, s.to.0);
             if let Some(owner) = owner.filter(|o| *o != node) {
                 self.contested.insert((owner, flags));
+            }
+            self.resolving.add(node, s);
+            if flags == Flags::PROXY {
+                self.proxying.shown(node, s.from.0, s.to.0);
             }
             self.show(node, flags, s.ip, inputs.window.clamp(s.from).0, inputs.window.clamp(s.to).0);
         }
@@ -367,22 +348,16 @@ impl Roles {
         }
     }
 
-    /// The quarter hours in which hosts used a proxy.
+    /// What hosts contacted through a proxy.
     fn gather_proxied(&mut self, inputs: &Inputs<'_>, identities: &Identities<'_>) {
-        for p in inputs.parts {
-            let Some(c) = inputs.facts.contacts.get(p.contact as usize).filter(|c| is_proxied(c)) else { continue };
-            let Some(segment) = identities.seen_segments.get(c.seen as usize).copied() else { continue };
-            for s in inputs.servers(p.contact) {
-                let proxy = identities.find(segment, &s.ip, None, c.first.0, c.last.0);
-                if let Some(proxy) = proxy.filter(|n| *n != p.node && self.flags(*n).has(Flags::PROXY)) {
-                    let one_sided = c.notes.has(Note::OneSided);
-                    let (next, tomorrow) = following(p.slots);
-                    if let Some(day) = c.day.checked_add(1).filter(|_| tomorrow) {
-                        let theirs = Proxied { slots: 0, next: FIRST, bytes: c.bytes_from_server };
-                        self.proxied.entry((proxy, c.indicator, day, one_sided)).or_default().add(theirs);
-                    }
-                    let theirs = Proxied { slots: p.slots, next, bytes: c.bytes_from_server };
-                    self.proxied.entry((proxy, c.indicator, c.day, one_sided)).or_default().add(theirs);
+        for (at, (c, node)) in inputs.facts.contacts.iter().zip(inputs.nodes).enumerate() {
+            let segment = identities.seen_segments.get(c.seen as usize).filter(|_| is_proxied(c));
+            let (Some(segment), Ok(contact)) = (segment, u32::try_from(at)) else { continue };
+            let part = inputs.window.part(at, c, *node);
+            for s in inputs.servers(contact) {
+                let proxy = identities.find(*segment, &s.ip, None, c.first.0, c.last.0);
+                if let Some(proxy) = proxy.filter(|n| n != node && self.flags(*n).has(Flags::PROXY)) {
+                    self.proxying.add(proxy, *node, c, part.as_ref());
                 }
             }
         }

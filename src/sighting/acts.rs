@@ -123,13 +123,25 @@ impl Observer {
         self.passed_on(at, ledger);
         // Who refuses or fails is no resolver.
         if e.sport == super::observer::DNS_PORT && matches!(message.rcode, 0 | 3) {
-            self.server_sign(at, SignalKind::DnsServer, 0, ledger);
+            // Whoever resolves says so; who only knows some names does not.
+            let resolves = message.recursion_desired && message.recursion_available;
+            let client = if resolves { mark(&e.client) } else { 0 };
+            self.server_sign(at, SignalKind::DnsServer, client, ledger);
         }
         // It is a sign of whoever asked, not of who got the answer.
         if !message.recursion_desired
             && let Some(mac) = self.iterating.from(at.segment, e.client)
         {
             self.sign(Self::place(at, e.client, mac), SignalKind::DnsIterates, mark(&e.server), at, ledger);
+        }
+    }
+
+    /// A host at home asks for a listed name, and wants recursion.
+    pub(super) fn recurses(&mut self, at: &At<'_>, ledger: &mut Ledger) {
+        let host = Self::host(at);
+        let place = Self::place(at, host.ip, host.mac);
+        if self.signs.note_after(place, SignalKind::DnsIterates, SignalKind::DnsRecurses, at.packet.ts) {
+            ledger.count(Counter::SignalsRefused);
         }
     }
 

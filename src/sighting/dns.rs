@@ -68,7 +68,9 @@ impl Observer {
                 matches.add(Match { indicator, channel, stage, notes, subnet, ..Match::of(name) });
             }
         }
-        self.observe_all(at, matches, ledger);
+        if !self.observe_all(at, matches, ledger).is_empty() && message.recursion_desired {
+            self.recurses(at, ledger);
+        }
     }
 
     /// An answer to a question that was seen. Of several questions each has

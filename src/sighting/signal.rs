@@ -3,6 +3,9 @@
 use crate::base::{Addr, Mac, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Detail of a sign that several clients showed.
+pub const SEVERAL: &str = "several";
+
 macro_rules! signals {
     ($($(#[doc = $doc:literal])+ $name:ident => $word:literal,)+) => {
         /// What passing traffic showed of a host's role.
@@ -24,11 +27,16 @@ macro_rules! signals {
 
 signals! {
     /// It answered another home host's question on port 53, with addresses or
-    /// with the word that there is no such name. Count: answers.
+    /// with the word that there is no such name. Count: answers. Again with the
+    /// detail `several` where it resolved for two clients or more.
     DnsServer => "dns_server",
     /// It asked three name servers or more without wanting recursion, as
     /// resolvers do, and they answered. Count: answers.
     DnsIterates => "dns_iterates",
+    /// After it had asked a name server without wanting recursion it asked for
+    /// a listed name with the wish, as no resolver does that finds names by
+    /// itself. Count: questions.
+    DnsRecurses => "dns_recurses",
     /// It consented to CONNECT, or answered a request for another host's URI;
     /// the detail is `connect` or `absolute`. Count: answers.
     HttpProxy => "http_proxy",
@@ -70,14 +78,20 @@ impl std::str::FromStr for SignalKind {
 
 impl SignalKind {
     /// Of how many different marks it is made up, where one proves nothing: of
-    /// name servers asked, of addresses that packets came from. Their marks
-    /// are the details of parts; the whole has none.
+    /// name servers asked, of addresses that packets came from, of clients.
+    /// Their marks are the details of parts; the whole has none.
     fn marks(self) -> Option<usize> {
         match self {
             SignalKind::DnsIterates => Some(3),
-            SignalKind::Forwards => Some(2),
+            SignalKind::Forwards | SignalKind::DnsServer => Some(2),
             _ => None,
         }
+    }
+
+    /// Whether it is a sign with fewer marks too, and with all of them one more
+    /// with this detail.
+    fn grade(self) -> Option<&'static str> {
+        (self == SignalKind::DnsServer).then_some(SEVERAL)
     }
 }
 
@@ -142,18 +156,18 @@ impl Signals {
             }
             known.to = known.to.max(part.to);
             // More marks than are needed say nothing more.
-            if part.kind.marks().is_some_and(|n| known.marks.len() < n) {
+            let is_mark = part.kind.grade().is_none() || !part.detail.is_empty();
+            if is_mark && part.kind.marks().is_some_and(|n| known.marks.len() < n) {
                 known.marks.insert(part.detail);
             }
             touched.insert(key);
         }
         let mut news = Vec::with_capacity(touched.len());
         for key in touched {
-            if let Some(known) = self.0.get_mut(&key)
-                && let Some(signal) = whole(&key, known)
-            {
-                known.told = true;
-                news.push(signal);
+            if let Some(known) = self.0.get_mut(&key) {
+                let before = news.len();
+                news.extend(whole(&key, known));
+                known.told |= news.len() > before;
             }
         }
         news
@@ -166,26 +180,21 @@ impl Signals {
 
     /// Those that are whole, in order.
     pub fn into_list(self) -> Vec<Signal> {
-        self.0.iter().filter_map(|(key, known)| whole(key, known)).collect()
+        self.0.iter().flat_map(|(key, known)| whole(key, known)).collect()
     }
 }
 
-/// The signal, if all that it takes was seen. A mark without text is the
-/// host's own word, which is enough.
-fn whole(key: &Key, known: &Known) -> Option<Signal> {
+/// The signal, if all that it takes was seen, or less is one already; then a
+/// second one says that all was. A mark without text is the host's own word,
+/// which is enough.
+fn whole(key: &Key, known: &Known) -> impl Iterator<Item = Signal> + use<> {
     let (source, segment, kind, ip, mac, _, detail) = key.clone();
-    let proved = kind.marks().is_none_or(|n| known.marks.len() >= n || known.marks.contains(""));
-    proved.then_some(Signal {
-        source,
-        kind,
-        segment,
-        ip,
-        mac,
-        detail,
-        count: known.count,
-        from: known.from,
-        to: known.to,
-    })
+    let (count, from, to) = (known.count, known.from, known.to);
+    let proved = kind.marks().is_none_or(|n| known.marks.len() >= n);
+    let said = known.marks.contains("");
+    let signal = move |detail: &str| Signal { source, kind, segment, ip, mac, detail: detail.into(), count, from, to };
+    let graded = kind.grade().filter(|_| proved).map(&signal);
+    (proved || said || kind.grade().is_some()).then(|| signal(&detail)).into_iter().chain(graded)
 }
 
 /// Joins the signals of several shards, in order.

@@ -12,6 +12,7 @@ mod determinism;
 mod evidence;
 mod explain;
 mod follow;
+mod forged;
 mod goldens;
 mod hostile_text;
 mod hosts;

@@ -177,6 +177,9 @@ impl Tcp {
         }
         self.begin_exchange(if is_connect { Kind::Proxy } else { Kind::Http }, server_at);
         self.offer(request.upgrade, server_at);
+        if let Some(f) = self.follow.as_mut() {
+            f.ask_proxy(absolute.is_some());
+        }
         self.asks_proxy(is_connect, absolute.filter(|_| !partial), at);
         self.mode = if is_connect {
             // The tunnel's stream begins after the proxy's consent.

@@ -1,11 +1,13 @@
 //! What a neighbour sends to hide a host or to accuse one. A neighbour may
-//! use any address, but not another's hardware address.
+//! use any address, but not another's hardware address; at the end it uses that
+//! too, on single frames.
 
 use super::super::testing::*;
 use super::super::view::{Role, Verdict};
 use crate::base::{Channel, Stage};
 use crate::flow::Note;
-use crate::host::facts::SignalKind::{DnsIterates, DnsServer, HttpProxy, Serves};
+use crate::host::facts::SignalKind::{DnsIterates, DnsRecurses, DnsServer, HttpProxy, Serves, SocksProxy};
+use crate::sighting::signal::SEVERAL;
 
 const S: &str = "update-s-hosts";
 const GUILTY: &str = "10.0.0.7";
@@ -103,4 +105,71 @@ fn a_neighbours_datagrams_alone_make_no_host_managed() {
     assert_eq!(verdict(both().into()), Verdict::None);
     let word = lan(GUILTY, "lan-tcp-13000", "10.0.0.66", 13000).mac(mac(7));
     assert_eq!(verdict(both().into_iter().chain([word]).collect()), Verdict::Managed);
+}
+
+/// The host's verdict and reason in a scene of forged signs and contacts.
+fn judged(scene: Scene) -> (Verdict, String) {
+    let all = scene.judge();
+    let host = all.iter().find(|h| h.mac == Some(mac(7))).unwrap_or_else(|| panic!("{all:#?}"));
+    (host.verdict, host.reason.clone())
+}
+
+#[test]
+fn one_forged_answer_hides_no_lookup() {
+    let looks_up = || c(GUILTY, S).mac(mac(7)).answered().slots(&[40, 60]);
+    let other = || c("10.0.0.9", S).answered().slots(&[40, 60]);
+    let (verdict, reason) = judged(scene([looks_up(), other()]).signal(DnsServer, GUILTY, Some(mac(7)), ""));
+    assert_eq!(verdict, Verdict::LookedUp);
+    assert!(reason.contains("whether these lookups are its own is not visible"), "{reason}");
+    // From as many clients as it likes, where nobody asked for the names.
+    let (verdict, _) = judged(scene([looks_up()]).signal(DnsServer, GUILTY, Some(mac(7)), SEVERAL));
+    assert_eq!(verdict, Verdict::LookedUp);
+}
+
+#[test]
+fn forged_questions_hide_no_lookup_of_another_time_or_kind() {
+    let looks_up = |slots: &[u8]| c(GUILTY, S).mac(mac(7)).answered().slots(slots);
+    let iterates = |slots: &[u8]| scene([looks_up(slots)]).signal(DnsIterates, GUILTY, Some(mac(7)), "");
+    for slots in [[39, 40], [41, 42]] {
+        assert_eq!(judged(iterates(&slots)).0, Verdict::LookedUp, "{slots:?}");
+    }
+    // It asks for names as no such resolver does.
+    let recurses = iterates(&[40, 41]).signal(DnsRecurses, GUILTY, Some(mac(7)), "");
+    assert_eq!(judged(recurses).0, Verdict::LookedUp);
+    let (verdict, reason) = judged(iterates(&[40, 41]));
+    assert_eq!(verdict, Verdict::None, "nothing speaks against it");
+    assert!(reason.contains("the real user is not visible here"), "{reason}");
+}
+
+/// A whole exchange, forged, in which little passes.
+#[test]
+fn small_forged_tunnels_hide_no_use() {
+    let small = |slots: &[u8]| through().slots(slots).bytes(3_000);
+    let proxy = |all: Vec<C>| scene(all).signal(SocksProxy, GUILTY, Some(mac(7)), "");
+    for (own, verdict) in [
+        (updates().bytes(900_000), Verdict::Active),
+        (updates().slots(&[40]).bytes(60_000), Verdict::Updating),
+        (c(GUILTY, S).mac(mac(7)).slots(&[40]).bytes(5_000), Verdict::Contacting),
+    ] {
+        let (found, reason) = judged(proxy(vec![own.clone(), small(&[40, 60])]));
+        assert_eq!(found, verdict);
+        assert!(reason.contains("whether these contacts are its own is not visible"), "{reason}");
+        // Before each of its contacts, or beside some of them.
+        assert_eq!(judged(proxy(vec![own.clone(), small(&[39, 59])])).0, verdict);
+        assert_eq!(judged(proxy(vec![own, small(&[60])])).0, verdict);
+    }
+    // Two clients and long apart, as the frames of whole handshakes may be.
+    let again = c("10.0.0.67", S).on(&[Channel::HttpConnect]).note(Note::ViaProxy).slots(&[60]).tcp(GUILTY, 8080);
+    let many = proxy(vec![updates().bytes(900_000), small(&[40]), again.bytes(3_000)]);
+    assert_eq!(judged(many).0, Verdict::Active);
+}
+
+#[test]
+fn forged_requests_that_nothing_follows_hide_nothing() {
+    let tried = || through().stage(Stage::Attempted).slots(&[40, 60]);
+    for own in [updates(), c(GUILTY, S).mac(mac(7)).slots(&[40]), updates().stage(Stage::Attempted)] {
+        let without = judged(scene([own.clone()])).0;
+        let forged = scene([own, tried()]).signal(HttpProxy, GUILTY, Some(mac(7)), "connect");
+        assert_eq!(judged(forged).0, without);
+    }
 }

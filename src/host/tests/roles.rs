@@ -6,6 +6,7 @@ use super::super::view::{Role, Verdict};
 use crate::base::{Channel, Stage};
 use crate::flow::Note;
 use crate::sighting::home::HomeNets;
+use crate::sighting::signal::SEVERAL;
 
 const S: &str = "update-s-hosts";
 const PROXY: &str = "10.0.0.8";
@@ -15,12 +16,13 @@ fn none(ip: &str) -> C {
 }
 
 fn signal(scene: Scene, kind: SignalKind, ip: &str) -> Scene {
-    scene.signal(kind, ip, None, "")
+    let scene = scene.signal(kind, ip, None, "");
+    if kind == DnsServer { scene.signal(kind, ip, None, SEVERAL) } else { scene }
 }
 
 #[test]
 fn what_a_resolver_looks_up_is_not_its_own_use() {
-    let contacts = [none("10.0.0.5").slots(&[40]), none("10.0.0.53").slots(&[40, 60])];
+    let contacts = [none("10.0.0.5").slots(&[40, 59]), none("10.0.0.53").slots(&[40, 60])];
     let scene = signal(Scene::of(contacts), DnsServer, "10.0.0.53");
     let resolver = scene.host("10.0.0.53");
     assert_eq!((resolver.verdict, &resolver.roles[..]), (Verdict::None, &[Role::Resolver][..]));
@@ -38,8 +40,8 @@ fn what_a_resolver_looks_up_is_not_its_own_use() {
     let mixed = c("10.0.0.53", S).on(&[Channel::DnsQuery, Channel::TlsSni]).slots(&[1, 40, 80]).connected(&[40]);
     let mixed = signal(Scene::of([mixed]), DnsServer, "10.0.0.53").one();
     assert_eq!(mixed.categories.values().map(|c| c.sessions).collect::<Vec<_>>(), [1]);
-    // Who answers and never asks is no resolver.
-    let server = signal(Scene::of([c("10.0.0.53", S)]), DnsServer, "10.0.0.53").one();
+    // Who answers one and never asks is no resolver.
+    let server = Scene::of([c("10.0.0.53", S)]).signal(DnsServer, "10.0.0.53", None, "").one();
     assert!(server.roles.is_empty());
 }
 
@@ -218,13 +220,39 @@ fn several_devices_behind_one_address() {
 
 #[test]
 fn a_role_is_found_by_hardware_address_whatever_the_address() {
+    let client = none("10.0.0.5");
     let lookups = c("fd00::53", S).answered().mac(mac(0x53));
-    let scene = Scene::of([lookups]).interval("arp", "10.0.0.53", Some(mac(0x53)), 0, 90).signal(
-        DnsServer,
-        "10.0.0.53",
-        Some(mac(0x53)),
-        "",
-    );
-    let host = scene.one();
+    let scene = Scene::of([client, lookups]).interval("arp", "10.0.0.53", Some(mac(0x53)), 0, 90);
+    let scene = scene.signal(DnsServer, "10.0.0.53", Some(mac(0x53)), SEVERAL);
+    let host = scene.host("fd00::53");
     assert_eq!((host.verdict, &host.roles[..]), (Verdict::None, &[Role::Resolver][..]));
+}
+
+#[test]
+fn a_lookup_that_no_client_explains_stays_the_resolvers() {
+    let asks = |slots: &[u8]| none("10.0.0.53").slots(slots);
+    let both = signal(Scene::of([none("10.0.0.5"), asks(&[40, 60])]), DnsServer, "10.0.0.53");
+    let resolver = both.host("10.0.0.53");
+    assert_eq!((resolver.verdict, resolver.likely_installed), (Verdict::LookedUp, false));
+    assert_eq!(resolver.categories.values().map(|c| c.sessions).collect::<Vec<_>>(), [1]);
+    assert!(resolver.reason.contains("whether these lookups are its own is not visible"), "{}", resolver.reason);
+    assert!(resolver.weaker.contains("the questions of hosts"), "{}", resolver.weaker);
+    // Of a day with a connection the lookups before it.
+    let day = c("10.0.0.53", S).on(&[Channel::DnsQuery, Channel::TlsSni]).slots(&[40, 80]).connected(&[80]);
+    let mut before = signal(Scene::of([none("10.0.0.5"), day]), DnsServer, "10.0.0.53");
+    before.options.until = Some(time(DAY, 60));
+    assert_eq!(before.host("10.0.0.53").verdict, Verdict::None);
+    // Whatever name it is that a client got.
+    let alias = none("10.0.0.5").on(&[Channel::DnsCname]);
+    let cname = signal(Scene::of([alias, asks(&[40])]), DnsServer, "10.0.0.53");
+    assert_eq!(cname.host("10.0.0.53").verdict, Verdict::None);
+}
+
+/// It is one though it never asked: its upstream may not be visible.
+#[test]
+fn who_resolves_for_several_is_a_resolver() {
+    let resolver = signal(Scene::of([none("10.0.0.5")]), DnsServer, "10.0.0.53").host("10.0.0.53");
+    assert_eq!((resolver.verdict, &resolver.roles[..]), (Verdict::None, &[Role::Resolver][..]));
+    let own = signal(Scene::of([c("10.0.0.53", S)]), DnsServer, "10.0.0.53").one();
+    assert_eq!((own.verdict, &own.roles[..]), (Verdict::Contacting, &[Role::Resolver][..]));
 }

@@ -106,6 +106,8 @@ pub struct Message {
     /// RD: the client wants recursion; a response repeats what its query said
     /// (RFC 1035 section 4.1.1).
     pub recursion_desired: bool,
+    /// RA: the server resolves for whoever asked (the same section).
+    pub recursion_available: bool,
     /// RCODE of the header.
     pub rcode: u8,
     /// TC: the sender left something out.

@@ -118,6 +118,7 @@ impl Message {
         self.rcode = header.response_code.into();
         self.truncated = header.truncated;
         self.recursion_desired = header.recursion_desired;
+        self.recursion_available = header.recursion_available;
         let end = self.walk(bytes, &header);
         self.trailing = end.map_or(0, |end| bytes.len().saturating_sub(end));
         self.malformed |= end.is_none() || !plausible;
@@ -131,6 +132,7 @@ impl Message {
         self.rcode = 0;
         self.truncated = false;
         self.recursion_desired = false;
+        self.recursion_available = false;
         self.questions.clear();
         self.answers.clear();
         self.answers_left_out = 0;

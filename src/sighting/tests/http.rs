@@ -202,3 +202,32 @@ fn what_is_asked_for_later_has_no_better_proof() {
         assert_eq!((r.stage, r.notes.as_slice()), (Stage::Connected, &["one_sided".to_owned()][..]), "{r:?}");
     }
 }
+
+/// What a proxy says of itself is no answer of the server's.
+#[test]
+fn a_proxys_refusal_of_a_request_is_not_the_servers_answer() {
+    let absolute = format!("GET http://{UPDATE}/x HTTP/1.1\r\nHost: {UPDATE}\r\n\r\n").into_bytes();
+    let origin = get("/x", Some(UPDATE));
+    let play = |request: &[u8], codes: &[u16]| {
+        let mut s = Scene::new();
+        let mut t = s.connect("10.0.0.8", 3128);
+        for code in codes {
+            let answer = format!("HTTP/1.1 {code} X\r\nContent-Length: 3000\r\n\r\n{}", "x".repeat(3000));
+            t.up(&mut s, request).down(&mut s, answer.as_bytes());
+        }
+        let seen = s.end();
+        let r = seen.one();
+        (r.stage, r.notes.iter().any(|n| n == "proxy_refused"))
+    };
+    for code in [403, 407, 502, 503, 504, 511] {
+        assert_eq!(play(&absolute, &[code]), (Stage::Attempted, true), "{code}");
+        let origins = if code == 511 { (Stage::Attempted, true) } else { (Stage::Connected, false) };
+        assert_eq!(play(&origin, &[code]), origins, "{code} of the server itself");
+    }
+    for code in [302, 400, 404, 500] {
+        assert_eq!(play(&absolute, &[code]), (Stage::Connected, false), "{code}");
+    }
+    assert_eq!(play(&absolute, &[407, 200]), (Stage::Transferred, true), "with a password then");
+    assert_eq!(play(&absolute, &[200, 503]), (Stage::Transferred, false), "it was reached before");
+    assert_eq!(play(&absolute, &[404, 503]), (Stage::Connected, false));
+}

@@ -49,6 +49,44 @@ fn who_answers_questions_of_others_is_a_dns_server() {
 }
 
 #[test]
+fn who_resolves_for_two_clients_serves_several() {
+    let play = |clients: &[&str], answer: u16| {
+        let mut s = Scene::new();
+        for (n, client) in (1..).zip(clients) {
+            s.udp((client, 5000 + n), (RESOLVER, 53), &dns(n, 0x0100, &["x.test"], &[]));
+            s.udp((RESOLVER, 53), (client, 5000 + n), &dns(n, answer, &["x.test"], &[]));
+        }
+        of(&s.end(), SignalKind::DnsServer)
+    };
+    let both = |count| [one(RESOLVER, "", count), one(RESOLVER, "several", count)].concat();
+    assert_eq!(play(&[HOST, PEER], 0x8180), both(2));
+    assert_eq!(play(&[HOST, PEER, PROXY, HOST], 0x8180), both(4));
+    assert_eq!(play(&[HOST, HOST], 0x8180), one(RESOLVER, "", 2));
+    assert_eq!(play(&[HOST, PEER], 0x8500), one(RESOLVER, "", 2), "it knows its own names alone");
+    assert_eq!(play(&[HOST, PEER], 0x8182), [], "it fails");
+}
+
+/// A host that somebody makes look like a resolver goes on asking for itself.
+#[test]
+fn who_wants_recursion_for_listed_names_does_not_iterate() {
+    let play = |forged_first: bool, name: &str, flags: u16| {
+        let mut s = Scene::new();
+        let forge = |s: &mut Scene| asked(s, "192.0.2.1", 0, 0x8000);
+        if forged_first {
+            forge(&mut s);
+        }
+        let port = s.port();
+        s.udp((HOST, port), (RESOLVER, 53), &dns(3, flags, &[name], &[]));
+        forge(&mut s);
+        of(&s.end(), SignalKind::DnsRecurses)
+    };
+    assert_eq!(play(true, UPDATE, 0x0100), one(HOST, "", 1));
+    assert_eq!(play(false, UPDATE, 0x0100), [], "nothing was known of it then");
+    assert_eq!(play(true, "x.test", 0x0100), []);
+    assert_eq!(play(true, UPDATE, 0), []);
+}
+
+#[test]
 fn who_asks_several_servers_without_recursion_resolves() {
     let play = |servers: &[&str], flags: u16| {
         let mut s = Scene::new();

@@ -291,7 +291,7 @@ fn another_host_does_not_inherit_a_stage() {
     assert_eq!(t.lab.stage(0), Transferred);
     t.client(&via("b.test"));
     assert_eq!(t.lab.stage(1), Attempted);
-    t.server(b"HTTP/1.1 503 No\r\n\r\n").server(&[0; 9000]);
+    t.server(b"HTTP/1.1 404 No\r\n\r\n").server(&[0; 9000]);
     assert_eq!(t.lab.stage(1), Connected);
     t.client(&via("c.test")).server(&ok);
     assert_eq!((t.lab.stage(2), t.lab.contact(2).down), (Transferred, ok.len() as u64));
