@@ -98,6 +98,8 @@ impl<H: Harvest> Lead<H> {
                 break; // the writer failed, and will say so
             }
         }
+        // A live source does not end before the run does.
+        self.source_ends();
         let Lead { own, mut dispatcher, tallies, jobs, .. } = self;
         drop(jobs);
         own.finish(writer);
