@@ -16,8 +16,20 @@ pub const SCHEMA: &str = "spansight.event/1";
 pub fn write(out: &mut dyn io::Write, c: &Change) -> io::Result<()> {
     let host = Host { ip: c.ip, mac: c.mac, segment: &c.segment, name: c.name.as_deref() };
     let (from, to) = (c.from.map(|v| v.as_str()), c.to.map(|v| v.as_str()));
-    let kind = c.kind.as_str();
-    write_line(out, &Line { schema: SCHEMA, ts: c.ts, kind, host, from, to, days: c.days, reason: &c.reason })
+    write_line(
+        out,
+        &Line {
+            schema: SCHEMA,
+            ts: c.ts,
+            kind: c.kind.as_str(),
+            host,
+            alarms: c.alarms.iter().map(|a| a.as_str()).collect(),
+            from,
+            to,
+            days: c.days,
+            reason: &c.reason,
+        },
+    )
 }
 
 /// Absent values are left out.
@@ -27,6 +39,7 @@ struct Line<'a> {
     ts: Timestamp,
     kind: &'static str,
     host: Host<'a>,
+    alarms: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,8 +63,8 @@ struct Host<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::Verdict;
     use crate::host::changes::ChangeKind;
+    use crate::host::{Alarm, Verdict};
 
     #[test]
     fn a_change_is_one_line() {
@@ -64,6 +77,7 @@ mod tests {
             name: Some("pc\u{1b}-5".into()),
             from: Some(Verdict::LookedUp),
             to: Some(Verdict::Updating),
+            alarms: vec![Alarm::Lookalike, Alarm::Sinkhole],
             days: None,
             reason: "An update was transferred.".into(),
         };
@@ -77,11 +91,13 @@ mod tests {
             concat!(
                 r#"{"schema":"spansight.event/1","ts":"2026-03-01T10:00:00Z","kind":"raised","#,
                 r#""host":{"ip":"10.0.0.5","mac":"02:00:0a:00:00:05","segment":"","name":"pc\u001b-5"},"#,
+                r#""alarms":["lookalike","sinkhole"],"#,
                 r#""from":"looked-up","to":"updating","reason":"An update was transferred."}"#,
                 "\n"
             )
         );
         (change.kind, change.to, change.days, change.reason) = (ChangeKind::Gone, None, Some(30), String::new());
-        assert!(line(&change).ends_with("\"from\":\"looked-up\",\"days\":30}\n"));
+        change.alarms.clear();
+        assert!(line(&change).ends_with("\"alarms\":[],\"from\":\"looked-up\",\"days\":30}\n"));
     }
 }

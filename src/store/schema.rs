@@ -29,6 +29,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     Step::sql(VERSION_2),
     Step { sql: VERSION_3, fill: narrow::fill },
     Step { sql: VERSION_4, fill: custody::adopt },
+    Step::sql(VERSION_5),
 ];
 
 /// Times are nanoseconds since the epoch. `ip` holds 16 bytes (IPv4 mapped), so
@@ -320,6 +321,11 @@ CREATE TABLE events (                -- changes of verdicts
 
 /// The tables of custody. What was stored before gets its digests then.
 const VERSION_4: &str = custody::TABLES;
+
+/// Alarms beside the verdicts of events. What was noticed before has none.
+const VERSION_5: &str = "
+ALTER TABLE events ADD COLUMN alarms TEXT NOT NULL DEFAULT ''; -- words with commas between
+";
 
 /// Name of the view of shares.
 const SHARES: &str = "coverage_shares";

@@ -5,7 +5,7 @@ use crate::base::Timestamp;
 use crate::base::time::DAY_SECS;
 use crate::catalogue::Catalogue;
 use crate::cli::exit::{Stop, say};
-use crate::host::changes::{Change, Changes};
+use crate::host::changes::{Change, Changes, Noticed};
 use crate::host::{self, Facts, FactsBuilder};
 use crate::report::events;
 use crate::report::output::Output;
@@ -189,6 +189,7 @@ fn stored(c: &Change) -> Event {
         mac: c.mac,
         from: c.from,
         to: c.to,
+        alarms: c.alarms.clone(),
         detail: c.to_string(),
     }
 }
@@ -208,7 +209,8 @@ impl Judge {
         let Some(path) = &self.store else { return Ok(()) };
         let store = Store::open_read_only(path)?;
         for e in store.events(None, None)? {
-            self.changes.recall(e.mac, &e.segment, e.ip, e.to, e.ts);
+            let (ts, ip, mac, segment, to) = (e.ts, e.ip, e.mac, e.segment.as_str(), e.to);
+            self.changes.recall(Noticed { ts, ip, mac, segment, to, alarms: &e.alarms });
         }
         if let Some(last) = store.covered(i64::MIN, i64::MAX)?.last {
             let facts = self.stored_facts(&store, last)?;

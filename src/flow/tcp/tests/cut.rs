@@ -124,9 +124,8 @@ fn a_server_that_sends_a_request_is_no_client() {
 /// 7.7 MB; what follows is no handshake record.
 #[test]
 fn a_broken_hello_is_told_the_same_however_it_is_cut() {
-    let stream = [
-        0x16, 3, 1, 0, 4, 1, 0x76, 0xb2, 0xfa, 0, 0, 0, 0, 0, 0, 0, 0xc9, 0x16, 3, 3, 0, 0x7a, 2, 0, 0, 0x76, 3, 0x55,
-    ];
+    let stream =
+        [0x16, 3, 1, 0, 4, 1, 0x76, 0xb2, 0xfa, 0, 0, 0, 0, 0, 0, 0, 0xc9, 0x16, 3, 3, 0, 0x7a, 2, 0, 0, 0x76, 3, 0x55];
     for len in [10, stream.len()] {
         for n in 1..=len {
             let mut lab = Lab::new(Policy::Names);
