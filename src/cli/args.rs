@@ -219,8 +219,8 @@ A record is printed when it begins or rises in stage, otherwise at most once a m
 changes, and at the end of its UTC day or of the run; of one id and source the highest revision \
 counts. --output adds to the end of the file as it goes; a link is not followed. --store is written \
 every half minute. Hosts are judged at most once a minute and at the end; one that is new, is back, \
-gets another alarm, or whose verdict rises, and one that made no contact for --gone-after days, is said on \
-standard error, and stored with --store. SIGINT and SIGTERM end the run in order: what was captured until then is still \
+or whose verdict rises, one that made no contact for --gone-after days, and first of all one with an alarm \
+that it did not have, is said on standard error, and stored with --store. SIGINT and SIGTERM end the run in order: what was captured until then is still \
 worked through; a second one ends it at once.";
 
 /// Arguments of `watch`.
@@ -245,7 +245,7 @@ pub struct WatchArgs {
     /// controls are stored, and the closing lines name the last one
     #[arg(long, value_name = "NAME")]
     pub canary: Vec<String>,
-    /// Add changes of hosts (new, reappeared, alarm, raised, gone) to this file, one JSON object a line
+    /// Add changes of hosts (alarm, new, reappeared, raised, gone) to this file, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
     /// Days without a contact until a host is gone

@@ -16,7 +16,7 @@ pub enum ChangeKind {
     New,
     /// It was gone, and contacts again.
     Reappeared,
-    /// It was known, and has an alarm that it did not have the last time.
+    /// It has an alarm that it did not have the last time, if there was one.
     Alarm,
     /// Its verdict rose.
     Raised,
@@ -168,14 +168,14 @@ impl Changes {
     }
 
     /// Takes what is concluded now, and says what changed since the last time:
-    /// of hosts with alarms first, in the order of the views, and then what is
-    /// gone in the order of addresses.
+    /// first alarms, each a change of its own, then all else in the order of
+    /// the views, then what is gone in the order of addresses.
     pub fn update(&mut self, views: &[HostView], now: Timestamp) -> Vec<Change> {
         let mut found = Vec::new();
         for view in views.iter().filter(|v| !v.sightings.is_empty()) {
             self.seen(view, now, &mut found);
         }
-        found.sort_by_key(|c| c.alarms.is_empty());
+        found.sort_by_key(|c| c.kind != ChangeKind::Alarm);
         let mut gone: Vec<Change> = Vec::new();
         for known in self.known.values_mut().filter(|k| !k.gone && now.since(k.last) >= self.gone_after) {
             known.gone = true;
@@ -212,26 +212,22 @@ impl Changes {
         }
         let is_gone = |last: Timestamp| now.since(last) >= self.gone_after;
         let alarms = Alarms::of(&view.alarms);
-        let mut happened: Vec<(ChangeKind, Option<Verdict>, Option<u64>)> = Vec::new();
-        match self.known.get(&id) {
+        let before = self.known.get(&id);
+        let from = before.map(|k| k.verdict);
+        let (change, had) = match before {
             // What is that old is no news.
-            None if is_gone(view.last_seen) => {}
-            None => happened.push((ChangeKind::New, None, None)),
+            None if is_gone(view.last_seen) => (None, alarms),
+            None => (Some((ChangeKind::New, None)), Alarms::default()),
             Some(k) if view.last_seen > k.last && (k.gone || view.last_seen.since(k.last) >= self.gone_after) => {
                 let away = days(view.last_seen.since(k.last));
-                happened.push((ChangeKind::Reappeared, Some(k.verdict), Some(away).filter(|_| !k.recalled)));
+                (Some((ChangeKind::Reappeared, Some(away).filter(|_| !k.recalled))), Alarms::default())
             }
             Some(k) if k.gone => return,
-            Some(k) => {
-                if !k.alarms.holds(alarms) {
-                    happened.push((ChangeKind::Alarm, Some(k.verdict), None));
-                }
-                if view.verdict.strength() > k.verdict.strength() {
-                    happened.push((ChangeKind::Raised, Some(k.verdict), None));
-                }
-            }
-        }
-        let came = matches!(happened.as_slice(), [(ChangeKind::Reappeared, ..)]);
+            Some(k) if view.verdict.strength() > k.verdict.strength() => (Some((ChangeKind::Raised, None)), k.alarms),
+            Some(k) => (None, k.alarms),
+        };
+        let alarm = (!had.holds(alarms)).then_some((ChangeKind::Alarm, None));
+        let came = matches!(change, Some((ChangeKind::Reappeared, _)));
         let name = view.name.as_ref().map(|(name, _)| name.clone());
         let known = self.known.entry(id).or_insert_with(|| Known {
             ip: view.ip,
@@ -255,7 +251,7 @@ impl Changes {
             known.verdict = view.verdict;
         }
         let to = Some(known.verdict);
-        found.extend(happened.into_iter().map(|(kind, from, days)| Change {
+        found.extend(alarm.into_iter().chain(change).map(|(kind, days)| Change {
             ts: now,
             kind,
             ip: view.ip,
@@ -278,29 +274,30 @@ fn days(nanos: i64) -> u64 {
 impl std::fmt::Display for Change {
     /// A sentence without its time; alarms come before everything else.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.kind != ChangeKind::Gone && !self.alarms.is_empty() {
-            let words: Vec<&str> = self.alarms.iter().map(|a| a.as_str()).collect();
-            write!(f, "ALARM {}: ", words.join(", "))?;
+        let alarms = self.alarms.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(", ");
+        if self.kind == ChangeKind::Alarm {
+            write!(f, "ALARM {alarms}: ")?;
         }
         write!(f, "{}", self.ip)?;
         if let Some(name) = &self.name {
             write!(f, " ({name})")?;
         }
-        // Without a verdict there is nothing to say of it.
-        let verdict = |v: Option<Verdict>| v.filter(|v| *v != Verdict::None);
-        let now = verdict(self.to).map_or_else(String::new, |to| format!(": {to}"));
-        let was = verdict(self.from).map_or("without a verdict", |from| from.as_str());
+        let was = self.from.unwrap_or(Verdict::None);
+        let is = self.to.unwrap_or(Verdict::None);
         match (self.kind, self.days) {
-            (ChangeKind::New, _) => write!(f, " is new{now}")?,
-            (ChangeKind::Reappeared, Some(1)) => write!(f, " is back after a day{now}")?,
-            (ChangeKind::Reappeared, Some(days)) => write!(f, " is back after {days} days{now}")?,
-            (ChangeKind::Reappeared, None) => write!(f, " is back{now}")?,
-            (ChangeKind::Alarm, _) => write!(f, " did not have this alarm before{now}")?,
-            (ChangeKind::Raised, _) => write!(f, " was {was} and is {} now", self.to.unwrap_or(Verdict::None))?,
+            (ChangeKind::New, _) => write!(f, " is new: {is}")?,
+            (ChangeKind::Reappeared, Some(1)) => write!(f, " is back after a day: {is}")?,
+            (ChangeKind::Reappeared, Some(days)) => write!(f, " is back after {days} days: {is}")?,
+            (ChangeKind::Reappeared, None) => write!(f, " is back: {is}")?,
+            (ChangeKind::Alarm, _) => write!(f, ", verdict {is}")?,
+            (ChangeKind::Raised, _) => write!(f, " was {was} and is {is} now")?,
             (ChangeKind::Gone, days) => {
                 let days = days.unwrap_or(0);
                 return write!(f, " was {was} and made no contact for {days} day{}", if days == 1 { "" } else { "s" });
             }
+        }
+        if self.kind != ChangeKind::Alarm && !alarms.is_empty() {
+            write!(f, " (alarm: {alarms})")?;
         }
         if self.reason.is_empty() { Ok(()) } else { write!(f, ". {}", self.reason) }
     }

@@ -71,15 +71,15 @@ fn an_alarm_is_a_change_and_comes_before_everything_else() {
     (other.mac, other.name, other.addresses, other.alarms) = (None, None, Vec::new(), vec![Alarm::Sinkhole]);
     assert_eq!(
         said(&all.update(&[first.clone(), other.clone()], at("2026-03-01T10:01:00Z"))),
-        ["ALARM sinkhole: 10.0.0.6 is new. R.", "10.0.0.5 (pc-5) is new: looked-up. R."]
+        [
+            "ALARM sinkhole: 10.0.0.6, verdict none. R.",
+            "10.0.0.5 (pc-5) is new: looked-up. R.",
+            "10.0.0.6 is new: none (alarm: sinkhole). R."
+        ]
     );
     first.alarms = vec![Alarm::Lookalike];
     let found = all.update(&[first.clone(), other.clone()], at("2026-03-01T10:02:00Z"));
-    assert_eq!(
-        said(&found),
-        ["ALARM lookalike: 10.0.0.5 (pc-5) did not have this alarm before: looked-up. R."],
-        "of the other nothing is new"
-    );
+    assert_eq!(said(&found), ["ALARM lookalike: 10.0.0.5 (pc-5), verdict looked-up. R."], "nothing else is new");
     assert_eq!((found[0].kind, found[0].from, found[0].to), (ChangeKind::Alarm, found[0].to, Some(Verdict::LookedUp)));
     // Another alarm, and a verdict that rose at the same time: both are said.
     (first.verdict, first.alarms) = (Verdict::Updating, vec![Alarm::Lookalike, Alarm::Sinkhole]);
@@ -90,14 +90,15 @@ fn an_alarm_is_a_change_and_comes_before_everything_else() {
     assert!(all.update(&[first.clone(), other.clone()], at("2026-03-01T10:04:00Z")).is_empty(), "said once");
     // What led to it left the window, and came again.
     first.alarms = vec![Alarm::Lookalike];
-    assert!(all.update(&[first.clone()], at("2026-03-20T10:00:00Z")).is_empty());
+    assert!(all.update(std::slice::from_ref(&first), at("2026-03-20T10:00:00Z")).is_empty());
     first.alarms = vec![Alarm::Lookalike, Alarm::Sinkhole];
-    assert_eq!(all.update(&[first.clone()], at("2026-03-20T10:01:00Z")).len(), 1);
+    assert_eq!(all.update(&[first], at("2026-03-20T10:01:00Z")).len(), 1);
     other.last_seen = at("2026-06-01");
     assert_eq!(
         said(&all.update(&[other], at("2026-06-01T00:01:00Z"))),
         [
-            "ALARM sinkhole: 10.0.0.6 is back after 91 days. R.",
+            "ALARM sinkhole: 10.0.0.6, verdict none. R.",
+            "10.0.0.6 is back after 91 days: none (alarm: sinkhole). R.",
             "10.0.0.5 (pc-5) was updating and made no contact for 91 days"
         ]
     );
