@@ -4,7 +4,7 @@ mod explain;
 mod hosts;
 
 pub use explain::{ExplainArgs, ExplainFormat};
-pub use hosts::{HostsArgs, JudgingArgs};
+pub use hosts::{HostsArgs, JudgingArgs, KnowledgeArgs};
 
 use super::catalogue::ListFormat;
 use crate::base::Timestamp;
@@ -220,8 +220,11 @@ changes, and at the end of its UTC day or of the run; of one id and source the h
 counts. --output adds to the end of the file as it goes; a link is not followed. --store is written \
 every half minute. Hosts are judged at most once a minute and at the end; one that is new, is back, \
 or whose verdict rises, one that made no contact for --gone-after days, and first of all one with an alarm \
-that it did not have, is said on standard error, and stored with --store. SIGINT and SIGTERM end the run in order: what was captured until then is still \
-worked through; a second one ends it at once.";
+that it did not have, is said on standard error, and stored with --store. Hosts that --accept \
+answers for are said too, as accepted, and said again when the exception ends; alarms cannot be accepted. The \
+files of --accept and --inventory are read again when a UTC day begins: one that is wrong by then is said, and \
+what was read before stays in effect. SIGINT and SIGTERM end the run in order: what was captured until then is \
+still worked through; a second one ends it at once.";
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
@@ -241,6 +244,9 @@ pub struct WatchArgs {
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    /// Exceptions and devices.
+    #[command(flatten)]
+    pub knowledge: KnowledgeArgs,
     /// A harmless name: say at once when any host looks it up, as proof that the sensor sees. Seen
     /// controls are stored, and the closing lines name the last one
     #[arg(long, value_name = "NAME")]

@@ -4,10 +4,13 @@ mod controls;
 mod keeper;
 mod printer;
 mod recorder;
+#[cfg(test)]
+mod testing;
 mod verdicts;
 
 use super::args::{EvidenceArgs, Format, MatchArgs, WatchArgs};
 use super::exit::{Exit, Stop, judge, say};
+use super::judging::Knowledge;
 use super::{evidence, inputs, output, places, run_record};
 use crate::base::Name;
 use crate::capture::{self, BpfFilter, FrameSource, LiveControl, LiveOptions};
@@ -67,6 +70,7 @@ pub(super) struct Session<'s> {
 pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
     let m = &args.matching;
     let catalogue = inputs::catalogue(m)?;
+    let knowledge = Knowledge::read(&args.knowledge)?;
     let own = args.interface.iter().flat_map(|i| capture::interface_prefixes(i)).collect();
     let home = inputs::home(m, own)?;
     let pseudonyms = inputs::pseudonyms(m, &home, &catalogue, args.quiet)?;
@@ -80,7 +84,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         ("--store", m.store.as_deref()),
         ("--events", args.events.as_deref()),
     ];
-    places::check(&written, m.read())?;
+    places::check(&written, m.read().chain(args.knowledge.files()))?;
     let options = LiveOptions { filter: args.decoding.bpf.clone(), ..LiveOptions::default() };
     let source = capture::open_live(&args.interface, &options).map_err(|e| {
         if matches!(e, capture::CaptureError::BadFilter { .. }) { Stop::usage(e) } else { Stop::failed(e) }
@@ -107,7 +111,13 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         format: args.format,
         stats: args.stats.as_deref(),
         quiet: args.quiet,
-        verdicts: Some(verdicts::Plan { gone_after: args.gone_after, events: args.events.as_deref() }),
+        verdicts: Some(verdicts::Plan {
+            gone_after: args.gone_after,
+            events: args.events.as_deref(),
+            files: &args.knowledge,
+            knowledge,
+            as_of: None,
+        }),
         judge: &|report| judge_live(report, args.decoding.bpf.is_some()),
     })
 }

@@ -1,10 +1,12 @@
 //! What changes between one judgement and the next: hosts that come, come
 //! back, rise or go, and alarms.
 
+use super::accept::{Accept, Standing};
 use super::view::{Alarm, HostView, Verdict};
 use crate::base::time::{DAY_SECS, SECOND};
 use crate::base::{Addr, Mac, Timestamp};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Most hosts whose changes are followed.
 const MOST_HOSTS: usize = 100_000;
@@ -20,6 +22,8 @@ pub enum ChangeKind {
     Alarm,
     /// Its verdict rose.
     Raised,
+    /// It was accepted, and is no longer.
+    Lapsed,
     /// It made no contact for so many days.
     Gone,
 }
@@ -32,6 +36,7 @@ impl ChangeKind {
             ChangeKind::Reappeared => "reappeared",
             ChangeKind::Alarm => "alarm",
             ChangeKind::Raised => "raised",
+            ChangeKind::Lapsed => "lapsed",
             ChangeKind::Gone => "gone",
         }
     }
@@ -52,6 +57,10 @@ pub struct Change {
     pub segment: String,
     /// Name, where known.
     pub name: Option<String>,
+    /// Owner, from the inventory.
+    pub owner: Option<String>,
+    /// Place, from the inventory.
+    pub place: Option<String>,
     /// Verdict before; of a host that is new none.
     pub from: Option<Verdict>,
     /// Verdict after; of a host that is gone none.
@@ -62,6 +71,10 @@ pub struct Change {
     pub days: Option<u64>,
     /// Why the verdict after it; empty for a host that is gone.
     pub reason: String,
+    /// The exception by which the host is accepted. Alarms are for none.
+    pub accepted: Option<Arc<Accept>>,
+    /// What the exceptions say of it, in a sentence; may be empty.
+    pub exception: String,
 }
 
 /// What tells hosts apart over time: the hardware address, else the address.
@@ -110,6 +123,8 @@ pub struct Noticed<'n> {
     pub to: Option<Verdict>,
     /// Alarms since then.
     pub alarms: &'n [Alarm],
+    /// Whether somebody answered for it, where that was noted.
+    pub accepted: Option<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -118,12 +133,18 @@ struct Known {
     mac: Option<Mac>,
     segment: String,
     name: Option<String>,
+    owner: Option<String>,
+    place: Option<String>,
     /// The strongest since it came or came back.
     verdict: Verdict,
     /// Those of the last time: one that left the window may come again.
     alarms: Alarms,
     last: Timestamp,
     gone: bool,
+    /// Whether it was accepted the last time; by which exception, if that was
+    /// in this run.
+    accepted: bool,
+    exception: Option<Arc<Accept>>,
     /// From an earlier run: `last` is when something was noticed of it, and its
     /// last contact is not known.
     recalled: bool,
@@ -134,6 +155,8 @@ struct Known {
 pub struct Changes {
     known: HashMap<Id, Known>,
     gone_after: i64,
+    /// Those by which hosts are accepted, each once.
+    exceptions: Vec<Arc<Accept>>,
 }
 
 impl Changes {
@@ -141,7 +164,7 @@ impl Changes {
     /// contact.
     pub fn new(gone_after_days: u32) -> Self {
         let gone_after = i64::from(gone_after_days.max(1)).saturating_mul(DAY_SECS * SECOND);
-        Changes { known: HashMap::new(), gone_after }
+        Changes { known: HashMap::new(), gone_after, exceptions: Vec::new() }
     }
 
     /// Takes what was noticed in an earlier run, in the order of time.
@@ -155,30 +178,42 @@ impl Changes {
             mac: n.mac,
             segment: n.segment.to_owned(),
             name: None,
+            owner: None,
+            place: None,
             verdict: Verdict::None,
             alarms: Alarms::default(),
             last: n.ts,
             gone: false,
+            accepted: false,
+            exception: None,
             recalled: true,
         });
         known.gone = n.to.is_none();
         known.verdict = n.to.unwrap_or(known.verdict);
         known.alarms = Alarms::of(n.alarms);
+        known.accepted = n.accepted.unwrap_or(known.accepted);
         known.last = n.ts;
     }
 
     /// Takes what is concluded now, and says what changed since the last time:
     /// first alarms, each a change of its own, then all else in the order of
-    /// the views, then what is gone in the order of addresses.
-    pub fn update(&mut self, views: &[HostView], now: Timestamp) -> Vec<Change> {
+    /// the views, then what is gone in the order of addresses. `standing` is
+    /// what the exceptions say of a host.
+    pub fn update<'a>(
+        &mut self,
+        views: &[HostView],
+        standing: impl Fn(&HostView) -> Standing<'a>,
+        now: Timestamp,
+    ) -> Vec<Change> {
         let mut found = Vec::new();
         for view in views.iter().filter(|v| !v.sightings.is_empty()) {
-            self.seen(view, now, &mut found);
+            self.seen(view, standing(view), now, &mut found);
         }
         found.sort_by_key(|c| c.kind != ChangeKind::Alarm);
         let mut gone: Vec<Change> = Vec::new();
         for known in self.known.values_mut().filter(|k| !k.gone && now.since(k.last) >= self.gone_after) {
             known.gone = true;
+            let by = known.exception.clone();
             gone.push(Change {
                 ts: now,
                 kind: ChangeKind::Gone,
@@ -186,11 +221,15 @@ impl Changes {
                 mac: known.mac,
                 segment: known.segment.clone(),
                 name: known.name.clone(),
+                owner: known.owner.clone(),
+                place: known.place.clone(),
                 from: Some(known.verdict),
                 to: None,
                 alarms: known.alarms.list(),
                 days: Some(days(if known.recalled { self.gone_after } else { now.since(known.last) })),
                 reason: String::new(),
+                exception: by.as_deref().and_then(|a| Standing::Accepted(a).sentence()).unwrap_or_default(),
+                accepted: by,
             });
         }
         gone.sort_by(|a, b| (a.ip, &a.segment, a.mac).cmp(&(b.ip, &b.segment, b.mac)));
@@ -198,7 +237,7 @@ impl Changes {
         found
     }
 
-    fn seen(&mut self, view: &HostView, now: Timestamp, found: &mut Vec<Change>) {
+    fn seen(&mut self, view: &HostView, standing: Standing<'_>, now: Timestamp, found: &mut Vec<Change>) {
         let id = Id::of(view.mac, &view.segment, view.ip);
         if !self.known.contains_key(&id) {
             // It may be known by an address that it had or has.
@@ -210,7 +249,8 @@ impl Changes {
                 None => {}
             }
         }
-        let is_gone = |last: Timestamp| now.since(last) >= self.gone_after;
+        let gone_after = self.gone_after;
+        let is_gone = |last: Timestamp| now.since(last) >= gone_after;
         let alarms = Alarms::of(&view.alarms);
         let before = self.known.get(&id);
         let from = before.map(|k| k.verdict);
@@ -218,33 +258,51 @@ impl Changes {
             // What is that old is no news.
             None if is_gone(view.last_seen) => (None, alarms),
             None => (Some((ChangeKind::New, None)), Alarms::default()),
-            Some(k) if view.last_seen > k.last && (k.gone || view.last_seen.since(k.last) >= self.gone_after) => {
+            Some(k) if view.last_seen > k.last && (k.gone || view.last_seen.since(k.last) >= gone_after) => {
                 let away = days(view.last_seen.since(k.last));
                 (Some((ChangeKind::Reappeared, Some(away).filter(|_| !k.recalled))), Alarms::default())
             }
             Some(k) if k.gone => return,
             Some(k) if view.verdict.strength() > k.verdict.strength() => (Some((ChangeKind::Raised, None)), k.alarms),
+            // One that rose above its exception is said above, and one without
+            // a verdict needs none.
+            Some(k) if k.accepted && standing.accepted().is_none() && view.verdict != Verdict::None => {
+                (Some((ChangeKind::Lapsed, None)), k.alarms)
+            }
             Some(k) => (None, k.alarms),
         };
         let alarm = (!had.holds(alarms)).then_some((ChangeKind::Alarm, None));
         let came = matches!(change, Some((ChangeKind::Reappeared, _)));
         let name = view.name.as_ref().map(|(name, _)| name.clone());
+        let accepted = standing.accepted().map(|a| self.shared(a));
+        let exception = |kind| match standing.sentence() {
+            _ if kind == ChangeKind::Alarm => String::new(),
+            None if kind == ChangeKind::Lapsed => "No exception is for it any more.".into(),
+            sentence => sentence.unwrap_or_default(),
+        };
         let known = self.known.entry(id).or_insert_with(|| Known {
             ip: view.ip,
             mac: view.mac,
             segment: view.segment.clone(),
             name: None,
+            owner: None,
+            place: None,
             verdict: view.verdict,
             alarms,
             last: view.last_seen,
             gone: is_gone(view.last_seen),
+            accepted: false,
+            exception: None,
             recalled: false,
         });
         known.recalled = false;
+        (known.accepted, known.exception) = (accepted.is_some(), accepted.clone());
         known.last = known.last.max(view.last_seen);
         (known.ip, known.mac, known.alarms) = (view.ip, view.mac, alarms);
         known.segment.clone_from(&view.segment);
         known.name.clone_from(&name);
+        known.owner.clone_from(&view.owner);
+        known.place.clone_from(&view.place);
         if came {
             (known.gone, known.verdict) = (false, view.verdict);
         } else if view.verdict.strength() > known.verdict.strength() {
@@ -258,12 +316,27 @@ impl Changes {
             mac: view.mac,
             segment: view.segment.clone(),
             name: name.clone(),
+            owner: view.owner.clone(),
+            place: view.place.clone(),
             from,
             to,
             alarms: view.alarms.clone(),
             days,
             reason: view.reason.clone(),
+            accepted: accepted.clone().filter(|_| kind != ChangeKind::Alarm),
+            exception: exception(kind),
         }));
+    }
+
+    fn shared(&mut self, accept: &Accept) -> Arc<Accept> {
+        if let Some(known) = self.exceptions.iter().find(|known| known.as_ref() == accept) {
+            return Arc::clone(known);
+        }
+        // Those of a list that is no longer in effect are let go.
+        self.exceptions.retain(|known| Arc::strong_count(known) > 1);
+        let new = Arc::new(accept.clone());
+        self.exceptions.push(Arc::clone(&new));
+        new
     }
 }
 
@@ -279,8 +352,10 @@ impl std::fmt::Display for Change {
             write!(f, "ALARM {alarms}: ")?;
         }
         write!(f, "{}", self.ip)?;
-        if let Some(name) = &self.name {
-            write!(f, " ({name})")?;
+        let owner = self.owner.as_ref().map(|o| format!("owner {o}"));
+        let who: Vec<&str> = [&self.name, &owner, &self.place].into_iter().flatten().map(String::as_str).collect();
+        if !who.is_empty() {
+            write!(f, " ({})", who.join(", "))?;
         }
         let was = self.from.unwrap_or(Verdict::None);
         let is = self.to.unwrap_or(Verdict::None);
@@ -291,15 +366,20 @@ impl std::fmt::Display for Change {
             (ChangeKind::Reappeared, None) => write!(f, " is back: {is}")?,
             (ChangeKind::Alarm, _) => write!(f, ", verdict {is}")?,
             (ChangeKind::Raised, _) => write!(f, " was {was} and is {is} now")?,
+            (ChangeKind::Lapsed, _) => write!(f, " is to be looked at again: {is}")?,
             (ChangeKind::Gone, days) => {
                 let days = days.unwrap_or(0);
-                return write!(f, " was {was} and made no contact for {days} day{}", if days == 1 { "" } else { "s" });
+                write!(f, " was {was} and made no contact for {days} day{}", if days == 1 { "" } else { "s" })?;
             }
         }
-        if self.kind != ChangeKind::Alarm && !alarms.is_empty() {
+        if !matches!(self.kind, ChangeKind::Alarm | ChangeKind::Gone) && !alarms.is_empty() {
             write!(f, " (alarm: {alarms})")?;
         }
-        if self.reason.is_empty() { Ok(()) } else { write!(f, ". {}", self.reason) }
+        match (self.reason.as_str(), self.exception.as_str()) {
+            ("", "") => Ok(()),
+            ("", text) | (text, "") => write!(f, ". {text}"),
+            (reason, exception) => write!(f, ". {reason} {exception}"),
+        }
     }
 }
 

@@ -123,6 +123,8 @@ pub struct Event {
     pub to: Option<Verdict>,
     /// Its alarms, sorted.
     pub alarms: Vec<Alarm>,
+    /// Whether somebody answered for it.
+    pub accepted: bool,
     /// More, in words; may be empty.
     pub detail: String,
 }

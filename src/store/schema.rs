@@ -322,9 +322,10 @@ CREATE TABLE events (                -- changes of verdicts
 /// The tables of custody. What was stored before gets its digests then.
 const VERSION_4: &str = custody::TABLES;
 
-/// Alarms beside the verdicts of events. What was noticed before has none.
+/// What stands beside the verdicts of events. What was noticed before has none.
 const VERSION_5: &str = "
 ALTER TABLE events ADD COLUMN alarms TEXT NOT NULL DEFAULT ''; -- words with commas between
+ALTER TABLE events ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1));
 ";
 
 /// Name of the view of shares.

@@ -131,7 +131,7 @@ impl Store {
     /// Any [`StoreError`](super::StoreError).
     pub fn events(&self, since: Option<Timestamp>, until: Option<Timestamp>) -> Result<Vec<Event>> {
         self.list(
-            "SELECT ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, alarms, detail FROM events
+            "SELECT ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, alarms, accepted, detail FROM events
              WHERE (?1 IS NULL OR ts_ns >= ?1) AND (?2 IS NULL OR ts_ns < ?2) ORDER BY ts_ns, event",
             [since.map(|t| t.0), until.map(|t| t.0)],
             |row| {
@@ -144,7 +144,8 @@ impl Store {
                     from: parsed(row, 5)?,
                     to: parsed(row, 6)?,
                     alarms: alarms(row, 7)?,
-                    detail: row.get(8)?,
+                    accepted: row.get(8)?,
+                    detail: row.get(9)?,
                 })
             },
         )

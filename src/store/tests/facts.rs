@@ -289,6 +289,7 @@ fn events_come_back_in_order_of_time() {
         from,
         to,
         alarms: if from.is_none() { vec![Alarm::Lookalike, Alarm::Sinkhole] } else { Vec::new() },
+        accepted: from.is_some(),
         detail: "seen to update".into(),
     };
     let (late, early) =
