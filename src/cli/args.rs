@@ -4,7 +4,7 @@ mod explain;
 mod hosts;
 
 pub use explain::{ExplainArgs, ExplainFormat};
-pub use hosts::{HostsArgs, JudgingArgs, KnowledgeArgs};
+pub use hosts::{EventArgs, HostsArgs, JudgingArgs, KnowledgeArgs};
 
 use super::catalogue::ListFormat;
 use crate::base::Timestamp;
@@ -172,7 +172,7 @@ pub enum HashBy {
 const REPLAY_HELP: &str = "\
 With --follow, give one file that grows, one folder into which files are written, or -. Records are \
 printed as with watch: when they begin or rise in stage, otherwise at most once a minute while they \
-change, and at the end. A record that is not yet whole is waited for. Files that come into a folder \
+change, and at the end; and so are changes of hosts, with --events and --gone-after. A record that is not yet whole is waited for. Files that come into a folder \
 are read in order of their first timestamp. SIGINT and SIGTERM end the run in order; a second one \
 ends it at once.";
 
@@ -195,8 +195,11 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub judging: JudgingArgs,
     /// Read on as the file or folder grows, until stopped; records are printed as they come
-    #[arg(long, conflicts_with_all = ["hash", "accept", "inventory", "fail_on"])]
+    #[arg(long, conflicts_with_all = ["hash", "fail_on"])]
     pub follow: bool,
+    /// Changes of hosts.
+    #[command(flatten)]
+    pub changes: EventArgs,
     /// How to name inputs in records [default: sha256 where records are written]
     #[arg(long, value_enum)]
     pub hash: Option<HashBy>,
@@ -251,12 +254,9 @@ pub struct WatchArgs {
     /// controls are stored, and the closing lines name the last one
     #[arg(long, value_name = "NAME")]
     pub canary: Vec<String>,
-    /// Add changes of hosts (alarm, new, reappeared, raised, gone) to this file, one JSON object a line
-    #[arg(long, value_name = "FILE")]
-    pub events: Option<PathBuf>,
-    /// Days without a contact until a host is gone
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
-    pub gone_after: u32,
+    /// Changes of hosts.
+    #[command(flatten)]
+    pub changes: EventArgs,
     /// Write coverage (of a long run: of its last day) and timing to this file as JSON at the end
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,

@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+pub(super) use verdicts::Plan;
 use verdicts::Verdicts;
 
 /// Quarter hours that can still be completed by what comes late.
@@ -58,8 +59,8 @@ pub(super) struct Session<'s> {
     pub(super) format: Format,
     pub(super) stats: Option<&'s Path>,
     pub(super) quiet: bool,
-    /// How changes of hosts are said, if they are.
-    pub(super) verdicts: Option<verdicts::Plan<'s>>,
+    /// How changes of hosts are said.
+    pub(super) verdicts: Plan<'s>,
     /// What to say when it begins.
     pub(super) greeting: String,
     /// What the capture says of the run. Its errors were said when they came.
@@ -82,7 +83,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         ("--output", m.output.as_deref()),
         ("--stats", args.stats.as_deref()),
         ("--store", m.store.as_deref()),
-        ("--events", args.events.as_deref()),
+        ("--events", args.changes.events.as_deref()),
     ];
     places::check(&written, m.read().chain(args.knowledge.files()))?;
     let options = LiveOptions { filter: args.decoding.bpf.clone(), ..LiveOptions::default() };
@@ -111,13 +112,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         format: args.format,
         stats: args.stats.as_deref(),
         quiet: args.quiet,
-        verdicts: Some(verdicts::Plan {
-            gone_after: args.gone_after,
-            events: args.events.as_deref(),
-            files: &args.knowledge,
-            knowledge,
-            as_of: None,
-        }),
+        verdicts: Plan { changes: &args.changes, files: &args.knowledge, knowledge, as_of: None },
         judge: &|report| judge_live(report, args.decoding.bpf.is_some()),
     })
 }
@@ -141,9 +136,7 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
     if let Some(folder) = folder.as_ref().filter(|f| Some(f.path()) != s.evidence.evidence_dir.as_deref()) {
         say(format_args!("--evidence-dir holds an earlier run; this one writes to {}", folder.path().display()));
     }
-    let verdicts =
-        s.verdicts.map(|plan| Verdicts::start(plan, m.store.as_deref(), Arc::clone(&catalogue), settings.shown_home()));
-    let verdicts = verdicts.transpose()?;
+    let verdicts = Verdicts::start(s.verdicts, m.store.as_deref(), Arc::clone(&catalogue), settings.shown_home())?;
     let keeper = store.map(|s| Keeper::start(s, &run, id.to_string(), interfaces.clone(), m.retain)).transpose()?;
     let plan = LivePlan {
         source: s.source,
@@ -178,7 +171,7 @@ pub(super) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         broken: None,
         earlier: HashSet::new(),
         round: Instant::now(),
-        verdicts,
+        verdicts: Some(verdicts),
         newest: None,
     };
     printer.head();

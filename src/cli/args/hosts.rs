@@ -45,6 +45,24 @@ impl JudgingArgs {
     }
 }
 
+/// What is said of changes of hosts while a run goes on.
+#[derive(Debug, Args)]
+pub struct EventArgs {
+    /// Add changes of hosts (alarm, new, reappeared, raised, gone, lapsed) to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Days without a contact until a host is gone [default: 30]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub gone_after: Option<u32>,
+}
+
+impl EventArgs {
+    /// Days without a contact until a host is gone.
+    pub fn gone_after(&self) -> u32 {
+        self.gone_after.unwrap_or(30)
+    }
+}
+
 /// What `hosts --help` ends with.
 pub(super) const HOSTS_HELP: &str = "\
 Counted as use: active, updating, contacting. Apart: attempting, looked-up, managed, oem. Never: present, \

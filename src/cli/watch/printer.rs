@@ -48,7 +48,7 @@ pub(super) struct Printer<'p> {
     /// Hosts with records of days that are over.
     pub(super) earlier: HashSet<HostKey>,
     pub(super) round: Instant,
-    /// What changes of hosts are said, if they are.
+    /// What says changes of hosts, until the end.
     pub(super) verdicts: Option<Verdicts>,
     /// The greatest packet time.
     pub(super) newest: Option<Timestamp>,

@@ -4,7 +4,7 @@
 use crate::base::Timestamp;
 use crate::base::time::DAY_SECS;
 use crate::catalogue::Catalogue;
-use crate::cli::args::KnowledgeArgs;
+use crate::cli::args::{EventArgs, KnowledgeArgs};
 use crate::cli::exit::{Stop, say};
 use crate::cli::judging::Knowledge;
 use crate::host::changes::{Change, ChangeKind, Changes, Noticed};
@@ -33,10 +33,8 @@ const MOST_SAID: usize = 20;
 
 /// What a run says of changes, and where.
 pub(in crate::cli) struct Plan<'p> {
-    /// Days without a contact until a host is gone.
-    pub(in crate::cli) gone_after: u32,
-    /// A file for them, one object a line.
-    pub(in crate::cli) events: Option<&'p Path>,
+    /// Where else, and when a host is gone.
+    pub(in crate::cli) changes: &'p EventArgs,
     /// The user's files about hosts, which are read again when a day begins.
     pub(in crate::cli) files: &'p KnowledgeArgs,
     /// What they say.
@@ -73,8 +71,9 @@ impl Verdicts {
         catalogue: Arc<Catalogue>,
         home: HomeNets,
     ) -> Result<Self, Stop> {
-        let events = plan.events.map(|path| Output::append(Some(path))).transpose().map_err(Stop::failed)?;
-        let (gone_after, store) = (plan.gone_after, store.map(Path::to_owned));
+        let events = plan.changes.events.as_deref();
+        let events = events.map(|path| Output::append(Some(path))).transpose().map_err(Stop::failed)?;
+        let (gone_after, store) = (plan.changes.gone_after(), store.map(Path::to_owned));
         let mut judge = Judge::new(plan, store.clone(), catalogue, home);
         let (tx, jobs) = bounded::<Job>(1);
         let (found, rx) = unbounded();
@@ -215,7 +214,7 @@ impl Judge {
     fn new(plan: Plan<'_>, store: Option<PathBuf>, catalogue: Arc<Catalogue>, home: HomeNets) -> Self {
         let Knowledge { accept, inventory } = plan.knowledge;
         Judge {
-            changes: Changes::new(plan.gone_after),
+            changes: Changes::new(plan.changes.gone_after()),
             catalogue,
             options: host::Options { home, inventory, ..host::Options::default() },
             accept,
@@ -223,7 +222,7 @@ impl Judge {
             read_on: None,
             as_of: plan.as_of,
             store,
-            gone_after: plan.gone_after,
+            gone_after: plan.changes.gone_after(),
         }
     }
 

@@ -5,10 +5,16 @@ use crate::sighting::testing;
 use serde_json::Value;
 use std::fs;
 
-/// What a run says whose user knows nothing of hosts, with a file for it.
-fn plan(events: Option<&Path>) -> Plan<'_> {
-    const NONE: &KnowledgeArgs = &KnowledgeArgs { accept: None, inventory: None };
-    Plan { gone_after: 30, events, files: NONE, knowledge: Knowledge::default(), as_of: None }
+const NO_FILES: &KnowledgeArgs = &KnowledgeArgs { accept: None, inventory: None };
+const NO_EVENTS: &EventArgs = &EventArgs { events: None, gone_after: None };
+
+/// Of a run whose user knows nothing of hosts.
+fn plan() -> Plan<'static> {
+    Plan { changes: NO_EVENTS, files: NO_FILES, knowledge: Knowledge::default(), as_of: None }
+}
+
+fn into(events: &Path) -> EventArgs {
+    EventArgs { events: Some(events.to_owned()), gone_after: None }
 }
 
 fn start(plan: Plan<'_>, store: Option<&Path>) -> Verdicts {
@@ -44,7 +50,7 @@ fn at(text: &str) -> Option<Timestamp> {
 fn a_run_without_a_store_is_judged_by_what_it_remembers() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("events");
-    let mut verdicts = start(plan(Some(&path)), None);
+    let mut verdicts = start(Plan { changes: &into(&path), ..plan() }, None);
     let begun = verdicts.judged_at;
     verdicts.remember(&[record(Stage::Attempted)]);
     assert!(verdicts.round(begun, at("2026-03-01T10:06:00Z")).is_empty(), "not yet due");
@@ -68,23 +74,23 @@ fn what_a_store_knows_is_no_change() {
     let path = dir.path().join("s.db");
     let put = |r: &Record| put(&path, r);
     put(&record(Stage::Attempted));
-    start(plan(None), Some(&path)).finish(at("2026-03-01T10:06:00Z")).unwrap();
+    start(plan(), Some(&path)).finish(at("2026-03-01T10:06:00Z")).unwrap();
     let stored = || Store::open_read_only(&path).unwrap().events(None, None).unwrap();
     assert!(stored().is_empty(), "{:?}", stored());
 
-    let verdicts = start(plan(None), Some(&path));
+    let verdicts = start(plan(), Some(&path));
     put(&record(Stage::Transferred));
     verdicts.finish(at("2026-03-01T10:07:00Z")).unwrap();
     let kinds = |events: Vec<Event>| events.iter().map(|e| e.kind.clone()).collect::<Vec<_>>();
     assert_eq!(kinds(stored()), ["raised"]);
     // Forty days on, in another run.
-    start(plan(None), Some(&path)).finish(at("2026-04-10T10:00:00Z")).unwrap();
-    start(plan(None), Some(&path)).finish(at("2026-04-10T10:01:00Z")).unwrap();
+    start(plan(), Some(&path)).finish(at("2026-04-10T10:00:00Z")).unwrap();
+    start(plan(), Some(&path)).finish(at("2026-04-10T10:01:00Z")).unwrap();
     assert_eq!(kinds(stored()), ["raised", "gone"]);
     let mut back = record(Stage::Attempted);
     let there = at("2026-04-11T10:00:00Z").unwrap();
     (back.id, back.period, back.first_seen, back.last_seen) = ("f0".repeat(16), "2026-04-11".into(), there, there);
-    let verdicts = start(plan(None), Some(&path));
+    let verdicts = start(plan(), Some(&path));
     put(&back);
     verdicts.finish(at("2026-04-11T10:01:00Z")).unwrap();
     assert_eq!(kinds(stored()), ["raised", "gone", "reappeared"]);
@@ -94,6 +100,7 @@ fn what_a_store_knows_is_no_change() {
 struct Files {
     dir: tempfile::TempDir,
     args: KnowledgeArgs,
+    changes: EventArgs,
 }
 
 impl Files {
@@ -101,7 +108,8 @@ impl Files {
         let dir = tempfile::tempdir().unwrap();
         let (accept, inventory) = (dir.path().join("accept.toml"), dir.path().join("devices.csv"));
         fs::write(&inventory, "address,name,owner,place\n10.0.0.5,Reception,j.doe,ground floor\n").unwrap();
-        let files = Files { dir, args: KnowledgeArgs { accept: Some(accept), inventory: Some(inventory) } };
+        let changes = into(&dir.path().join("events"));
+        let files = Files { dir, args: KnowledgeArgs { accept: Some(accept), inventory: Some(inventory) }, changes };
         files.accept("active");
         files
     }
@@ -118,12 +126,12 @@ impl Files {
         fs::write(self.args.accept.as_ref().unwrap(), text).unwrap();
     }
 
-    fn plan<'p>(&'p self, events: &'p Path, day: &str) -> Plan<'p> {
+    fn plan(&self, day: &str) -> Plan<'_> {
         Plan {
+            changes: &self.changes,
             files: &self.args,
             knowledge: Knowledge::read(&self.args).map_err(|e| e.message).unwrap(),
             as_of: at(day),
-            ..plan(Some(events))
         }
     }
 }
@@ -145,7 +153,7 @@ fn accepted_hosts_are_said_as_such_until_it_ends() {
             ..early
         },
     );
-    let verdicts = start(files.plan(&path, "2026-03-01"), Some(&store));
+    let verdicts = start(files.plan("2026-03-01"), Some(&store));
     put(&store, &record(Stage::Transferred));
     let mut alarm = record(Stage::Queried);
     alarm.id = "fa".repeat(16);
@@ -168,7 +176,7 @@ fn accepted_hosts_are_said_as_such_until_it_ends() {
 
     // In another run the exception has ended, which is said once.
     for _ in 0..2 {
-        start(files.plan(&path, "2026-04-01"), Some(&store)).finish(at("2026-03-02T10:00:00Z")).unwrap();
+        start(files.plan("2026-04-01"), Some(&store)).finish(at("2026-03-02T10:00:00Z")).unwrap();
     }
     let said = events(&path);
     assert_eq!(kinds(&said[2..]), ["lapsed"], "{said:?}");
@@ -181,9 +189,8 @@ fn accepted_hosts_are_said_as_such_until_it_ends() {
 #[test]
 fn the_users_files_are_read_again_when_a_day_begins() {
     let files = Files::new();
-    let path = files.path("events");
     let catalogue = Arc::new(Catalogue::builtin());
-    let mut judge = Judge::new(files.plan(&path, "2026-03-01"), None, catalogue, HomeNets::default());
+    let mut judge = Judge::new(files.plan("2026-03-01"), None, catalogue, HomeNets::default());
     let mut found = |now: &str| {
         let mut facts = FactsBuilder::new();
         facts.record(&record(Stage::Transferred), false);
@@ -204,7 +211,7 @@ fn the_users_files_are_read_again_when_a_day_begins() {
 
 #[test]
 fn a_flood_of_records_is_bounded() {
-    let mut verdicts = start(plan(None), None);
+    let mut verdicts = start(plan(), None);
     let mut r = record(Stage::Queried);
     for n in 0..MOST_REMEMBERED + 9 {
         r.id = format!("{n:032x}");
