@@ -221,13 +221,19 @@ const WATCH_HELP: &str = "\
 A record is printed when it begins or rises in stage, otherwise at most once a minute while it \
 changes, and at the end of its UTC day or of the run; of one id and source the highest revision \
 counts. --output adds to the end of the file as it goes; a link is not followed. --store is written \
-every half minute. Hosts are judged at most once a minute and at the end; one that is new, is back, \
-or whose verdict rises, one that made no contact for --gone-after days, and first of all one with an alarm \
-that it did not have, is said on standard error, and stored with --store. Hosts that --accept \
-answers for are said too, as accepted, and said again when the exception ends; alarms cannot be accepted. The \
-files of --accept and --inventory are read again when a UTC day begins: one that is wrong by then is said, and \
-what was read before stays in effect. SIGINT and SIGTERM end the run in order: what was captured until then is \
-still worked through; a second one ends it at once.";
+every half minute.
+
+Hosts are judged at most once a minute and at the end. First alarms that a host did not have, then a \
+host that is new, is back, or whose verdict rises, and one that made no contact for --gone-after days, are \
+said on standard error, and kept with --events and --store. Hosts that --accept answers for are said too, \
+as accepted, and said again when the exception ends; alarms cannot be accepted. The files of --accept and \
+--inventory are read again when a UTC day begins: one that is wrong by then is said, and what was read \
+before stays in effect.
+
+It needs the right to capture: run it as root, or give the program file cap_net_raw and cap_net_admin. When \
+no frame comes, it says so. SIGINT and SIGTERM end the run in order: what was captured until then is still \
+worked through; a second one ends it at once. An interface that disappears ends it, too (exit code 3). A full \
+disk does not, as long as there is a --store: what could not be stored is tried again.";
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
@@ -260,7 +266,7 @@ pub struct WatchArgs {
     /// Write coverage (of a long run: of its last day) and timing to this file as JSON at the end
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
-    /// No summary
+    /// No greeting and no summary; changes of hosts and what goes wrong are still said
     #[arg(short, long)]
     pub quiet: bool,
 }

@@ -5,6 +5,7 @@ mod keeper;
 mod printer;
 mod recorder;
 mod session;
+mod silence;
 #[cfg(test)]
 mod testing;
 mod verdicts;
@@ -73,6 +74,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         stats: args.stats.as_deref(),
         quiet: args.quiet,
         verdicts: Plan { changes: &args.changes, files: &args.knowledge, knowledge, as_of: None },
+        expects_frames: args.decoding.bpf.is_none(),
         judge: &|report| judge_live(report, args.decoding.bpf.is_some()),
     })
 }

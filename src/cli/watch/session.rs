@@ -5,6 +5,7 @@ use super::controls::Controls;
 use super::keeper::Keeper;
 use super::printer::{Last, Printer};
 use super::recorder::Recorder;
+use super::silence::Silence;
 use super::stop_on_signals;
 use super::verdicts::{Plan, Verdicts};
 use crate::capture::{BpfFilter, FrameSource, LiveControl};
@@ -18,6 +19,7 @@ use crate::pipeline::live::{self, Clock, DAY_QUARTERS, Ended, LivePlan};
 use crate::pipeline::{SourceId, SourceReport, Timing};
 use crate::report::evidence::Folder;
 use crate::report::output::Output;
+use crate::report::summary::Summary;
 use crate::sighting::{Board, HomeNets, Pseudonyms, Settings};
 use crate::store::Run;
 use std::collections::HashSet;
@@ -52,6 +54,8 @@ pub(in crate::cli) struct Session<'s> {
     pub(in crate::cli) quiet: bool,
     /// How changes of hosts are said.
     pub(in crate::cli) verdicts: Plan<'s>,
+    /// That no frame comes is worth a word.
+    pub(in crate::cli) expects_frames: bool,
     /// What to say when it begins.
     pub(in crate::cli) greeting: String,
     /// What the capture says of the run. Its errors were said when they came.
@@ -111,6 +115,7 @@ pub(in crate::cli) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         broken: None,
         earlier: HashSet::new(),
         round: Instant::now(),
+        silence: s.expects_frames.then(|| Silence::new(Instant::now())),
         verdicts: Some(verdicts),
         newest: None,
     };
@@ -161,9 +166,7 @@ impl Ending<'_> {
     fn conclude(self, mut ended: Ended, mut printer: Printer<'_>, mut run: Run) -> Result<Exit, Stop> {
         let last = printer.finish(&ended.outcome.encaps);
         let exit = ended.outcome.sources.iter().map(self.judge).max().unwrap_or_default();
-        if !self.quiet {
-            self.close(&mut ended, &last, &printer);
-        }
+        let closing = (!self.quiet).then(|| self.closing(&mut ended, &last, &printer));
         let mut results = Vec::new();
         if let Some(path) = self.stats {
             results.push(output::write_stats(path, &mut ended.outcome));
@@ -183,6 +186,12 @@ impl Ending<'_> {
         }
         // Now everything is in the store.
         results.extend(verdicts.map(|v| v.finish(newest)));
+        if let Some((summary, lines)) = closing {
+            output::write_summary(&summary);
+            for line in lines {
+                drop(io::Write::write_all(&mut io::stderr(), format!("{line}\n").as_bytes()));
+            }
+        }
         // Each failure is said; the last one decides with what the run ends.
         let mut failures: Vec<Stop> = results.into_iter().filter_map(Result::err).collect();
         let Some(last) = failures.pop() else { return Ok(exit) };
@@ -190,8 +199,8 @@ impl Ending<'_> {
         Err(last)
     }
 
-    /// The closing lines, on standard error.
-    fn close(&self, ended: &mut Ended, last: &Last, printer: &Printer<'_>) {
+    /// The closing lines: of every run, and of this one.
+    fn closing(&self, ended: &mut Ended, last: &Last, printer: &Printer<'_>) -> (Summary, Vec<String>) {
         let mut summary = output::summary(&mut ended.outcome, 0, 0);
         let mut hosts = crate::report::table::HostTable::new();
         last.standing.iter().for_each(|r| hosts.add(r));
@@ -205,11 +214,8 @@ impl Ending<'_> {
                 summary.files = files.collect::<HashSet<_>>().len() as u64;
             }
         }
-        output::write_summary(&summary);
         let lag = lag(&ended.outcome.timing).filter(|_| self.clock == Clock::Wall);
-        for line in lag.into_iter().chain(printer.controls.lines()) {
-            drop(io::Write::write_all(&mut io::stderr(), format!("{line}\n").as_bytes()));
-        }
+        (summary, lag.into_iter().chain(printer.controls.lines()).collect())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Judges the hosts of a running sensor now and then, and says what changed.
 //! A thread of its own does it, so that nothing else waits for it.
 
+use super::printer::to_second;
 use crate::base::Timestamp;
 use crate::base::time::DAY_SECS;
 use crate::catalogue::Catalogue;
@@ -168,7 +169,7 @@ impl Verdicts {
 /// Says changes on standard error and in the file for them.
 fn say_all(found: &[Change], events: &mut Option<Output>) {
     for change in found.iter().take(MOST_SAID) {
-        say(format_args!("{} {change}", change.ts));
+        say(format_args!("{} {change}", to_second(change.ts)));
     }
     if let Some(more) = found.len().checked_sub(MOST_SAID).filter(|n| *n > 0) {
         say(format_args!("{more} more hosts changed; --events and --store have them all"));
