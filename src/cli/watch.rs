@@ -1,6 +1,7 @@
 //! `spansight watch`: sightings from live traffic.
 
 mod controls;
+mod event_file;
 mod keeper;
 mod printer;
 mod recorder;

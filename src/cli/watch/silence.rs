@@ -25,8 +25,9 @@ impl Silence {
     /// What to say, if so many frames came until now.
     pub(super) fn look(&mut self, now: Instant, frames: u64) -> Option<String> {
         if frames != self.frames {
+            let word = if self.frames == 0 { "now" } else { "again" };
             (self.frames, self.since) = (frames, now);
-            return std::mem::take(&mut self.said).then(|| "frames come again".into());
+            return std::mem::take(&mut self.said).then(|| format!("frames come {word}"));
         }
         let quiet = now.saturating_duration_since(self.since);
         let patience = if self.frames == 0 { AT_FIRST } else { LATER };
@@ -51,7 +52,7 @@ mod tests {
         assert_eq!(at(29, 0), None);
         assert!(at(30, 0).is_some_and(|s| s.starts_with("no frame came for 30 seconds; check the cable")));
         assert_eq!(at(31, 0), None, "said once");
-        assert_eq!(at(40, 7).as_deref(), Some("frames come again"));
+        assert_eq!(at(40, 7).as_deref(), Some("frames come now"));
         assert_eq!((at(41, 9), at(340, 9)), (None, None));
         assert!(at(341, 9).is_some_and(|s| s.contains("300 seconds")));
         assert_eq!(at(342, 10).as_deref(), Some("frames come again"));

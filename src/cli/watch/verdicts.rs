@@ -1,6 +1,7 @@
 //! Judges the hosts of a running sensor now and then, and says what changed.
 //! A thread of its own does it, so that nothing else waits for it.
 
+use super::event_file::{EventFile, Turn};
 use super::printer::to_second;
 use crate::base::Timestamp;
 use crate::base::time::DAY_SECS;
@@ -10,13 +11,11 @@ use crate::cli::exit::{Stop, say};
 use crate::cli::judging::Knowledge;
 use crate::host::changes::{Change, ChangeKind, Changes, Noticed};
 use crate::host::{self, AcceptList, Facts, FactsBuilder};
-use crate::report::events;
 use crate::report::output::Output;
 use crate::sighting::{HomeNets, Record};
 use crate::store::{Event, Store, StoreError};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -59,7 +58,7 @@ pub(super) struct Verdicts {
     /// Records by id, of a run without a store.
     remembered: Option<HashMap<String, Record>>,
     store: Option<PathBuf>,
-    events: Option<Output>,
+    events: Option<EventFile<Output>>,
     gone_after: u32,
 }
 
@@ -73,7 +72,8 @@ impl Verdicts {
         home: HomeNets,
     ) -> Result<Self, Stop> {
         let events = plan.changes.events.as_deref();
-        let events = events.map(|path| Output::append(Some(path))).transpose().map_err(Stop::failed)?;
+        let events =
+            events.map(|path| Output::append(Some(path)).map(EventFile::new)).transpose().map_err(Stop::failed)?;
         let (gone_after, store) = (plan.changes.gone_after(), store.map(Path::to_owned));
         let mut judge = Judge::new(plan, store.clone(), catalogue, home);
         let (tx, jobs) = bounded::<Job>(1);
@@ -155,29 +155,34 @@ impl Verdicts {
         }
         let found: Vec<Change> = rx.try_iter().flatten().collect();
         say_all(&found, &mut events);
-        let Some(path) = store.filter(|_| !found.is_empty()) else { return Ok(()) };
+        let unwritten = events.is_some_and(|file| !file.is_written());
+        let unwritten = unwritten.then(|| Stop::failed("not all events could be written to the file of --events"));
+        let Some(path) = store.filter(|_| !found.is_empty()) else { return unwritten.map_or(Ok(()), Err) };
         let keep = || -> Result<(), StoreError> {
             let mut store = Store::open(&path)?;
             let mut writer = store.begin()?;
             found.iter().map(stored).try_for_each(|e| writer.put_event(&e))?;
             writer.commit()
         };
-        keep().map_err(|e| Stop::failed(format_args!("the last changes of hosts could not be stored: {e}")))
+        keep().map_err(|e| Stop::failed(format_args!("the last changes of hosts could not be stored: {e}")))?;
+        unwritten.map_or(Ok(()), Err)
     }
 }
 
 /// Says changes on standard error and in the file for them.
-fn say_all(found: &[Change], events: &mut Option<Output>) {
+fn say_all(found: &[Change], events: &mut Option<EventFile<Output>>) {
     for change in found.iter().take(MOST_SAID) {
         say(format_args!("{} {change}", to_second(change.ts)));
     }
     if let Some(more) = found.len().checked_sub(MOST_SAID).filter(|n| *n > 0) {
         say(format_args!("{more} more hosts changed; --events and --store have them all"));
     }
-    let Some(mut out) = events.take() else { return };
-    match found.iter().try_for_each(|c| events::write(&mut out, c)).and_then(|()| out.flush()) {
-        Ok(()) => *events = Some(out),
-        Err(e) => say(format_args!("{}; no more events are written to it", out.error(e))),
+    let Some(file) = events else { return };
+    match file.add(found) {
+        None => {}
+        Some(Turn::Failed(e)) => say(format_args!("{}; the sensor goes on and tries again", file.out.error(e))),
+        Some(Turn::Again(0)) => say("the file of --events can be written again; nothing is missing in it"),
+        Some(Turn::Again(n)) => say(format_args!("the file of --events can be written again; {n} events are missing")),
     }
 }
 

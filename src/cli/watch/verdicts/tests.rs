@@ -219,3 +219,13 @@ fn a_flood_of_records_is_bounded() {
     }
     assert_eq!(verdicts.remembered.as_ref().unwrap().len(), MOST_REMEMBERED);
 }
+
+#[test]
+fn a_file_that_takes_no_event_fails_the_run() {
+    let changes = into(Path::new("/dev/full"));
+    let mut verdicts = start(Plan { changes: &changes, ..plan() }, None);
+    verdicts.remember(&[record(Stage::Transferred)]);
+    let stop = verdicts.finish(at("2026-03-01T10:07:00Z")).unwrap_err();
+    assert!(stop.message.contains("--events"), "{}", stop.message);
+    start(Plan { changes: &changes, ..plan() }, None).finish(at("2026-03-01T10:07:00Z")).unwrap();
+}
