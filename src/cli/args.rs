@@ -172,9 +172,9 @@ pub enum HashBy {
 const REPLAY_HELP: &str = "\
 With --follow, give one file that grows, one folder into which files are written, or -. Records are \
 printed as with watch: when they begin or rise in stage, otherwise at most once a minute while they \
-change, and at the end; and so are changes of hosts, with --events and --gone-after. A record that is not yet whole is waited for. Files that come into a folder \
-are read in order of their first timestamp. SIGINT and SIGTERM end the run in order; a second one \
-ends it at once.";
+change, and at the end; and so are changes of hosts (--events and --gone-after go with it), also with -q. \
+A record that is not yet whole is waited for. Files that come into a folder are read in order of their \
+first timestamp. SIGINT and SIGTERM end the run in order; a second one ends it at once.";
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
