@@ -238,17 +238,7 @@ impl Changes {
     }
 
     fn seen(&mut self, view: &HostView, standing: Standing<'_>, now: Timestamp, found: &mut Vec<Change>) {
-        let id = Id::of(view.mac, &view.segment, view.ip);
-        if !self.known.contains_key(&id) {
-            // It may be known by an address that it had or has.
-            let by_address = |ip: &Addr| Id::Seen(view.segment.clone(), *ip);
-            let before = view.addresses.iter().find_map(|ip| self.known.remove(&by_address(ip)));
-            match before {
-                Some(known) => drop(self.known.insert(id.clone(), known)),
-                None if self.known.len() >= MOST_HOSTS => return,
-                None => {}
-            }
-        }
+        let Some(id) = self.place_of(view) else { return };
         let gone_after = self.gone_after;
         let is_gone = |last: Timestamp| now.since(last) >= gone_after;
         let alarms = Alarms::of(&view.alarms);
@@ -328,6 +318,23 @@ impl Changes {
         }));
     }
 
+    /// By what a host is known, or will be. None where there is no room for it.
+    fn place_of(&mut self, view: &HostView) -> Option<Id> {
+        let id = Id::of(view.mac, &view.segment, view.ip);
+        if self.known.contains_key(&id) {
+            return Some(id);
+        }
+        // It may be known by an address that it had or has.
+        let by_address = |ip: &Addr| Id::Seen(view.segment.clone(), *ip);
+        match view.addresses.iter().find_map(|ip| self.known.remove(&by_address(ip))) {
+            Some(known) => drop(self.known.insert(id.clone(), known)),
+            None if self.known.len() >= MOST_HOSTS => return None,
+            None => {}
+        }
+        Some(id)
+    }
+
+    /// An exception, kept once for all hosts.
     fn shared(&mut self, accept: &Accept) -> Arc<Accept> {
         if let Some(known) = self.exceptions.iter().find(|known| known.as_ref() == accept) {
             return Arc::clone(known);
