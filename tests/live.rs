@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -229,22 +229,48 @@ fn what_was_stored_survives_a_sudden_death() {
     assert_eq!(indicators(&printed), ["update-dnl-geo"]);
 }
 
+/// A file system of two megabytes, unmounted when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: PathBuf) -> Self {
+        fs::create_dir(&at).expect("a folder");
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&at).status();
+        assert!(mount.expect("mount runs").success());
+        SmallDisk(at)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn a_full_disk_of_the_output_does_not_stop_a_sensor_with_a_store() {
+    let lab = Lab::up("fo");
+    let disk = SmallDisk::mount(lab.path("disk"));
+    let (store, output) = (lab.path("store"), disk.0.join("out"));
+    let mut sensor = lab.watch(&["--store", store.to_str().unwrap(), "--output", output.to_str().unwrap()]);
+    drop(fs::write(disk.0.join("filler"), vec![1; 4 << 20]));
+    lab.traffic("http");
+    sensor.wait_for("the sensor goes on, and what it finds is in the store alone");
+    lab.traffic("lookalike");
+    assert_eq!(sensor.stop(), Some(3), "{}", sensor.err());
+    let store = Store::open_read_only(&store).expect("the store opens");
+    let stored = store.records(spansight::store::Filter::default()).expect("records");
+    let found: Vec<String> = stored.map(|r| r.expect("a record").record.indicator.id).collect();
+    assert!(found.iter().any(|id| id.starts_with("lookalike")), "{found:?}");
+}
+
 #[test]
 #[ignore = "needs root and network namespaces"]
 fn a_full_disk_does_not_stop_the_sensor() {
-    struct Mounted<'p>(&'p Path);
-    impl Drop for Mounted<'_> {
-        fn drop(&mut self) {
-            let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
-        }
-    }
     let lab = Lab::up("fu");
-    let disk = lab.path("disk");
-    fs::create_dir(&disk).expect("a folder");
-    let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(&disk).status();
-    assert!(mount.expect("mount runs").success());
-    let _mounted = Mounted(&disk);
-    let (store, filler) = (disk.join("store"), disk.join("filler"));
+    let disk = SmallDisk::mount(lab.path("disk"));
+    let (store, filler) = (disk.0.join("store"), disk.0.join("filler"));
     let mut sensor = lab.watch(&["--canary", "www.example.com", "--store", store.to_str().unwrap()]);
     let fill = || drop(fs::write(&filler, vec![1; 4 << 20]));
     fill();
@@ -320,7 +346,8 @@ fn an_interface_that_vanishes_ends_the_run_and_what_was_seen_stays() {
     wait_until("a record", || sensor.out().contains("update-dnl-geo"));
     lab.run("sensor", "ip", &["link", "del", "span0"]);
     assert_eq!(sensor.wait(), Some(3), "{}", sensor.err());
-    assert!(sensor.err().contains("span0"), "{}", sensor.err());
+    let err = sensor.err();
+    assert!(err.contains("span0 disappeared") && err.contains("the capture broke off"), "{err}");
     let store = Store::open_read_only(&store).expect("the store opens");
     assert_eq!(store.records(spansight::store::Filter::default()).expect("records").count(), 1);
     let (_, run) = store.runs().expect("runs").pop().expect("one run");
@@ -408,7 +435,8 @@ fn changes_of_hosts_are_said_and_stored() {
     wait_until("a record", || sensor.out().contains("update-p-hosts"));
     assert_eq!(sensor.stop(), Some(0), "{}", sensor.err());
     let said = sensor.err();
-    assert!(said.contains(" is new: updating. An update was transferred"), "{said}");
+    let new = said.find(" is new: updating. An update was transferred").expect(&said);
+    assert!(said.find("Listened on span0").expect(&said) > new, "closing lines come last: {said}");
     let written = fs::read_to_string(&events).expect("the file of events");
     assert!(
         written.starts_with("{\"schema\":\"spansight.event/1\",") && written.contains("\"kind\":\"new\""),
@@ -417,4 +445,31 @@ fn changes_of_hosts_are_said_and_stored() {
     let stored = Store::open_read_only(&store).expect("the store").events(None, None).expect("events");
     assert_eq!(stored.len(), written.lines().count());
     assert!(stored.iter().all(|e| e.kind == "new" && e.from.is_none()), "{stored:?}");
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn alarms_come_first_and_accepted_hosts_are_said_as_such() {
+    let lab = Lab::up("al");
+    let path = |name: &str| lab.path(name).to_str().expect("text").to_owned();
+    let exception = "host = \"10.20.0.11\"\nverdict = \"active\"\nreason = \"bench\"\nowner = \"lab\"";
+    fs::write(path("accept"), format!("[[accept]]\n{exception}\nexpires = 2999-12-31\n")).expect("a file");
+    fs::write(path("devices"), "mac,name,owner\n00-00-5e-00-53-0b,Reception,j.doe\n").expect("a file");
+    let mut sensor =
+        lab.watch(&["--accept", &path("accept"), "--inventory", &path("devices"), "--events", &path("ev")]);
+    lab.traffic("http");
+    lab.traffic("lookalike");
+    wait_until("both records", || sensor.out().contains("update-p-hosts") && sensor.out().contains("lookalike-"));
+    assert_eq!(sensor.stop(), Some(0), "{}", sensor.err());
+    let events = fs::read_to_string(path("ev")).expect("the file of events");
+    let events: Vec<Value> = events.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    let [alarm, new] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((&alarm["kind"], &new["kind"]), (&"alarm".into(), &"new".into()));
+    assert!(alarm.get("accepted").is_none() && new["accepted"]["owner"] == "lab", "{events:?}");
+    for event in [alarm, new] {
+        assert_eq!((&event["alarms"][0], &event["host"]["owner"]), (&"lookalike".into(), &"j.doe".into()));
+    }
+    let said = sensor.err();
+    assert!(said.contains("ALARM lookalike: 10.20.0.11 (Reception, owner j.doe), verdict updating. "), "{said}");
+    assert!(said.contains(" Accepted as active until 2999-12-31; bench (lab)."), "{said}");
 }

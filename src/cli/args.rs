@@ -4,7 +4,7 @@ mod explain;
 mod hosts;
 
 pub use explain::{ExplainArgs, ExplainFormat};
-pub use hosts::{HostsArgs, JudgingArgs};
+pub use hosts::{EventArgs, HostsArgs, JudgingArgs, KnowledgeArgs};
 
 use super::catalogue::ListFormat;
 use crate::base::Timestamp;
@@ -170,9 +170,9 @@ pub enum HashBy {
 const REPLAY_HELP: &str = "\
 With --follow, give one file that grows, one folder into which files are written, or -. Records are \
 printed as with watch: when they begin or rise in stage, otherwise at most once a minute while they \
-change, and at the end. A record that is not yet whole is waited for. Files that come into a folder \
-are read in order of their first timestamp. SIGINT and SIGTERM end the run in order; a second one \
-ends it at once.";
+change, and at the end; and so are changes of hosts (--events and --gone-after go with it), also with -q. \
+A record that is not yet whole is waited for. Files that come into a folder are read in order of their \
+first timestamp. SIGINT and SIGTERM end the run in order; a second one ends it at once.";
 
 /// Arguments of `replay`.
 #[derive(Debug, Args)]
@@ -193,8 +193,11 @@ pub struct ReplayArgs {
     #[command(flatten)]
     pub judging: JudgingArgs,
     /// Read on as the file or folder grows, until stopped; records are printed as they come
-    #[arg(long, conflicts_with_all = ["hash", "accept", "inventory", "fail_on"])]
+    #[arg(long, conflicts_with_all = ["hash", "fail_on"])]
     pub follow: bool,
+    /// Changes of hosts.
+    #[command(flatten)]
+    pub changes: EventArgs,
     /// How to name inputs in records [default: sha256 where records are written]
     #[arg(long, value_enum)]
     pub hash: Option<HashBy>,
@@ -216,10 +219,19 @@ const WATCH_HELP: &str = "\
 A record is printed when it begins or rises in stage, otherwise at most once a minute while it \
 changes, and at the end of its UTC day or of the run; of one id and source the highest revision \
 counts. --output adds to the end of the file as it goes; a link is not followed. --store is written \
-every half minute. Hosts are judged at most once a minute and at the end; one that is new, is back, \
-or whose verdict rises, and one that made no contact for --gone-after days, is said on standard error, and \
-stored with --store. SIGINT and SIGTERM end the run in order: what was captured until then is still \
-worked through; a second one ends it at once.";
+every half minute.
+
+Hosts are judged at most once a minute and at the end. First alarms that a host did not have, then a \
+host that is new, is back, or whose verdict rises, and one that made no contact for --gone-after days, are \
+said on standard error, and kept with --events and --store. Hosts that --accept answers for are said too, \
+as accepted, and said again when the exception ends; alarms cannot be accepted. The files of --accept and \
+--inventory are read again when a UTC day begins: one that is wrong by then is said, and what was read \
+before stays in effect.
+
+It needs the right to capture: run it as root, or give the program file cap_net_raw and cap_net_admin. When \
+no frame comes, it says so. SIGINT and SIGTERM end the run in order: what was captured until then is still \
+worked through; a second one ends it at once. An interface that disappears ends it, too (exit code 3). A full \
+disk does not, as long as there is a --store: what could not be stored is tried again.";
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
@@ -239,20 +251,20 @@ pub struct WatchArgs {
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    /// Exceptions and devices.
+    #[command(flatten)]
+    pub knowledge: KnowledgeArgs,
     /// A harmless name: say at once when any host looks it up, as proof that the sensor sees. Seen
     /// controls are stored, and the closing lines name the last one
     #[arg(long, value_name = "NAME")]
     pub canary: Vec<String>,
-    /// Add changes of hosts (new, reappeared, raised, gone) to this file, one JSON object a line
-    #[arg(long, value_name = "FILE")]
-    pub events: Option<PathBuf>,
-    /// Days without a contact until a host is gone
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
-    pub gone_after: u32,
+    /// Changes of hosts.
+    #[command(flatten)]
+    pub changes: EventArgs,
     /// Write coverage (of a long run: of its last day) and timing to this file as JSON at the end
     #[arg(long, value_name = "FILE")]
     pub stats: Option<PathBuf>,
-    /// No summary
+    /// No greeting and no summary; changes of hosts and what goes wrong are still said
     #[arg(short, long)]
     pub quiet: bool,
 }

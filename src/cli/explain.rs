@@ -4,7 +4,7 @@ mod frames;
 mod places;
 mod subject;
 
-use super::args::{ExplainArgs, ExplainFormat, JudgingArgs};
+use super::args::{ExplainArgs, ExplainFormat, JudgingArgs, KnowledgeArgs};
 use super::exit::{Exit, Stop, say};
 use super::judging::Judging;
 use super::stored;
@@ -30,7 +30,8 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Stop> {
     {
         return Err(Stop::usage(format_args!("--since {since} is not before --until {until}: no time lies between")));
     }
-    let judging = JudgingArgs { accept: args.accept.clone(), inventory: args.inventory.clone(), fail_on: Vec::new() };
+    let knowledge = KnowledgeArgs { accept: args.accept.clone(), inventory: args.inventory.clone() };
+    let judging = JudgingArgs { knowledge, fail_on: Vec::new() };
     let read = args.catalogue.paths().chain([args.store.as_path()]).chain(judging.files());
     super::places::check(&[("--output", args.output.as_deref())], read)?;
     Output::check(args.output.as_deref()).map_err(Stop::failed)?;

@@ -8,7 +8,8 @@
 
 use super::args::ReplayArgs;
 use super::exit::{Exit, Stop, judge, say};
-use super::watch::{Session, sense};
+use super::judging::Knowledge;
+use super::watch::{Plan, Session, sense};
 use super::{inputs, places};
 use crate::capture::{self, BpfFilter};
 use crate::pipeline::SourceReport;
@@ -21,13 +22,19 @@ pub(super) fn run(args: &ReplayArgs, sensor: &str) -> Result<Exit, Stop> {
         return Err(Stop::usage("--follow takes one file or folder; run it once for each"));
     };
     let catalogue = inputs::catalogue(m)?;
+    let knowledge = Knowledge::read(&args.judging.knowledge)?;
     let home = inputs::home(m, Vec::new())?;
     let pseudonyms = inputs::pseudonyms(m, &home, &catalogue, args.input.quiet)?;
     let period = inputs::period(&args.input)?;
     let filter = args.input.decoding.bpf.as_deref().map(BpfFilter::new).transpose().map_err(Stop::usage)?;
     let stats = args.input.stats.as_deref();
-    let written = [("--output", m.output.as_deref()), ("--stats", stats), ("--store", m.store.as_deref())];
-    places::check(&written, m.read().chain([path.as_path()]))?;
+    let written = [
+        ("--output", m.output.as_deref()),
+        ("--stats", stats),
+        ("--store", m.store.as_deref()),
+        ("--events", args.changes.events.as_deref()),
+    ];
+    places::check(&written, m.read().chain(args.judging.files()).chain([path.as_path()]))?;
     let shown = path.display();
     let source = capture::follow(path).map_err(|e| match e {
         capture::CaptureError::CompressedGrows => Stop::usage(format_args!("{shown}: {e}")),
@@ -53,7 +60,13 @@ pub(super) fn run(args: &ReplayArgs, sensor: &str) -> Result<Exit, Stop> {
         format: args.format,
         stats,
         quiet: args.input.quiet,
-        verdicts: None,
+        verdicts: Plan {
+            changes: &args.changes,
+            files: &args.judging.knowledge,
+            knowledge,
+            as_of: period.until.map(|until| until.plus(-1)),
+        },
+        expects_frames: false,
         judge: &judge_followed,
     })
 }

@@ -1,6 +1,6 @@
 //! What the commands that judge hosts share: exceptions, inventory, findings.
 
-use super::args::JudgingArgs;
+use super::args::{JudgingArgs, KnowledgeArgs};
 use super::exit::Stop;
 use super::fail_on::{FailOn, Findings};
 use crate::base::Timestamp;
@@ -9,6 +9,24 @@ use crate::report::counted;
 use crate::report::hosts::Listed;
 use std::fmt::Display;
 use std::path::Path;
+
+/// What the user's files say of hosts.
+#[derive(Default)]
+pub(super) struct Knowledge {
+    /// Exceptions.
+    pub(super) accept: AcceptList,
+    /// The user's list of devices.
+    pub(super) inventory: Option<Inventory>,
+}
+
+impl Knowledge {
+    /// Reads the files.
+    pub(super) fn read(args: &KnowledgeArgs) -> Result<Self, Stop> {
+        let accept = args.accept.as_deref().map(|path| read("--accept", path, AcceptList::read)).transpose()?;
+        let inventory = args.inventory.as_deref().map(|path| read("--inventory", path, Inventory::read)).transpose()?;
+        Ok(Knowledge { accept: accept.unwrap_or_default(), inventory })
+    }
+}
 
 /// Checked options.
 pub(super) struct Judging {
@@ -24,10 +42,9 @@ pub(super) struct Judging {
 impl Judging {
     /// Reads the files. `until` is the end of the window, if there is one.
     pub(super) fn new(args: &JudgingArgs, until: Option<Timestamp>) -> Result<Self, Stop> {
-        let accept = args.accept.as_deref().map(|path| read("--accept", path, AcceptList::read)).transpose()?;
-        let inventory = args.inventory.as_deref().map(|path| read("--inventory", path, Inventory::read)).transpose()?;
+        let Knowledge { accept, inventory } = Knowledge::read(&args.knowledge)?;
         Ok(Judging {
-            accept: accept.unwrap_or_default(),
+            accept,
             inventory,
             fail_on: args.fail_on.clone(),
             // The window ends before that time.

@@ -18,6 +18,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     if args.follow {
         return follow::run(args, SENSOR);
     }
+    if args.changes.events.is_some() || args.changes.gone_after.is_some() {
+        return Err(Stop::usage(
+            "--events and --gone-after go with --follow: a replay alone knows of no change; give it --store and ask hosts",
+        ));
+    }
     let m = &args.matching;
     let judging = Judging::new(&args.judging, None)?;
     let catalogue = inputs::catalogue(m)?;

@@ -66,6 +66,28 @@ pub struct Neighbours {
     state: RandomState,
 }
 
+/// Where a message was captured, and where goes what it claims.
+struct Sink<'s> {
+    segment: u32,
+    claims: &'s mut Vec<Claim>,
+    ledger: &'s mut Ledger,
+}
+
+impl Sink<'_> {
+    /// Takes a message with `read`, and counts it and what it claims.
+    fn take(mut self, read: impl FnOnce(&mut Self) -> Option<()>) {
+        let before = self.claims.len();
+        if read(&mut self).is_none() {
+            self.ledger.count(Counter::ClaimsRefused);
+        }
+        let new = self.claims.get(before..).unwrap_or(&[]);
+        for claim in new.iter().filter(|c| c.proof != Proof::Ends) {
+            self.ledger.count(Counter::AddressClaims);
+            self.ledger.add(Counter::AddressClaimsLone, (claim.proof == Proof::Lone).into());
+        }
+    }
+}
+
 impl Default for Neighbours {
     fn default() -> Self {
         Neighbours::new()
@@ -148,79 +170,61 @@ impl Neighbours {
     /// Takes an ARP or neighbour discovery message, and adds what it claims to
     /// `out`.
     pub fn notice(&mut self, n: &Notice, bytes: &[u8], segment: u32, out: &mut Vec<Claim>, ledger: &mut Ledger) {
-        let before = out.len();
-        let read = match n.kind {
-            NoticeKind::Arp => self.arp(n, bytes, segment, out, ledger),
-            NoticeKind::Nd => self.discovery(n, bytes, segment, out, ledger),
-        };
-        settle(read, out.get(before..).unwrap_or(&[]), ledger);
+        Sink { segment, claims: out, ledger }.take(|sink| match n.kind {
+            NoticeKind::Arp => self.arp(n, bytes, sink),
+            NoticeKind::Nd => self.discovery(n, bytes, sink),
+        });
     }
 
     /// The same of a datagram that [`may_be_dhcp`].
     pub fn dhcp(&mut self, p: &Packet, payload: &[u8], segment: u32, out: &mut Vec<Claim>, ledger: &mut Ledger) {
-        let before = out.len();
-        let read = match p.dport {
+        Sink { segment, claims: out, ledger }.take(|sink| match p.dport {
             _ if p.payload_missing > 0 => None,
-            67 | 68 => self.dhcp_v4(p, payload, segment, out, ledger),
-            _ => self.dhcp_v6(p, payload, segment, out, ledger),
-        };
-        settle(read, out.get(before..).unwrap_or(&[]), ledger);
+            67 | 68 => self.dhcp_v4(p, payload, sink),
+            _ => self.dhcp_v6(p, payload, sink),
+        });
     }
 
-    fn arp(&mut self, n: &Notice, bytes: &[u8], segment: u32, out: &mut Vec<Claim>, ledger: &mut Ledger) -> Option<()> {
+    fn arp(&mut self, n: &Notice, bytes: &[u8], sink: &mut Sink<'_>) -> Option<()> {
         let message = Arp::read(bytes)?;
         let mac = station(Some(message.sender_mac)).filter(|m| agree(station(n.src_mac), *m))?;
         if message.request && !message.is_announcement() {
-            self.asks((segment, message.target), n.ts, Some(mac), ledger);
+            self.asks(message.target, n.ts, Some(mac), sink);
         }
         if message.is_probe() {
             return Some(());
         }
         let asker = (!message.request && !message.is_announcement()).then_some(Some(message.target_mac));
-        let proof = self.weigh(segment, message.sender, mac, asker, n.ts, ledger);
-        out.push(Claim { router: false, ..claim(n.ts, ClaimKind::Arp, message.sender, Some(mac), proof) });
+        let proof = self.weigh(message.sender, mac, asker, n.ts, sink);
+        sink.claims.push(Claim { router: false, ..claim(n.ts, ClaimKind::Arp, message.sender, Some(mac), proof) });
         Some(())
     }
 
-    fn discovery(
-        &mut self,
-        n: &Notice,
-        bytes: &[u8],
-        segment: u32,
-        out: &mut Vec<Claim>,
-        ledger: &mut Ledger,
-    ) -> Option<()> {
+    fn discovery(&mut self, n: &Notice, bytes: &[u8], sink: &mut Sink<'_>) -> Option<()> {
         let message = Discovery::read(bytes, n.hop_limit)?;
         let sender = station(n.src_mac);
         if let (Kind::Solicitation, Some(target)) = (message.kind, message.target) {
-            self.asks((segment, target), n.ts, sender, ledger);
+            self.asks(target, n.ts, sender, sink);
         }
         let Some(ip) = message.claimed(&n.src) else { return Some(()) };
         // Without the option it is the link's header that tells.
         let mac = station(message.link.or(sender)).filter(|m| agree(sender, *m))?;
         let solicited = matches!(message.kind, Kind::Advertisement { .. });
-        let proof = self.weigh(segment, ip, mac, solicited.then_some(None), n.ts, ledger);
-        out.push(Claim { router: message.is_router(), ..claim(n.ts, ClaimKind::Nd, ip, Some(mac), proof) });
+        let proof = self.weigh(ip, mac, solicited.then_some(None), n.ts, sink);
+        sink.claims.push(Claim { router: message.is_router(), ..claim(n.ts, ClaimKind::Nd, ip, Some(mac), proof) });
         Some(())
     }
 
     /// Somebody asks who has an address.
-    fn asks(&mut self, key: (u32, Addr), ts: Timestamp, by: Option<Mac>, ledger: &mut Ledger) {
-        let gone = self.asked.insert(key, (ts, by), |(at, _)| within(ANSWERED, *at, ts));
-        ledger.add(Counter::ClaimsForgotten, gone);
+    fn asks(&mut self, target: Addr, ts: Timestamp, by: Option<Mac>, sink: &mut Sink<'_>) {
+        let gone = self.asked.insert((sink.segment, target), (ts, by), |(at, _)| within(ANSWERED, *at, ts));
+        sink.ledger.add(Counter::ClaimsForgotten, gone);
     }
 
     /// How much it proves that a station says to have an address. `answers` is
     /// set for an answer, and holds whom it is for, where the message says so.
-    fn weigh(
-        &mut self,
-        segment: u32,
-        ip: Addr,
-        mac: Mac,
-        answers: Option<Option<Mac>>,
-        ts: Timestamp,
-        ledger: &mut Ledger,
-    ) -> Proof {
+    fn weigh(&mut self, ip: Addr, mac: Mac, answers: Option<Option<Mac>>, ts: Timestamp, sink: &mut Sink<'_>) -> Proof {
+        let segment = sink.segment;
         if let (Some(to), Some((at, by))) = (answers, self.asked.get(&(segment, ip)))
             && within(ANSWERED, ts, *at)
             && *by != Some(mac)
@@ -233,34 +237,27 @@ impl Neighbours {
         let again = ts.since(first) >= APART;
         // From the newest of two that are apart the hour begins anew.
         let kept = if again { ts.plus(-APART) } else { first };
-        ledger.add(Counter::ClaimsForgotten, self.lone.insert(key, kept, |at| within(REMEMBERED, *at, ts)));
+        sink.ledger.add(Counter::ClaimsForgotten, self.lone.insert(key, kept, |at| within(REMEMBERED, *at, ts)));
         if again { Proof::Sound } else { Proof::Lone }
     }
 
-    fn dhcp_v4(
-        &mut self,
-        p: &Packet,
-        payload: &[u8],
-        segment: u32,
-        out: &mut Vec<Claim>,
-        ledger: &mut Ledger,
-    ) -> Option<()> {
+    fn dhcp_v4(&mut self, p: &Packet, payload: &[u8], sink: &mut Sink<'_>) -> Option<()> {
         let m = v4::Message::read(payload)?;
-        ledger.count(Counter::DhcpMessages);
+        sink.ledger.count(Counter::DhcpMessages);
         let mac = station(m.client)?;
         let number = mac.0.iter().fold(0, |n: u128, b| n << 8 | u128::from(*b));
-        let key = (segment, number << 32 | u128::from(m.xid));
+        let key = (sink.segment, number << 32 | u128::from(m.xid));
         match m.kind {
             v4::Kind::Request | v4::Kind::Inform => {
                 let id = m.client_id.and_then(|id| client_id(id, Some(mac)));
-                self.begins(key, Exchange { at: p.ts, mac: Some(mac), words: words(m.name(), id) }, ledger);
+                self.begins(key, Exchange { at: p.ts, mac: Some(mac), words: words(m.name(), id) }, sink.ledger);
             }
             v4::Kind::Release => {
                 // Only the one who has an address can send from it.
                 let ip = m.has.filter(|ip| *ip == p.src || m.relay.is_some())?;
-                out.push(claim(p.ts, ClaimKind::Dhcp, ip, Some(mac), Proof::Ends));
+                sink.claims.push(claim(p.ts, ClaimKind::Dhcp, ip, Some(mac), Proof::Ends));
             }
-            v4::Kind::Decline => out.push(claim(p.ts, ClaimKind::Dhcp, m.wanted?, Some(mac), Proof::Ends)),
+            v4::Kind::Decline => sink.claims.push(claim(p.ts, ClaimKind::Dhcp, m.wanted?, Some(mac), Proof::Ends)),
             v4::Kind::Ack => {
                 let ip = m.given.or(m.has)?;
                 let asked = self.exchanges.get(&key).filter(|e| within(EXCHANGE, p.ts, e.at));
@@ -268,40 +265,33 @@ impl Neighbours {
                 // To a client that only informs itself the server says nothing
                 // of whose address it is.
                 let granted = asked.is_some() && m.given.is_some();
-                let proof = if granted { Proof::Sound } else { self.weigh(segment, ip, mac, None, p.ts, ledger) };
+                let proof = if granted { Proof::Sound } else { self.weigh(ip, mac, None, p.ts, sink) };
                 let words = words.filter(|_| proof == Proof::Sound);
                 let until = lease_end(p.ts, m.lease.filter(|_| m.given.is_some()));
-                out.push(Claim { until, words, ..claim(p.ts, ClaimKind::Dhcp, ip, Some(mac), proof) });
+                sink.claims.push(Claim { until, words, ..claim(p.ts, ClaimKind::Dhcp, ip, Some(mac), proof) });
             }
             v4::Kind::Discover | v4::Kind::Offer | v4::Kind::Nak => {}
         }
         Some(())
     }
 
-    fn dhcp_v6(
-        &mut self,
-        p: &Packet,
-        payload: &[u8],
-        segment: u32,
-        out: &mut Vec<Claim>,
-        ledger: &mut Ledger,
-    ) -> Option<()> {
+    fn dhcp_v6(&mut self, p: &Packet, payload: &[u8], sink: &mut Sink<'_>) -> Option<()> {
         let m = v6::Message::read(payload)?;
-        ledger.count(Counter::DhcpMessages);
+        sink.ledger.count(Counter::DhcpMessages);
         let duid = m.client?;
         // Above the numbers of DHCP for IPv4.
-        let key = (segment, 1 << 127 | u128::from(self.state.hash_one(duid)) << 32 | u128::from(m.xid));
+        let key = (sink.segment, 1 << 127 | u128::from(self.state.hash_one(duid)) << 32 | u128::from(m.xid));
         let direct = |ip: &Addr, mac| station(mac).filter(|_| m.relay.is_none() && is_link_local(ip));
         match m.kind {
             v6::Kind::Solicit | v6::Kind::Request | v6::Kind::Renew | v6::Kind::Rebind => {
                 let relayed = station(m.relay.and_then(|r| r.link));
                 let mac = relayed.or_else(|| direct(&p.src, p.src_mac));
                 let words = words(m.name(), client_id(duid, mac));
-                self.begins(key, Exchange { at: p.ts, mac, words }, ledger);
+                self.begins(key, Exchange { at: p.ts, mac, words }, sink.ledger);
             }
             v6::Kind::Release | v6::Kind::Decline => {
                 let ends = m.addresses.iter().map(|a| claim(p.ts, ClaimKind::Dhcpv6, a.ip, None, Proof::Ends));
-                out.extend(ends);
+                sink.claims.extend(ends);
             }
             v6::Kind::Reply => {
                 let asked = self.exchanges.get(&key).filter(|e| within(EXCHANGE, p.ts, e.at));
@@ -312,12 +302,12 @@ impl Neighbours {
                     let proof = match mac {
                         _ if a.valid == 0 => Proof::Ends,
                         _ if sound => Proof::Sound,
-                        Some(mac) => self.weigh(segment, a.ip, mac, None, p.ts, ledger),
+                        Some(mac) => self.weigh(a.ip, mac, None, p.ts, sink),
                         None => Proof::Lone,
                     };
                     let until = lease_end(p.ts, Some(a.valid));
                     let words = words.clone();
-                    out.push(Claim { until, words, ..claim(p.ts, ClaimKind::Dhcpv6, a.ip, mac, proof) });
+                    sink.claims.push(Claim { until, words, ..claim(p.ts, ClaimKind::Dhcpv6, a.ip, mac, proof) });
                 }
             }
             v6::Kind::Advertise | v6::Kind::Confirm | v6::Kind::InformationRequest => {}
@@ -336,17 +326,6 @@ impl Neighbours {
 /// A claim that holds for the moment, without words.
 fn claim(ts: Timestamp, kind: ClaimKind, ip: Addr, mac: Option<Mac>, proof: Proof) -> Claim {
     Claim { ts, kind, ip, mac, proof, until: ts, router: false, words: None }
-}
-
-/// Counts a message, that was `read` or not, and what it claims.
-fn settle(read: Option<()>, claims: &[Claim], ledger: &mut Ledger) {
-    if read.is_none() {
-        ledger.count(Counter::ClaimsRefused);
-    }
-    for claim in claims.iter().filter(|c| c.proof != Proof::Ends) {
-        ledger.count(Counter::AddressClaims);
-        ledger.add(Counter::AddressClaimsLone, (claim.proof == Proof::Lone).into());
-    }
 }
 
 #[cfg(test)]

@@ -101,6 +101,17 @@ impl<'a> Standing<'a> {
             _ => None,
         }
     }
+
+    /// What they say, for people.
+    pub fn sentence(self) -> Option<String> {
+        let (accept, what) = match self {
+            Standing::Open => return None,
+            Standing::Accepted(a) => (a, format!("Accepted as {} until {}", a.verdict, a.expires_day())),
+            Standing::Expired(a) => (a, format!("No longer accepted: the exception ended on {}", a.expires_day())),
+            Standing::Risen(a) => (a, format!("Not accepted: the exception goes only as far as {}", a.verdict)),
+        };
+        Some(format!("{what}; {} ({}).", accept.reason.trim_end_matches('.'), accept.owner))
+    }
 }
 
 /// Why exceptions cannot be used: the line, where one is to blame, and what is

@@ -1,10 +1,12 @@
 //! What changes between one judgement and the next: hosts that come, come
-//! back, rise or go.
+//! back, rise or go, and alarms.
 
-use super::view::{HostView, Verdict};
+use super::accept::{Accept, Standing};
+use super::view::{Alarm, HostView, Verdict};
 use crate::base::time::{DAY_SECS, SECOND};
 use crate::base::{Addr, Mac, Timestamp};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Most hosts whose changes are followed.
 const MOST_HOSTS: usize = 100_000;
@@ -16,8 +18,12 @@ pub enum ChangeKind {
     New,
     /// It was gone, and contacts again.
     Reappeared,
+    /// It has an alarm that it did not have the last time, if there was one.
+    Alarm,
     /// Its verdict rose.
     Raised,
+    /// It was accepted, and is no longer.
+    Lapsed,
     /// It made no contact for so many days.
     Gone,
 }
@@ -28,13 +34,15 @@ impl ChangeKind {
         match self {
             ChangeKind::New => "new",
             ChangeKind::Reappeared => "reappeared",
+            ChangeKind::Alarm => "alarm",
             ChangeKind::Raised => "raised",
+            ChangeKind::Lapsed => "lapsed",
             ChangeKind::Gone => "gone",
         }
     }
 }
 
-/// A change of a host's verdict.
+/// A change of a host's verdict or alarms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// When it was noticed, in packet time.
@@ -49,14 +57,24 @@ pub struct Change {
     pub segment: String,
     /// Name, where known.
     pub name: Option<String>,
+    /// Owner, from the inventory.
+    pub owner: Option<String>,
+    /// Place, from the inventory.
+    pub place: Option<String>,
     /// Verdict before; of a host that is new none.
     pub from: Option<Verdict>,
     /// Verdict after; of a host that is gone none.
     pub to: Option<Verdict>,
+    /// Its alarms; of a host that is gone those of the last time.
+    pub alarms: Vec<Alarm>,
     /// Whole days without a contact, of a host that was or is gone.
     pub days: Option<u64>,
     /// Why the verdict after it; empty for a host that is gone.
     pub reason: String,
+    /// The exception by which the host is accepted. Alarms are for none.
+    pub accepted: Option<Arc<Accept>>,
+    /// What the exceptions say of it, in a sentence; may be empty.
+    pub exception: String,
 }
 
 /// What tells hosts apart over time: the hardware address, else the address.
@@ -72,16 +90,61 @@ impl Id {
     }
 }
 
+/// Alarms of a host, a bit for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Alarms(u8);
+
+impl Alarms {
+    fn of(alarms: &[Alarm]) -> Self {
+        Alarms(alarms.iter().fold(0, |bits, a| bits | 1 << *a as u8))
+    }
+
+    fn holds(self, other: Alarms) -> bool {
+        other.0 & !self.0 == 0
+    }
+
+    fn list(self) -> Vec<Alarm> {
+        Alarm::ALL.iter().copied().filter(|a| self.holds(Alarms::of(&[*a]))).collect()
+    }
+}
+
+/// What an earlier run noticed of a host.
+#[derive(Clone, Copy, Debug)]
+pub struct Noticed<'n> {
+    /// When.
+    pub ts: Timestamp,
+    /// Address then.
+    pub ip: Addr,
+    /// Hardware address, where it was the host's own.
+    pub mac: Option<Mac>,
+    /// Encapsulation context.
+    pub segment: &'n str,
+    /// Verdict since then; none if it was gone.
+    pub to: Option<Verdict>,
+    /// Alarms since then.
+    pub alarms: &'n [Alarm],
+    /// Whether somebody answered for it, where that was noted.
+    pub accepted: Option<bool>,
+}
+
 #[derive(Clone, Debug)]
 struct Known {
     ip: Addr,
     mac: Option<Mac>,
     segment: String,
     name: Option<String>,
+    owner: Option<String>,
+    place: Option<String>,
     /// The strongest since it came or came back.
     verdict: Verdict,
+    /// Those of the last time: one that left the window may come again.
+    alarms: Alarms,
     last: Timestamp,
     gone: bool,
+    /// Whether it was accepted the last time; by which exception, if that was
+    /// in this run.
+    accepted: bool,
+    exception: Option<Arc<Accept>>,
     /// From an earlier run: `last` is when something was noticed of it, and its
     /// last contact is not known.
     recalled: bool,
@@ -92,6 +155,8 @@ struct Known {
 pub struct Changes {
     known: HashMap<Id, Known>,
     gone_after: i64,
+    /// Those by which hosts are accepted, each once.
+    exceptions: Vec<Arc<Accept>>,
 }
 
 impl Changes {
@@ -99,34 +164,56 @@ impl Changes {
     /// contact.
     pub fn new(gone_after_days: u32) -> Self {
         let gone_after = i64::from(gone_after_days.max(1)).saturating_mul(DAY_SECS * SECOND);
-        Changes { known: HashMap::new(), gone_after }
+        Changes { known: HashMap::new(), gone_after, exceptions: Vec::new() }
     }
 
     /// Takes what was noticed in an earlier run, in the order of time.
-    pub fn recall(&mut self, mac: Option<Mac>, segment: &str, ip: Addr, to: Option<Verdict>, ts: Timestamp) {
-        let id = Id::of(mac, segment, ip);
+    pub fn recall(&mut self, n: Noticed<'_>) {
+        let id = Id::of(n.mac, n.segment, n.ip);
         if self.known.len() >= MOST_HOSTS && !self.known.contains_key(&id) {
             return;
         }
-        let segment = segment.to_owned();
-        let verdict = Verdict::None;
-        let new = Known { ip, mac, segment, name: None, verdict, last: ts, gone: false, recalled: true };
-        let known = self.known.entry(id).or_insert(new);
-        known.gone = to.is_none();
-        known.verdict = to.unwrap_or(known.verdict);
-        known.last = ts;
+        let known = self.known.entry(id).or_insert_with(|| Known {
+            ip: n.ip,
+            mac: n.mac,
+            segment: n.segment.to_owned(),
+            name: None,
+            owner: None,
+            place: None,
+            verdict: Verdict::None,
+            alarms: Alarms::default(),
+            last: n.ts,
+            gone: false,
+            accepted: false,
+            exception: None,
+            recalled: true,
+        });
+        known.gone = n.to.is_none();
+        known.verdict = n.to.unwrap_or(known.verdict);
+        known.alarms = Alarms::of(n.alarms);
+        known.accepted = n.accepted.unwrap_or(known.accepted);
+        known.last = n.ts;
     }
 
-    /// Takes what is concluded now, and says what changed since the last time,
-    /// in the order of the views and then of addresses.
-    pub fn update(&mut self, views: &[HostView], now: Timestamp) -> Vec<Change> {
+    /// Takes what is concluded now, and says what changed since the last time:
+    /// first alarms, each a change of its own, then all else in the order of
+    /// the views, then what is gone in the order of addresses. `standing` is
+    /// what the exceptions say of a host.
+    pub fn update<'a>(
+        &mut self,
+        views: &[HostView],
+        standing: impl Fn(&HostView) -> Standing<'a>,
+        now: Timestamp,
+    ) -> Vec<Change> {
         let mut found = Vec::new();
         for view in views.iter().filter(|v| v.made_contact()) {
-            found.extend(self.seen(view, now));
+            self.seen(view, standing(view), now, &mut found);
         }
+        found.sort_by_key(|c| c.kind != ChangeKind::Alarm);
         let mut gone: Vec<Change> = Vec::new();
         for known in self.known.values_mut().filter(|k| !k.gone && now.since(k.last) >= self.gone_after) {
             known.gone = true;
+            let by = known.exception.clone();
             gone.push(Change {
                 ts: now,
                 kind: ChangeKind::Gone,
@@ -134,10 +221,15 @@ impl Changes {
                 mac: known.mac,
                 segment: known.segment.clone(),
                 name: known.name.clone(),
+                owner: known.owner.clone(),
+                place: known.place.clone(),
                 from: Some(known.verdict),
                 to: None,
+                alarms: known.alarms.list(),
                 days: Some(days(if known.recalled { self.gone_after } else { now.since(known.last) })),
                 reason: String::new(),
+                exception: by.as_deref().and_then(|a| Standing::Accepted(a).sentence()).unwrap_or_default(),
+                accepted: by,
             });
         }
         gone.sort_by(|a, b| (a.ip, &a.segment, a.mac).cmp(&(b.ip, &b.segment, b.mac)));
@@ -145,59 +237,113 @@ impl Changes {
         found
     }
 
-    fn seen(&mut self, view: &HostView, now: Timestamp) -> Option<Change> {
-        let id = Id::of(view.mac, &view.segment, view.ip);
-        if !self.known.contains_key(&id) {
-            // It may be known by an address that it had or has.
-            let by_address = |ip: &Addr| Id::Seen(view.segment.clone(), *ip);
-            let before = view.addresses.iter().find_map(|ip| self.known.remove(&by_address(ip)));
-            match before {
-                Some(known) => drop(self.known.insert(id.clone(), known)),
-                None if self.known.len() >= MOST_HOSTS => return None,
-                None => {}
-            }
-        }
-        let is_gone = |last: Timestamp| now.since(last) >= self.gone_after;
-        let change = match self.known.get(&id) {
+    fn seen(&mut self, view: &HostView, standing: Standing<'_>, now: Timestamp, found: &mut Vec<Change>) {
+        let Some(id) = self.place_of(view) else { return };
+        let gone_after = self.gone_after;
+        let is_gone = |last: Timestamp| now.since(last) >= gone_after;
+        let alarms = Alarms::of(&view.alarms);
+        let before = self.known.get(&id);
+        let from = before.map(|k| k.verdict);
+        let (change, had) = match before {
             // What is that old is no news.
-            None if is_gone(view.last_seen) => None,
-            None => Some((ChangeKind::New, None, None)),
-            Some(k) if view.last_seen > k.last && (k.gone || view.last_seen.since(k.last) >= self.gone_after) => {
+            None if is_gone(view.last_seen) => (None, alarms),
+            None => (Some((ChangeKind::New, None)), Alarms::default()),
+            Some(k) if view.last_seen > k.last && (k.gone || view.last_seen.since(k.last) >= gone_after) => {
                 let away = days(view.last_seen.since(k.last));
-                Some((ChangeKind::Reappeared, Some(k.verdict), Some(away).filter(|_| !k.recalled)))
+                (Some((ChangeKind::Reappeared, Some(away).filter(|_| !k.recalled))), Alarms::default())
             }
-            Some(k) if k.gone => return None,
-            Some(k) if view.verdict.strength() > k.verdict.strength() => {
-                Some((ChangeKind::Raised, Some(k.verdict), None))
+            Some(k) if k.gone => return,
+            Some(k) if view.verdict.strength() > k.verdict.strength() => (Some((ChangeKind::Raised, None)), k.alarms),
+            // One that rose above its exception is said above, and one without
+            // a verdict needs none.
+            Some(k) if k.accepted && standing.accepted().is_none() && view.verdict != Verdict::None => {
+                (Some((ChangeKind::Lapsed, None)), k.alarms)
             }
-            Some(_) => None,
+            Some(k) => (None, k.alarms),
         };
-        let reappeared = matches!(change, Some((ChangeKind::Reappeared, ..)));
+        let alarm = (!had.holds(alarms)).then_some((ChangeKind::Alarm, None));
+        let came = matches!(change, Some((ChangeKind::Reappeared, _)));
         let name = view.name.as_ref().map(|(name, _)| name.clone());
+        let accepted = standing.accepted().map(|a| self.shared(a));
+        let exception = |kind| match standing.sentence() {
+            _ if kind == ChangeKind::Alarm => String::new(),
+            None if kind == ChangeKind::Lapsed => "No exception is for it any more.".into(),
+            sentence => sentence.unwrap_or_default(),
+        };
         let known = self.known.entry(id).or_insert_with(|| Known {
             ip: view.ip,
             mac: view.mac,
             segment: view.segment.clone(),
             name: None,
+            owner: None,
+            place: None,
             verdict: view.verdict,
+            alarms,
             last: view.last_seen,
             gone: is_gone(view.last_seen),
+            accepted: false,
+            exception: None,
             recalled: false,
         });
         known.recalled = false;
+        (known.accepted, known.exception) = (accepted.is_some(), accepted.clone());
         known.last = known.last.max(view.last_seen);
-        (known.ip, known.mac) = (view.ip, view.mac);
+        (known.ip, known.mac, known.alarms) = (view.ip, view.mac, alarms);
         known.segment.clone_from(&view.segment);
         known.name.clone_from(&name);
-        if reappeared {
+        known.owner.clone_from(&view.owner);
+        known.place.clone_from(&view.place);
+        if came {
             (known.gone, known.verdict) = (false, view.verdict);
         } else if view.verdict.strength() > known.verdict.strength() {
             known.verdict = view.verdict;
         }
-        let (kind, from, days) = change?;
-        let (ip, mac, segment) = (view.ip, view.mac, view.segment.clone());
-        let (to, reason) = (Some(view.verdict), view.reason.clone());
-        Some(Change { ts: now, kind, ip, mac, segment, name, from, to, days, reason })
+        let to = Some(known.verdict);
+        found.extend(alarm.into_iter().chain(change).map(|(kind, days)| Change {
+            ts: now,
+            kind,
+            ip: view.ip,
+            mac: view.mac,
+            segment: view.segment.clone(),
+            name: name.clone(),
+            owner: view.owner.clone(),
+            place: view.place.clone(),
+            from,
+            to,
+            alarms: view.alarms.clone(),
+            days,
+            reason: view.reason.clone(),
+            accepted: accepted.clone().filter(|_| kind != ChangeKind::Alarm),
+            exception: exception(kind),
+        }));
+    }
+
+    /// By what a host is known, or will be. None where there is no room for it.
+    fn place_of(&mut self, view: &HostView) -> Option<Id> {
+        let id = Id::of(view.mac, &view.segment, view.ip);
+        if self.known.contains_key(&id) {
+            return Some(id);
+        }
+        // It may be known by an address that it had or has.
+        let by_address = |ip: &Addr| Id::Seen(view.segment.clone(), *ip);
+        match view.addresses.iter().find_map(|ip| self.known.remove(&by_address(ip))) {
+            Some(known) => drop(self.known.insert(id.clone(), known)),
+            None if self.known.len() >= MOST_HOSTS => return None,
+            None => {}
+        }
+        Some(id)
+    }
+
+    /// An exception, kept once for all hosts.
+    fn shared(&mut self, accept: &Accept) -> Arc<Accept> {
+        if let Some(known) = self.exceptions.iter().find(|known| known.as_ref() == accept) {
+            return Arc::clone(known);
+        }
+        // Those of a list that is no longer in effect are let go.
+        self.exceptions.retain(|known| Arc::strong_count(known) > 1);
+        let new = Arc::new(accept.clone());
+        self.exceptions.push(Arc::clone(&new));
+        new
     }
 }
 
@@ -206,117 +352,43 @@ fn days(nanos: i64) -> u64 {
 }
 
 impl std::fmt::Display for Change {
-    /// A sentence without its time.
+    /// A sentence without its time; alarms come before everything else.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.ip)?;
-        if let Some(name) = &self.name {
-            write!(f, " ({name})")?;
+        let alarms = self.alarms.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(", ");
+        if self.kind == ChangeKind::Alarm {
+            write!(f, "ALARM {alarms}: ")?;
         }
-        let to = self.to.unwrap_or(Verdict::None);
-        let from = self.from.unwrap_or(Verdict::None);
+        write!(f, "{}", self.ip)?;
+        let owner = self.owner.as_ref().map(|o| format!("owner {o}"));
+        let who: Vec<&str> = [&self.name, &owner, &self.place].into_iter().flatten().map(String::as_str).collect();
+        if !who.is_empty() {
+            write!(f, " ({})", who.join(", "))?;
+        }
+        let was = self.from.unwrap_or(Verdict::None);
+        let is = self.to.unwrap_or(Verdict::None);
         match (self.kind, self.days) {
-            (ChangeKind::New, _) => write!(f, " is new: {to}")?,
-            (ChangeKind::Reappeared, Some(1)) => write!(f, " is back after a day: {to}")?,
-            (ChangeKind::Reappeared, Some(days)) => write!(f, " is back after {days} days: {to}")?,
-            (ChangeKind::Reappeared, None) => write!(f, " is back: {to}")?,
-            (ChangeKind::Raised, _) => write!(f, " was {from} and is {to} now")?,
+            (ChangeKind::New, _) => write!(f, " is new: {is}")?,
+            (ChangeKind::Reappeared, Some(1)) => write!(f, " is back after a day: {is}")?,
+            (ChangeKind::Reappeared, Some(days)) => write!(f, " is back after {days} days: {is}")?,
+            (ChangeKind::Reappeared, None) => write!(f, " is back: {is}")?,
+            (ChangeKind::Alarm, _) => write!(f, ", verdict {is}")?,
+            (ChangeKind::Raised, _) => write!(f, " was {was} and is {is} now")?,
+            (ChangeKind::Lapsed, _) => write!(f, " is to be looked at again: {is}")?,
             (ChangeKind::Gone, days) => {
                 let days = days.unwrap_or(0);
-                return write!(f, " was {from} and made no contact for {days} day{}", if days == 1 { "" } else { "s" });
+                write!(f, " was {was} and made no contact for {days} day{}", if days == 1 { "" } else { "s" })?;
             }
         }
-        if self.reason.is_empty() { Ok(()) } else { write!(f, ". {}", self.reason) }
+        if !matches!(self.kind, ChangeKind::Alarm | ChangeKind::Gone) && !alarms.is_empty() {
+            write!(f, " (alarm: {alarms})")?;
+        }
+        match (self.reason.as_str(), self.exception.as_str()) {
+            ("", "") => Ok(()),
+            ("", text) | (text, "") => write!(f, ". {text}"),
+            (reason, exception) => write!(f, ". {reason} {exception}"),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::host::sample;
-
-    fn at(text: &str) -> Timestamp {
-        Timestamp::parse(text).unwrap()
-    }
-
-    fn view(ip: &str, verdict: Verdict, last: &str) -> HostView {
-        let mut v = sample::view(ip, verdict);
-        (v.last_seen, v.reason) = (at(last), "R.".into());
-        v
-    }
-
-    fn said(changes: &[Change]) -> Vec<String> {
-        changes.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn a_host_comes_rises_goes_and_comes_back() {
-        let mut all = Changes::new(30);
-        let first = view("10.0.0.5", Verdict::LookedUp, "2026-03-01T10:00:00Z");
-        assert_eq!(
-            said(&all.update(std::slice::from_ref(&first), at("2026-03-01T10:01:00Z"))),
-            ["10.0.0.5 (pc-5) is new: looked-up. R."]
-        );
-        assert!(all.update(&[first], at("2026-03-01T10:02:00Z")).is_empty(), "nothing changed");
-        let rose = view("10.0.0.6", Verdict::Updating, "2026-03-02T10:00:00Z");
-        let found = all.update(&[rose], at("2026-03-02T10:01:00Z"));
-        assert_eq!(said(&found), ["10.0.0.6 (pc-5) was looked-up and is updating now. R."], "the MAC is the same");
-        let weaker = view("10.0.0.6", Verdict::WebOnly, "2026-03-03T10:00:00Z");
-        assert!(all.update(&[weaker], at("2026-03-03T10:01:00Z")).is_empty(), "an update is not undone");
-        assert!(all.update(&[], at("2026-04-02T09:59:00Z")).is_empty());
-        let found = all.update(&[], at("2026-04-02T10:00:00Z"));
-        assert_eq!(said(&found), ["10.0.0.6 (pc-5) was updating and made no contact for 30 days"]);
-        assert_eq!((found[0].kind, found[0].to, found[0].days), (ChangeKind::Gone, None, Some(30)));
-        assert!(all.update(&[], at("2026-05-02T10:00:00Z")).is_empty(), "said once");
-        let back = view("10.0.0.6", Verdict::Contacting, "2026-05-03T10:00:00Z");
-        let found = all.update(std::slice::from_ref(&back), at("2026-05-03T10:01:00Z"));
-        assert_eq!(said(&found), ["10.0.0.6 (pc-5) is back after 61 days: contacting. R."]);
-        let rose = HostView { verdict: Verdict::Updating, ..back };
-        assert_eq!(all.update(&[rose], at("2026-05-03T10:02:00Z"))[0].from, Some(Verdict::Contacting));
-    }
-
-    #[test]
-    fn an_earlier_run_is_recalled() {
-        let mut all = Changes::new(30);
-        let (mac, ip) = ("02:00:0a:00:00:05".parse().ok(), "10.0.0.5".parse().unwrap());
-        all.recall(mac, "", ip, Some(Verdict::Updating), at("2026-01-01T10:00:00Z"));
-        all.recall(mac, "", ip, None, at("2026-01-31T10:00:00Z"));
-        let back = view("10.0.0.5", Verdict::Contacting, "2026-03-01T10:00:00Z");
-        let found = all.update(&[back], at("2026-03-01T10:01:00Z"));
-        assert_eq!(said(&found), ["10.0.0.5 (pc-5) is back: contacting. R."], "since when is not known");
-        assert_eq!((found[0].kind, found[0].from), (ChangeKind::Reappeared, Some(Verdict::Updating)));
-        // One that went while nobody looked.
-        all.recall(None, "", "10.0.0.9".parse().unwrap(), Some(Verdict::Active), at("2026-01-01"));
-        let found = all.update(&[], at("2026-03-01T10:02:00Z"));
-        assert_eq!((found.len(), found[0].kind, found[0].from), (1, ChangeKind::Gone, Some(Verdict::Active)));
-    }
-
-    #[test]
-    fn a_hardware_address_that_shows_later_makes_no_new_host() {
-        let mut all = Changes::new(30);
-        let mut v = view("10.0.0.5", Verdict::LookedUp, "2026-03-01T10:00:00Z");
-        let mac = v.mac.take();
-        assert_eq!(all.update(&[v.clone()], at("2026-03-01T10:01:00Z")).len(), 1);
-        v.mac = mac;
-        assert!(all.update(&[v.clone()], at("2026-03-01T10:02:00Z")).is_empty());
-        v.sightings.clear();
-        v.mac = None;
-        v.ip = "10.0.0.77".parse().unwrap();
-        assert!(all.update(&[v], at("2026-03-01T10:03:00Z")).is_empty(), "a role alone is no contact");
-    }
-
-    #[test]
-    fn a_flood_of_hosts_is_bounded() {
-        let mut all = Changes::new(1);
-        let mut v = view("10.0.0.5", Verdict::LookedUp, "2026-03-01T10:00:00Z");
-        (v.mac, v.addresses) = (None, Vec::new());
-        let n = MOST_HOSTS as u32 + 9;
-        let mut found = 0;
-        for host in 0..n {
-            let [_, b, c, d] = host.to_be_bytes();
-            v.ip = Addr::v4([10, b, c, d]);
-            found += all.seen(&v, at("2026-03-01T10:01:00Z")).iter().count();
-        }
-        assert_eq!((found, all.known.len()), (MOST_HOSTS, MOST_HOSTS));
-        assert!(size_of::<(Id, Known)>() <= 256, "of all: 25 MiB");
-    }
-}
+mod tests;

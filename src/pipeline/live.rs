@@ -13,7 +13,7 @@ use crate::coverage::{Account, Counter, Forgotten, Key, Ledger};
 use crate::flow::Limits;
 use crate::packet::EncapTable;
 use crate::sighting::presence::Presence;
-use crate::sighting::{Canary, Draft, HomeNets, KeptFrame, Observer, Settings};
+use crate::sighting::{Canary, Draft, HomeNets, KeptFrame, Observed, Observer, Settings};
 use crate::sighting::{Naming, Signal, Signals};
 use std::io;
 use std::path::PathBuf;
@@ -158,91 +158,112 @@ pub fn watch(
     let ear = (plan.source, plan.path, plan.id, plan.clock);
     let (period, filter) = (plan.period, plan.filter);
     let dispatcher = Dispatcher::new(plan.home.clone(), period, filter, plan.ignore_vlan, workers);
-    let encaps = dispatcher.encaps();
     let desk = SharedDesk::default();
-    let mut account = Account::new();
-    let remembered = i64::from(plan.remembered);
-    let mut closing = Closing { open_from: vec![i64::MIN; workers], closed: i64::MIN };
-    let mut all_canaries = Canaries::default();
-    let mut signals = Signals::default();
-    let crop = crew.work(
-        dispatcher,
-        |hands| listen(ear, hands, &failed, &desk),
-        |_, found: Found| {
-            let mut news = News {
-                drafts: found.drafts,
-                canaries: found.canaries,
-                frames: found.frames,
-                presences: Vec::new(),
-                namings: Vec::new(),
-                signals: Vec::new(),
-                closed: None,
-                intake: Intake::default(),
-                account: &mut account,
-                encaps: &encaps,
-            };
-            all_canaries.extend(&news.canaries);
-            if let Some(beat) = found.beat {
-                news.account.add(beat.ledger);
-                if let Some(now) = lock(&desk).now {
-                    news.account.forget(now.quarter().saturating_sub(remembered));
-                }
-                news.presences = beat.presences;
-                news.namings = beat.namings;
-                news.signals = signals.add(beat.signals);
-                news.closed = closing.heard(beat.worker, beat.open_from);
-                if let Some(day) = news.closed {
-                    signals.forget(day);
-                }
+    let mut run = Run {
+        account: Account::new(),
+        remembered: i64::from(plan.remembered),
+        closing: Closing { open_from: vec![i64::MIN; workers], closed: i64::MIN },
+        canaries: Canaries::default(),
+        signals: Signals::default(),
+        encaps: dispatcher.encaps(),
+        desk: &desk,
+    };
+    let read = |hands| listen(ear, hands, &failed, &desk);
+    let crop = crew.work(dispatcher, read, |_, found: Found| tell(run.news(found)))?;
+    run.end(crop, tell)
+}
+
+/// What the writer's side knows of a run while it goes on.
+struct Run<'d> {
+    account: Account,
+    /// Quarter hours whose coverage stays.
+    remembered: i64,
+    closing: Closing,
+    canaries: Canaries,
+    signals: Signals,
+    encaps: EncapTable,
+    desk: &'d SharedDesk,
+}
+
+impl Run<'_> {
+    /// What a worker found, as news.
+    fn news(&mut self, found: Found) -> News<'_> {
+        let mut news = News {
+            drafts: found.drafts,
+            canaries: found.canaries,
+            frames: found.frames,
+            presences: Vec::new(),
+            namings: Vec::new(),
+            signals: Vec::new(),
+            closed: None,
+            intake: Intake::default(),
+            account: &mut self.account,
+            encaps: &self.encaps,
+        };
+        self.canaries.extend(&news.canaries);
+        if let Some(beat) = found.beat {
+            news.account.add(beat.ledger);
+            if let Some(now) = lock(self.desk).now {
+                news.account.forget(now.quarter().saturating_sub(self.remembered));
             }
-            let mut desk = lock(&desk);
-            news.account.add(desk.ledger.take());
-            news.intake = Intake { trouble: std::mem::take(&mut desk.intake.trouble), ..desk.intake.clone() };
-            drop(desk);
-            tell(news)
-        },
-    )?;
-    let Crop { mut reader, mut tallies, mut shards, ledger, timing } = crop;
-    if let (Some(report), Some(tally)) = (reader.sources.first_mut(), tallies.pop()) {
-        report.tallied(tally);
+            news.presences = beat.presences;
+            news.namings = beat.namings;
+            news.signals = self.signals.add(beat.signals);
+            news.closed = self.closing.heard(beat.worker, beat.open_from);
+            if let Some(day) = news.closed {
+                self.signals.forget(day);
+            }
+        }
+        let mut desk = lock(self.desk);
+        news.account.add(desk.ledger.take());
+        news.intake = Intake { trouble: std::mem::take(&mut desk.intake.trouble), ..desk.intake.clone() };
+        drop(desk);
+        news
     }
-    let mut outcome = Outcome::new(reader, encaps);
-    account.add(std::mem::take(&mut lock(&desk).ledger));
-    account.add(std::mem::take(&mut outcome.ledger));
-    account.add(ledger);
-    outcome.timing.merge(&timing);
-    outcome.canaries = all_canaries.list;
-    let drafts: Vec<(usize, Draft)> =
-        shards.iter().flat_map(|(shard, o)| o.drafts.iter().map(|d| (*shard, d.clone()))).collect();
-    let last = outcome.sources.first();
-    let intake = Intake {
-        frames: last.map_or(0, |s| s.frames),
-        span: last.and_then(|s| s.span),
-        trouble: std::mem::take(&mut lock(&desk).intake.trouble),
-        interfaces: last.map_or_else(Default::default, |s| Arc::clone(&s.interfaces)),
-    };
-    let rest: Vec<Signal> = shards.values_mut().flat_map(|o| std::mem::take(&mut o.signals)).collect();
-    outcome.fold(shards);
-    let last_signals = signals.add(rest);
-    outcome.signals = signals.into_list();
-    let (encaps, presences, namings) = (outcome.encaps.clone(), outcome.intervals.clone(), outcome.namings.clone());
-    let news = News {
-        drafts,
-        canaries: Vec::new(),
-        frames: Vec::new(),
-        presences,
-        namings,
-        signals: last_signals,
-        closed: None,
-        intake,
-        account: &mut account,
-        encaps: &encaps,
-    };
-    tell(news).map_err(Failure::Writer)?;
-    let unstored = account.take_unstored();
-    let (recent, forgotten) = account.into_parts();
-    outcome.ledger = recent;
-    Ok(Ended { outcome, forgotten, unstored })
+
+    /// Tells what is left when the source is drained, and sums up.
+    fn end(mut self, crop: Crop<Observed>, mut tell: impl FnMut(News<'_>) -> io::Result<()>) -> Result<Ended, Failure> {
+        let Crop { mut reader, mut tallies, mut shards, ledger, timing } = crop;
+        if let (Some(report), Some(tally)) = (reader.sources.first_mut(), tallies.pop()) {
+            report.tallied(tally);
+        }
+        let mut outcome = Outcome::new(reader, self.encaps);
+        self.account.add(std::mem::take(&mut lock(self.desk).ledger));
+        self.account.add(std::mem::take(&mut outcome.ledger));
+        self.account.add(ledger);
+        outcome.timing.merge(&timing);
+        outcome.canaries = self.canaries.list;
+        let drafts: Vec<(usize, Draft)> =
+            shards.iter().flat_map(|(shard, o)| o.drafts.iter().map(|d| (*shard, d.clone()))).collect();
+        let last = outcome.sources.first();
+        let intake = Intake {
+            frames: last.map_or(0, |s| s.frames),
+            span: last.and_then(|s| s.span),
+            trouble: std::mem::take(&mut lock(self.desk).intake.trouble),
+            interfaces: last.map_or_else(Default::default, |s| Arc::clone(&s.interfaces)),
+        };
+        let rest: Vec<Signal> = shards.values_mut().flat_map(|o| std::mem::take(&mut o.signals)).collect();
+        outcome.fold(shards);
+        let last_signals = self.signals.add(rest);
+        outcome.signals = self.signals.into_list();
+        tell(News {
+            drafts,
+            canaries: Vec::new(),
+            frames: Vec::new(),
+            presences: outcome.intervals.clone(),
+            namings: outcome.namings.clone(),
+            signals: last_signals,
+            closed: None,
+            intake,
+            account: &mut self.account,
+            encaps: &outcome.encaps,
+        })
+        .map_err(Failure::Writer)?;
+        let unstored = self.account.take_unstored();
+        let (recent, forgotten) = self.account.into_parts();
+        outcome.ledger = recent;
+        Ok(Ended { outcome, forgotten, unstored })
+    }
 }
 
 /// Which days every worker has handed on.

@@ -98,7 +98,12 @@ impl Summary {
         }
         lines.extend(self.outside_line());
         lines.extend(self.residual_line());
-        let unseen = unseen::lines(&self.counts, &self.reach, self.files_damaged);
+        let mut unseen = unseen::lines(&self.counts, &self.reach);
+        if let Some((what, how)) = self.damaged() {
+            let what =
+                if self.is_live() { format!("what came after {what} {how}") } else { format!("{what} that {how}") };
+            unseen.insert(0, what);
+        }
         if !unseen.is_empty() {
             lines.push("Not seen:".to_owned());
             lines.extend(unseen.into_iter().map(|cause| format!("  - {cause}")));
@@ -147,11 +152,23 @@ impl Summary {
         if let Some(days) = self.stored.map(|s| s.removed_days).filter(|n| *n > 0) {
             found.push(format!("what was recorded on {} was removed by --retain", counted(days, "day", "days")));
         }
-        if self.files_damaged > 0 && self.counts.get(Counter::Frames) > 0 {
-            let n = counted(self.files_damaged, "file or folder", "files or folders");
-            found.push(format!("{n} could not be read in full"));
+        if let Some((what, how)) = self.damaged().filter(|_| self.counts.get(Counter::Frames) > 0) {
+            found.push(format!("{what} {how}"));
         }
         found
+    }
+
+    fn is_live(&self) -> bool {
+        !self.interfaces.is_empty()
+    }
+
+    /// What was not read to its end, and how to say so.
+    fn damaged(&self) -> Option<(String, &'static str)> {
+        match self.files_damaged {
+            0 => None,
+            _ if self.is_live() => Some(("the capture".into(), "broke off")),
+            n => Some((counted(n, "file or folder", "files or folders"), "could not be read in full")),
+        }
     }
 
     /// Why an empty result says nothing.
@@ -393,6 +410,7 @@ mod tests {
         // From here on it cannot know.
         let mut damaged = s.clone();
         damaged.files_damaged = 1;
+        let live = Summary { interfaces: vec!["span0".into()], files_damaged: 1, ..s.clone() };
         let mut filtered = s.clone();
         filtered.counts.add(Counter::FramesFiltered, 1);
         let mut lossy = s.clone();
@@ -403,6 +421,7 @@ mod tests {
         cut.counts.add(Counter::TlsHellosIncomplete, 10);
         for (s, why) in [
             (damaged, "1 file or folder could not be read in full"),
+            (live, "the capture broke off"),
             (filtered, "every frame was left out by --since, --until or --bpf"),
             (lossy, "12.3 % of the acknowledged bytes in the sample were never captured"),
             (cut, "only 50.0 % of the TLS ClientHellos could be read to their end"),

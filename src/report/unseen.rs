@@ -10,12 +10,8 @@ const MAX_RESOLVERS: usize = 5;
 
 /// What could not be seen, most important first. Causes that did not occur, or
 /// too rarely to matter, are left out.
-pub(super) fn lines(counts: &Counts, reach: &Reach, files_damaged: u64) -> Vec<String> {
+pub(super) fn lines(counts: &Counts, reach: &Reach) -> Vec<String> {
     let mut lines = Vec::new();
-    if files_damaged > 0 {
-        let n = counted(files_damaged, "file or folder", "files or folders");
-        lines.push(format!("{n} that could not be read in full"));
-    }
     for cause in CAUSES {
         lines.extend(match cause {
             Cause::Count { counters, of, per_mille, noun, what } => {
@@ -213,7 +209,7 @@ mod tests {
     fn of(list: &[(Counter, u64)]) -> Vec<String> {
         let mut counts = Counts::default();
         list.iter().for_each(|(c, n)| counts.add(*c, *n));
-        lines(&counts, &Reach::default(), 0)
+        lines(&counts, &Reach::default())
     }
 
     #[test]
@@ -249,7 +245,7 @@ mod tests {
             ledger.resolver(&format!("{name}.example"), crate::base::Addr::v4([10, 0, 0, n]), false);
         }
         ledger.resolver_port(crate::base::Addr::v4([10, 0, 0, 9]));
-        let lines = lines(&Counts::default(), &ledger.reach(), 0);
+        let lines = lines(&Counts::default(), &ledger.reach());
         assert_eq!(
             lines,
             ["what 4 hosts that use encrypted DNS asked (a.example 2, (port 853) 1, b.example 1, c.example 1, \

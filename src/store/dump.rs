@@ -52,7 +52,7 @@ const CONTENT: &[(&str, &str)] = &[
         "SELECT source, kind, segment, ip, mac, detail, day, count, from_ns, to_ns, address
          FROM signals JOIN sources USING (source_no)",
     ),
-    ("events", "SELECT ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, detail, address FROM events"),
+    ("events", "SELECT ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, alarms, accepted, detail, address FROM events"),
     (
         "canaries",
         "SELECT source, name, ts_ns, segment, ip, mac, channel, address FROM canaries JOIN sources USING (source_no)",

@@ -1,7 +1,7 @@
 //! What a run writes besides records.
 
 use crate::base::{Addr, Channel, Mac, Timestamp};
-use crate::host::Verdict;
+use crate::host::{Alarm, Verdict};
 use std::collections::BTreeMap;
 
 /// One run of the program.
@@ -86,12 +86,12 @@ pub struct Canary {
     pub channel: Channel,
 }
 
-/// A change of a host's verdict.
+/// A change of a host's verdict or alarms.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Event {
     /// When it was noticed, in packet time.
     pub ts: Timestamp,
-    /// What happened: `new`, `reappeared`, `gone`, `changed`.
+    /// What happened: the word of a [`ChangeKind`](crate::host::changes::ChangeKind).
     pub kind: String,
     /// Encapsulation context of the host.
     pub segment: String,
@@ -103,6 +103,10 @@ pub struct Event {
     pub from: Option<Verdict>,
     /// Verdict after; none for a host that is gone.
     pub to: Option<Verdict>,
+    /// Its alarms, sorted.
+    pub alarms: Vec<Alarm>,
+    /// Whether somebody answered for it.
+    pub accepted: bool,
     /// More, in words; may be empty.
     pub detail: String,
 }

@@ -30,6 +30,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     Step::sql(VERSION_2),
     Step { sql: VERSION_3, fill: narrow::fill },
     Step { sql: VERSION_4, fill: custody::adopt },
+    Step::sql(VERSION_5),
 ];
 
 /// Times are nanoseconds since the epoch. `ip` holds 16 bytes (IPv4 mapped), so
@@ -321,6 +322,12 @@ CREATE TABLE events (                -- changes of verdicts
 
 /// The tables of custody. What was stored before gets its digests then.
 const VERSION_4: &str = custody::TABLES;
+
+/// What stands beside the verdicts of events. What was noticed before has none.
+const VERSION_5: &str = "
+ALTER TABLE events ADD COLUMN alarms TEXT NOT NULL DEFAULT ''; -- words with commas between
+ALTER TABLE events ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1));
+";
 
 /// Name of the view of shares.
 const SHARES: &str = "coverage_shares";

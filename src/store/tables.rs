@@ -4,6 +4,7 @@ use super::coverage::unsigned;
 use super::write::from_json;
 use super::{Canary, Event, Interval, Result, Run, Source, Store};
 use crate::base::{Addr, Channel, Timestamp};
+use crate::host::Alarm;
 use rusqlite::types::Type;
 use rusqlite::{Params, Row};
 use std::str::FromStr;
@@ -116,13 +117,13 @@ impl Store {
         self.list(&intervals_where("ip = ?1"), [ip.0], interval)
     }
 
-    /// Changes of verdicts from `since` to before `until`, in order of time.
+    /// Changes of verdicts and alarms from `since` to before `until`, in order of time.
     ///
     /// # Errors
     /// Any [`StoreError`](super::StoreError).
     pub fn events(&self, since: Option<Timestamp>, until: Option<Timestamp>) -> Result<Vec<Event>> {
         self.list(
-            "SELECT ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, detail FROM events
+            "SELECT ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, alarms, accepted, detail FROM events
              WHERE (?1 IS NULL OR ts_ns >= ?1) AND (?2 IS NULL OR ts_ns < ?2) ORDER BY ts_ns, event",
             [since.map(|t| t.0), until.map(|t| t.0)],
             |row| {
@@ -134,7 +135,9 @@ impl Store {
                     mac: parsed(row, 4)?,
                     from: parsed(row, 5)?,
                     to: parsed(row, 6)?,
-                    detail: row.get(7)?,
+                    alarms: alarms(row, 7)?,
+                    accepted: row.get(8)?,
+                    detail: row.get(9)?,
                 })
             },
         )
@@ -191,6 +194,12 @@ pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Resu
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| damaged(column, &text))
+}
+
+fn alarms(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Alarm>> {
+    let words: String = row.get(column)?;
+    let known = |word: &str| word.parse().map_err(|_| damaged(column, &words));
+    words.split(',').filter(|word| !word.is_empty()).map(known).collect()
 }
 
 fn channel(row: &Row<'_>, column: usize) -> rusqlite::Result<Channel> {

@@ -235,15 +235,15 @@ impl<'s> Writer<'s> {
         })
     }
 
-    /// Adds a change of a verdict.
+    /// Adds a change of a verdict or of alarms.
     ///
     /// # Errors
     /// Any [`StoreError`](super::StoreError).
     pub fn put_event(&mut self, e: &Event) -> Result<()> {
         self.run(|c| {
             c.prepare_cached(
-                "INSERT INTO events (ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, detail, address)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO events (ts_ns, kind, segment, ip, mac, from_verdict, to_verdict, alarms, accepted, detail, address)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             )?
             .execute(params![
                 e.ts.0,
@@ -253,6 +253,8 @@ impl<'s> Writer<'s> {
                 text(e.mac),
                 text(e.from),
                 text(e.to),
+                e.alarms.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(","),
+                e.accepted,
                 e.detail,
                 e.ip.to_string(),
             ])

@@ -449,3 +449,16 @@ fn damage_anywhere_is_survived() {
         }
     }
 }
+
+#[test]
+fn files_about_hosts_are_checked_before_a_sensor_listens() {
+    let dir = dir();
+    let watch = |more: &[&str]| run_in(dir.path(), &[&["watch", "-i", "nosuch0"], more].concat());
+    watch(&["--accept", "none.toml"]).said_once(USAGE, &["--accept none.toml", "No such file"]);
+    write(&dir, "a.toml", b"[[accept]\n");
+    watch(&["--accept", "a.toml"]).said_once(USAGE, &["--accept a.toml: line 1"]);
+    write(&dir, "d.csv", b"address\nhere\n");
+    watch(&["--inventory", "d.csv"]).said_once(USAGE, &["--inventory d.csv: line 2", "no IP address"]);
+    write(&dir, "d.csv", b"address,name\n10.0.0.5,pc\n");
+    watch(&["--inventory", "d.csv", "--events", "d.csv"]).said_once(USAGE, &["--events", "would overwrite"]);
+}

@@ -64,10 +64,9 @@ fn a_growing_file_ends_with_the_records_of_a_replay() {
     fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&whole[whole.len() / 2..]).unwrap();
     fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&whole[24..50]).unwrap();
     let ran = stop(child, &out);
-    assert_eq!(
-        (ran.code, ran.said()),
-        (0, vec![&*format!("following {}; stop with Ctrl-C or SIGTERM", path.display())])
-    );
+    let greeting = format!("following {}; stop with Ctrl-C or SIGTERM", path.display());
+    assert!(ran.code == 0 && ran.said()[0] == greeting, "{ran:?}");
+    assert!(ran.said()[1].contains(" is new: updating. ") && ran.said().len() == 2, "{ran:?}");
     assert!(ran.err.contains("Read 1 file: 144 frames"), "{}", ran.err);
     let stats: Value = serde_json::from_slice(&fs::read(stats).unwrap()).unwrap();
     assert_eq!(stats["coverage"]["totals"]["frames"], 144);
@@ -157,4 +156,39 @@ fn the_same_signal_twice_is_one_wish() {
         assert_eq!(last(ran.json()), replayed(&path));
         fs::remove_file(&out).unwrap();
     }
+}
+
+#[test]
+fn changes_of_hosts_are_said_as_by_a_sensor() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let capture = samples().join("update-http.pcap");
+    let host = replayed(&capture).into_values().next().unwrap()["host"]["ip"].as_str().unwrap().to_owned();
+    fs::write(path("i.csv"), format!("address,name,owner\n{host},Reception,j.doe\n")).unwrap();
+    let accept = "[[accept]]\nhost='Reception'\nverdict='active'\nreason='r'\nowner='lab'\nexpires=2100-01-01\n";
+    fs::write(path("a.toml"), accept).unwrap();
+    let (events, store) = (path("events"), path("s.db"));
+    let files = ["--inventory", &path("i.csv"), "--accept", &path("a.toml"), "--events", &events, "--store", &store];
+    let bytes = fs::read(&capture).unwrap();
+    let follow = |more: &[&str]| {
+        run_with_input(&[&["replay", "--follow", "-q", "--format", "ndjson", "-"], &files[..], more].concat(), &bytes)
+    };
+    let ran = follow(&[]);
+    assert!(ran.code == 0 && ran.said().len() == 1, "{ran:?}");
+    let said = format!("{host} (Reception, owner j.doe) is new: updating. ");
+    assert!(
+        ran.err.contains(&said) && ran.err.contains("Accepted as active until 2100-01-01; r (lab)."),
+        "{}",
+        ran.err
+    );
+    let line: Value = serde_json::from_str(&fs::read_to_string(&events).unwrap()).unwrap();
+    assert_eq!((&line["schema"], &line["kind"]), (&"spansight.event/1".into(), &"new".into()));
+    assert_eq!((&line["accepted"]["owner"], &line["host"]["owner"]), (&"lab".into(), &"j.doe".into()));
+    // It is known now, and the exception ends with the window.
+    assert!(follow(&[]).said().is_empty());
+    let ended = follow(&["--until", "2101-01-01"]);
+    assert!(ended.err.contains(" is to be looked at again: updating. "), "{ended:?}");
+    run(&["replay", "--events", &events, capture.to_str().unwrap()]).said_once(2, &["--events", "--follow"]);
+    run(&["replay", "--follow", "--events", &path("i.csv"), "--inventory", &path("i.csv"), "x"])
+        .said_once(2, &["--events", "would overwrite"]);
 }

@@ -8,15 +8,30 @@ use crate::host::Verdict;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// Whom somebody answers for, what is known of devices, and what is a finding.
-#[derive(Debug, Args)]
-pub struct JudgingArgs {
+/// What the user knows of hosts.
+#[derive(Clone, Debug, Default, Args)]
+pub struct KnowledgeArgs {
     /// Exceptions: a TOML file with `[[accept]]` entries, as `hosts --help` shows them
     #[arg(long, value_name = "FILE")]
     pub accept: Option<PathBuf>,
     /// Your list of devices: CSV with the columns address or mac or both, and any of name, owner, place
     #[arg(long, value_name = "FILE")]
     pub inventory: Option<PathBuf>,
+}
+
+impl KnowledgeArgs {
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.accept.iter().chain(&self.inventory).map(PathBuf::as_path)
+    }
+}
+
+/// Whom somebody answers for, what is known of devices, and what is a finding.
+#[derive(Debug, Args)]
+pub struct JudgingArgs {
+    /// Exceptions and devices.
+    #[command(flatten)]
+    pub knowledge: KnowledgeArgs,
     /// End with exit code 4 if any host has this verdict or any contact of this category. A verdict
     /// that counts as use means the stronger ones too: active, then updating, then contacting
     #[arg(long, value_name = "VERDICT|CATEGORY", value_delimiter = ',')]
@@ -26,7 +41,25 @@ pub struct JudgingArgs {
 impl JudgingArgs {
     /// The files that are read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.accept.iter().chain(&self.inventory).map(PathBuf::as_path)
+        self.knowledge.files()
+    }
+}
+
+/// What is said of changes of hosts while a run goes on.
+#[derive(Debug, Args)]
+pub struct EventArgs {
+    /// Add changes of hosts (alarm, new, reappeared, raised, gone, lapsed) to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Days without a contact until a host is gone [default: 30]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub gone_after: Option<u32>,
+}
+
+impl EventArgs {
+    /// Days without a contact until a host is gone.
+    pub fn gone_after(&self) -> u32 {
+        self.gone_after.unwrap_or(30)
     }
 }
 

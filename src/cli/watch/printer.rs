@@ -3,6 +3,7 @@
 use super::controls::Controls;
 use super::keeper::Keeper;
 use super::recorder::Recorder;
+use super::silence::Silence;
 use super::verdicts::Verdicts;
 use crate::base::Timestamp;
 use crate::capture::{Interface, LiveControl};
@@ -48,7 +49,9 @@ pub(super) struct Printer<'p> {
     /// Hosts with records of days that are over.
     pub(super) earlier: HashSet<HostKey>,
     pub(super) round: Instant,
-    /// What changes of hosts are said, if they are.
+    /// What says that no frame comes, where that is worth a word.
+    pub(super) silence: Option<Silence>,
+    /// What says changes of hosts, until the end.
     pub(super) verdicts: Option<Verdicts>,
     /// The greatest packet time.
     pub(super) newest: Option<Timestamp>,
@@ -117,6 +120,9 @@ impl Printer<'_> {
             }
             if self.broken.is_none() && self.out.is_abandoned() {
                 self.end(io::ErrorKind::BrokenPipe.into());
+            }
+            if let Some(sentence) = self.silence.as_mut().and_then(|s| s.look(now, news.intake.frames)) {
+                say(sentence);
             }
             self.newest = self.newest.max(news.intake.span.map(|s| s.1));
             let changes = self.verdicts.as_mut().map(|v| v.round(now, self.newest));
@@ -230,10 +236,17 @@ impl Printer<'_> {
         }
     }
 
-    /// Nobody can be told any more.
+    /// Nobody can be told any more. Where there is a store, it has all that
+    /// would be told, and a full disk is no reason to stop looking; whoever
+    /// closed a pipe had enough.
     fn end(&mut self, e: io::Error) {
-        self.broken = Some(self.out.error(e));
-        self.stop.request_stop();
+        let e = self.out.error(e);
+        if e.is_closed_pipe() || self.keeper.is_none() {
+            self.stop.request_stop();
+        } else {
+            say(format_args!("{e}; the sensor goes on, and what it finds is in the store alone"));
+        }
+        self.broken = Some(e);
     }
 
     /// Prints and passes on what is left of the open days.
@@ -281,6 +294,11 @@ fn post(keeper: &mut Keeper, posted: Vec<Posted>, catalogue: &Catalogue, names: 
     }
 }
 
+/// A time for people: without fractions of a second.
+pub(super) fn to_second(ts: Timestamp) -> Timestamp {
+    Timestamp::from_parts(ts.secs(), 0)
+}
+
 fn print(out: &mut Output, format: Format, r: &Record) -> io::Result<()> {
     match format {
         Format::Ndjson => ndjson::write(out, r),
@@ -289,7 +307,8 @@ fn print(out: &mut Output, format: Format, r: &Record) -> io::Result<()> {
             let name = r.names.first().map_or(r.indicator.id.as_str(), String::as_str);
             let alarm = if r.indicator.category.is_alarm() { "ALARM " } else { "" };
             let (ip, category, stage) = (r.host.ip, r.indicator.category, r.stage.as_str());
-            writeln!(out, "{} {alarm}{ip} {category} {stage} {name}", r.last_seen)
+            // One name may be evidence for several indicators.
+            writeln!(out, "{} {alarm}{ip} {category} {stage} {name} ({})", to_second(r.last_seen), r.indicator.id)
         }
     }
 }

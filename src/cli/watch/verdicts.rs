@@ -1,19 +1,21 @@
 //! Judges the hosts of a running sensor now and then, and says what changed.
 //! A thread of its own does it, so that nothing else waits for it.
 
+use super::event_file::{EventFile, Turn};
+use super::printer::to_second;
 use crate::base::Timestamp;
 use crate::base::time::DAY_SECS;
 use crate::catalogue::Catalogue;
+use crate::cli::args::{EventArgs, KnowledgeArgs};
 use crate::cli::exit::{Stop, say};
-use crate::host::changes::{Change, Changes};
-use crate::host::{self, Facts, FactsBuilder};
-use crate::report::events;
+use crate::cli::judging::Knowledge;
+use crate::host::changes::{Change, ChangeKind, Changes, Noticed};
+use crate::host::{self, AcceptList, Facts, FactsBuilder};
 use crate::report::output::Output;
 use crate::sighting::{HomeNets, Record};
 use crate::store::{Event, Store, StoreError};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -30,12 +32,15 @@ const MOST_CONTACTS: u64 = 100_000;
 const MOST_SAID: usize = 20;
 
 /// What a run says of changes, and where.
-#[derive(Clone, Copy)]
 pub(in crate::cli) struct Plan<'p> {
-    /// Days without a contact until a host is gone.
-    pub(in crate::cli) gone_after: u32,
-    /// A file for them, one object a line.
-    pub(in crate::cli) events: Option<&'p Path>,
+    /// Where else, and when a host is gone.
+    pub(in crate::cli) changes: &'p EventArgs,
+    /// The user's files about hosts, which are read again when a day begins.
+    pub(in crate::cli) files: &'p KnowledgeArgs,
+    /// What they say.
+    pub(in crate::cli) knowledge: Knowledge,
+    /// The last day for exceptions; without it, today.
+    pub(in crate::cli) as_of: Option<Timestamp>,
 }
 
 struct Job {
@@ -53,7 +58,7 @@ pub(super) struct Verdicts {
     /// Records by id, of a run without a store.
     remembered: Option<HashMap<String, Record>>,
     store: Option<PathBuf>,
-    events: Option<Output>,
+    events: Option<EventFile<Output>>,
     gone_after: u32,
 }
 
@@ -66,17 +71,14 @@ impl Verdicts {
         catalogue: Arc<Catalogue>,
         home: HomeNets,
     ) -> Result<Self, Stop> {
-        let events = plan.events.map(|path| Output::append(Some(path))).transpose().map_err(Stop::failed)?;
-        let mut judge = Judge {
-            changes: Changes::new(plan.gone_after),
-            catalogue,
-            options: host::Options { home, ..host::Options::default() },
-            store: store.map(Path::to_owned),
-            gone_after: plan.gone_after,
-        };
-        judge.recall()?;
+        let events = plan.changes.events.as_deref();
+        let events =
+            events.map(|path| Output::append(Some(path)).map(EventFile::new)).transpose().map_err(Stop::failed)?;
+        let (gone_after, store) = (plan.changes.gone_after(), store.map(Path::to_owned));
+        let mut judge = Judge::new(plan, store.clone(), catalogue, home);
         let (tx, jobs) = bounded::<Job>(1);
         let (found, rx) = unbounded();
+        drop(found.send(judge.recall()?));
         let thread = std::thread::Builder::new().name("verdicts".into()).spawn(move || {
             for job in jobs {
                 match judge.judge(job) {
@@ -92,9 +94,9 @@ impl Verdicts {
             thread,
             judged_at: Instant::now(),
             remembered: store.is_none().then(HashMap::new),
-            store: store.map(Path::to_owned),
+            store,
             events,
-            gone_after: plan.gone_after,
+            gone_after,
         })
     }
 
@@ -153,29 +155,34 @@ impl Verdicts {
         }
         let found: Vec<Change> = rx.try_iter().flatten().collect();
         say_all(&found, &mut events);
-        let Some(path) = store.filter(|_| !found.is_empty()) else { return Ok(()) };
+        let unwritten = events.is_some_and(|file| !file.is_written());
+        let unwritten = unwritten.then(|| Stop::failed("not all events could be written to the file of --events"));
+        let Some(path) = store.filter(|_| !found.is_empty()) else { return unwritten.map_or(Ok(()), Err) };
         let keep = || -> Result<(), StoreError> {
             let mut store = Store::open(&path)?;
             let mut writer = store.begin()?;
             found.iter().map(stored).try_for_each(|e| writer.put_event(&e))?;
             writer.commit()
         };
-        keep().map_err(|e| Stop::failed(format_args!("the last changes of hosts could not be stored: {e}")))
+        keep().map_err(|e| Stop::failed(format_args!("the last changes of hosts could not be stored: {e}")))?;
+        unwritten.map_or(Ok(()), Err)
     }
 }
 
 /// Says changes on standard error and in the file for them.
-fn say_all(found: &[Change], events: &mut Option<Output>) {
+fn say_all(found: &[Change], events: &mut Option<EventFile<Output>>) {
     for change in found.iter().take(MOST_SAID) {
-        say(format_args!("{} {change}", change.ts));
+        say(format_args!("{} {change}", to_second(change.ts)));
     }
     if let Some(more) = found.len().checked_sub(MOST_SAID).filter(|n| *n > 0) {
         say(format_args!("{more} more hosts changed; --events and --store have them all"));
     }
-    let Some(mut out) = events.take() else { return };
-    match found.iter().try_for_each(|c| events::write(&mut out, c)).and_then(|()| out.flush()) {
-        Ok(()) => *events = Some(out),
-        Err(e) => say(format_args!("{}; no more events are written to it", out.error(e))),
+    let Some(file) = events else { return };
+    match file.add(found) {
+        None => {}
+        Some(Turn::Failed(e)) => say(format_args!("{}; the sensor goes on and tries again", file.out.error(e))),
+        Some(Turn::Again(0)) => say("the file of --events can be written again; nothing is missing in it"),
+        Some(Turn::Again(n)) => say(format_args!("the file of --events can be written again; {n} events are missing")),
     }
 }
 
@@ -189,6 +196,8 @@ fn stored(c: &Change) -> Event {
         mac: c.mac,
         from: c.from,
         to: c.to,
+        alarms: c.alarms.clone(),
+        accepted: c.accepted.is_some(),
         detail: c.to_string(),
     }
 }
@@ -198,24 +207,69 @@ struct Judge {
     changes: Changes,
     catalogue: Arc<Catalogue>,
     options: host::Options,
+    accept: AcceptList,
+    files: KnowledgeArgs,
+    /// The UTC day on which the files were read.
+    read_on: Option<i64>,
+    as_of: Option<Timestamp>,
     store: Option<PathBuf>,
     gone_after: u32,
 }
 
 impl Judge {
-    /// Takes what the store knows before the run.
-    fn recall(&mut self) -> Result<(), StoreError> {
-        let Some(path) = &self.store else { return Ok(()) };
+    fn new(plan: Plan<'_>, store: Option<PathBuf>, catalogue: Arc<Catalogue>, home: HomeNets) -> Self {
+        let Knowledge { accept, inventory } = plan.knowledge;
+        Judge {
+            changes: Changes::new(plan.changes.gone_after()),
+            catalogue,
+            options: host::Options { home, inventory, ..host::Options::default() },
+            accept,
+            files: plan.files.clone(),
+            read_on: None,
+            as_of: plan.as_of,
+            store,
+            gone_after: plan.changes.gone_after(),
+        }
+    }
+
+    /// Takes what the store knows before the run. All that is news of it are
+    /// exceptions that ended since.
+    fn recall(&mut self) -> Result<Vec<Change>, StoreError> {
+        let Some(path) = &self.store else { return Ok(Vec::new()) };
         let store = Store::open_read_only(path)?;
-        for e in store.events(None, None)? {
-            self.changes.recall(e.mac, &e.segment, e.ip, e.to, e.ts);
+        let noticed = store.events(None, None)?;
+        for e in &noticed {
+            let (ts, ip, mac, segment, to) = (e.ts, e.ip, e.mac, e.segment.as_str(), e.to);
+            // Alarms are for no exception.
+            let accepted = (e.kind != ChangeKind::Alarm.as_str()).then_some(e.accepted);
+            self.changes.recall(Noticed { ts, ip, mac, segment, to, alarms: &e.alarms, accepted });
         }
-        if let Some(last) = store.covered(i64::MIN, i64::MAX)?.last {
-            let facts = self.stored_facts(&store, last)?;
-            let views = host::judge(&facts, &self.catalogue, &self.options);
-            drop(self.changes.update(&views, last));
+        let Some(last) = store.covered(i64::MIN, i64::MAX)?.last else { return Ok(Vec::new()) };
+        // What is said now comes after all that was said.
+        let last = noticed.last().map_or(last, |e| e.ts.max(last));
+        let facts = self.stored_facts(&store, last)?;
+        let mut found = self.changes_of(&facts, last);
+        found.retain(|c| c.kind == ChangeKind::Lapsed);
+        Ok(found)
+    }
+
+    fn changes_of(&mut self, facts: &Facts, now: Timestamp) -> Vec<Change> {
+        let views = host::judge(facts, &self.catalogue, &self.options);
+        let day = self.as_of.unwrap_or_else(Timestamp::now).day();
+        let accept = &self.accept;
+        self.changes.update(&views, |view| accept.standing(view, day), now)
+    }
+
+    /// Reads the user's files again where another day began. Files that cannot
+    /// be used change nothing.
+    fn read_again(&mut self, day: i64) {
+        if self.read_on.replace(day).is_none_or(|before| before == day) || self.files.files().next().is_none() {
+            return;
         }
-        Ok(())
+        match Knowledge::read(&self.files) {
+            Ok(Knowledge { accept, inventory }) => (self.accept, self.options.inventory) = (accept, inventory),
+            Err(e) => say(format_args!("{}; what was read of these files before stays in effect", e.message)),
+        }
     }
 
     fn stored_facts(&self, store: &Store, now: Timestamp) -> Result<Facts, StoreError> {
@@ -230,8 +284,8 @@ impl Judge {
             (None, Some(path)) => self.stored_facts(&Store::open_read_only(path)?, job.now)?,
             (None, None) => return Ok(Vec::new()),
         };
-        let views = host::judge(&facts, &self.catalogue, &self.options);
-        Ok(self.changes.update(&views, job.now))
+        self.read_again(job.now.day());
+        Ok(self.changes_of(&facts, job.now))
     }
 }
 

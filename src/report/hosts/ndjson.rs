@@ -88,8 +88,9 @@ struct Often {
     regularity: Option<f64>,
 }
 
+/// The exception by which a host is accepted.
 #[derive(Serialize)]
-struct Accepted<'a> {
+pub(in crate::report) struct Accepted<'a> {
     verdict: &'static str,
     reason: &'a str,
     owner: &'a str,
@@ -142,7 +143,7 @@ impl Often {
 }
 
 impl<'a> Accepted<'a> {
-    fn of(a: &'a Accept) -> Self {
+    pub(in crate::report) fn of(a: &'a Accept) -> Self {
         Accepted { verdict: a.verdict.as_str(), reason: &a.reason, owner: &a.owner, expires: a.expires_day() }
     }
 }

@@ -117,13 +117,7 @@ fn sentences(h: &Listed<'_>) -> Vec<String> {
 
 /// What the exceptions say of a host, in a sentence.
 pub(in crate::report) fn exception(standing: Standing<'_>) -> Option<String> {
-    let (accept, what) = match standing {
-        Standing::Open => return None,
-        Standing::Accepted(a) => (a, format!("Accepted as {} until {}", a.verdict, a.expires_day())),
-        Standing::Expired(a) => (a, format!("No longer accepted: the exception ended on {}", a.expires_day())),
-        Standing::Risen(a) => (a, format!("Not accepted: the exception goes only as far as {}", a.verdict)),
-    };
-    Some(format!("{what}; {} ({}).", clean(accept.reason.trim_end_matches('.')), clean(&accept.owner)))
+    standing.sentence().map(|sentence| clean(&sentence).into_owned())
 }
 
 /// The verdict, and beneath it what else the host is.

@@ -4,7 +4,7 @@ use super::*;
 use crate::base::{Addr, Channel};
 use crate::catalogue::Category;
 use crate::host::facts::{Contact, Facts, FactsBuilder, Signal, SignalKind};
-use crate::host::{self, Verdict};
+use crate::host::{self, Alarm, Verdict};
 use crate::sighting::record::Server;
 
 /// Contacts with what they refer to, in an order of their own.
@@ -290,6 +290,8 @@ fn events_come_back_in_order_of_time() {
         mac: "02:00:0a:00:00:05".parse().ok(),
         from,
         to,
+        alarms: if from.is_none() { vec![Alarm::Lookalike, Alarm::Sinkhole] } else { Vec::new() },
+        accepted: from.is_some(),
         detail: "seen to update".into(),
     };
     let (late, early) =
@@ -301,8 +303,10 @@ fn events_come_back_in_order_of_time() {
     assert_eq!(store.events(None, None).unwrap(), [early.clone(), late.clone()]);
     assert_eq!(store.events(Some(Timestamp(11)), None).unwrap(), [late]);
     assert_eq!(store.events(None, Some(Timestamp(20))).unwrap(), [early]);
-    store.conn.execute("UPDATE events SET to_verdict = 'sure'", []).unwrap();
-    assert!(matches!(store.events(None, None), Err(StoreError::Corrupt { .. })));
+    for damage in ["to_verdict = 'sure'", "to_verdict = '', alarms = 'lookalike,red'"] {
+        store.conn.execute(&format!("UPDATE events SET {damage}"), []).unwrap();
+        assert!(matches!(store.events(None, None), Err(StoreError::Corrupt { .. })), "{damage}");
+    }
 }
 
 #[test]

@@ -101,6 +101,18 @@ fn stores_of_each_version_say_what_a_new_one_says() {
 }
 
 #[test]
+fn what_an_earlier_version_noticed_stays() {
+    let (_dir, path) = old_store(2, &records());
+    let conn = Connection::open(&path).unwrap();
+    schema::migrate(&conn, &schema::MIGRATIONS[..4], &[]).unwrap();
+    conn.execute("INSERT INTO events VALUES (1, 9, 'new', '', ?1, '', '', 'active', 'a', '10.0.0.5')", [[7u8; 16]])
+        .unwrap();
+    drop(conn);
+    let found = Store::open_read_only(&path).unwrap().events(None, None).unwrap();
+    assert_eq!((found.len(), found[0].kind.as_str(), found[0].alarms.len()), (1, "new", 0));
+}
+
+#[test]
 fn a_migrated_store_is_written_on() {
     let (_dir, path) = old_store(1, &records());
     let mut store = Store::open(&path).unwrap();

@@ -1,24 +1,8 @@
+use super::super::testing::run;
 use super::*;
 use crate::coverage::{Account, Counter, Key};
 use crate::sighting::testing;
 use crate::store::Filter;
-
-fn run() -> Run {
-    Run {
-        version: "1".into(),
-        command: vec!["spansight".into()],
-        catalogue_sha256: "00".into(),
-        catalogue: String::new(),
-        home_nets: Vec::new(),
-        sensor: "s".into(),
-        hash: "none".into(),
-        started: Timestamp(1),
-        ended: None,
-        exit_code: None,
-        exit_reason: None,
-        environment: Default::default(),
-    }
-}
 
 fn record(revision: u64, count: u64) -> (Record, bool) {
     let mut r = testing::record();

@@ -1,8 +1,21 @@
+use super::super::testing::run;
 use super::*;
 use crate::sighting::Stage;
 use crate::sighting::testing;
 use serde_json::Value;
 use std::fs;
+
+const NO_FILES: &KnowledgeArgs = &KnowledgeArgs { accept: None, inventory: None };
+const NO_EVENTS: &EventArgs = &EventArgs { events: None, gone_after: None };
+
+/// Of a run whose user knows nothing of hosts.
+fn plan() -> Plan<'static> {
+    Plan { changes: NO_EVENTS, files: NO_FILES, knowledge: Knowledge::default(), as_of: None }
+}
+
+fn into(events: &Path) -> EventArgs {
+    EventArgs { events: Some(events.to_owned()), gone_after: None }
+}
 
 fn start(plan: Plan<'_>, store: Option<&Path>) -> Verdicts {
     let catalogue = Arc::new(Catalogue::builtin());
@@ -17,6 +30,18 @@ fn events(path: &Path) -> Vec<Value> {
     fs::read_to_string(path).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 
+/// Puts a record into a store, in a run of its own.
+fn put(path: &Path, r: &Record) {
+    let mut store = Store::open(path).unwrap();
+    let mut writer = store.begin().unwrap();
+    let run = writer.put_run(&run()).unwrap();
+    let (first, last) = (Some(r.first_seen), Some(r.last_seen));
+    let source = crate::store::Source { source: r.source.clone(), first, last, ..Default::default() };
+    writer.put_source(run, &source).unwrap();
+    writer.put_record(r, false).unwrap();
+    writer.commit().unwrap();
+}
+
 fn at(text: &str) -> Option<Timestamp> {
     Timestamp::parse(text)
 }
@@ -25,7 +50,7 @@ fn at(text: &str) -> Option<Timestamp> {
 fn a_run_without_a_store_is_judged_by_what_it_remembers() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("events");
-    let mut verdicts = start(Plan { gone_after: 30, events: Some(&path) }, None);
+    let mut verdicts = start(Plan { changes: &into(&path), ..plan() }, None);
     let begun = verdicts.judged_at;
     verdicts.remember(&[record(Stage::Attempted)]);
     assert!(verdicts.round(begun, at("2026-03-01T10:06:00Z")).is_empty(), "not yet due");
@@ -47,61 +72,160 @@ fn a_run_without_a_store_is_judged_by_what_it_remembers() {
 fn what_a_store_knows_is_no_change() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s.db");
-    let put = |r: &Record| {
-        let mut store = Store::open(&path).unwrap();
-        let mut writer = store.begin().unwrap();
-        let run = crate::store::Run {
-            version: "1".into(),
-            command: Vec::new(),
-            catalogue_sha256: "00".into(),
-            catalogue: String::new(),
-            home_nets: Vec::new(),
-            sensor: "s".into(),
-            hash: "none".into(),
-            started: Timestamp(1),
-            ended: None,
-            exit_code: None,
-            exit_reason: None,
-            environment: Default::default(),
-        };
-        let run = writer.put_run(&run).unwrap();
-        let (first, last) = (Some(r.first_seen), Some(r.last_seen));
-        let source = crate::store::Source { source: r.source.clone(), first, last, ..Default::default() };
-        writer.put_source(run, &source).unwrap();
-        writer.put_record(r, false).unwrap();
-        writer.commit().unwrap();
-    };
+    let put = |r: &Record| put(&path, r);
     put(&record(Stage::Attempted));
-    let plan = Plan { gone_after: 30, events: None };
-    start(plan, Some(&path)).finish(at("2026-03-01T10:06:00Z")).unwrap();
+    start(plan(), Some(&path)).finish(at("2026-03-01T10:06:00Z")).unwrap();
     let stored = || Store::open_read_only(&path).unwrap().events(None, None).unwrap();
     assert!(stored().is_empty(), "{:?}", stored());
 
-    let verdicts = start(plan, Some(&path));
+    let verdicts = start(plan(), Some(&path));
     put(&record(Stage::Transferred));
     verdicts.finish(at("2026-03-01T10:07:00Z")).unwrap();
     let kinds = |events: Vec<Event>| events.iter().map(|e| e.kind.clone()).collect::<Vec<_>>();
     assert_eq!(kinds(stored()), ["raised"]);
     // Forty days on, in another run.
-    start(plan, Some(&path)).finish(at("2026-04-10T10:00:00Z")).unwrap();
-    start(plan, Some(&path)).finish(at("2026-04-10T10:01:00Z")).unwrap();
+    start(plan(), Some(&path)).finish(at("2026-04-10T10:00:00Z")).unwrap();
+    start(plan(), Some(&path)).finish(at("2026-04-10T10:01:00Z")).unwrap();
     assert_eq!(kinds(stored()), ["raised", "gone"]);
     let mut back = record(Stage::Attempted);
     let there = at("2026-04-11T10:00:00Z").unwrap();
     (back.id, back.period, back.first_seen, back.last_seen) = ("f0".repeat(16), "2026-04-11".into(), there, there);
-    let verdicts = start(plan, Some(&path));
+    let verdicts = start(plan(), Some(&path));
     put(&back);
     verdicts.finish(at("2026-04-11T10:01:00Z")).unwrap();
     assert_eq!(kinds(stored()), ["raised", "gone", "reappeared"]);
 }
 
+/// The user's files, and the plan of a run that has them on a day.
+struct Files {
+    dir: tempfile::TempDir,
+    args: KnowledgeArgs,
+    changes: EventArgs,
+}
+
+impl Files {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (accept, inventory) = (dir.path().join("accept.toml"), dir.path().join("devices.csv"));
+        fs::write(&inventory, "address,name,owner,place\n10.0.0.5,Reception,j.doe,ground floor\n").unwrap();
+        let changes = into(&dir.path().join("events"));
+        let files = Files { dir, args: KnowledgeArgs { accept: Some(accept), inventory: Some(inventory) }, changes };
+        files.accept("active");
+        files
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn accept(&self, verdict: &str) {
+        let text = format!(
+            "[[accept]]\nhost = \"reception\"\nverdict = \"{verdict}\"\nreason = \"bench\"\nowner = \"lab\"\n\
+             expires = 2026-03-31\n"
+        );
+        fs::write(self.args.accept.as_ref().unwrap(), text).unwrap();
+    }
+
+    fn plan(&self, day: &str) -> Plan<'_> {
+        Plan {
+            changes: &self.changes,
+            files: &self.args,
+            knowledge: Knowledge::read(&self.args).map_err(|e| e.message).unwrap(),
+            as_of: at(day),
+        }
+    }
+}
+
+fn kinds(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|e| e["kind"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn accepted_hosts_are_said_as_such_until_it_ends() {
+    let files = Files::new();
+    let (store, path) = (files.path("s.db"), files.path("events"));
+    // The store begins before the run.
+    let early = Record { id: "01".repeat(16), ..record(Stage::Queried) };
+    put(
+        &store,
+        &Record {
+            host: crate::sighting::Host { ip: "10.0.0.9".parse().unwrap(), mac: None, ..early.host.clone() },
+            ..early
+        },
+    );
+    let verdicts = start(files.plan("2026-03-01"), Some(&store));
+    put(&store, &record(Stage::Transferred));
+    let mut alarm = record(Stage::Queried);
+    alarm.id = "fa".repeat(16);
+    (alarm.indicator.id, alarm.indicator.category) = ("lookalike-x".into(), crate::catalogue::Category::Lookalike);
+    put(&store, &alarm);
+    verdicts.finish(at("2026-03-01T10:07:00Z")).unwrap();
+    let said = events(&path);
+    assert_eq!(kinds(&said), ["alarm", "new"], "{said:?}");
+    let [alarm, new] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!((&alarm["alarms"][0], alarm.get("accepted")), (&"lookalike".into(), None), "alarms cannot be accepted");
+    assert_eq!((&new["alarms"][0], &new["to"]), (&"lookalike".into(), &"updating".into()));
+    assert_eq!((&new["accepted"]["owner"], &new["accepted"]["expires"]), (&"lab".into(), &"2026-03-31".into()));
+    let who = ["name", "owner", "place"].map(|field| new["host"][field].as_str().unwrap());
+    assert_eq!(who, ["Reception", "j.doe", "ground floor"]);
+    let stored = Store::open_read_only(&store).unwrap().events(None, None).unwrap();
+    assert_eq!(stored.iter().map(|e| e.accepted).collect::<Vec<_>>(), [false, true]);
+    let told = &stored[1].detail;
+    assert!(told.starts_with("10.0.0.5 (Reception, owner j.doe, ground floor) is new: updating (alarm: "), "{told}");
+    assert!(told.ends_with(" Accepted as active until 2026-03-31; bench (lab)."), "{told}");
+
+    // In another run the exception has ended, which is said once.
+    for _ in 0..2 {
+        start(files.plan("2026-04-01"), Some(&store)).finish(at("2026-03-02T10:00:00Z")).unwrap();
+    }
+    let said = events(&path);
+    assert_eq!(kinds(&said[2..]), ["lapsed"], "{said:?}");
+    let told = Store::open_read_only(&store).unwrap().events(None, None).unwrap().pop().unwrap();
+    assert!(!told.accepted, "{told:?}");
+    let wanted = "No longer accepted: the exception ended on 2026-03-31; bench (lab).";
+    assert!(told.detail.contains(" is to be looked at again: updating") && told.detail.ends_with(wanted), "{told:?}");
+}
+
+#[test]
+fn the_users_files_are_read_again_when_a_day_begins() {
+    let files = Files::new();
+    let catalogue = Arc::new(Catalogue::builtin());
+    let mut judge = Judge::new(files.plan("2026-03-01"), None, catalogue, HomeNets::default());
+    let mut found = |now: &str| {
+        let mut facts = FactsBuilder::new();
+        facts.record(&record(Stage::Transferred), false);
+        let changes = judge.judge(Job { now: at(now).unwrap(), facts: Some(facts.build()) }).unwrap();
+        changes.iter().map(|c| (c.kind, c.accepted.is_some())).collect::<Vec<_>>()
+    };
+    assert_eq!(found("2026-03-01T10:06:00Z"), [(ChangeKind::New, true)]);
+    files.accept("contacting");
+    assert_eq!(found("2026-03-01T23:59:00Z"), [], "not on the same day");
+    assert_eq!(found("2026-03-02T00:00:01Z"), [(ChangeKind::Lapsed, false)]);
+    files.accept("active");
+    assert_eq!(found("2026-03-03T00:00:01Z"), []);
+    fs::write(files.args.accept.as_ref().unwrap(), "[[accept]]\n").unwrap();
+    assert_eq!(found("2026-03-04T00:00:01Z"), [], "what was read before stays");
+    fs::write(files.args.accept.as_ref().unwrap(), "").unwrap();
+    assert_eq!(found("2026-03-05T00:00:01Z"), [], "nor is an emptied file taken for one without exceptions");
+}
+
 #[test]
 fn a_flood_of_records_is_bounded() {
-    let mut verdicts = start(Plan { gone_after: 30, events: None }, None);
+    let mut verdicts = start(plan(), None);
     let mut r = record(Stage::Queried);
     for n in 0..MOST_REMEMBERED + 9 {
         r.id = format!("{n:032x}");
         verdicts.remember(std::slice::from_ref(&r));
     }
     assert_eq!(verdicts.remembered.as_ref().unwrap().len(), MOST_REMEMBERED);
+}
+
+#[test]
+fn a_file_that_takes_no_event_fails_the_run() {
+    let changes = into(Path::new("/dev/full"));
+    let mut verdicts = start(Plan { changes: &changes, ..plan() }, None);
+    verdicts.remember(&[record(Stage::Transferred)]);
+    let stop = verdicts.finish(at("2026-03-01T10:07:00Z")).unwrap_err();
+    assert!(stop.message.contains("--events"), "{}", stop.message);
+    start(Plan { changes: &changes, ..plan() }, None).finish(at("2026-03-01T10:07:00Z")).unwrap();
 }

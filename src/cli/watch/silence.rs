@@ -1,0 +1,61 @@
+//! Says when frames stop coming, so that nobody takes a port that shows
+//! nothing for a network without contacts.
+
+use std::time::{Duration, Instant};
+
+/// How long nothing may come at the start; then somebody waits for a sign.
+const AT_FIRST: Duration = Duration::from_secs(30);
+
+/// How long nothing may come later on: any network sends something meanwhile.
+const LATER: Duration = Duration::from_secs(300);
+
+/// How long nothing came.
+pub(super) struct Silence {
+    frames: u64,
+    since: Instant,
+    said: bool,
+}
+
+impl Silence {
+    /// Listening begins.
+    pub(super) fn new(now: Instant) -> Self {
+        Silence { frames: 0, since: now, said: false }
+    }
+
+    /// What to say, if so many frames came until now.
+    pub(super) fn look(&mut self, now: Instant, frames: u64) -> Option<String> {
+        if frames != self.frames {
+            let word = if self.frames == 0 { "now" } else { "again" };
+            (self.frames, self.since) = (frames, now);
+            return std::mem::take(&mut self.said).then(|| format!("frames come {word}"));
+        }
+        let quiet = now.saturating_duration_since(self.since);
+        let patience = if self.frames == 0 { AT_FIRST } else { LATER };
+        if self.said || quiet < patience {
+            return None;
+        }
+        self.said = true;
+        let seconds = quiet.as_secs();
+        Some(format!("no frame came for {seconds} seconds; check the cable and what the switch mirrors to this port"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_said_once_and_its_end_too() {
+        let begun = Instant::now();
+        let mut silence = Silence::new(begun);
+        let mut at = |seconds, frames| silence.look(begun + Duration::from_secs(seconds), frames);
+        assert_eq!(at(29, 0), None);
+        assert!(at(30, 0).is_some_and(|s| s.starts_with("no frame came for 30 seconds; check the cable")));
+        assert_eq!(at(31, 0), None, "said once");
+        assert_eq!(at(40, 7).as_deref(), Some("frames come now"));
+        assert_eq!((at(41, 9), at(340, 9)), (None, None));
+        assert!(at(341, 9).is_some_and(|s| s.contains("300 seconds")));
+        assert_eq!(at(342, 10).as_deref(), Some("frames come again"));
+        assert_eq!(at(343, 11), None);
+    }
+}
