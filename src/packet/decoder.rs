@@ -12,10 +12,11 @@ use super::ethernet;
 use super::fragment::FragmentTable;
 use super::ipcomp::Inflater;
 use super::notice::Notice;
+use super::plain::{self, Copied, Shell};
 use super::transport::Segment;
 use super::view::View;
 use super::walk::{Content, IpHeader, Next, Walk};
-use super::{EncapId, Packet, ip, link, plain, ppp, wifi};
+use super::{EncapId, Packet, ip, link, ppp, wifi};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::capture::LinkType;
 use crate::coverage::Counter;
@@ -219,25 +220,33 @@ impl Decoder {
     #[inline]
     pub(super) fn straight(&mut self, link: LinkType, frame: &[u8], base: u32, ts: Timestamp) -> Option<Packet> {
         if link == LinkType::ETHERNET {
-            let shell = plain::look(frame)?.shell;
-            let encap = self.tagged(shell);
-            return plain::packet(frame, shell, base, ts, encap, |packet| *packet);
+            let shell = Shell::of_ethernet(frame)?;
+            let place = plain::Place { ts, base, encap: self.number(shell), macs: plain::macs(frame) };
+            let found = plain::packet(frame, shell, place, Copied);
+            if found.is_some() {
+                self.count_tags(shell);
+            }
+            return found;
         }
         let mut view = View::new(frame, frame.len());
         let (kind, src_mac) = link::plain(link, &mut view)?;
-        let shell = plain::bare(kind, u8::try_from(view.offset).ok()?)?;
-        plain::behind_link(frame, shell, base, ts, EncapId(0), (src_mac, None), |packet| *packet)
+        let shell = Shell::bare(kind, u8::try_from(view.offset).ok()?)?;
+        let place = plain::Place { ts, base, encap: EncapId(0), macs: (src_mac, None) };
+        plain::packet(frame, shell, place, Copied)
     }
 
-    /// Counts the tags of an ordinary frame; gives their number in the table.
-    pub fn tagged(&mut self, shell: plain::Shell) -> EncapId {
-        let (outer, inner) = shell.tags;
-        for tag in [outer, inner] {
+    /// The number of an ordinary frame's tags in the table.
+    pub fn number(&mut self, shell: Shell) -> EncapId {
+        self.encaps.tagged(shell.tags.0, shell.tags.1)
+    }
+
+    /// Counts the tags of an ordinary frame.
+    pub fn count_tags(&mut self, shell: Shell) {
+        for tag in [shell.tags.0, shell.tags.1] {
             if tag != 0 {
                 self.side.add(encap::tag_layer(tag).kind.counter(), 1);
             }
         }
-        self.encaps.tagged(outer, inner)
     }
 
     /// Header by header, through tunnels and reassembled datagrams.

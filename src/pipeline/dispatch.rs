@@ -1,13 +1,13 @@
-//! Frames to segments, each for a shard.
+//! Frames to segments, dealt to the shards.
 
 use super::SHARDS;
-use super::work::{Framed, Work, shard, shard_of, shard_of_look};
+use super::work::{Item, Route, Said, Work, shard, shard_of, shard_of_pair};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::capture::{BpfFilter, CaptureError, FrameMeta, LinkType};
 use crate::coverage::{Counter, Key, Ledger};
 use crate::flow::{Claim, Neighbours, may_be_dhcp};
-use crate::packet::plain::{self, Shell};
+use crate::packet::plain::{self, Pair, Place, Shell, Take};
 use crate::packet::{Decoder, EncapId, EncapReader, EncapTable, Options, Packet};
 use crate::sighting::HomeNets;
 use std::collections::BTreeMap;
@@ -106,41 +106,46 @@ fn wire_len(meta: &FrameMeta) -> u64 {
     meta.orig_len.min(meta.caplen.max(LONGEST)).into()
 }
 
-/// Where a shard is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Route {
-    /// Its worker.
-    pub(super) worker: u8,
-    /// Its place among the shards of the worker.
-    pub(super) place: u8,
+/// Deals the segment of an ordinary frame to the worker of its shard; the result
+/// is false if another look is to be taken at the frame.
+struct Dealing<'d> {
+    home: &'d HomeNets,
+    routes: &'d [Route; SHARDS],
+    frame: u32,
+    segment: u32,
+    lists: &'d mut [Vec<Item>],
 }
 
-/// Takes what is in the frames of a batch, in their order.
-pub(super) trait Hands {
-    /// What follows belongs to this source, interface and quarter hour.
-    fn turn(&mut self, key: Key);
-    /// The segment of an ordinary frame.
-    fn plain(&mut self, to: Route, frame: Framed<'_>, segment: u32, shell: Shell, encap: EncapId);
-    /// A decoded segment; the payload of a reassembled one is in the arena.
-    fn decoded(&mut self, to: Route, frame: Framed<'_>, segment: u32, packet: &Packet, arena: &[u8]);
-    /// What is said of who has an address.
-    fn said(&mut self, to: Route, frame: Framed<'_>, segment: u32, claim: Claim);
+impl Take for Dealing<'_> {
+    type Result = bool;
+
+    #[inline(always)]
+    fn take(self, packet: &Packet, pair: Pair) -> bool {
+        if may_be_dhcp(packet.transport, packet.dport) {
+            return false;
+        }
+        let shard = shard_of_pair(pair, (packet.sport, packet.dport), self.home);
+        let Route { worker, place } = self.routes.get(shard).copied().unwrap_or_default();
+        if let Some(list) = self.lists.get_mut(usize::from(worker)) {
+            list.push(Item { packet: *packet, frame: self.frame, segment: self.segment, place });
+        }
+        true
+    }
 }
 
-/// The packet stage: runs on the lead's thread.
+/// The packet stage: runs on the reader's thread.
 pub(super) struct Dispatcher {
     decoder: Decoder,
     encaps: EncapReader,
     home: HomeNets,
     period: Period,
     filter: Option<BpfFilter>,
-    /// By shard.
     routes: [Route; SHARDS],
     neighbours: Neighbours,
     /// What the frame at hand claims.
     claims: Vec<Claim>,
     pub(super) ledger: Ledger,
-    tally: Tally,
+    pub(super) tally: Tally,
 }
 
 impl Dispatcher {
@@ -153,14 +158,13 @@ impl Dispatcher {
     ) -> Self {
         let decoder = Decoder::new(Options { ignore_vlan });
         let encaps = decoder.encaps().reader();
-        let route = |shard| Route { worker: (shard % workers) as u8, place: (shard / workers) as u8 };
         Dispatcher {
             decoder,
             encaps,
             home,
             period,
             filter,
-            routes: std::array::from_fn(route),
+            routes: Route::all(workers),
             neighbours: Neighbours::new(),
             claims: Vec::new(),
             ledger: Ledger::new(),
@@ -179,21 +183,19 @@ impl Dispatcher {
         std::mem::take(&mut self.tally)
     }
 
-    /// The source begins, and does not go on from the one before.
-    pub(super) fn start_anew(&mut self) {
-        self.neighbours.start_anew();
-    }
-
-    /// Decodes the frames of a batch.
-    pub(super) fn batch(&mut self, work: &Work, hands: &mut impl Hands) -> Result<(), CaptureError> {
+    /// Decodes the frames of a batch and lists them by worker.
+    pub(super) fn batch(&mut self, work: &mut Work) -> Result<(), CaptureError> {
         let mut key = Key { source: u32::MAX, ..Key::default() };
         let (mut from, mut until) = (i64::MAX, i64::MIN);
         let mut link = LinkType::default();
         let mut run = Run::default();
         let picky = self.period != Period::default() || self.filter.is_some();
+        if work.begins_anew {
+            self.neighbours.start_anew();
+        }
         for (index, meta) in work.batch.frames.iter().enumerate() {
             let ts = meta.ts.0;
-            if ts < from || ts >= until || meta.interface != key.interface {
+            if ts < from || ts >= until || meta.interface != key.interface || work.source != key.source {
                 run.book(&mut self.ledger, &mut self.tally);
                 self.side_counts();
                 let quarter = meta.ts.quarter();
@@ -201,66 +203,81 @@ impl Dispatcher {
                 from = quarter.saturating_mul(QUARTER_SECS * SECOND);
                 until = from.saturating_add(QUARTER_SECS * SECOND);
                 self.ledger.turn_to(key);
-                hands.turn(key);
                 link = work.batch.interfaces.get(usize::from(meta.interface)).map_or(LinkType(0), |i| i.link);
             }
             run.add(meta);
             let bytes = work.batch.bytes(meta);
-            let frame = Framed { work, index, meta, bytes };
             if picky && (!self.period.holds(meta.ts) || !self.passes(link, bytes)?) {
                 run.end(meta, Counter::FramesFiltered, &mut self.ledger);
                 continue;
             }
             if link == LinkType::ETHERNET
-                && let Some(look) = plain::look(bytes)
-                && !may_be_dhcp(look.transport, look.dport)
+                && let Some(shell) = Shell::of_ethernet(bytes)
+                && self.plain(shell, bytes, index, meta, &mut work.lists)
             {
-                let (mut encap, mut segment) = (EncapId(0), 0);
-                if look.shell.is_tagged() {
-                    encap = self.decoder.tagged(look.shell);
-                    segment = self.segment(encap);
-                }
-                let to = self.route(shard_of_look(&look, &self.home));
-                hands.plain(to, frame, segment, look.shell, encap);
-            } else if let Err(cause) = self.other(link, frame, hands) {
+                continue;
+            }
+            let (lists, said) = (&mut work.lists, &mut work.said);
+            if let Err(cause) = self.other(link, bytes, index, meta, &work.batch.buf, lists, said) {
                 run.end(meta, cause, &mut self.ledger);
             }
         }
         run.book(&mut self.ledger, &mut self.tally);
         self.side_counts();
+        if !self.decoder.arena().is_empty() {
+            work.arena.extend_from_slice(self.decoder.arena());
+            self.decoder.clear_arena();
+        }
         Ok(())
     }
 
-    /// Payloads of the datagrams that were put together in the last batch.
-    pub(super) fn arena(&self) -> &[u8] {
-        self.decoder.arena()
-    }
-
-    /// Empties the arena: the last batch is done with.
-    pub(super) fn clear_arena(&mut self) {
-        if !self.decoder.arena().is_empty() {
-            self.decoder.clear_arena();
+    /// Decodes an ordinary frame, and deals its segment to the worker of its
+    /// shard; false if it is not ordinary, or another look is to be taken at
+    /// it.
+    #[inline(never)] // amid the loop it would have no registers
+    fn plain(&mut self, shell: Shell, bytes: &[u8], index: usize, meta: &FrameMeta, lists: &mut [Vec<Item>]) -> bool {
+        let (mut encap, mut segment) = (EncapId(0), 0);
+        if shell.is_tagged() {
+            encap = self.decoder.number(shell);
+            segment = self.segment(encap);
         }
+        let place = Place { ts: meta.ts, base: meta.offset, encap, macs: plain::macs(bytes) };
+        let dealing = Dealing { home: &self.home, routes: &self.routes, frame: index as u32, segment, lists };
+        let dealt = plain::packet(bytes, shell, place, dealing);
+        let dealt = dealt.unwrap_or(false);
+        if dealt && shell.is_tagged() {
+            self.decoder.count_tags(shell);
+        }
+        dealt
     }
 
     /// Decodes a frame that is no ordinary one. The error is the cause why
     /// there is no segment in it.
     #[inline(never)]
-    fn other(&mut self, link: LinkType, frame: Framed<'_>, hands: &mut impl Hands) -> Result<(), Counter> {
-        let meta = frame.meta;
-        match self.decoder.decode(link, frame.bytes, meta.orig_len, meta.offset, meta.ts) {
+    #[allow(clippy::too_many_arguments)] // a batch, of which the frame is borrowed
+    fn other(
+        &mut self,
+        link: LinkType,
+        bytes: &[u8],
+        index: usize,
+        meta: &FrameMeta,
+        buf: &[u8],
+        lists: &mut [Vec<Item>],
+        said: &mut [Vec<Said>],
+    ) -> Result<(), Counter> {
+        match self.decoder.decode(link, bytes, meta.orig_len, meta.offset, meta.ts) {
             Ok(packet) => {
+                self.list(packet, index, lists);
                 if may_be_dhcp(packet.transport, packet.dport) {
-                    self.dhcp(&packet, frame, hands);
+                    self.dhcp(&packet, index, buf, said);
                 }
-                self.decoded(&packet, frame, hands);
                 while let Some(packet) = self.decoder.next_of_frame() {
-                    self.decoded(&packet, frame, hands);
+                    self.list(packet, index, lists);
                 }
                 Ok(())
             }
             Err(cause) => {
-                self.notice(frame, hands);
+                self.notice(index, buf, said);
                 if cause == Counter::LinkUnsupported {
                     *self.tally.unsupported.entry(link).or_insert(0) += 1;
                 }
@@ -269,10 +286,13 @@ impl Dispatcher {
         }
     }
 
-    fn decoded(&mut self, packet: &Packet, frame: Framed<'_>, hands: &mut impl Hands) {
+    /// Deals a segment to the worker of its shard.
+    fn list(&mut self, packet: Packet, frame: usize, lists: &mut [Vec<Item>]) {
         let segment = self.segment(packet.encap);
-        let to = self.route(shard(packet, &self.home));
-        hands.decoded(to, frame, segment, packet, self.decoder.arena());
+        let Route { worker, place } = self.route(shard(&packet, &self.home));
+        if let Some(list) = lists.get_mut(usize::from(worker)) {
+            list.push(Item { packet, frame: frame as u32, segment, place });
+        }
     }
 
     fn segment(&mut self, encap: EncapId) -> u32 {
@@ -286,32 +306,34 @@ impl Dispatcher {
 
     /// Reads a DHCP message, beside what becomes of its datagram.
     #[cold]
-    fn dhcp(&mut self, packet: &Packet, frame: Framed<'_>, hands: &mut impl Hands) {
-        let held = if packet.in_arena { self.decoder.arena() } else { &frame.work.batch.buf };
+    fn dhcp(&mut self, packet: &Packet, frame: usize, buf: &[u8], said: &mut [Vec<Said>]) {
+        let held = if packet.in_arena { self.decoder.arena() } else { buf };
         let start = packet.payload_offset as usize;
         let payload = held.get(start..start.saturating_add(packet.payload_len as usize)).unwrap_or(&[]);
         let segment = self.encaps.get(packet.encap).segment_id;
         self.neighbours.dhcp(packet, payload, segment, &mut self.claims, &mut self.ledger);
-        self.say(frame, segment, hands);
+        self.say(frame, segment, said);
     }
 
     /// Reads what a frame that is no segment says of who has an address.
-    fn notice(&mut self, frame: Framed<'_>, hands: &mut impl Hands) {
+    fn notice(&mut self, frame: usize, buf: &[u8], said: &mut [Vec<Said>]) {
         let Some(notice) = self.decoder.take_notice() else { return };
         let start = notice.offset as usize;
-        let bytes = frame.work.batch.buf.get(start..start.saturating_add(notice.len as usize)).unwrap_or(&[]);
+        let bytes = buf.get(start..start.saturating_add(notice.len as usize)).unwrap_or(&[]);
         let segment = self.encaps.get(notice.encap).segment_id;
         self.neighbours.notice(&notice, bytes, segment, &mut self.claims, &mut self.ledger);
-        self.say(frame, segment, hands);
+        self.say(frame, segment, said);
     }
 
     /// Deals what a frame claims to the shards of the addresses. Whose address
     /// is not at home is nobody's business.
-    fn say(&mut self, frame: Framed<'_>, segment: u32, hands: &mut impl Hands) {
+    fn say(&mut self, frame: usize, segment: u32, said: &mut [Vec<Said>]) {
         let Dispatcher { claims, home, routes, .. } = self;
         for claim in claims.drain(..).filter(|c| home.contains(&c.ip)) {
-            let to = routes.get(shard_of(&claim.ip)).copied().unwrap_or_default();
-            hands.said(to, frame, segment, claim);
+            let Route { worker, place } = routes.get(shard_of(&claim.ip)).copied().unwrap_or_default();
+            if let Some(list) = said.get_mut(usize::from(worker)) {
+                list.push(Said { claim, frame: frame as u32, segment, place });
+            }
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Hasher {
 }
 
 impl Hasher {
-    pub(super) fn spawn(recycler: Recycler<Work>) -> std::io::Result<Self> {
+    pub(super) fn spawn(recycler: Recycler) -> std::io::Result<Self> {
         let (tx, rx) = bounded::<Hash>(8);
         let (done, digests) = bounded(1);
         let thread = std::thread::Builder::new().name("hasher".into()).spawn(move || {

@@ -1,11 +1,10 @@
 //! A run on live interfaces.
 
-use super::dispatch::{Dispatcher, Period};
-use super::lead::Order;
+use super::dispatch::{Dispatcher, Period, Tally};
 use super::replay::{Crew, Crop, Failure, Hands, Outcome, ReaderEnd};
 use super::sources::{SourceId, SourceReport};
 use super::timing::{Timing, record};
-use super::worker::{Found, Tick};
+use super::worker::{Found, Job, Tick};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::capture::{Batch, BpfFilter, FrameSource, Interface, InterfaceStatistics, Status};
@@ -168,8 +167,8 @@ pub fn watch(
         encaps: dispatcher.encaps(),
         desk: &desk,
     };
-    let read = |hands| listen(ear, hands, &failed, &desk);
-    let crop = crew.work(dispatcher, read, |_, found: Found| tell(run.news(found)))?;
+    let read = |hands| listen(ear, dispatcher, hands, &failed, &desk);
+    let crop = crew.work(read, |_, found: Found| tell(run.news(found)))?;
     run.end(crop, tell)
 }
 
@@ -222,11 +221,11 @@ impl Run<'_> {
     }
 
     /// Tells what is left when the source is drained, and sums up.
-    fn end(mut self, crop: Crop<Observed>, mut tell: impl FnMut(News<'_>) -> io::Result<()>) -> Result<Ended, Failure> {
-        let Crop { mut reader, mut tallies, mut shards, ledger, timing } = crop;
-        if let (Some(report), Some(tally)) = (reader.sources.first_mut(), tallies.pop()) {
-            report.tallied(tally);
-        }
+    fn end(
+        mut self,
+        (reader, mut shards, ledger, timing): Crop<Observed>,
+        mut tell: impl FnMut(News<'_>) -> io::Result<()>,
+    ) -> Result<Ended, Failure> {
         let mut outcome = Outcome::new(reader, self.encaps);
         self.account.add(std::mem::take(&mut lock(self.desk).ledger));
         self.account.add(std::mem::take(&mut outcome.ledger));
@@ -307,14 +306,10 @@ impl Canaries {
 struct Ear<'l> {
     source: Box<dyn FrameSource>,
     time: Clock,
+    dispatcher: Dispatcher,
     hands: Hands,
     desk: &'l SharedDesk,
     timing: Timing,
-    /// Losses that were not laid out yet.
-    ledger: Ledger,
-    /// How many frames came, and their least and greatest timestamp.
-    frames: u64,
-    span: Option<(Timestamp, Timestamp)>,
     /// How far frames have been seen.
     clock: Timestamp,
     ticks: u32,
@@ -326,6 +321,7 @@ struct Ear<'l> {
 
 fn listen(
     (source, path, id, time): (Box<dyn FrameSource>, PathBuf, SourceId, Clock),
+    dispatcher: Dispatcher,
     hands: Hands,
     failed: &AtomicBool,
     desk: &SharedDesk,
@@ -335,12 +331,10 @@ fn listen(
     let mut ear = Ear {
         source,
         time,
+        dispatcher,
         hands,
         desk,
         timing: Timing::default(),
-        ledger: Ledger::new(),
-        frames: 0,
-        span: None,
         clock: Timestamp(i64::MIN),
         ticks: 0,
         interfaces: 0,
@@ -348,11 +342,13 @@ fn listen(
     };
     let failure = ear.listen(&mut report, failed);
     let at = ear.now();
-    let Ear { source, timing, losses, mut ledger, .. } = ear;
+    let Ear { source, mut dispatcher, mut hands, timing, losses, .. } = ear;
+    hands.jobs.clear();
+    report.tallied(dispatcher.next_source());
     report.interfaces = source.interfaces();
     report.statistics = source.statistics();
-    book_losses(&mut ledger, &losses, &report.statistics, at);
-    ReaderEnd { sources: vec![report], ledger, timing, failure }
+    book_losses(&mut dispatcher.ledger, &losses, &report.statistics, at);
+    ReaderEnd { sources: vec![report], ledger: std::mem::take(&mut dispatcher.ledger), timing, failure }
 }
 
 impl Ear<'_> {
@@ -380,9 +376,15 @@ impl Ear<'_> {
                     work.number = number;
                     number = number.saturating_add(1);
                     self.hear(&work.batch);
-                    if self.hands.orders.send(Order::Batch(Arc::new(work))).is_err() {
+                    if let Err(e) = self.dispatcher.batch(&mut work) {
+                        return Some(Failure::Filter(e));
+                    }
+                    record(&mut self.timing.decode, work.read_at.elapsed());
+                    let work = Arc::new(work);
+                    if !self.hands.give(&work) {
                         return None;
                     }
+                    self.hands.recycler.release(work);
                 }
                 Err(e) => {
                     self.hands.pool.put(work);
@@ -411,10 +413,6 @@ impl Ear<'_> {
     /// Notes how far the frames of a batch have come, and which interfaces
     /// they are of.
     fn hear(&mut self, batch: &Batch) {
-        self.frames = self.frames.saturating_add(batch.frames.len() as u64);
-        for ts in batch.frames.iter().map(|f| f.ts) {
-            self.span = Some(self.span.map_or((ts, ts), |(least, greatest)| (least.min(ts), greatest.max(ts))));
-        }
         match self.time {
             Clock::Wall => self.clock = batch.frames.last().map_or(self.clock, |f| f.ts),
             Clock::Frames if self.clock.0 == i64::MIN => {
@@ -438,19 +436,20 @@ impl Ear<'_> {
         self.ticks = self.ticks.wrapping_add(1);
         let now = self.now();
         let statistics = self.source.statistics();
-        book_losses(&mut self.ledger, &self.losses, &statistics, now);
+        book_losses(&mut self.dispatcher.ledger, &self.losses, &statistics, now);
         self.losses = statistics;
         let mut desk = lock(self.desk);
-        desk.ledger.merge(self.ledger.take());
+        desk.ledger.merge(self.dispatcher.ledger.take());
         desk.now = Some(now).filter(|t| t.0 != i64::MIN);
-        (desk.intake.frames, desk.intake.span) = (self.frames, self.span);
+        let Tally { frames, least, greatest, .. } = &self.dispatcher.tally;
+        (desk.intake.frames, desk.intake.span) = (*frames, least.zip(*greatest));
         drop(desk);
         if now.0 == i64::MIN {
             return true; // no frame came, so no time has passed
         }
         let open_from = now.min(self.clock).plus(-DAY_MARGIN).day();
         let tick = Tick { idle_at: idle.then_some(self.clock), open_from, collect };
-        self.hands.orders.send(Order::Tick(tick)).is_ok()
+        self.hands.jobs.iter().all(|tx| tx.send(Job::Tick(tick)).is_ok())
     }
 }
 

@@ -1,21 +1,18 @@
 //! Threads and channels: the only place that wires the stages together.
 //!
 //! ```text
-//! reader (capture) ──batches──▶ lead (packet) ──segments──▶ workers (flow, protocol, ──▶ writer
-//!        └──batches──▶ hasher   └── is the first worker        catalogue, sighting)
+//! reader (capture, packet) ──batches──▶ workers (flow, protocol, catalogue, sighting) ──▶ writer
+//!        └──batches──▶ hasher
 //! ```
 //!
-//! The lead decodes each frame to a segment and deals the segments to
+//! The reader decodes each frame to a segment and deals the segments to
 //! [`SHARDS`] shards by their client, so that what one client asks and what it
 //! does then meet in one shard, in packet order. A worker owns every shard
 //! whose number leaves its own as remainder: however many workers there are,
-//! each shard sees the same segments in the same order. The lead is the first
-//! worker itself: where it is the only one, nothing is written down between
-//! decoding a frame and taking its segment.
+//! each shard sees the same segments in the same order.
 
 pub mod dispatch;
 mod hasher;
-mod lead;
 pub mod live;
 mod pool;
 pub mod replay;

@@ -1,14 +1,14 @@
 //! A run over capture files.
 
-use super::dispatch::{Dispatcher, Period, Tally};
+use super::dispatch::{Dispatcher, Period};
 use super::hasher::{Hash, Hasher};
-use super::lead::{Lead, Order};
-use super::pool::{Pool, Recycler, Spares};
+use super::pool::{Pool, Recycler};
 use super::sources::{SourceId, SourceReport};
 use super::timing::{Timing, record};
 use super::work::Work;
-use super::worker::{Finished, Found, Harvest, Report, Worker};
+use super::worker::{Finished, Found, Harvest, Job, Report, Worker};
 use crate::base::Timestamp;
+use crate::base::time::SECOND;
 use crate::capture::{self, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
 use crate::coverage::{Counter, Key, Ledger};
 use crate::flow::{Limits, NameLister, NameRow};
@@ -29,6 +29,10 @@ use std::time::Instant;
 
 /// Batches in flight: a mebibyte each.
 pub(super) const BATCHES: usize = 8;
+/// A capture that begins so much before the last frame of the one before is
+/// another view of the network, not the next file of the same capture: its
+/// flows are read from their beginning.
+const ROTATION_OVERLAP: i64 = SECOND;
 /// Batches that may wait for one worker.
 const QUEUE: usize = 4;
 
@@ -268,17 +272,9 @@ impl Drop for Alarm {
     }
 }
 
-/// What a run of the crew leaves.
-pub(super) struct Crop<R> {
-    pub(super) reader: ReaderEnd,
-    /// What the sources came to, in order.
-    pub(super) tallies: Vec<Tally>,
-    pub(super) shards: Shards<R>,
-    /// What the lead and the workers counted.
-    pub(super) ledger: Ledger,
-    /// What the workers timed.
-    pub(super) timing: Timing,
-}
+/// What a run of the crew leaves: the reader's end, each shard's rest, and
+/// what the workers counted and timed.
+pub(super) type Crop<R> = (ReaderEnd, Shards<R>, Ledger, Timing);
 
 pub(super) type Shards<R> = BTreeMap<usize, R>;
 
@@ -294,24 +290,14 @@ pub(super) fn run<H: Harvest>(
     let filter = plan.filter.take();
     let dispatcher = Dispatcher::new(plan.home.clone(), plan.period, filter, plan.ignore_vlan, workers);
     let encaps = dispatcher.encaps();
-    let hash = plan.hash;
-    let crop = crew.work(
-        dispatcher,
+    let (reader, shards, ledger, timing) = crew.work(
         move |hands| {
             let timing = Timing::default();
-            let mut reader = Reader { plan: &plan, hands, timing, number: 0, failed };
+            let mut reader = Reader { plan: &plan, dispatcher, hands, timing, number: 0, reached: None, failed };
             reader.read_all()
         },
         |number, found| write(number, found, &encaps),
     )?;
-    let Crop { mut reader, tallies, shards, ledger, timing } = crop;
-    for ((at, report), tally) in (0..).zip(&mut reader.sources).filter(|(_, r)| r.opened).zip(tallies) {
-        if !hash {
-            report.id = Some(SourceId::of_file(&report.path, report.size, tally.first));
-        }
-        report.tallied(tally);
-        count_losses(&mut reader.ledger, at, report);
-    }
     let mut outcome = Outcome::new(reader, encaps);
     outcome.ledger.merge(ledger);
     outcome.timing.merge(&timing);
@@ -326,10 +312,16 @@ pub(super) struct Crew<H: Harvest> {
 
 /// What the reader holds of the crew.
 pub(super) struct Hands {
-    /// To the lead.
-    pub(super) orders: Sender<Order>,
+    pub(super) jobs: Vec<Sender<Job>>,
     pub(super) pool: Pool,
-    pub(super) recycler: Recycler<Work>,
+    pub(super) recycler: Recycler,
+}
+
+impl Hands {
+    /// Hands a batch to every worker; false if one is gone.
+    pub(super) fn give(&self, work: &Arc<Work>) -> bool {
+        self.jobs.iter().all(|tx| tx.send(Job::Batch(Arc::clone(work))).is_ok())
+    }
 }
 
 impl<H: Harvest> Crew<H> {
@@ -345,7 +337,6 @@ impl<H: Harvest> Crew<H> {
     /// none after a tick.
     pub(super) fn work(
         self,
-        dispatcher: Dispatcher,
         read: impl FnOnce(Hands) -> ReaderEnd + Send,
         mut write: impl FnMut(Option<u64>, H::Yield) -> io::Result<()>,
     ) -> Result<Crop<H::Rest>, Failure> {
@@ -353,34 +344,21 @@ impl<H: Harvest> Crew<H> {
         let count = workers.len();
         std::thread::scope(|scope| {
             let (tx, reports): (Sender<Report<H>>, Receiver<Report<H>>) = bounded(REPORTS);
-            let pool = Pool::new(BATCHES, Arc::clone(&failed));
-            let spares = Spares::new(BATCHES, count);
+            let pool = Pool::new(BATCHES, count, Arc::clone(&failed));
             let mut jobs = Vec::with_capacity(count);
             let mut threads = Vec::with_capacity(count);
-            let mut workers = workers.into_iter();
-            let first = workers.next().ok_or(Failure::Worker)?;
             for worker in workers {
                 let (job_tx, job_rx) = bounded(QUEUE);
                 jobs.push(job_tx);
-                let recyclers = (pool.recycler(), spares.recycler());
-                let (tx, alarm) = (tx.clone(), Alarm(Arc::clone(&failed)));
+                let (tx, recycler, alarm) = (tx.clone(), pool.recycler(), Alarm(Arc::clone(&failed)));
                 let thread = std::thread::Builder::new().name("worker".into()).spawn_scoped(scope, move || {
                     let _alarm = alarm;
-                    worker.run(&job_rx, &recyclers, &tx);
+                    worker.run(&job_rx, &recycler, &tx);
                 });
                 threads.push(thread.map_err(Failure::Thread)?);
             }
-            let (orders, lead_rx) = bounded(QUEUE);
-            let lead = Lead::new(first, dispatcher, jobs, spares);
-            let (recycler, alarm) = (pool.recycler(), Alarm(Arc::clone(&failed)));
-            let lead = std::thread::Builder::new().name("lead".into()).spawn_scoped(scope, move || {
-                let end = lead.run(&lead_rx, &recycler, &tx);
-                // Where it ends early, the reader may wait for batches that are gone.
-                alarm.0.store(true, Ordering::Relaxed);
-                end
-            });
-            let lead = lead.map_err(Failure::Thread)?;
-            let hands = Hands { orders, recycler: pool.recycler(), pool };
+            drop(tx);
+            let hands = Hands { jobs, recycler: pool.recycler(), pool };
             let reader = std::thread::Builder::new().name("reader".into()).spawn_scoped(scope, move || read(hands));
             let reader = reader.map_err(Failure::Thread)?;
             let mut shards = BTreeMap::new();
@@ -408,15 +386,14 @@ impl<H: Harvest> Crew<H> {
                 }
             }
             let dead = threads.into_iter().map(std::thread::ScopedJoinHandle::join).filter(Result::is_err).count();
-            let (Ok(mut reader), Ok(lead)) = (reader.join(), lead.join()) else { return Err(Failure::Worker) };
-            if let Some(t) = trouble.or(lead.failure).or(reader.failure.take()) {
+            let Ok(mut reader) = reader.join() else { return Err(Failure::Worker) };
+            if let Some(t) = trouble.or(reader.failure.take()) {
                 return Err(t);
             }
             if dead > 0 || done < count {
                 return Err(Failure::Worker);
             }
-            ledger.merge(lead.ledger);
-            Ok(Crop { reader, tallies: lead.tallies, shards, ledger, timing })
+            Ok((reader, shards, ledger, timing))
         })
     }
 }
@@ -424,9 +401,12 @@ impl<H: Harvest> Crew<H> {
 /// The reader's thread.
 struct Reader<'p> {
     plan: &'p Plan,
+    dispatcher: Dispatcher,
     hands: Hands,
     timing: Timing,
     number: u64,
+    /// The greatest timestamp of the source before.
+    reached: Option<Timestamp>,
     failed: Arc<AtomicBool>,
 }
 
@@ -467,7 +447,13 @@ impl Reader<'_> {
                 }
             }
         }
-        ReaderEnd { sources, ledger: Ledger::new(), timing: std::mem::take(&mut self.timing), failure }
+        self.hands.jobs.clear();
+        ReaderEnd {
+            sources,
+            ledger: std::mem::take(&mut self.dispatcher.ledger),
+            timing: std::mem::take(&mut self.timing),
+            failure,
+        }
     }
 
     fn read_source(&mut self, at: usize, report: &mut SourceReport, hasher: Option<&Hasher>) -> Result<(), Halt> {
@@ -479,19 +465,21 @@ impl Reader<'_> {
                 return Ok(());
             }
         };
-        report.opened = true;
         report.size = source.progress().total();
         (self.plan.opened)(at, source.progress());
         let number = u32::try_from(at).unwrap_or(u32::MAX);
         let result = self.read_frames(number, source.as_mut(), report, hasher);
+        let tally = self.dispatcher.next_source();
+        let first = tally.first;
+        self.reached = tally.greatest.or(self.reached);
+        report.tallied(tally);
         report.interfaces = source.interfaces();
         report.statistics = source.statistics();
-        if let Some(hasher) = hasher {
-            report.id = Some(SourceId::Content(hasher.finish().ok_or(Halt::Here(Failure::Worker))?));
-        }
-        if self.hands.orders.send(Order::SourceEnds).is_err() {
-            return Err(Halt::Elsewhere);
-        }
+        count_losses(&mut self.dispatcher.ledger, number, report);
+        report.id = Some(match hasher {
+            Some(hasher) => SourceId::Content(hasher.finish().ok_or(Halt::Here(Failure::Worker))?),
+            None => SourceId::of_file(&report.path, report.size, first),
+        });
         result
     }
 
@@ -502,6 +490,7 @@ impl Reader<'_> {
         report: &mut SourceReport,
         hasher: Option<&Hasher>,
     ) -> Result<(), Halt> {
+        let mut began_frames = false;
         loop {
             if self.failed.load(Ordering::Relaxed) {
                 return Err(Halt::Elsewhere);
@@ -527,17 +516,24 @@ impl Reader<'_> {
             work.read_at = Instant::now();
             record(&mut self.timing.read, work.read_at.duration_since(began));
             work.source = number;
+            if let Some(first) = work.batch.frames.first().filter(|_| !began_frames) {
+                began_frames = true;
+                work.begins_anew = self.reached.is_some_and(|t| first.ts.since(t) < -ROTATION_OVERLAP);
+            }
             work.number = self.number;
             self.number = self.number.saturating_add(1);
+            self.dispatcher.batch(&mut work).map_err(|e| Halt::Here(Failure::Filter(e)))?;
+            record(&mut self.timing.decode, work.read_at.elapsed());
             let work = Arc::new(work);
             if let Some(hasher) = hasher
                 && hasher.tx.send(Hash::Content(Arc::clone(&work))).is_err()
             {
                 return Err(Halt::Here(Failure::Worker));
             }
-            if self.hands.orders.send(Order::Batch(work)).is_err() {
+            if !self.hands.give(&work) {
                 return Err(Halt::Elsewhere);
             }
+            self.hands.recycler.release(work);
         }
     }
 }

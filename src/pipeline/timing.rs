@@ -11,10 +11,11 @@ pub const FRAME_SAMPLE: u32 = 1024;
 pub struct Timing {
     /// Reading a batch.
     pub read: Histogram<u64>,
-    /// One worker's share of a batch; the first worker's includes decoding it
-    /// and dealing it out.
+    /// Decoding the frames of a batch and dealing them.
+    pub decode: Histogram<u64>,
+    /// One worker's share of a batch.
     pub work: Histogram<u64>,
-    /// From a batch having been read to a worker beginning with it.
+    /// From a batch having been read to its worker beginning with it.
     pub wait: Histogram<u64>,
     /// Of one frame in [`FRAME_SAMPLE`], from its batch having been read to
     /// the frame having been dealt with.
@@ -27,7 +28,7 @@ impl Default for Timing {
     fn default() -> Self {
         // Two significant digits are always valid; the range grows as needed.
         let h = || Histogram::new(2).unwrap_or_else(|_| std::process::abort());
-        Timing { read: h(), work: h(), wait: h(), frame: h(), latency: h() }
+        Timing { read: h(), decode: h(), work: h(), wait: h(), frame: h(), latency: h() }
     }
 }
 
@@ -43,9 +44,10 @@ impl Timing {
     }
 
     /// The histograms with their names.
-    pub fn all(&self) -> [(&'static str, &Histogram<u64>); 5] {
+    pub fn all(&self) -> [(&'static str, &Histogram<u64>); 6] {
         [
             ("read", &self.read),
+            ("decode", &self.decode),
             ("wait", &self.wait),
             ("work", &self.work),
             ("frame", &self.frame),
@@ -53,8 +55,8 @@ impl Timing {
         ]
     }
 
-    fn all_mut(&mut self) -> [&mut Histogram<u64>; 5] {
-        [&mut self.read, &mut self.wait, &mut self.work, &mut self.frame, &mut self.latency]
+    fn all_mut(&mut self) -> [&mut Histogram<u64>; 6] {
+        [&mut self.read, &mut self.decode, &mut self.wait, &mut self.work, &mut self.frame, &mut self.latency]
     }
 }
 

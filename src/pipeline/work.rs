@@ -1,54 +1,39 @@
-//! What passes between the threads: batches of frames, and the segments in
-//! them that are dealt to the workers.
+//! A batch of frames with the segments found in it, dealt to the workers.
 
 use super::SHARDS;
 use crate::base::Addr;
-use crate::capture::{Batch, FrameMeta};
-use crate::coverage::Key;
+use crate::capture::Batch;
 use crate::flow::{Claim, first_is_client, sender_is_client};
-use crate::packet::plain::{Look, Pair, Shell};
-use crate::packet::{EncapId, Packet};
+use crate::packet::Packet;
+use crate::packet::plain::Pair;
 use crate::sighting::HomeNets;
 use std::time::Instant;
 
 /// A segment for one shard.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item {
+    pub(super) packet: Packet,
     /// Index of its frame in the batch.
     pub(super) frame: u32,
     pub(super) segment: u32,
     /// The shard, by its place among those of its worker.
     pub(super) place: u8,
-    pub(super) form: Form,
 }
 
-/// A frame of a batch.
-#[derive(Clone, Copy)]
-pub(super) struct Framed<'w> {
-    pub(super) work: &'w Work,
-    /// Its index.
-    pub(super) index: usize,
-    pub(super) meta: &'w FrameMeta,
-    pub(super) bytes: &'w [u8],
+/// Where a shard is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Route {
+    /// Its worker.
+    pub(super) worker: u8,
+    /// Its place among the shards of the worker.
+    pub(super) place: u8,
 }
 
-impl<'w> Framed<'w> {
-    /// The frame of that index.
-    #[inline]
-    pub(super) fn of(work: &'w Work, index: usize) -> Option<Self> {
-        let meta = work.batch.frames.get(index)?;
-        Some(Framed { work, index, meta, bytes: work.batch.bytes(meta) })
+impl Route {
+    /// The ways to all shards, by their numbers.
+    pub(super) fn all(workers: usize) -> [Route; SHARDS] {
+        std::array::from_fn(|shard| Route { worker: (shard % workers) as u8, place: (shard / workers) as u8 })
     }
-}
-
-/// Where the segment of an item is to be had.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Form {
-    /// In an ordinary frame, which its worker decodes: that spares the lead
-    /// the most frequent work, and both of them to hand packets over.
-    Plain(Shell, EncapId),
-    /// It is the next of the decoded ones.
-    Decoded,
 }
 
 /// What is said of who has an address, for the shard of that address.
@@ -65,61 +50,49 @@ pub(super) struct Said {
 /// Room for what is said that a batch keeps from one use to the next.
 const SAID_ROOM: usize = 256;
 
-/// The part of a batch that is for one worker.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Deal {
-    /// In order.
-    pub(super) items: Vec<Item>,
-    /// Those segments that the lead decoded, in order.
-    pub(super) decoded: Vec<Packet>,
-    /// In order of frames.
-    pub(super) said: Vec<Said>,
-}
-
-/// What the reader hands to the lead and the hasher.
+/// What the reader hands to the workers and the hasher.
 #[derive(Debug)]
 pub(super) struct Work {
     /// Counts the batches of a run.
     pub(super) number: u64,
     pub(super) source: u32,
+    /// The source begins, and does not go on from the one before.
+    pub(super) begins_anew: bool,
     pub(super) batch: Batch,
+    /// Payloads of reassembled datagrams.
+    pub(super) arena: Vec<u8>,
+    /// By worker.
+    pub(super) lists: Vec<Vec<Item>>,
+    /// By worker, in order of frames.
+    pub(super) said: Vec<Vec<Said>>,
     /// When the batch had been read.
     pub(super) read_at: Instant,
 }
 
-impl Default for Work {
-    fn default() -> Self {
-        Work { number: 0, source: 0, batch: Batch::default(), read_at: Instant::now() }
-    }
-}
-
-/// What the lead hands to the other workers beside a batch.
-#[derive(Debug)]
-pub(super) struct Dealt {
-    /// The source begins, and does not go on from the one before.
-    pub(super) begins_anew: bool,
-    /// Where the counts of its last frame went.
-    pub(super) last: Key,
-    /// Payloads of reassembled datagrams.
-    pub(super) arena: Vec<u8>,
-    /// By worker.
-    pub(super) deals: Vec<Deal>,
-}
-
-impl Dealt {
+impl Work {
     pub(super) fn new(workers: usize) -> Self {
-        Dealt { begins_anew: false, last: Key::default(), arena: Vec::new(), deals: vec![Deal::default(); workers] }
+        Work {
+            number: 0,
+            source: 0,
+            begins_anew: false,
+            batch: Batch::default(),
+            arena: Vec::new(),
+            lists: vec![Vec::new(); workers],
+            said: vec![Vec::new(); workers],
+            read_at: Instant::now(),
+        }
     }
 
     pub(super) fn clear(&mut self) {
         self.begins_anew = false;
         self.arena.clear();
-        for deal in &mut self.deals {
-            deal.items.clear();
-            deal.decoded.clear();
-            // Few frames say anything; a flood's room is not kept.
-            deal.said.clear();
-            deal.said.shrink_to(SAID_ROOM);
+        for list in &mut self.lists {
+            list.clear();
+        }
+        // Few frames say anything; a flood's room is not kept.
+        for said in &mut self.said {
+            said.clear();
+            said.shrink_to(SAID_ROOM);
         }
     }
 }
@@ -130,19 +103,19 @@ pub(super) fn shard(p: &Packet, home: &HomeNets) -> usize {
     shard_of(if sender_is_client(p, |a| home.contains(a)) { &p.src } else { &p.dst })
 }
 
-/// The same of an ordinary frame's segment.
+/// The same with the addresses at hand as numbers.
 #[inline(always)]
-pub(super) fn shard_of_look(look: &Look, home: &HomeNets) -> usize {
-    match look.pair {
+pub(super) fn shard_of_pair(pair: Pair, (sport, dport): (u16, u16), home: &HomeNets) -> usize {
+    match pair {
         Pair::V4 { src, dst } => {
             let at_home = (home.holds_v4(src), home.holds_v4(dst));
-            let from_client = first_is_client((src, look.sport), (dst, look.dport), at_home);
+            let from_client = first_is_client((src, sport), (dst, dport), at_home);
             shard_of_half(0xffff_0000_0000 | u64::from(if from_client { src } else { dst }))
         }
         Pair::V6 { src, dst } => {
             let (src, dst) = (Addr(src.to_be_bytes()), Addr(dst.to_be_bytes()));
             let at_home = (home.contains(&src), home.contains(&dst));
-            let from_client = first_is_client((src, look.sport), (dst, look.dport), at_home);
+            let from_client = first_is_client((src, sport), (dst, dport), at_home);
             shard_of(if from_client { &src } else { &dst })
         }
     }

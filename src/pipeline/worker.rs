@@ -1,15 +1,14 @@
-//! A worker: its shards' flow engines. The first one is led by the lead.
+//! A worker: its shards' flow engines.
 
 use super::SHARDS;
 use super::pool::Recycler;
 use super::timing::{FRAME_SAMPLE, Timing, record};
-use super::work::{Dealt, Form, Framed, Said, Work};
+use super::work::{Said, Work};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::coverage::{Key, Ledger};
-use crate::flow::{Claim, Engine, FrameRef, Limits, NameLister, NameRow, Sink};
-use crate::packet::plain::{self, Shell};
-use crate::packet::{EncapId, Packet};
+use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
+use crate::packet::Packet;
 use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Conceal, Draft, KeptFrame, Naming, Observed, Observer, Pseudonyms, Signal};
 use crossbeam_channel::{Receiver, Sender};
@@ -18,8 +17,8 @@ use std::time::Instant;
 
 /// What a worker is told.
 pub(super) enum Job {
-    /// Frames, and which segments in them to take.
-    Batch(Arc<Work>, Arc<Dealt>),
+    /// Segments to take.
+    Batch(Arc<Work>),
     /// Live, about once a second.
     Tick(Tick),
 }
@@ -211,14 +210,6 @@ pub(super) enum Report<H: Harvest> {
     Done(Box<Finished<H>>),
 }
 
-impl<H: Harvest> Report<H> {
-    /// Tells the writer, unless there is nothing to tell; false if it is gone.
-    pub(super) fn tell(self, writer: &Sender<Report<H>>) -> bool {
-        let nothing = matches!(&self, Report::Found { found, .. } if H::is_empty(found));
-        nothing || writer.send(self).is_ok()
-    }
-}
-
 /// A worker's last words.
 pub(super) struct Finished<H: Harvest> {
     /// Shard number and what its sink had left.
@@ -232,7 +223,7 @@ pub(super) struct Worker<H> {
     number: usize,
     workers: usize,
     engines: Vec<Engine<H>>,
-    pub(super) ledger: Ledger,
+    ledger: Ledger,
     timing: Timing,
     countdown: u32,
     live: bool,
@@ -245,52 +236,34 @@ impl<H: Harvest> Worker<H> {
         Worker { number, workers, engines, ledger: Ledger::new(), timing: Timing::default(), countdown: 1, live }
     }
 
-    /// Works until the lead is done.
-    pub(super) fn run(
-        mut self,
-        jobs: &Receiver<Job>,
-        recycler: &(Recycler<Work>, Recycler<Dealt>),
-        writer: &Sender<Report<H>>,
-    ) {
+    /// Works until the reader is done.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>, recycler: &Recycler, writer: &Sender<Report<H>>) {
         for job in jobs {
             let report = match job {
-                Job::Batch(work, dealt) => {
-                    self.batch(&work, &dealt);
+                Job::Batch(work) => {
+                    self.batch(&work);
                     let number = work.number;
-                    recycler.0.release(work);
-                    recycler.1.release(dealt);
-                    self.harvested(number)
+                    recycler.release(work);
+                    Report::Found { number, found: H::harvest(self.sinks()) }
                 }
-                Job::Tick(tick) => self.pulse(&tick),
+                Job::Tick(tick) => {
+                    if let Some(now) = tick.idle_at {
+                        for engine in &mut self.engines {
+                            engine.expire(now, &mut self.ledger);
+                        }
+                    }
+                    let mut ledger = std::mem::take(&mut self.ledger);
+                    let number = self.number;
+                    let found = H::pulse(self.sinks(), &tick, number, &mut ledger);
+                    self.ledger = ledger;
+                    Report::Tock { found }
+                }
             };
-            if !report.tell(writer) {
+            let nothing = matches!(&report, Report::Found { found, .. } if H::is_empty(found));
+            if !nothing && writer.send(report).is_err() {
                 return; // the writer failed and will say so
             }
         }
-        self.finish(writer);
-    }
-
-    /// What a batch brought.
-    pub(super) fn harvested(&mut self, number: u64) -> Report<H> {
-        Report::Found { number, found: H::harvest(self.sinks()) }
-    }
-
-    /// What there is to say at a tick.
-    pub(super) fn pulse(&mut self, tick: &Tick) -> Report<H> {
-        if let Some(now) = tick.idle_at {
-            for engine in &mut self.engines {
-                engine.expire(now, &mut self.ledger);
-            }
-        }
-        let mut ledger = std::mem::take(&mut self.ledger);
-        let number = self.number;
-        let found = H::pulse(self.sinks(), tick, number, &mut ledger);
-        self.ledger = ledger;
-        Report::Tock { found }
-    }
-
-    /// Tells what is left.
-    pub(super) fn finish(self, writer: &Sender<Report<H>>) {
         let Worker { number, workers, engines, mut ledger, timing, .. } = self;
         let shards = engines
             .into_iter()
@@ -306,107 +279,66 @@ impl<H: Harvest> Worker<H> {
         self.engines.iter_mut().enumerate().map(move |(i, engine)| (number + i * workers, engine.sink()))
     }
 
-    /// Notes how long a batch waited to be begun with.
-    pub(super) fn waited(&mut self, work: &Work, began: Instant) {
-        record(&mut self.timing.wait, began.duration_since(work.read_at));
-    }
-
-    /// Notes how long a batch took.
-    pub(super) fn worked(&mut self, began: Instant) {
-        record(&mut self.timing.work, began.elapsed());
-    }
-
-    /// The source begins, and does not go on from the one before.
-    pub(super) fn start_anew(&mut self) {
-        for engine in &mut self.engines {
-            engine.start_anew(&mut self.ledger);
-        }
-    }
-
-    fn batch(&mut self, work: &Work, dealt: &Dealt) {
+    fn batch(&mut self, work: &Work) {
         let began = Instant::now();
-        self.waited(work, began);
-        if dealt.begins_anew {
-            self.start_anew();
+        record(&mut self.timing.wait, began.duration_since(work.read_at));
+        if work.begins_anew {
+            for engine in &mut self.engines {
+                engine.start_anew(&mut self.ledger);
+            }
         }
-        let Some(deal) = dealt.deals.get(self.number) else { return };
-        let mut decoded = deal.decoded.iter();
-        let mut said = deal.said.iter().peekable();
+        let Some(list) = work.lists.get(self.number) else { return };
+        let said = work.said.get(self.number).map_or(&[][..], Vec::as_slice);
+        let mut said = said.iter().peekable();
         let mut next_said = said.peek().map_or(u32::MAX, |s| s.frame);
         let mut key = Key { source: u32::MAX, ..Key::default() };
         let (mut quarter_from, mut quarter_until) = (i64::MAX, i64::MIN);
-        for item in &deal.items {
+        for item in list {
             if item.frame >= next_said {
                 while let Some(s) = said.next_if(|s| s.frame <= item.frame) {
-                    self.hear_said(work, s);
+                    self.hear(work, s);
                 }
                 next_said = said.peek().map_or(u32::MAX, |s| s.frame);
                 (quarter_from, quarter_until) = (i64::MAX, i64::MIN); // the ledger was turned
             }
-            let Some(frame) = Framed::of(work, item.frame as usize) else { continue };
-            let meta = frame.meta;
-            let ts = meta.ts.0;
+            let Some(meta) = work.batch.frames.get(item.frame as usize) else { continue };
+            let packet = &item.packet;
+            let ts = packet.ts.0;
             if ts < quarter_from || ts >= quarter_until || meta.interface != key.interface {
-                let quarter = meta.ts.quarter();
+                let quarter = packet.ts.quarter();
                 key = Key { source: work.source, interface: meta.interface, quarter };
                 quarter_from = quarter.saturating_mul(QUARTER_SECS * SECOND);
                 quarter_until = quarter_from.saturating_add(QUARTER_SECS * SECOND);
                 self.ledger.turn_to(key);
             }
-            match item.form {
-                Form::Plain(shell, encap) => self.take_plain(frame, item.place, item.segment, shell, encap),
-                Form::Decoded => {
-                    if let Some(packet) = decoded.next() {
-                        self.take_decoded(frame, item.place, item.segment, packet, &dealt.arena);
-                    }
-                }
+            let start = packet.payload_offset as usize;
+            let end = start.saturating_add(packet.payload_len as usize);
+            let held = if packet.in_arena { &work.arena } else { &work.batch.buf };
+            let payload = held.get(start..end).unwrap_or(&[]);
+            let frame = FrameRef {
+                bytes: work.batch.bytes(meta),
+                orig_len: meta.orig_len,
+                number: work.batch.first_number.saturating_add(u64::from(item.frame)),
+                offset: work.batch.position(meta),
+                source: work.source,
+                interface: meta.interface,
+            };
+            if let Some(engine) = self.engines.get_mut(usize::from(item.place)) {
+                engine.segment(packet, payload, frame, item.segment, &mut self.ledger);
+            }
+            self.countdown = self.countdown.saturating_sub(1);
+            if self.countdown == 0 {
+                self.measure(packet, work);
             }
         }
         for s in said {
-            self.hear_said(work, s);
+            self.hear(work, s);
         }
-        // What ends later by itself is counted where the lead counts it.
-        self.ledger.turn_to(dealt.last);
-        self.worked(began);
-    }
-
-    /// Decodes an ordinary frame, and hands its segment to the shard at that
-    /// place.
-    #[inline(always)]
-    pub(super) fn take_plain(&mut self, frame: Framed<'_>, place: u8, segment: u32, shell: Shell, encap: EncapId) {
-        let Framed { work, meta, bytes, .. } = frame;
-        plain::packet(bytes, shell, meta.offset, meta.ts, encap, |packet| {
-            self.take(frame, place, segment, packet, &work.batch.buf);
-        });
-    }
-
-    /// Hands a decoded segment to the shard at that place.
-    pub(super) fn take_decoded(&mut self, frame: Framed<'_>, place: u8, segment: u32, packet: &Packet, arena: &[u8]) {
-        let held = if packet.in_arena { arena } else { &frame.work.batch.buf };
-        self.take(frame, place, segment, packet, held);
-    }
-
-    #[inline]
-    fn take(&mut self, frame: Framed<'_>, place: u8, segment: u32, packet: &Packet, held: &[u8]) {
-        let Framed { work, index, meta, bytes } = frame;
-        let start = packet.payload_offset as usize;
-        let end = start.saturating_add(packet.payload_len as usize);
-        let payload = held.get(start..end).unwrap_or(&[]);
-        let frame = FrameRef {
-            bytes,
-            orig_len: meta.orig_len,
-            number: work.batch.first_number.saturating_add(index as u64),
-            offset: work.batch.position(meta),
-            source: work.source,
-            interface: meta.interface,
-        };
-        if let Some(engine) = self.engines.get_mut(usize::from(place)) {
-            engine.segment(packet, payload, frame, segment, &mut self.ledger);
+        // What ends later by itself is counted at the same place by every worker.
+        if let Some(last) = work.batch.frames.last() {
+            self.ledger.turn_to(Key { source: work.source, interface: last.interface, quarter: last.ts.quarter() });
         }
-        self.countdown = self.countdown.saturating_sub(1);
-        if self.countdown == 0 {
-            self.measure(packet, work);
-        }
+        record(&mut self.timing.work, began.elapsed());
     }
 
     /// Notes how long a frame of the sample took.
@@ -420,21 +352,13 @@ impl<H: Harvest> Worker<H> {
         }
     }
 
-    /// Tells the shard at that place who has one of its addresses.
+    /// Tells a shard who has one of its addresses.
     #[cold]
-    pub(super) fn hear(&mut self, frame: Framed<'_>, place: u8, segment: u32, claim: &Claim) {
-        let (source, interface) = (frame.work.source, frame.meta.interface);
-        self.ledger.turn_to(Key { source, interface, quarter: claim.ts.quarter() });
-        if let Some(engine) = self.engines.get_mut(usize::from(place)) {
-            engine.sink().claimed(claim, source, segment, &mut self.ledger);
-        }
-    }
-
-    /// The same of what was dealt.
-    #[cold]
-    fn hear_said(&mut self, work: &Work, said: &Said) {
-        if let Some(frame) = Framed::of(work, said.frame as usize) {
-            self.hear(frame, said.place, said.segment, &said.claim);
+    fn hear(&mut self, work: &Work, said: &Said) {
+        let interface = work.batch.frames.get(said.frame as usize).map_or(0, |meta| meta.interface);
+        self.ledger.turn_to(Key { source: work.source, interface, quarter: said.claim.ts.quarter() });
+        if let Some(engine) = self.engines.get_mut(usize::from(said.place)) {
+            engine.sink().claimed(&said.claim, work.source, said.segment, &mut self.ledger);
         }
     }
 }
