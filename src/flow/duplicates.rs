@@ -53,7 +53,7 @@ pub fn sender_is_client(p: &Packet, is_home: impl Fn(&Addr) -> bool) -> bool {
 
 /// The same of two ends, and whether each is at home. Their addresses may be
 /// given in any form that has the same order.
-#[inline]
+#[inline(always)]
 pub fn first_is_client<A: Ord>(first: (A, u16), second: (A, u16), at_home: (bool, bool)) -> bool {
     match at_home {
         (true, false) => true,
