@@ -13,6 +13,8 @@ const DEFAULT: [&str; 7] =
 pub struct HomeNets {
     any: bool,
     prefixes: Vec<Prefix>,
+    /// Those of IPv4: mask and network.
+    prefixes_v4: Vec<(u32, u32)>,
     /// What the first byte of an IPv4 and of an IPv6 address says: settles most
     /// addresses at once.
     first_v4: [First; 256],
@@ -50,10 +52,17 @@ impl HomeNets {
 
     /// Only these networks.
     pub fn only(prefixes: Vec<Prefix>) -> Self {
-        let mut home =
-            HomeNets { any: false, prefixes, first_v4: [First::Outside; 256], first_v6: [First::Outside; 256] };
+        let mut home = HomeNets {
+            any: false,
+            prefixes,
+            prefixes_v4: Vec::new(),
+            first_v4: [First::Outside; 256],
+            first_v6: [First::Outside; 256],
+        };
         for p in &home.prefixes {
             let (table, skip) = if p.len128() >= 96 && Addr(p.network().to_be_bytes()).as_v4().is_some() {
+                let mask = u32::MAX.checked_shl(128 - u32::from(p.len128())).unwrap_or(0);
+                home.prefixes_v4.push((mask, p.network() as u32));
                 (&mut home.first_v4, 96)
             } else {
                 // A prefix shorter than /96 may hold mapped IPv4 addresses.
@@ -79,7 +88,13 @@ impl HomeNets {
 
     /// Every address.
     pub fn any() -> Self {
-        HomeNets { any: true, prefixes: Vec::new(), first_v4: [First::Home; 256], first_v6: [First::Home; 256] }
+        HomeNets {
+            any: true,
+            prefixes: Vec::new(),
+            prefixes_v4: Vec::new(),
+            first_v4: [First::Home; 256],
+            first_v6: [First::Home; 256],
+        }
     }
 
     /// Whether an address is at home.
@@ -96,7 +111,7 @@ impl HomeNets {
     pub fn holds_v4(&self, addr: u32) -> bool {
         match self.first_v4.get((addr >> 24) as usize) {
             Some(First::Home) => true,
-            Some(First::Perhaps) => self.prefixes.iter().any(|p| p.holds(0xffff_0000_0000 | u128::from(addr))),
+            Some(First::Perhaps) => self.prefixes_v4.iter().any(|(mask, network)| addr & mask == *network),
             _ => false,
         }
     }
@@ -157,6 +172,28 @@ mod tests {
         let half = HomeNets::only(vec!["128.0.0.0/1".parse().unwrap(), "8000::/1".parse().unwrap()]);
         for (a, at_home) in [("127.1.1.1", false), ("255.0.0.1", true), ("7fff::1", false), ("ff02::1", true)] {
             assert_eq!(half.contains(&a.parse().unwrap()), at_home, "{a}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_tables_say_what_the_prefixes_say(
+            nets in proptest::collection::vec((proptest::prelude::any::<u32>(), 0u8..=32, proptest::prelude::any::<bool>()), 0..6),
+            addrs in proptest::collection::vec((proptest::prelude::any::<u32>(), proptest::prelude::any::<bool>()), 1..20),
+        ) {
+            // IPv4 addresses, and IPv6 ones that differ in their first bits.
+            let wide = |n: u32, v6: bool| if v6 { u128::from(n) << 96 } else { 0xffff_0000_0000 | u128::from(n) };
+            let prefix = |(n, len, v6): (u32, u8, bool)| {
+                let n = n & u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
+                Prefix::new(Addr(wide(n, v6).to_be_bytes()), if v6 { len } else { len + 96 }).unwrap()
+            };
+            let prefixes: Vec<Prefix> = nets.iter().copied().map(prefix).collect();
+            let home = HomeNets::only(prefixes.clone());
+            let inside = nets.iter().map(|(n, _, v6)| (*n, *v6));
+            for (n, v6) in addrs.into_iter().chain(inside) {
+                let addr = Addr(wide(n, v6).to_be_bytes());
+                proptest::prop_assert_eq!(home.contains(&addr), prefixes.iter().any(|p| p.contains(&addr)), "{}", addr);
+            }
         }
     }
 }
