@@ -67,6 +67,10 @@ pub(super) trait Entry {
     fn patience(&self) -> i64;
 }
 
+/// A place in the table. What is looked at first lies together, and in one cache
+/// line where the entry is aligned to such: most places are not in the cache
+/// when a segment comes for them.
+#[repr(C)]
 struct Slot<T> {
     key: FlowKey,
     hash: u64,
@@ -279,6 +283,16 @@ pub(super) enum Gone {
 mod tests {
     use super::*;
     use crate::packet::testing::blank;
+
+    /// What is looked at first for each segment lies together, and a place takes
+    /// no more room than its parts.
+    #[test]
+    fn a_place_begins_with_a_line_that_holds_all_that_finds_it() {
+        assert_eq!(std::mem::offset_of!(Slot<u64>, entry), 64);
+        let sizes =
+            [size_of::<Option<Slot<super::super::tcp::Tcp>>>(), size_of::<Option<Slot<super::super::udp::Udp>>>()];
+        assert!(sizes.iter().all(|n| *n <= 192), "{sizes:?}");
+    }
 
     struct E(u16);
     impl Entry for E {

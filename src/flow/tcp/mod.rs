@@ -105,35 +105,37 @@ struct Rival {
     low: bool,
 }
 
-/// The state of a flow.
+/// The state of a flow. What each segment asks for comes first, so that it lies
+/// in one cache line.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Tcp {
     last: Timestamp,
     /// The quarter hour it was last seen in; 32 bits hold all that timestamps do.
     quarter: i32,
     bits: u32,
-    /// Number of the order of options in the client's SYN; 0 if unknown.
-    order: u8,
     client: Half,
     server: Half,
-    /// First client byte not yet read, while there is no assembly.
-    next: u32,
     /// What the server had heard of the client when it last spoke: where the
     /// client's next turn begins. Kept while bytes behind a hole are held.
     /// Where the server's payload was not seen, what the client had heard when
     /// it last spoke.
     turn: u32,
-    /// Bytes held, as last reported to the engine.
-    held: u32,
-    rival: Option<Rival>,
-    mode: Mode,
-    /// What the server was asked to say first, and where its stream stood.
-    awaited: (Awaited, u32),
+    /// First client byte not yet read, while there is no assembly.
+    next: u32,
+    follow: Option<Box<Follow>>,
     ahead: Option<Box<Assembly>>,
     back: Option<Box<Assembly>>,
-    follow: Option<Box<Follow>>,
+    mode: Mode,
     /// What the capture lost of it, where that is reckoned.
     loss: Option<Box<loss::Loss>>,
+    rival: Option<Rival>,
+    /// What the server was asked to say first, and where its stream stood.
+    awaited: (Awaited, u32),
+    /// Bytes held, as last reported to the engine.
+    held: u32,
+    /// Number of the order of options in the client's SYN; 0 if unknown.
+    order: u8,
 }
 
 impl Entry for Tcp {
