@@ -47,6 +47,14 @@ impl Parser {
 /// step, so that a length is believed only as far as bytes bear it out.
 const GROWTH: usize = 2;
 
+/// What a buffer without content has at first. It grows to its full size while
+/// there is more to read: to clear a mebibyte takes longer than to read a small
+/// file.
+const FIRST: usize = 16 << 10;
+
+/// By how much it then grows a step.
+const STEP: usize = 4;
+
 /// What the next call does.
 #[derive(Debug)]
 enum Next {
@@ -126,7 +134,8 @@ impl FileSource {
     fn read(&mut self, batch: &mut Batch) {
         let mut len = self.carry.len();
         let size = self.parts.size.max(len.saturating_add(len.min(self.parts.size)).saturating_add(1));
-        batch.buf.resize(size, 0);
+        // What a used buffer holds need not be cleared again.
+        batch.buf.resize(size.min(batch.buf.len().max(FIRST).max(len)), 0);
         if let Some(front) = batch.buf.get_mut(..len) {
             front.copy_from_slice(&self.carry);
         }
@@ -135,6 +144,10 @@ impl FileSource {
         let mut failure = None;
         let stop = loop {
             let Some(space) = batch.buf.get_mut(len..).filter(|s| !s.is_empty()) else {
+                if len < size {
+                    batch.buf.resize(size.min(len.saturating_mul(STEP).max(FIRST)), 0);
+                    continue;
+                }
                 match self.scan(batch, len, &mut pos) {
                     Stop::More { need } if pos == 0 => {
                         let target = need.min(len.saturating_mul(GROWTH)).max(len.saturating_add(1));

@@ -440,7 +440,7 @@ enum Halt {
 
 impl Reader<'_> {
     fn read_all(&mut self) -> ReaderEnd {
-        let mut sources = Vec::with_capacity(self.plan.inputs.len());
+        let mut sources: Vec<SourceReport> = Vec::with_capacity(self.plan.inputs.len());
         let mut failure = None;
         let hasher = self.plan.hash.then(|| Hasher::spawn(self.hands.recycler.clone())).transpose();
         match hasher {
@@ -459,10 +459,13 @@ impl Reader<'_> {
                         Err(Halt::Elsewhere) => break,
                     }
                 }
-                if let Some(Hasher { tx, thread, .. }) = hasher {
-                    drop(tx);
-                    if thread.join().is_err() {
-                        failure = failure.or(Some(Failure::Worker));
+                match hasher.map(Hasher::finish) {
+                    None => {}
+                    Some(None) => failure = failure.or(Some(Failure::Worker)),
+                    Some(Some(digests)) => {
+                        for (report, digest) in sources.iter_mut().filter(|s| s.opened).zip(digests) {
+                            report.id = Some(SourceId::Content(digest));
+                        }
                     }
                 }
             }
@@ -486,8 +489,8 @@ impl Reader<'_> {
         let result = self.read_frames(number, source.as_mut(), report, hasher);
         report.interfaces = source.interfaces();
         report.statistics = source.statistics();
-        if let Some(hasher) = hasher {
-            report.id = Some(SourceId::Content(hasher.finish().ok_or(Halt::Here(Failure::Worker))?));
+        if hasher.is_some_and(|h| h.tx.send(Hash::End).is_err()) {
+            return Err(Halt::Here(Failure::Worker));
         }
         if self.hands.orders.send(Order::SourceEnds).is_err() {
             return Err(Halt::Elsewhere);
