@@ -370,6 +370,29 @@ mod tests {
         }
     }
 
+    /// A buffer grows to its size before a batch is handed on, so that batches
+    /// begin and end where they would if it had it from the start.
+    #[test]
+    fn small_captures_take_small_buffers_and_large_ones_full_ones() {
+        let size = 1 << 20;
+        for records in [0, 1, 15, 16, 17, 63, 64, 65, 255, 256, 257, 1023, 1024, 1025, 2500] {
+            let b = sample(false, false, &vec![1008; records]);
+            let mut source = open_bytes(&b.bytes, size, false).unwrap();
+            let mut batch = Batch::default();
+            let (mut filled, mut frames) = (Vec::new(), 0);
+            while source.next_batch(&mut batch).unwrap() == Status::Frames {
+                frames += batch.frames.len();
+                filled.push(batch.buf.len());
+                let most = (b.bytes.len() * STEP).clamp(FIRST, size + 1024);
+                assert!(batch.buf.capacity() <= most, "{records}: {}", batch.buf.capacity());
+            }
+            assert_eq!(frames, records);
+            assert_eq!(filled.len(), b.bytes.len().div_ceil(size), "{records}");
+            assert!(filled.iter().rev().skip(1).all(|len| *len == size), "{filled:?}");
+            assert_eq!(read_all(&mut open_bytes(&b.bytes, size, false).unwrap()).content, b.bytes);
+        }
+    }
+
     #[test]
     fn a_record_that_ends_with_the_buffer_is_not_carried() {
         // 24 + 16 + 24 bytes are one buffer; then 16 + 48.

@@ -83,6 +83,35 @@ fn a_dead_worker_is_a_failed_run() {
     }
 }
 
+/// The digests come when all is read: each must find its source.
+#[test]
+fn sources_have_the_digests_of_their_own_content() {
+    let samples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("capture-samples");
+    let named = |name: &str| Item { path: samples.join(name), relative: None };
+    let given = ["dns-udp.pcap", "no-such.pcap", "README.md", "office-day.pcap.zst", "tls12.pcap", "dns-udp.pcap"];
+    let files: Arc<[String]> = given.iter().map(|name| format!("{name:?}")).collect();
+    let alone = |name: &str| {
+        let plan = Plan { inputs: vec![named(name)], ..plan(true, 1) };
+        names(plan, &files, |_| Ok(())).unwrap().sources.remove(0)
+    };
+    for workers in [1, 2] {
+        let plan = Plan { inputs: given.iter().map(|n| named(n)).collect(), ..plan(true, workers) };
+        let sources = names(plan, &files, |_| Ok(())).unwrap().sources;
+        let opened: Vec<bool> = sources.iter().map(|s| s.opened).collect();
+        assert_eq!(opened, [true, false, false, true, true, true]);
+        for (name, source) in given.iter().zip(&sources) {
+            assert_eq!((source.id.is_some(), source.id), (source.opened, alone(name).id), "{name}");
+        }
+        assert_eq!(super::repeated(&sources), [None, None, None, None, None, Some(0)]);
+    }
+    let bytes = std::fs::read(samples.join("dns-udp.pcap")).unwrap();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
+    assert_eq!(
+        alone("dns-udp.pcap").id.unwrap().to_string(),
+        format!("sha256:{}", crate::sighting::draft::hex(digest.as_ref()))
+    );
+}
+
 #[test]
 fn a_failing_writer_ends_the_run_and_says_why() {
     let files: Arc<[String]> = Arc::new(["\"x\"".into()]);
