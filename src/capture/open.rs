@@ -29,9 +29,9 @@ pub struct OpenOptions {
 }
 
 impl Default for OpenOptions {
-    /// Buffers of 1 MiB; stop at damage.
+    /// Buffers of 512 KiB; stop at damage.
     fn default() -> Self {
-        OpenOptions { buffer: 1 << 20, drain_after_damage: false }
+        OpenOptions { buffer: 512 << 10, drain_after_damage: false }
     }
 }
 

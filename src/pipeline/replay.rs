@@ -27,8 +27,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// Batches in flight: a mebibyte each.
-pub(super) const BATCHES: usize = 8;
+/// Batches in flight. With half a mebibyte each they stay in the cores' caches:
+/// twice as many, or twice as large ones, cost more CPU time and memory and
+/// save no wall time.
+pub(super) const BATCHES: usize = 4;
+
+/// Batches in flight of a live run, where frames come when they like.
+pub(super) const LIVE_BATCHES: usize = 8;
 /// Batches that may wait for one worker.
 const QUEUE: usize = 4;
 
@@ -321,6 +326,7 @@ pub(super) fn run<H: Harvest>(
 /// The worker threads and their channels, before they start.
 pub(super) struct Crew<H: Harvest> {
     workers: Vec<Worker<H>>,
+    batches: usize,
     pub(super) failed: Arc<AtomicBool>,
 }
 
@@ -336,6 +342,7 @@ impl<H: Harvest> Crew<H> {
     pub(super) fn new(workers: usize, limits: Limits, live: bool, make: &impl Fn() -> H) -> Self {
         Crew {
             workers: (0..workers).map(|n| Worker::new(n, workers, limits, live, make)).collect(),
+            batches: if live { LIVE_BATCHES } else { BATCHES },
             failed: Arc::new(AtomicBool::new(false)),
         }
     }
@@ -349,12 +356,12 @@ impl<H: Harvest> Crew<H> {
         read: impl FnOnce(Hands) -> ReaderEnd + Send,
         mut write: impl FnMut(Option<u64>, H::Yield) -> io::Result<()>,
     ) -> Result<Crop<H::Rest>, Failure> {
-        let Crew { workers, failed } = self;
+        let Crew { workers, batches, failed } = self;
         let count = workers.len();
         std::thread::scope(|scope| {
             let (tx, reports): (Sender<Report<H>>, Receiver<Report<H>>) = bounded(REPORTS);
-            let pool = Pool::new(BATCHES, Arc::clone(&failed));
-            let spares = Spares::new(BATCHES, count);
+            let pool = Pool::new(batches, Arc::clone(&failed));
+            let spares = Spares::new(batches, count);
             let mut jobs = Vec::with_capacity(count);
             let mut threads = Vec::with_capacity(count);
             let mut workers = workers.into_iter();

@@ -60,11 +60,12 @@ fn all_tables_full_take_less_than_is_promised() {
     const MIB: usize = 1 << 20;
     let flows = super::SHARDS * crate::flow::Engine::<Observer>::most_bytes(Limits::default());
     let observed = super::SHARDS * Observer::MOST_BYTES;
-    // A mebibyte of frames as short as can be decoded: buffer, frames, items.
+    // Half a mebibyte of frames as short as can be decoded: buffer, frames, items.
     let shortest = 16 + 42;
-    let batch = MIB + MIB / shortest * (size_of::<crate::capture::FrameMeta>() + size_of::<super::work::Item>());
+    let buffer = crate::capture::OpenOptions::default().buffer;
+    let batch = buffer + buffer / shortest * (size_of::<crate::capture::FrameMeta>() + size_of::<super::work::Item>());
     let batch = batch + crate::packet::MAX_INFLATED_TOGETHER;
-    let batches = super::replay::BATCHES * batch;
+    let batches = super::replay::LIVE_BATCHES * batch;
     let spool = crate::sighting::spool::MAX_HELD;
     let fragments = crate::packet::MAX_FRAGMENT_BYTES;
     let neighbours = crate::flow::Neighbours::MOST_BYTES;
