@@ -14,8 +14,11 @@ mod bz2;
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Bytes of compressed input that are read at once.
+/// Bytes of compressed input that are read at once, at most.
 const INPUT_BUFFER: usize = 256 << 10;
+
+/// And at least, however small the input is said to be.
+const LEAST_INPUT_BUFFER: usize = 4 << 10;
 
 /// Most memory that an xz stream may demand: its highest preset needs 65 MiB.
 const XZ_MEMORY: u64 = 128 << 20;
@@ -69,13 +72,19 @@ impl Compression {
         }
     }
 
-    /// The decompressed bytes of `input`.
+    /// The decompressed bytes of `input`, which has about `size` bytes, if that
+    /// is known.
     ///
     /// Reading fails with [`io::ErrorKind::UnexpectedEof`] where the
     /// compressed data end early, and with an error without an operating
     /// system's code where they are damaged.
-    pub(super) fn decoder<R: Read + Send + 'static>(self, input: R) -> io::Result<Box<dyn Read + Send>> {
-        let input = BufReader::with_capacity(INPUT_BUFFER, input);
+    pub(super) fn decoder<R: Read + Send + 'static>(
+        self,
+        input: R,
+        size: Option<u64>,
+    ) -> io::Result<Box<dyn Read + Send>> {
+        let size = size.and_then(|n| usize::try_from(n).ok()).unwrap_or(INPUT_BUFFER);
+        let input = BufReader::with_capacity(size.clamp(LEAST_INPUT_BUFFER, INPUT_BUFFER), input);
         Ok(match self {
             Compression::Gzip => Box::new(Gzip::Between(input)),
             Compression::Zstd => {

@@ -47,6 +47,14 @@ impl Parser {
 /// step, so that a length is believed only as far as bytes bear it out.
 const GROWTH: usize = 2;
 
+/// What a buffer without content has at first. It grows to its full size while
+/// there is more to read: to clear a mebibyte takes longer than to read a small
+/// file.
+const FIRST: usize = 16 << 10;
+
+/// By how much it then grows a step.
+const STEP: usize = 4;
+
 /// What the next call does.
 #[derive(Debug)]
 enum Next {
@@ -126,7 +134,8 @@ impl FileSource {
     fn read(&mut self, batch: &mut Batch) {
         let mut len = self.carry.len();
         let size = self.parts.size.max(len.saturating_add(len.min(self.parts.size)).saturating_add(1));
-        batch.buf.resize(size, 0);
+        // What a used buffer holds need not be cleared again.
+        batch.buf.resize(size.min(batch.buf.len().max(FIRST).max(len)), 0);
         if let Some(front) = batch.buf.get_mut(..len) {
             front.copy_from_slice(&self.carry);
         }
@@ -135,6 +144,10 @@ impl FileSource {
         let mut failure = None;
         let stop = loop {
             let Some(space) = batch.buf.get_mut(len..).filter(|s| !s.is_empty()) else {
+                if len < size {
+                    batch.buf.resize(size.min(len.saturating_mul(STEP).max(FIRST)), 0);
+                    continue;
+                }
                 match self.scan(batch, len, &mut pos) {
                     Stop::More { need } if pos == 0 => {
                         let target = need.min(len.saturating_mul(GROWTH)).max(len.saturating_add(1));
@@ -354,6 +367,29 @@ mod tests {
                 assert_eq!((got.error(), &got.content), (String::new(), &b.bytes));
                 assert!(got.largest < 16_000, "{}", got.largest);
             }
+        }
+    }
+
+    /// A buffer grows to its size before a batch is handed on, so that batches
+    /// begin and end where they would if it had it from the start.
+    #[test]
+    fn small_captures_take_small_buffers_and_large_ones_full_ones() {
+        let size = 1 << 20;
+        for records in [0, 1, 15, 16, 17, 63, 64, 65, 255, 256, 257, 1023, 1024, 1025, 2500] {
+            let b = sample(false, false, &vec![1008; records]);
+            let mut source = open_bytes(&b.bytes, size, false).unwrap();
+            let mut batch = Batch::default();
+            let (mut filled, mut frames) = (Vec::new(), 0);
+            while source.next_batch(&mut batch).unwrap() == Status::Frames {
+                frames += batch.frames.len();
+                filled.push(batch.buf.len());
+                let most = (b.bytes.len() * STEP).clamp(FIRST, size + 1024);
+                assert!(batch.buf.capacity() <= most, "{records}: {}", batch.buf.capacity());
+            }
+            assert_eq!(frames, records);
+            assert_eq!(filled.len(), b.bytes.len().div_ceil(size), "{records}");
+            assert!(filled.iter().rev().skip(1).all(|len| *len == size), "{filled:?}");
+            assert_eq!(read_all(&mut open_bytes(&b.bytes, size, false).unwrap()).content, b.bytes);
         }
     }
 

@@ -29,9 +29,9 @@ pub struct OpenOptions {
 }
 
 impl Default for OpenOptions {
-    /// Buffers of 1 MiB; stop at damage.
+    /// Buffers of 512 KiB; stop at damage.
     fn default() -> Self {
-        OpenOptions { buffer: 1 << 20, drain_after_damage: false }
+        OpenOptions { buffer: 512 << 10, drain_after_damage: false }
     }
 }
 
@@ -58,6 +58,7 @@ const PIPE_BUFFER: usize = (64 << 10) + (8 << 10);
 /// Opens the capture in an input.
 pub(super) fn from_input(input: Input, options: &OpenOptions) -> Result<FileSource, CaptureError> {
     let Input { reader, progress, regular } = input;
+    let total = progress.total();
     let (plain, outcome) = Rewound::peek(reader, decompress::DETECT);
     outcome.map_err(CaptureError::from_io)?;
     if plain.head().is_empty() {
@@ -70,10 +71,10 @@ pub(super) fn from_input(input: Input, options: &OpenOptions) -> Result<FileSour
         compression = Compression::detect(&magic).filter(|c| matches!(c, Compression::Zstd | Compression::Lz4));
         let what = if magic.is_empty() { "it holds nothing" } else { "its first bytes are unknown" };
         let found = compression.ok_or(CaptureError::NotACapture { what })?;
-        found.decoder(io::Cursor::new(magic).chain(plain)).map_err(CaptureError::from_io)?
+        found.decoder(io::Cursor::new(magic).chain(plain), total).map_err(CaptureError::from_io)?
     } else {
         match compression {
-            Some(c) => c.decoder(plain).map_err(CaptureError::from_io)?,
+            Some(c) => c.decoder(plain, total).map_err(CaptureError::from_io)?,
             None => Box::new(plain),
         }
     };

@@ -55,7 +55,9 @@ pub(super) fn plan(args: &InputArgs, expansion: &mut Expansion, hash: bool, home
     })
 }
 
-/// One thread reads; more than three decoding ones find nothing to do.
+/// One thread reads or decompresses, which can fill a core of its own; a second
+/// worker on the same two cores only costs the handing over (5 % more CPU time
+/// on dense traffic, and no less wall time). More than three find nothing to do.
 pub(super) fn workers(wanted: Option<u16>) -> usize {
     wanted.map_or_else(
         || std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1).clamp(1, 3)),

@@ -2,7 +2,7 @@
 
 use super::pool::Recycler;
 use super::work::Work;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use ring::digest::{Context, SHA256};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -18,16 +18,15 @@ pub(super) enum Hash {
 /// A thread that hashes one source after the other.
 pub(super) struct Hasher {
     pub(super) tx: Sender<Hash>,
-    digests: Receiver<[u8; 32]>,
-    pub(super) thread: JoinHandle<()>,
+    thread: JoinHandle<Vec<[u8; 32]>>,
 }
 
 impl Hasher {
     pub(super) fn spawn(recycler: Recycler) -> std::io::Result<Self> {
         let (tx, rx) = bounded::<Hash>(8);
-        let (done, digests) = bounded(1);
         let thread = std::thread::Builder::new().name("hasher".into()).spawn(move || {
             let mut context = Context::new(&SHA256);
+            let mut digests = Vec::new();
             for message in rx {
                 match message {
                     Hash::Content(work) => {
@@ -36,21 +35,19 @@ impl Hasher {
                     }
                     Hash::End => {
                         let digest = std::mem::replace(&mut context, Context::new(&SHA256)).finish();
-                        let digest = digest.as_ref().try_into().unwrap_or([0; 32]);
-                        if done.send(digest).is_err() {
-                            break;
-                        }
+                        digests.push(digest.as_ref().try_into().unwrap_or([0; 32]));
                     }
                 }
             }
+            digests
         })?;
-        Ok(Hasher { tx, digests, thread })
+        Ok(Hasher { tx, thread })
     }
 
-    /// The digest of what was sent since the last end. `None` if the thread
-    /// died.
-    pub(super) fn finish(&self) -> Option<[u8; 32]> {
-        self.tx.send(Hash::End).ok()?;
-        self.digests.recv().ok()
+    /// The digests of all sources that ended, in their order: nobody waits for
+    /// one before the last is read. `None` if the thread died.
+    pub(super) fn finish(self) -> Option<Vec<[u8; 32]>> {
+        drop(self.tx);
+        self.thread.join().ok()
     }
 }

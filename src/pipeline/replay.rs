@@ -27,12 +27,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// Batches in flight: a mebibyte each.
-pub(super) const BATCHES: usize = 8;
+/// Batches in flight. With half a mebibyte each they stay in the cores' caches:
+/// twice as many, or twice as large ones, cost memory and save no time.
+pub(super) const BATCHES: usize = 4;
+
+/// Batches in flight of a live run, where frames come when they like.
+pub(super) const LIVE_BATCHES: usize = 8;
+
 /// A capture that begins so much before the last frame of the one before is
 /// another view of the network, not the next file of the same capture: its
 /// flows are read from their beginning.
 const ROTATION_OVERLAP: i64 = SECOND;
+
 /// Batches that may wait for one worker.
 const QUEUE: usize = 4;
 
@@ -307,6 +313,7 @@ pub(super) fn run<H: Harvest>(
 /// The worker threads and their channels, before they start.
 pub(super) struct Crew<H: Harvest> {
     workers: Vec<Worker<H>>,
+    batches: usize,
     pub(super) failed: Arc<AtomicBool>,
 }
 
@@ -328,6 +335,7 @@ impl<H: Harvest> Crew<H> {
     pub(super) fn new(workers: usize, limits: Limits, live: bool, make: &impl Fn() -> H) -> Self {
         Crew {
             workers: (0..workers).map(|n| Worker::new(n, workers, limits, live, make)).collect(),
+            batches: if live { LIVE_BATCHES } else { BATCHES },
             failed: Arc::new(AtomicBool::new(false)),
         }
     }
@@ -340,11 +348,11 @@ impl<H: Harvest> Crew<H> {
         read: impl FnOnce(Hands) -> ReaderEnd + Send,
         mut write: impl FnMut(Option<u64>, H::Yield) -> io::Result<()>,
     ) -> Result<Crop<H::Rest>, Failure> {
-        let Crew { workers, failed } = self;
+        let Crew { workers, batches, failed } = self;
         let count = workers.len();
         std::thread::scope(|scope| {
             let (tx, reports): (Sender<Report<H>>, Receiver<Report<H>>) = bounded(REPORTS);
-            let pool = Pool::new(BATCHES, count, Arc::clone(&failed));
+            let pool = Pool::new(batches, count, Arc::clone(&failed));
             let mut jobs = Vec::with_capacity(count);
             let mut threads = Vec::with_capacity(count);
             for worker in workers {
@@ -420,7 +428,7 @@ enum Halt {
 
 impl Reader<'_> {
     fn read_all(&mut self) -> ReaderEnd {
-        let mut sources = Vec::with_capacity(self.plan.inputs.len());
+        let mut sources: Vec<SourceReport> = Vec::with_capacity(self.plan.inputs.len());
         let mut failure = None;
         let hasher = self.plan.hash.then(|| Hasher::spawn(self.hands.recycler.clone())).transpose();
         match hasher {
@@ -439,10 +447,13 @@ impl Reader<'_> {
                         Err(Halt::Elsewhere) => break,
                     }
                 }
-                if let Some(Hasher { tx, thread, .. }) = hasher {
-                    drop(tx);
-                    if thread.join().is_err() {
-                        failure = failure.or(Some(Failure::Worker));
+                match hasher.map(Hasher::finish) {
+                    None => {}
+                    Some(None) => failure = failure.or(Some(Failure::Worker)),
+                    Some(Some(digests)) => {
+                        for (report, digest) in sources.iter_mut().filter(|s| s.opened).zip(digests) {
+                            report.id = Some(SourceId::Content(digest));
+                        }
                     }
                 }
             }
@@ -465,6 +476,7 @@ impl Reader<'_> {
                 return Ok(());
             }
         };
+        report.opened = true;
         report.size = source.progress().total();
         (self.plan.opened)(at, source.progress());
         let number = u32::try_from(at).unwrap_or(u32::MAX);
@@ -476,10 +488,11 @@ impl Reader<'_> {
         report.interfaces = source.interfaces();
         report.statistics = source.statistics();
         count_losses(&mut self.dispatcher.ledger, number, report);
-        report.id = Some(match hasher {
-            Some(hasher) => SourceId::Content(hasher.finish().ok_or(Halt::Here(Failure::Worker))?),
-            None => SourceId::of_file(&report.path, report.size, first),
-        });
+        match hasher {
+            Some(hasher) if hasher.tx.send(Hash::End).is_err() => return Err(Halt::Here(Failure::Worker)),
+            Some(_) => {}
+            None => report.id = Some(SourceId::of_file(&report.path, report.size, first)),
+        }
         result
     }
 

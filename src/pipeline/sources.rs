@@ -67,6 +67,8 @@ pub struct SourceReport {
     pub path: PathBuf,
     /// Path relative to the argument given.
     pub relative: Option<PathBuf>,
+    /// Whether it could be opened.
+    pub opened: bool,
     /// Its name in records; `None` if it could not be opened.
     pub id: Option<SourceId>,
     /// Size of the file, where it has one.
@@ -92,6 +94,7 @@ impl SourceReport {
         SourceReport {
             path,
             relative,
+            opened: false,
             id: None,
             size: None,
             frames: 0,

@@ -60,11 +60,12 @@ fn all_tables_full_take_less_than_is_promised() {
     const MIB: usize = 1 << 20;
     let flows = super::SHARDS * crate::flow::Engine::<Observer>::most_bytes(Limits::default());
     let observed = super::SHARDS * Observer::MOST_BYTES;
-    // A mebibyte of frames as short as can be decoded: buffer, frames, items.
+    // Half a mebibyte of frames as short as can be decoded: buffer, frames, items.
     let shortest = 16 + 42;
-    let batch = MIB + MIB / shortest * (size_of::<crate::capture::FrameMeta>() + size_of::<super::work::Item>());
+    let buffer = crate::capture::OpenOptions::default().buffer;
+    let batch = buffer + buffer / shortest * (size_of::<crate::capture::FrameMeta>() + size_of::<super::work::Item>());
     let batch = batch + crate::packet::MAX_INFLATED_TOGETHER;
-    let batches = super::replay::BATCHES * batch;
+    let batches = super::replay::LIVE_BATCHES * batch;
     let spool = crate::sighting::spool::MAX_HELD;
     let fragments = crate::packet::MAX_FRAGMENT_BYTES;
     let neighbours = crate::flow::Neighbours::MOST_BYTES;
@@ -81,6 +82,35 @@ fn a_dead_worker_is_a_failed_run() {
         let result = run(plan(hash, workers), || Bomb, |_, (), _| Ok(()));
         assert!(matches!(result, Err(Failure::Worker)), "{hash} {workers}");
     }
+}
+
+/// The digests come when all is read: each must find its source.
+#[test]
+fn sources_have_the_digests_of_their_own_content() {
+    let samples = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("capture-samples");
+    let named = |name: &str| Item { path: samples.join(name), relative: None };
+    let given = ["dns-udp.pcap", "no-such.pcap", "README.md", "office-day.pcap.zst", "tls12.pcap", "dns-udp.pcap"];
+    let files: Arc<[String]> = given.iter().map(|name| format!("{name:?}")).collect();
+    let alone = |name: &str| {
+        let plan = Plan { inputs: vec![named(name)], ..plan(true, 1) };
+        names(plan, &files, |_| Ok(())).unwrap().sources.remove(0)
+    };
+    for workers in [1, 2] {
+        let plan = Plan { inputs: given.iter().map(|n| named(n)).collect(), ..plan(true, workers) };
+        let sources = names(plan, &files, |_| Ok(())).unwrap().sources;
+        let opened: Vec<bool> = sources.iter().map(|s| s.opened).collect();
+        assert_eq!(opened, [true, false, false, true, true, true]);
+        for (name, source) in given.iter().zip(&sources) {
+            assert_eq!((source.id.is_some(), source.id), (source.opened, alone(name).id), "{name}");
+        }
+        assert_eq!(super::repeated(&sources), [None, None, None, None, None, Some(0)]);
+    }
+    let bytes = std::fs::read(samples.join("dns-udp.pcap")).unwrap();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
+    assert_eq!(
+        alone("dns-udp.pcap").id.unwrap().to_string(),
+        format!("sha256:{}", crate::sighting::draft::hex(digest.as_ref()))
+    );
 }
 
 #[test]

@@ -14,8 +14,10 @@ pub(super) fn put(c: &Connection, sighting: i64, source: i64, r: &Record, suppor
     let contact = Contact::of(r, support);
     c.prepare_cached("DELETE FROM contact_servers WHERE sighting = ?1")?.execute([sighting])?;
     c.prepare_cached(
-        "INSERT OR REPLACE INTO contacts (sighting, day, seen, indicator_no, source_no, packed)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO contacts (sighting, day, seen, indicator_no, source_no, packed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT DO UPDATE SET
+             day = excluded.day, seen = excluded.seen, indicator_no = excluded.indicator_no,
+             source_no = excluded.source_no, packed = excluded.packed",
     )?
     .execute(params![
         sighting,

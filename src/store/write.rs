@@ -92,8 +92,9 @@ impl<'s> Writer<'s> {
     pub fn put_source(&mut self, run: i64, source: &Source) -> Result<()> {
         self.run(|c| {
             let number = source_number(c, &source.source)?;
-            let warnings: String =
-                c.query_row("SELECT warnings FROM sources WHERE source_no = ?1", [number], |row| row.get(0))?;
+            let warnings: String = c
+                .prepare_cached("SELECT warnings FROM sources WHERE source_no = ?1")?
+                .query_row([number], |row| row.get(0))?;
             let mut warnings: Vec<String> = from_json(&warnings)?;
             for warning in &source.warnings {
                 if !warnings.contains(warning) {
@@ -152,13 +153,13 @@ impl<'s> Writer<'s> {
         let Writer { tx, place, changed } = self;
         let mut unite_and_write = || -> rusqlite::Result<()> {
             let number = source_number(tx, &new.source)?;
-            let found: Option<(bool, String)> = tx
-                .prepare_cached("SELECT support, record FROM sightings WHERE id = ?1 AND source_no = ?2")?
-                .query_row(params![new.id, number], |row| Ok((row.get(0)?, row.get(1)?)))
+            let found: Option<(i64, bool, String)> = tx
+                .prepare_cached("SELECT sighting, support, record FROM sightings WHERE id = ?1 AND source_no = ?2")?
+                .query_row(params![new.id, number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
-            let Some((was_support, text)) = found else {
+            let Some((sighting, was_support, text)) = found else {
                 changed.note(tx, &new.period, number)?;
-                return write(tx, number, new, support);
+                return write(tx, None, number, new, support);
             };
             let old: Record = from_json(&text)?;
             let support = support && was_support;
@@ -168,7 +169,7 @@ impl<'s> Writer<'s> {
                 _ => return Ok(()),
             };
             changed.note(tx, &united.period, number)?;
-            write(tx, number, &united, support)
+            write(tx, Some(sighting), number, &united, support)
         };
         unite_and_write().map_err(|e| place.error(e))
     }
@@ -184,15 +185,26 @@ impl<'s> Writer<'s> {
             // A lease that is given back ends sooner than it was said to.
             let is_lease = matches!(i.kind.as_str(), "dhcp" | "dhcpv6" | "dhcp_client_id");
             let (mac, name) = (text(i.mac), i.name.as_deref().unwrap_or(""));
-            let key = params![number, i.kind, i.segment, i.ip.0, mac, name, i.ip.to_string()];
-            // An update that changes nothing makes the row that is there answer.
-            let interval: i64 = c
+            // Looked for before it is added: a statement that returns what it
+            // wrote keeps a journal of its own, which costs more than both.
+            let found = c
                 .prepare_cached(
-                    "INSERT INTO interval_hosts (source_no, kind, segment, ip, mac, name, address)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-                     ON CONFLICT DO UPDATE SET address = excluded.address RETURNING interval_no",
+                    "SELECT interval_no FROM interval_hosts WHERE ip = ?1 AND segment = ?2 AND kind = ?3
+                     AND mac = ?4 AND name = ?5 AND source_no = ?6",
                 )?
-                .query_row(key, |row| row.get(0))?;
+                .query_row(params![i.ip.0, i.segment, i.kind, mac, name, number], |row| row.get(0))
+                .optional()?;
+            let interval: i64 = match found {
+                Some(interval) => interval,
+                None => {
+                    c.prepare_cached(
+                        "INSERT INTO interval_hosts (source_no, kind, segment, ip, mac, name, address)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    )?
+                    .execute(params![number, i.kind, i.segment, i.ip.0, mac, name, i.ip.to_string()])?;
+                    c.last_insert_rowid()
+                }
+            };
             c.prepare_cached(
                 "INSERT INTO interval_times VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET to_ns = CASE WHEN ?4 THEN excluded.to_ns ELSE max(to_ns, excluded.to_ns) END",
@@ -298,22 +310,23 @@ impl<'s> Writer<'s> {
     }
 }
 
-/// Writes a record and what is kept of it elsewhere. Nothing else adds or
-/// changes a record.
-fn write(c: &Connection, number: i64, r: &Record, support: bool) -> rusqlite::Result<()> {
+/// Writes a record and what is kept of it elsewhere, in place of the row of
+/// that number if there is one. Nothing else adds or changes a record.
+fn write(c: &Connection, old: Option<i64>, number: i64, r: &Record, support: bool) -> rusqlite::Result<()> {
     let content = json(r)?;
     custody::note_record(c, &r.period, number, &r.id, support, &content)?;
+    // A new row gets the next number by itself.
     let mut put = c.prepare_cached(
-        "INSERT INTO sightings (source_no, id, revision, period, ip, address, segment, mac, indicator, category,
-             stage, first_ns, last_ns, count, bytes_to_server, bytes_from_server, support, record)
-         VALUES (:number, :id, :revision, :period, :ip, :address, :segment, :mac, :indicator, :category,
-             :stage, :first, :last, :count, :to, :from, :support, :record)
-         ON CONFLICT (id, source_no) DO UPDATE SET
+        "INSERT INTO sightings (sighting, source_no, id, revision, period, ip, address, segment, mac, indicator,
+             category, stage, first_ns, last_ns, count, bytes_to_server, bytes_from_server, support, record)
+         VALUES (:sighting, :number, :id, :revision, :period, :ip, :address, :segment, :mac, :indicator,
+             :category, :stage, :first, :last, :count, :to, :from, :support, :record)
+         ON CONFLICT (sighting) DO UPDATE SET
              revision = :revision, category = :category, stage = :stage, first_ns = :first, last_ns = :last,
-             count = :count, bytes_to_server = :to, bytes_from_server = :from, support = :support, record = :record
-         RETURNING sighting",
+             count = :count, bytes_to_server = :to, bytes_from_server = :from, support = :support, record = :record",
     )?;
     let values = named_params! {
+        ":sighting": old,
         ":number": number,
         ":id": r.id,
         ":revision": int(r.revision),
@@ -333,7 +346,8 @@ fn write(c: &Connection, number: i64, r: &Record, support: bool) -> rusqlite::Re
         ":support": support,
         ":record": content,
     };
-    let sighting = put.query_row(values, |row| row.get(0))?;
+    put.execute(values)?;
+    let sighting = old.unwrap_or_else(|| c.last_insert_rowid());
     narrow::put(c, sighting, number, r, support)
 }
 
