@@ -124,11 +124,9 @@ def main(spansight, capture, folder, runs="9"):
     figures = {label: [] for label in commands}
     for _ in range(int(runs)):
         for label, command in commands.items():
-            for beside in ("", "-wal", "-shm"):
-                if os.path.exists(store + beside):
-                    os.remove(store + beside)
             figures[label].append(run(command))
-    os.remove(store)
+            for left in glob.glob(store + "*"):
+                os.remove(left)
     total = sum(os.path.getsize(entry.path) for entry in os.scandir(many))
     print(f"""## Files: compressed, many, small
 
@@ -136,9 +134,9 @@ Written by `scripts/benchmark/files.py`, which `scripts/bench` runs: `large.pcap
 first {os.path.getsize(large)} bytes of the capture above ({os.path.getsize(large + ".gz")} with `gzip -6`,
 {os.path.getsize(large + ".zst")} with `zstd -3`), `many` a folder of {CAPTURES} captures with {total} bytes
 together, `small.pcap` has {os.path.getsize(small)} bytes. The commands ran in turn, {runs} times;
-figures are medians, with the least and the greatest behind them. Wall times say
-something only where no other work is done. The program has
-{os.path.getsize(spansight)} bytes.
+figures are medians, with the least and the greatest behind them. The machine has
+{os.cpu_count()} cores, and {os.getloadavg()[0]:.1f} processes wanted one: wall times say something only where
+that is little over one. The program has {os.path.getsize(spansight)} bytes.
 
 | command | wall s | CPU s | peak MiB |
 |---|---|---|---|""")
