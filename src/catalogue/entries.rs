@@ -365,6 +365,7 @@ pub(super) struct Entries {
     words: Vec<u16>,
     /// Numbers of entries, hashed by id.
     by_id: HashTable<u32>,
+    single_labels: bool,
 }
 
 /// Two catalogues that say the same.
@@ -395,7 +396,7 @@ impl Entries {
         let meaning = read.shared();
         Some(Indicator {
             id,
-            category: *Category::ALL.get(usize::from(word & 15))?,
+            category: category(word)?,
             usage: usage(word),
             confidence: *CONFIDENCES.get(usize::from(word >> 6 & 3))?,
             meaning,
@@ -411,9 +412,20 @@ impl Entries {
         self.words.iter().map(|w| usage(*w))
     }
 
+    /// The numbers of entries that are not off: alarms, or all others.
+    pub fn active(&self, alarms: bool) -> impl Iterator<Item = u32> {
+        let is = move |w: u16| usage(w) != Use::Off && category(w).is_some_and(Category::is_alarm) == alarms;
+        (0u32..).zip(&self.words).filter_map(move |(at, w)| is(*w).then_some(at))
+    }
+
+    /// Whether a pattern has a name of one label only.
+    pub fn has_single_labels(&self) -> bool {
+        self.single_labels
+    }
+
     /// The number of the entry of an id.
     pub fn find(&self, id: &str) -> Option<u32> {
-        let is = |at: &u32| self.get(*at as usize).is_some_and(|i| i.id == id);
+        let is = |at: &u32| id_at(&self.starts, &self.bytes, *at) == id.as_bytes();
         self.by_id.find(hash(id), is).copied()
     }
 
@@ -427,8 +439,8 @@ impl Entries {
         for p in &new.patterns {
             self.pattern(p)?;
         }
-        let one = |text: &Option<String>| text.iter().cloned().collect::<Vec<_>>();
-        let lists: [&[String]; LISTS] = [&new.sources, &new.ports, &new.examples, &one(&new.note), &one(&new.reason)];
+        let lists: [&[String]; LISTS] =
+            [&new.sources, &new.ports, &new.examples, new.note.as_slice(), new.reason.as_slice()];
         for list in lists {
             self.number(list.len())?;
             for text in list {
@@ -444,12 +456,8 @@ impl Entries {
         self.starts.push(start);
         self.words.push(word(new));
         let (starts, bytes) = (&self.starts, &self.bytes);
-        let id_at = |at: &u32| {
-            let start = starts.get(*at as usize).map_or(0, |s| *s as usize);
-            let (len, rest) = bytes.get(start..).and_then(|b| b.split_first()).unwrap_or((&0, &[]));
-            super::load::hash_bytes(rest.get(..usize::from(*len)).unwrap_or_default())
-        };
-        self.by_id.insert_unique(hash(&new.id), number, id_at);
+        let hash_at = |at: &u32| super::load::hash_bytes(id_at(starts, bytes, *at));
+        self.by_id.insert_unique(hash(&new.id), number, hash_at);
         Some(())
     }
 
@@ -472,7 +480,7 @@ impl Entries {
         }
         let texts = Shared { bytes: self.texts.bytes.clone(), known: HashTable::new() };
         let (bytes, starts) = (self.bytes.clone(), self.starts.clone());
-        Entries { bytes, texts, starts, words, by_id: self.by_id.clone() }
+        Entries { bytes, texts, starts, words, by_id: self.by_id.clone(), single_labels: self.single_labels }
     }
 
     fn number(&mut self, n: usize) -> Option<()> {
@@ -489,6 +497,11 @@ impl Entries {
         self.bytes.push(u8::try_from(text.len()).ok()?);
         self.bytes.extend(text.as_bytes());
         Some(())
+    }
+
+    fn name(&mut self, name: &str) -> Option<()> {
+        self.single_labels |= !name.contains('.');
+        self.own(name)
     }
 
     fn shared(&mut self, text: &str) -> Option<()> {
@@ -515,10 +528,10 @@ impl Entries {
         };
         self.bytes.push(kind);
         match pattern {
-            Pattern::Exact(name) | Pattern::Suffix(name) => self.own(name),
+            Pattern::Exact(name) | Pattern::Suffix(name) => self.name(name),
             Pattern::Host(h) => {
                 self.shared(&h.labels)?;
-                self.own(&h.under)
+                self.name(&h.under)
             }
             Pattern::Path(p) => {
                 self.shared(&p.regex)?;
@@ -560,6 +573,17 @@ fn word(new: &NewIndicator) -> u16 {
     let place = Category::ALL.iter().position(|c| *c == new.category).unwrap_or_default();
     let flags = u16::from(new.residual) << 8 | u16::from(new.browser) << 9;
     place as u16 | (new.usage as u16) << 4 | (new.confidence as u16) << 6 | flags
+}
+
+/// The id of an entry, which it begins with.
+fn id_at<'b>(starts: &[u32], bytes: &'b [u8], at: u32) -> &'b [u8] {
+    let start = starts.get(at as usize).map_or(0, |s| *s as usize);
+    let (len, rest) = bytes.get(start..).and_then(|b| b.split_first()).unwrap_or((&0, &[]));
+    rest.get(..usize::from(*len)).unwrap_or_default()
+}
+
+fn category(word: u16) -> Option<Category> {
+    Category::ALL.get(usize::from(word & 15)).copied()
 }
 
 fn usage(word: u16) -> Use {

@@ -4,7 +4,6 @@
 use super::entries::{Entries, NewIndicator};
 use super::error::{CatalogueError, Position};
 use super::pattern::{self, HostPattern, PathPattern, Pattern, PayloadPattern, TransportPort};
-use super::sequence::Sequence;
 use super::text::LongText;
 use super::{Category, Confidence, Use, fixed, hosts};
 use crate::base::{Addr, time};
@@ -313,8 +312,15 @@ impl<'a> Reader<'a> {
                         "suffix" => pattern::host_name(text).map(Pattern::Suffix),
                         "address" => pattern::address(text).map(|p| Pattern::Address(Box::new(p))),
                         "lan_port" => text.parse().map(Pattern::LanPort),
-                        _ if !self.may_have(item, || fixed::sequence(text, None).is_some()) => continue,
-                        _ => regex(text).map(|()| Pattern::UserAgent(text.into())),
+                        _ => {
+                            let filed = fixed::sequence(text, None).is_some();
+                            if !self.may_have(item, filed) {
+                                continue;
+                            }
+                            // What needs fixed text fits no empty one.
+                            let sound = if filed { Ok(()) } else { regex(text) };
+                            sound.map(|()| Pattern::UserAgent(text.into()))
+                        }
                     };
                     out.extend(self.check(item, result));
                 }
@@ -324,8 +330,8 @@ impl<'a> Reader<'a> {
 
     /// Counts a regular expression, unless it is `filed` under fixed text. Too
     /// many are reported once.
-    fn may_have(&mut self, item: &Item<'_>, filed: impl Fn() -> bool) -> bool {
-        if filed() {
+    fn may_have(&mut self, item: &Item<'_>, filed: bool) -> bool {
+        if filed {
             return true;
         }
         self.draft.expressions += 1;
@@ -343,14 +349,14 @@ impl<'a> Reader<'a> {
         let Some([Some(labels), Some(under)]) = self.fields(item, ["labels", "under"], 2) else { return };
         let Some(text) = self.string(labels) else { return };
         let filed = hosts::sequence(text).is_some();
-        if !self.may_have(labels, || filed) {
+        if !self.may_have(labels, filed) {
             return;
         }
         if !filed && self.check(labels, pattern::compile_labels(text)).is_none() {
             return;
         }
         for (number, item) in list(under).iter().enumerate() {
-            if number > 0 && !self.may_have(item, || filed) {
+            if number > 0 && !self.may_have(item, filed) {
                 return;
             }
             let Some(name) = self.string(item) else { continue };
@@ -366,10 +372,14 @@ impl<'a> Reader<'a> {
             Some(value) => Some(self.string(value)?),
             None => None,
         };
-        if !self.may_have(item, || fixed::sequence(text, contains).is_some()) {
+        let filed = fixed::sequence(text, contains);
+        if !self.may_have(item, filed.is_some()) {
             return None;
         }
-        self.check(at?, regex(text))?;
+        // What needs fixed text fits no empty one.
+        if filed.is_none_or(|(sequence, _)| sequence.literal().is_empty()) {
+            self.check(at?, regex(text))?;
+        }
         Some(PathPattern { regex: text.into(), contains: contains.map(Into::into) })
     }
 
@@ -528,9 +538,7 @@ fn list<'v, 'i>(value: &'v Item<'i>) -> &'v [Item<'i>] {
 
 /// Whether a regular expression on a whole field is usable.
 fn regex(text: &str) -> Result<(), String> {
-    // A sequence with fixed text fits no empty one, and is not compiled.
-    let literal = Sequence::parse(text).map(|s| s.literal());
-    if literal.is_none_or(|l| l.is_empty()) && pattern::compile(text)?.is_match(b"") {
+    if pattern::compile(text)?.is_match(b"") {
         return Err(format!("the regular expression {text:?} matches an empty text, and so may match everything"));
     }
     Ok(())

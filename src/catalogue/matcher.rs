@@ -6,7 +6,7 @@ use super::error::CatalogueError;
 use super::http::HttpIndex;
 use super::names::{NameIndex, Rank};
 use super::payload::PortIndex;
-use super::{Indicator, IndicatorRef, Use};
+use super::{Indicator, IndicatorRef};
 
 /// Indexes by kind of pattern.
 #[derive(Debug, Default)]
@@ -37,18 +37,12 @@ pub(super) fn rank(indicator: &Indicator<'_>, pattern: &PatternRef<'_>) -> Optio
 impl Matcher {
     /// Compiles the patterns of all indicators that are not off.
     pub fn new(entries: &Entries, errors: &mut CatalogueError) -> Self {
-        let active =
-            || (0u32..).zip((0..entries.len()).filter_map(|at| entries.get(at))).filter(|(_, i)| i.usage != Use::Off);
-        let single = |p: PatternRef<'_>| match p {
-            PatternRef::Exact(n, _) | PatternRef::Suffix(n, _) | PatternRef::Host(_, n, _) => !n.contains('.'),
-            _ => false,
-        };
-        let names = NameIndex::new(active().any(|(_, i)| i.borrowed().any(single)));
+        let names = NameIndex::new(entries.has_single_labels());
         let mut matcher = Matcher { names, ..Matcher::default() };
         let mut addresses = [Vec::new(), Vec::new()];
         // Alarms first, for the patterns that are tried in order.
         for alarms in [true, false] {
-            for (at, indicator) in active().filter(|(_, i)| i.category.is_alarm() == alarms) {
+            for (at, indicator) in entries.active(alarms).filter_map(|at| Some((at, entries.get(at as usize)?))) {
                 for (number, p) in (0u32..).zip(indicator.borrowed()) {
                     match p {
                         PatternRef::Address(prefix) => addresses[usize::from(!alarms)].push((prefix, at)),

@@ -6,7 +6,7 @@ use super::error::CatalogueError;
 use super::file::{Draft, Reader};
 use super::plain::{self, Next};
 use super::text::{LongText, TextWriter};
-use std::io::Read;
+use std::io::{self, Read};
 use toml::de::DeTable;
 
 /// Text that is read at once.
@@ -34,7 +34,26 @@ pub(super) fn read(
     draft: &mut Draft,
     errors: &mut CatalogueError,
 ) -> LongText {
+    let label = origin.labels.last().map_or("", String::as_str);
     let mut text = TextWriter::default();
+    let read = entries(input, origin, &mut text, draft, errors);
+    match read.and_then(|()| text.finish()) {
+        Ok(text) => text,
+        Err(why) => {
+            errors.push(label, format!("the catalogue cannot be read: {why}"));
+            LongText::default()
+        }
+    }
+}
+
+/// The same, with the text to be finished, unless something is wrong with it.
+fn entries(
+    input: &mut dyn Read,
+    origin: &mut Origin<'_>,
+    text: &mut TextWriter,
+    draft: &mut Draft,
+    errors: &mut CatalogueError,
+) -> io::Result<()> {
     let label = origin.labels.last().map_or("", String::as_str);
     let mut buffer = Vec::new();
     let (mut lines, mut first, mut last) = (0, true, false);
@@ -45,21 +64,14 @@ pub(super) fn read(
             let before = buffer.len();
             // One byte more than is allowed shows that there is more.
             let room = (wanted - before).min(usize::try_from(*origin.budget).unwrap_or(usize::MAX).saturating_add(1));
-            match input.take(room as u64).read_to_end(&mut buffer) {
-                Ok(n) => {
-                    last = n < room;
-                    let Some(left) = origin.budget.checked_sub(n as u64) else {
-                        let most = origin.most >> 20;
-                        errors.push(label, format!("the files of the catalogue are larger than {most} MiB together"));
-                        return text.finish();
-                    };
-                    *origin.budget = left;
-                }
-                Err(why) => {
-                    errors.push(label, format!("the catalogue cannot be read: {why}"));
-                    return text.finish();
-                }
-            }
+            let n = input.take(room as u64).read_to_end(&mut buffer)?;
+            last = n < room;
+            let Some(left) = origin.budget.checked_sub(n as u64) else {
+                let most = origin.most >> 20;
+                errors.push(label, format!("the files of the catalogue are larger than {most} MiB together"));
+                return Ok(());
+            };
+            *origin.budget = left;
         }
         if first && buffer.starts_with("\u{feff}".as_bytes()) {
             buffer.drain(..3);
@@ -71,23 +83,23 @@ pub(super) fn read(
             Err(e) => {
                 let valid = String::from_utf8_lossy(buffer.get(..e.valid_up_to()).unwrap_or_default());
                 errors.push_at(label, (&valid, lines), valid.len(), "the file is not UTF-8 text");
-                return text.finish();
+                return Ok(());
             }
         };
         let mut reader = Reader::new(origin.labels, (whole, lines), draft, errors);
         let used = take(&mut reader, whole, last);
         let taken = whole.get(..used).unwrap_or_default();
-        text.push(taken);
+        text.push(taken)?;
         lines += memchr::memchr_iter(b'\n', taken.as_bytes()).count();
         if used == 0 && buffer.len() >= LONGEST_ENTRY {
             let why = format!("the entry that begins here is longer than {} MiB", LONGEST_ENTRY >> 20);
             errors.push_at(label, ("", lines), 0, why);
-            return text.finish();
+            return Ok(());
         }
         wanted = if used == 0 { buffer.len() * 2 } else { FILL };
         buffer.drain(..used);
     }
-    text.finish()
+    Ok(())
 }
 
 /// Reads the entries of a text; gives how far. What may go on behind its end

@@ -214,16 +214,11 @@ impl<'t> Cursor<'t> {
     fn string(&mut self, quote: u8) -> Result<&'t str, Stop> {
         self.at += 1;
         let bytes = self.bytes();
-        let end = bytes.iter().position(|b| *b == quote || *b == b'\\' || *b < 0x20 || *b == 0x7f).ok_or(Stop::End)?;
+        let Some(end) = memchr::memchr2(quote, b'\n', bytes) else { return Err(Stop::End) };
+        let inside = bytes.get(..end).unwrap_or_default();
         // In a literal string a backslash is one. A tab is rare.
-        let end = match bytes.get(end) {
-            Some(b'\\') if quote == b'\'' => {
-                let is_end = |b: &u8| *b == quote || *b < 0x20 || *b == 0x7f;
-                bytes.iter().position(is_end).ok_or(Stop::End)?
-            }
-            _ => end,
-        };
-        if bytes.get(end) != Some(&quote) {
+        let odd = inside.iter().fold(false, |odd, b| odd | (*b < 0x20) | (*b == 0x7f) | (*b == b'\\' && quote == b'"'));
+        if odd || bytes.get(end) != Some(&quote) {
             return Err(Stop::Other);
         }
         let text = self.text.get(self.at..self.at + end).ok_or(Stop::Other)?;

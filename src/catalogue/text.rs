@@ -5,6 +5,8 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 /// Text in one part, about.
 const PART: usize = 1 << 20;
@@ -118,13 +120,29 @@ impl LongText {
 
 impl From<&str> for LongText {
     fn from(text: &str) -> Self {
-        let mut writer = TextWriter::default();
-        writer.push(text);
-        writer.finish()
+        if text.len() <= PART {
+            let part = (!text.is_empty()).then(|| Part::Plain(text.into()));
+            return LongText { parts: part.into_iter().collect() };
+        }
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (part, later) = rest.split_at(boundary(rest, PART));
+            parts.push(Part::pack(part));
+            rest = later;
+        }
+        LongText { parts }
     }
 }
 
 impl Part {
+    fn pack(text: &str) -> Part {
+        match zstd::bulk::compress(text.as_bytes(), LEVEL) {
+            Ok(packed) => Part::Packed(packed.into(), text.len()),
+            Err(_) => Part::Plain(text.into()),
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Part::Plain(text) => text.len(),
@@ -133,51 +151,79 @@ impl Part {
     }
 }
 
-/// Makes a text.
+/// Makes a text. All but a short one is compressed by a thread of its own,
+/// beside whoever reads it.
 #[derive(Debug, Default)]
 pub(super) struct TextWriter {
-    done: Vec<Part>,
     begun: String,
+    packer: Option<Packer>,
+}
+
+#[derive(Debug)]
+struct Packer {
+    /// Texts of parts, two at most.
+    texts: SyncSender<String>,
+    thread: JoinHandle<Vec<Part>>,
+}
+
+impl Packer {
+    /// `None` if there can be no thread.
+    fn start() -> Option<Packer> {
+        let (texts, waiting) = sync_channel::<String>(2);
+        let pack = move || waiting.into_iter().map(|text| Part::pack(&text)).collect();
+        let thread = std::thread::Builder::new().name("catalogue".into()).spawn(pack).ok()?;
+        Some(Packer { texts, thread })
+    }
 }
 
 impl TextWriter {
     /// Adds to the end. A text that is given at once becomes the same parts
     /// as one that comes piece by piece.
-    pub fn push(&mut self, mut text: &str) {
+    pub fn push(&mut self, mut text: &str) -> io::Result<()> {
         while !text.is_empty() {
-            let mut room = PART.saturating_sub(self.begun.len()).min(text.len());
-            while !text.is_char_boundary(room) {
-                room -= 1;
-            }
-            let (now, later) = text.split_at(room);
+            let (now, later) = text.split_at(boundary(text, PART.saturating_sub(self.begun.len())));
             self.begun.push_str(now);
             text = later;
             // A character that no longer fits ends the part too.
             if !text.is_empty() {
-                self.pack();
+                self.pass_on()?;
             }
         }
+        Ok(())
     }
 
-    fn pack(&mut self) {
-        let len = self.begun.len();
-        let part = match zstd::bulk::compress(self.begun.as_bytes(), LEVEL) {
-            Ok(packed) => Part::Packed(packed.into(), len),
-            Err(_) => Part::Plain(self.begun.as_str().into()),
+    /// Hands the part that is full to the thread.
+    fn pass_on(&mut self) -> io::Result<()> {
+        let failed = || io::Error::other("its text cannot be compressed");
+        let next = String::with_capacity(PART);
+        let packer = match &mut self.packer {
+            Some(packer) => packer,
+            none => none.insert(Packer::start().ok_or_else(failed)?),
         };
-        self.done.push(part);
-        self.begun.clear();
+        packer.texts.send(std::mem::replace(&mut self.begun, next)).map_err(|_| failed())
     }
 
     /// The text. What fits one part stays as it is.
-    pub fn finish(mut self) -> LongText {
-        if !self.done.is_empty() {
-            self.pack();
-        } else if !self.begun.is_empty() {
-            self.done.push(Part::Plain(self.begun.as_str().into()));
+    pub fn finish(mut self) -> io::Result<LongText> {
+        if self.packer.is_some() {
+            self.pass_on()?;
         }
-        LongText { parts: self.done }
+        let Some(Packer { texts, thread }) = self.packer else {
+            return Ok(LongText::from(self.begun.as_str()));
+        };
+        drop(texts);
+        let parts = thread.join().map_err(|_| io::Error::other("its text cannot be compressed"))?;
+        Ok(LongText { parts })
     }
+}
+
+/// The last place between characters that is no further than `most`.
+fn boundary(text: &str, most: usize) -> usize {
+    let mut at = most.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 #[cfg(test)]
@@ -195,8 +241,11 @@ mod tests {
         assert!(kept < text.len() / 100);
         assert!(long.to_text() == text);
         let mut piecewise = TextWriter::default();
-        text.split_inclusive('\n').for_each(|line| piecewise.push(line));
-        assert!(piecewise.finish() == long);
+        text.split_inclusive('\n').for_each(|line| piecewise.push(line).unwrap());
+        assert!(piecewise.finish().unwrap() == long);
+        let mut short = TextWriter::default();
+        short.push("x\n").unwrap();
+        assert!(short.finish().unwrap() == LongText::from("x\n"));
     }
 
     #[test]
