@@ -79,7 +79,7 @@ fn entries_say_what_they_must() {
         let residual = i.id.ends_with("-residual");
         assert_eq!(i.residual, residual, "{}", i.id);
     }
-    let browser: Vec<_> = c.iter().filter(|(_, i)| i.browser).map(|(_, i)| &i.id[..]).collect();
+    let browser: Vec<_> = c.iter().filter(|(_, i)| i.browser).map(|(_, i)| i.id).collect();
     let expected = "service-crl service-ocsp service-click service-redirect service-ucp-ntfy service-uis \
                     service-kaspersky-labs-residual web-kaspersky-residual";
     assert_eq!(browser, expected.split_ascii_whitespace().collect::<Vec<_>>());
