@@ -2,7 +2,8 @@
 //!
 //! Prefixes nest or are apart, so they flatten into a sorted list of ranges,
 //! each with its winner, and a lookup is one binary search. A bitmap over the
-//! first 16 bits of the address rejects most of other people's traffic before.
+//! first 16 bits of the address rejects most of other people's traffic before;
+//! of IPv4, the same bits say which part of the list to search.
 
 use super::IndicatorRef;
 use crate::base::{Addr, Prefix};
@@ -10,18 +11,42 @@ use crate::base::{Addr, Prefix};
 /// The range belongs to nobody.
 const NONE: u32 = u32::MAX;
 
-/// Start of a range that ends where the next one starts, and its indicator.
-#[derive(Clone, Copy, Debug)]
-struct Range {
-    start: u128,
-    indicator: u32,
+/// Numbers of addresses: of 32 bits or of 128.
+trait Bits: Copy + Ord {
+    fn of(bits: u128) -> Option<Self>;
 }
 
-/// Ranges in ascending order.
-#[derive(Debug, Default)]
-struct Ranges(Vec<Range>);
+impl Bits for u32 {
+    fn of(bits: u128) -> Option<u32> {
+        is_v4(bits).then_some(bits as u32)
+    }
+}
 
-impl Ranges {
+impl Bits for u128 {
+    fn of(bits: u128) -> Option<u128> {
+        Some(bits)
+    }
+}
+
+fn is_v4(bits: u128) -> bool {
+    bits >> 32 == 0xffff
+}
+
+/// Ranges in ascending order. Each ends where the next one starts.
+#[derive(Debug)]
+struct Ranges<T> {
+    starts: Vec<T>,
+    /// Of each range.
+    indicators: Vec<u32>,
+}
+
+impl<T> Default for Ranges<T> {
+    fn default() -> Self {
+        Ranges { starts: Vec::new(), indicators: Vec::new() }
+    }
+}
+
+impl<T: Bits> Ranges<T> {
     /// Flattens prefixes; of equal ones the first wins.
     fn new(mut prefixes: Vec<(Prefix, u32)>) -> Self {
         // Stable, so that equal prefixes keep the order of the catalogue.
@@ -44,6 +69,8 @@ impl Ranges {
         while !open.is_empty() {
             out.close(&mut open);
         }
+        out.starts.shrink_to_fit();
+        out.indicators.shrink_to_fit();
         out
     }
 
@@ -56,16 +83,55 @@ impl Ranges {
     }
 
     fn push(&mut self, start: u128, indicator: u32) {
-        match self.0.last_mut() {
-            Some(r) if r.start == start => r.indicator = indicator,
-            _ => self.0.push(Range { start, indicator }),
+        // What starts behind the last address ends nothing.
+        let Some(start) = T::of(start) else { return };
+        match self.indicators.last_mut().filter(|_| self.starts.last() == Some(&start)) {
+            Some(last) => *last = indicator,
+            None => {
+                self.starts.push(start);
+                self.indicators.push(indicator);
+            }
         }
     }
 
-    fn find(&self, bits: u128) -> Option<IndicatorRef> {
-        let after = self.0.partition_point(|r| r.start <= bits);
-        let range = self.0.get(after.checked_sub(1)?)?;
-        (range.indicator != NONE).then_some(IndicatorRef(range.indicator))
+    /// The same, where the start of the range is among those from `first` to
+    /// before `end`, or the one before them.
+    #[inline]
+    fn find(&self, bits: T, (first, end): (usize, usize)) -> Option<IndicatorRef> {
+        let after = first + self.starts.get(first..end)?.partition_point(|s| *s <= bits);
+        let indicator = *self.indicators.get(after.checked_sub(1)?)?;
+        (indicator != NONE).then_some(IndicatorRef(indicator))
+    }
+}
+
+/// Ranges of IPv4, with the place of the first that starts at or behind each
+/// value of the first 16 bits.
+#[derive(Debug, Default)]
+struct Ranges4 {
+    ranges: Ranges<u32>,
+    places: Vec<u32>,
+}
+
+impl Ranges4 {
+    fn new(prefixes: Vec<(Prefix, u32)>) -> Self {
+        let ranges = Ranges::<u32>::new(prefixes);
+        let mut places = Vec::new();
+        if !ranges.starts.is_empty() {
+            let mut place = 0;
+            places.reserve_exact((1 << 16) + 1);
+            for key in 0..=1u32 << 16 {
+                place += ranges.starts.iter().skip(place).take_while(|s| *s >> 16 < key).count();
+                places.push(u32::try_from(place).unwrap_or(u32::MAX));
+            }
+        }
+        Ranges4 { ranges, places }
+    }
+
+    #[inline]
+    fn find(&self, bits: u32) -> Option<IndicatorRef> {
+        let key = (bits >> 16) as usize;
+        let (first, end) = (*self.places.get(key)?, *self.places.get(key + 1)?);
+        self.ranges.find(bits, (first as usize, end as usize))
     }
 }
 
@@ -74,18 +140,18 @@ fn last(prefix: &Prefix) -> u128 {
     prefix.network() | u128::MAX.checked_shr(u32::from(prefix.len128())).unwrap_or(0)
 }
 
-/// Index of all address patterns.
+/// Index of all address patterns: of alarms, then of all others.
 #[derive(Debug)]
 pub(super) struct AddressIndex {
-    alarms: Ranges,
-    others: Ranges,
+    v4: [Ranges4; 2],
+    v6: [Ranges<u128>; 2],
     /// One bit for each value of the first 16 bits: IPv4, then IPv6.
     seen: Box<[u64; 2048]>,
 }
 
 impl Default for AddressIndex {
     fn default() -> Self {
-        AddressIndex { alarms: Ranges::default(), others: Ranges::default(), seen: Box::new([0; 2048]) }
+        AddressIndex { v4: Default::default(), v6: Default::default(), seen: Box::new([0; 2048]) }
     }
 }
 
@@ -100,7 +166,13 @@ impl AddressIndex {
                 }
             }
         }
-        AddressIndex { alarms: Ranges::new(alarms), others: Ranges::new(others), seen }
+        let split = |list: Vec<(Prefix, u32)>| {
+            let (four, six): (Vec<_>, Vec<_>) =
+                list.into_iter().partition(|(p, _)| p.len128() >= 96 && is_v4(p.network()));
+            (Ranges4::new(four), Ranges::new(six))
+        };
+        let (alarms, others) = (split(alarms), split(others));
+        AddressIndex { v4: [alarms.0, others.0], v6: [alarms.1, others.1], seen }
     }
 
     /// The longest prefix of a look-alike or sinkhole, else of the others.
@@ -111,18 +183,17 @@ impl AddressIndex {
         if self.seen.get(bit >> 6)? >> (bit & 63) & 1 == 0 {
             return None;
         }
-        self.alarms.find(bits).or_else(|| self.others.find(bits))
+        if is_v4(bits) {
+            return self.v4.iter().find_map(|r| r.find(bits as u32));
+        }
+        self.v6.iter().find_map(|r| r.find(bits, (0, r.starts.len())))
     }
 }
 
 /// The bit of an address: its first 16 bits, IPv6 behind IPv4.
 #[inline]
 fn key(bits: u128) -> usize {
-    if bits >> 32 == 0xffff {
-        usize::from((bits as u32 >> 16) as u16)
-    } else {
-        0x1_0000 | usize::from((bits >> 112) as u16)
-    }
+    if is_v4(bits) { usize::from((bits as u32 >> 16) as u16) } else { 0x1_0000 | usize::from((bits >> 112) as u16) }
 }
 
 #[cfg(test)]
@@ -182,6 +253,34 @@ mod tests {
                 let expected = list.iter().filter(|p| p.0.contains(&addr))
                     .min_by_key(|p| (!p.2, 255 - p.0.len128(), p.1)).map(|p| p.1);
                 prop_assert_eq!(index.find(&addr).map(|r| r.0), expected);
+            }
+        }
+
+        #[test]
+        fn prefixes_of_all_lengths_agree_with_a_scan(
+            list in prop::collection::vec((any::<bool>(), prop::sample::select(vec![0u32, 1, 2, 0x7fff, 0xffff, 0x10000,
+                0x8000_0000, 0xffff_ffff, 0xffff_0000]), 1u8..=32, any::<bool>()), 0..30),
+            probes in prop::collection::vec((any::<bool>(), prop::sample::select(vec![0u32, 1, 3, 0x7fff, 0xffff, 0x1_0000,
+                0x1_0001, 0x8000_0000, 0x8000_ffff, 0xffff_ffff, 0xffff_0001, 0xfffe_ffff])), 30),
+        ) {
+            // IPv4, or the same bits at the start of an IPv6 address.
+            let make = |six: bool, v: u32| {
+                if six { Addr((u128::from(v) << 96 | u128::from(v)).to_be_bytes()) } else { Addr::v4(v.to_be_bytes()) }
+            };
+            let list: Vec<(Prefix, u32, bool)> = list.iter().zip(0..).filter_map(|((six, v, len, alarm), i)| {
+                let masked = v >> (32 - len) << (32 - len);
+                let addr = if *six { Addr((u128::from(masked) << 96).to_be_bytes()) } else { make(false, masked) };
+                let prefix = Prefix::new(addr, if *six { *len } else { len + 96 })?;
+                // No prefix of a catalogue holds all of IPv4.
+                (!prefix.contains(&Addr::v4([0; 4])) || !*six).then_some((prefix, i, *alarm))
+            }).collect();
+            let part = |alarm| list.iter().filter(|p| p.2 == alarm).map(|p| (p.0, p.1)).collect::<Vec<_>>();
+            let index = AddressIndex::new(part(true), part(false));
+            for (six, v) in probes {
+                let addr = make(six, v);
+                let expected = list.iter().filter(|p| p.0.contains(&addr))
+                    .min_by_key(|p| (!p.2, 255 - p.0.len128(), p.1)).map(|p| p.1);
+                prop_assert_eq!(index.find(&addr).map(|r| r.0), expected, "{}", addr);
             }
         }
     }

@@ -60,10 +60,18 @@ pub struct CatalogueError {
 }
 
 impl CatalogueError {
-    /// One problem at a place of a file.
-    pub(super) fn push_at(&mut self, file: &str, text: &str, offset: usize, reason: impl Into<String>) {
+    /// One problem at a place of a file: in a text that so many lines stand
+    /// before.
+    pub(super) fn push_at(
+        &mut self,
+        file: &str,
+        (text, lines): (&str, usize),
+        offset: usize,
+        reason: impl Into<String>,
+    ) {
         if self.problems.len() < KEPT {
-            let position = Some(Position::of(text, offset));
+            let Position { line, column } = Position::of(text, offset);
+            let position = Some(Position { line: lines + line, column });
             self.problems.push(Problem { file: file.to_owned(), position, reason: reason.into() });
         } else {
             self.more += 1;

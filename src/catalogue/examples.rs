@@ -74,7 +74,7 @@ impl Catalogue {
     pub fn check_examples(&self) -> Vec<(IndicatorRef, String)> {
         let mut wrong = Vec::new();
         for (r, i) in self.iter().filter(|(_, i)| i.usage != Use::Off) {
-            for text in &i.examples {
+            for text in i.examples() {
                 let found = match Subject::parse(text) {
                     Ok(subject) => self.match_subject(&subject),
                     Err(why) => {

@@ -2,8 +2,10 @@
 //! who ask why, and as the plain reading of the rules that the compiled
 //! matcher is tested against.
 
+use super::entries::PatternRef;
 use super::names::Rank;
 use super::pattern::{Pattern, TransportPort};
+use super::sequence::Sequence;
 use super::{Catalogue, IndicatorRef, Use, matcher, pattern, payload};
 use crate::base::{Addr, Name};
 use std::cmp::Reverse;
@@ -30,10 +32,10 @@ impl Catalogue {
         }
         let text = name.as_str();
         let mut found = self.all(|p| match p {
-            Pattern::Exact(n) => **n == *text,
-            Pattern::Suffix(n) => text == &**n || labels_before(text, n).is_some(),
-            Pattern::Host(h) => labels_before(text, &h.under).is_some_and(|labels| {
-                pattern::compile_labels(&h.labels).is_ok_and(|regex| regex.is_match(labels.as_bytes()))
+            PatternRef::Exact(n, _) => n == text,
+            PatternRef::Suffix(n, _) => text == n || labels_before(text, n).is_some(),
+            PatternRef::Host(labels, under, _) => labels_before(text, under).is_some_and(|before| {
+                pattern::compile_labels(labels).is_ok_and(|regex| regex.is_match(before.as_bytes()))
             }),
             _ => false,
         });
@@ -51,7 +53,7 @@ impl Catalogue {
 
     /// All address patterns that hold an address, the winner first.
     pub fn explain_addr(&self, addr: &Addr) -> Vec<Fit> {
-        let mut found = self.all(|p| matches!(p, Pattern::Address(prefix) if prefix.contains(addr)));
+        let mut found = self.all(|p| matches!(p, PatternRef::Address(prefix) if prefix.contains(addr)));
         found.sort_by_key(|f| {
             let len = if let Pattern::Address(p) = &f.pattern { p.len128() } else { 0 };
             (f.off, !self.is_alarm(f), Reverse(len))
@@ -62,9 +64,12 @@ impl Catalogue {
     /// All path patterns that fit an HTTP path, the winner first.
     pub fn explain_path(&self, path: &[u8]) -> Vec<Fit> {
         self.in_order(|p| match p {
-            Pattern::Path(p) => {
-                p.contains.as_ref().is_none_or(|c| memchr::memmem::find(path, c.as_bytes()).is_some())
-                    && pattern::compile(&p.regex).is_ok_and(|r| r.is_match(path))
+            PatternRef::Path { regex, contains } => {
+                // Compiling is what takes time where there are many.
+                let literal = || Sequence::parse(regex).map(|s| s.literal()).unwrap_or_default();
+                contains.is_none_or(|c| memchr::memmem::find(path, c.as_bytes()).is_some())
+                    && memchr::memmem::find(path, &literal()).is_some()
+                    && pattern::compile(regex).is_ok_and(|r| r.is_match(path))
             }
             _ => false,
         })
@@ -73,18 +78,24 @@ impl Catalogue {
     /// All User-Agent patterns that fit beside an update host or path, the
     /// winner first.
     pub fn explain_user_agent(&self, agent: &[u8]) -> Vec<Fit> {
-        self.in_order(|p| matches!(p, Pattern::UserAgent(r) if pattern::compile(r).is_ok_and(|r| r.is_match(agent))))
+        self.in_order(|p| matches!(p, PatternRef::UserAgent(r) if pattern::compile(r).is_ok_and(|r| r.is_match(agent))))
     }
 
     /// All LAN port patterns that fit, the winner first.
     pub fn explain_port(&self, at: TransportPort) -> Vec<Fit> {
-        self.in_order(|p| matches!(p, Pattern::LanPort(port) if *port == at))
+        self.in_order(|p| matches!(p, PatternRef::LanPort(port) if port == at))
     }
 
     /// All payload patterns that fit, the winner first.
     pub fn explain_payload(&self, at: TransportPort, bytes: &[u8]) -> Vec<Fit> {
         let tls = pattern::is_tls_record(bytes);
-        self.in_order(|p| matches!(p, Pattern::Payload(p) if !tls && p.on.contains(&at) && payload::fits(p, bytes)))
+        self.in_order(|p| match p {
+            PatternRef::Payload(mut read) => {
+                let p = read.payload();
+                !tls && p.on.contains(&at) && payload::fits(&p, bytes)
+            }
+            _ => false,
+        })
     }
 
     fn is_alarm(&self, fit: &Fit) -> bool {
@@ -92,18 +103,18 @@ impl Catalogue {
     }
 
     /// What fits, alarms first and those that are off last, else in order.
-    fn in_order(&self, fits: impl Fn(&Pattern) -> bool) -> Vec<Fit> {
+    fn in_order(&self, fits: impl Fn(PatternRef<'_>) -> bool) -> Vec<Fit> {
         let mut found = self.all(fits);
         found.sort_by_key(|f| (f.off, !self.is_alarm(f)));
         found
     }
 
-    fn all(&self, fits: impl Fn(&Pattern) -> bool) -> Vec<Fit> {
+    fn all(&self, fits: impl Fn(PatternRef<'_>) -> bool) -> Vec<Fit> {
         let mut found = Vec::new();
         for (r, i) in self.iter() {
-            for p in i.patterns.iter().filter(|p| fits(p)) {
-                let rank = matcher::rank(i, p);
-                found.push(Fit { indicator: r, pattern: p.clone(), rank, off: i.usage == Use::Off });
+            for p in i.borrowed().filter(|p| fits(*p)) {
+                let rank = matcher::rank(&i, &p);
+                found.push(Fit { indicator: r, pattern: p.to_pattern(), rank, off: i.usage == Use::Off });
             }
         }
         found

@@ -1,62 +1,61 @@
-//! Reads catalogue files: TOML to indicators, with the place of every mistake.
-//!
-//! A list may have a million entries, and a parsed TOML document takes twenty
-//! times the space of its text. So a file is read in pieces that end before a
-//! line that starts with `[[`. Such a line can stand inside a string or an array
-//! too, so a piece that is no TOML by itself is tried again at twice the length.
+//! What catalogue files say: TOML to indicators, with the place of every
+//! mistake.
 
+use super::entries::{Entries, NewIndicator};
 use super::error::{CatalogueError, Position};
 use super::pattern::{self, HostPattern, PathPattern, Pattern, PayloadPattern, TransportPort};
-use super::{Category, Confidence, Indicator, Use};
+use super::text::LongText;
+use super::{Category, Confidence, Use, fixed, hosts};
 use crate::base::{Addr, time};
-use hashbrown::HashMap;
 use serde::de::IntoDeserializer;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Text in one piece, about.
-const PIECE: usize = 1 << 18;
-/// A piece that is still no TOML at this length is wrong by itself.
-const LONGEST_PIECE: usize = 1 << 24;
 /// Longest line for people.
 const TEXT_MAX: usize = 1000;
-/// Regular expressions in one catalogue: each takes kilobytes, and those on
-/// one field are tried one after another.
+/// Regular expressions in one catalogue that no fixed text leads to: each takes
+/// kilobytes, and they are tried one after another.
 const REGEX_MAX: usize = 2000;
 /// Longest id.
 const ID_MAX: usize = 100;
 
-/// A catalogue file in memory.
+/// A catalogue file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogueFile {
     /// The path as given, or the name of a built-in file.
     pub label: String,
     /// The content, without a byte order mark.
-    pub text: String,
+    pub text: LongText,
 }
 
 /// What files say, before it is compiled.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    pub indicators: Vec<Indicator>,
+    pub entries: Entries,
     pub ech_public_names: Vec<Box<str>>,
     pub encrypted_dns: Vec<Box<str>>,
     pub fallback_resolvers: Vec<Addr>,
-    /// Regular expressions so far.
+    /// Regular expressions so far that have to be tried.
     expressions: usize,
-    /// Where each id was first seen: index of the file, byte in it.
-    ids: HashMap<String, (usize, usize), foldhash::fast::FixedState>,
+    /// The line of each entry's id.
+    lines: Vec<u32>,
+    /// How many entries there were before each file.
+    before_file: Vec<usize>,
 }
 
 type Item<'i> = Spanned<DeValue<'i>>;
 
-/// One file on its way into a draft.
-struct Reader<'a> {
-    files: &'a [CatalogueFile],
-    /// Index of the file.
-    number: usize,
-    /// Where the piece that spans refer to starts.
+/// A part of a file on its way into a draft.
+pub(super) struct Reader<'a> {
+    /// Names of all files so far, this one last.
+    labels: &'a [String],
+    text: &'a str,
+    /// Lines of the file before `text`.
+    lines: usize,
+    /// Where the piece that spans refer to starts in `text`.
     base: usize,
+    /// A place in `text`, and how many lines stand before it.
+    counted: (usize, usize),
     draft: &'a mut Draft,
     errors: &'a mut CatalogueError,
 }
@@ -65,13 +64,12 @@ impl Draft {
     /// How many entries of any kind there are.
     pub fn entries(&self) -> usize {
         let names = self.ech_public_names.len() + self.encrypted_dns.len();
-        self.indicators.len() + names + self.fallback_resolvers.len()
+        self.entries.len() + names + self.fallback_resolvers.len()
     }
 
-    /// Adds what file `number` says.
-    pub fn read(&mut self, files: &[CatalogueFile], number: usize, errors: &mut CatalogueError) {
-        let Some(file) = files.get(number) else { return };
-        Reader { files, number, base: 0, draft: self, errors }.file(&file.text);
+    /// Notes that what follows is another file's.
+    pub fn begin_file(&mut self) {
+        self.before_file.push(self.entries.len());
     }
 }
 
@@ -80,41 +78,23 @@ fn one_line(message: &str) -> String {
     message.lines().map(str::trim).collect::<Vec<_>>().join("; ")
 }
 
-/// The end of the piece of at least `size` bytes that starts at `from`.
-fn piece_end(text: &str, from: usize, size: usize) -> usize {
-    let Some(rest) = text.as_bytes().get(from.saturating_add(size)..) else { return text.len() };
-    memchr::memmem::find(rest, b"\n[[").map_or(text.len(), |i| from + size + i + 1)
-}
+const TABLES: [&str; 4] = ["indicator", "ech_public_name", "encrypted_dns", "fallback_resolver"];
 
-impl Reader<'_> {
-    /// Reads the file piece by piece, up to the first piece that is no TOML.
-    fn file(&mut self, text: &str) {
-        let mut size = PIECE;
-        loop {
-            let end = piece_end(text, self.base, size);
-            match DeTable::parse(text.get(self.base..end).unwrap_or_default()) {
-                Ok(document) => {
-                    self.document(document.get_ref());
-                    self.base = end;
-                    size = PIECE;
-                    if end == text.len() {
-                        break;
-                    }
-                }
-                // Perhaps the end lies inside a string or an array.
-                Err(_) if end < text.len() && size < LONGEST_PIECE => size *= 2,
-                Err(e) => {
-                    self.problem(e.span().unwrap_or_default().start, one_line(e.message()));
-                    break;
-                }
-            }
-        }
+impl<'a> Reader<'a> {
+    /// A reader of a part of the last of the files, with the number of lines
+    /// before it.
+    pub fn new(
+        labels: &'a [String],
+        (text, lines): (&'a str, usize),
+        draft: &'a mut Draft,
+        errors: &'a mut CatalogueError,
+    ) -> Self {
+        Reader { labels, text, lines, base: 0, counted: (0, 0), draft, errors }
     }
 
     fn problem(&mut self, offset: usize, reason: impl Into<String>) {
-        if let Some(f) = self.files.get(self.number) {
-            self.errors.push_at(&f.label, &f.text, self.base + offset, reason);
-        }
+        let label = self.labels.last().map_or("", String::as_str);
+        self.errors.push_at(label, (self.text, self.lines), self.base + offset, reason);
     }
 
     /// Reports what is wrong with a value, if it is.
@@ -122,22 +102,39 @@ impl Reader<'_> {
         result.map_err(|why| self.problem(at.span().start, why)).ok()
     }
 
-    fn document(&mut self, document: &DeTable<'_>) {
+    /// What is no TOML.
+    pub fn syntax(&mut self, base: usize, error: &toml::de::Error) {
+        self.base = base;
+        self.problem(error.span().unwrap_or_default().start, one_line(error.message()));
+    }
+
+    /// An entry of the table `name` that begins at a place of the text.
+    pub fn plain_entry(&mut self, name: &str, at: usize, table: &DeTable<'_>) {
+        self.base = 0;
+        match name {
+            "indicator" => self.indicator(at, table),
+            _ if TABLES.contains(&name) => self.coverage(name, at, table),
+            _ => self.unknown_table(at + "[[".len(), name),
+        }
+    }
+
+    fn unknown_table(&mut self, at: usize, name: &str) {
+        self.problem(at, format!("unknown table {name:?}; known are {}", TABLES.join(", ")));
+    }
+
+    /// What a piece of the file says that begins at `base`.
+    pub fn document(&mut self, base: usize, document: &DeTable<'_>) {
+        self.base = base;
         for (key, value) in document {
             let at = key.span().start;
             let name = key.get_ref().as_ref();
-            if !["indicator", "ech_public_name", "encrypted_dns", "fallback_resolver"].contains(&name) {
-                self.problem(
-                    at,
-                    format!(
-                        "unknown table {name:?}; known are indicator, ech_public_name, encrypted_dns, fallback_resolver"
-                    ),
-                );
+            if !TABLES.contains(&name) {
+                self.unknown_table(at, name);
                 continue;
             }
             // An array in brackets could not be followed by the same table in
             // the next file when both are written out as one.
-            let before = self.files.get(self.number).and_then(|f| f.text.get(..self.base + at)).unwrap_or_default();
+            let before = self.text.get(..self.base + at).unwrap_or_default();
             let tables = value.get_ref().as_array().filter(|_| before.trim_end_matches([' ', '\t']).ends_with("[["));
             let Some(tables) = tables else {
                 self.problem(at, format!("every entry is written under a line [[{name}]] of its own"));
@@ -192,7 +189,7 @@ impl Reader<'_> {
     }
 
     fn indicator(&mut self, at: usize, table: &DeTable<'_>) {
-        let mut new = Indicator {
+        let mut new = NewIndicator {
             id: String::new(),
             category: Category::Web,
             usage: Use::Off,
@@ -228,8 +225,8 @@ impl Reader<'_> {
                 "sources" => new.sources = self.texts(value),
                 "examples" => new.examples = self.texts(value),
                 "ports" => new.ports = self.port_texts(value),
-                "note" => new.note = self.text(value).map(String::into_boxed_str),
-                "reason" => new.reason = self.text(value).map(String::into_boxed_str),
+                "note" => new.note = self.text(value),
+                "reason" => new.reason = self.text(value),
                 "valid_from" => new.valid_from = self.day(value),
                 "valid_until" => new.valid_until = self.day(value),
                 kind @ ("exact" | "suffix" | "host" | "path" | "user_agent" | "address" | "lan_port" | "payload") => {
@@ -246,17 +243,16 @@ impl Reader<'_> {
         if self.errors.count() == before {
             self.complete(at, &new);
         }
-        if !new.id.is_empty() {
-            self.claim_id(&new.id, id_at);
+        if new.id.is_empty() || !self.claim_id(&new.id, id_at) {
+            return;
         }
-        // Room that lists leave adds up over a million entries.
-        new.patterns.shrink_to_fit();
-        new.sources.shrink_to_fit();
-        self.draft.indicators.push(new);
+        if self.draft.entries.push(&new).is_none() {
+            self.problem(at, "there are more entries than a catalogue has room for");
+        }
     }
 
     /// What fields of an indicator say together.
-    fn complete(&mut self, at: usize, new: &Indicator) {
+    fn complete(&mut self, at: usize, new: &NewIndicator) {
         if new.patterns.is_empty() {
             let kinds = "exact, suffix, host, path, user_agent, address, lan_port, payload";
             self.problem(at, format!("indicator {:?} has no pattern; one of {kinds} is needed", new.id));
@@ -272,17 +268,34 @@ impl Reader<'_> {
         }
     }
 
-    fn claim_id(&mut self, id: &str, at: usize) {
-        let here = (self.number, self.base + at);
-        let first = *self.draft.ids.entry_ref(id).or_insert(here);
-        if first != here
-            && let Some(f) = self.files.get(first.0)
-        {
-            // Lines are counted from the start of the file: not for each of a
-            // million ids.
-            let line = if self.errors.is_full() { 0 } else { Position::of(&f.text, first.1).line };
-            self.problem(at, format!("the id {id:?} is already used in {}, line {line}", f.label));
+    /// Notes the line of a new id. False if it is not new.
+    fn claim_id(&mut self, id: &str, at: usize) -> bool {
+        let Some(first) = self.draft.entries.find(id) else {
+            let line = self.line(self.base + at);
+            self.draft.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
+            return true;
+        };
+        if self.errors.is_full() {
+            self.problem(at, "");
+            return false;
         }
+        let file = self.draft.before_file.partition_point(|before| *before <= first as usize).saturating_sub(1);
+        let label = self.labels.get(file).map_or("", String::as_str);
+        let line = self.draft.lines.get(first as usize).copied().unwrap_or_default();
+        self.problem(at, format!("the id {id:?} is already used in {label}, line {line}"));
+        false
+    }
+
+    /// The line of a place in the text.
+    fn line(&mut self, at: usize) -> usize {
+        let (before, lines) = self.counted;
+        let since = self.text.as_bytes().get(before..at);
+        self.counted = match since {
+            Some(since) => (at, lines + memchr::memchr_iter(b'\n', since).count()),
+            // Not in the order of the text.
+            None => (at, Position::of(self.text, at).line - 1),
+        };
+        self.lines + self.counted.1 + 1
     }
 
     /// Adds the patterns of one kind.
@@ -299,8 +312,15 @@ impl Reader<'_> {
                         "suffix" => pattern::host_name(text).map(Pattern::Suffix),
                         "address" => pattern::address(text).map(|p| Pattern::Address(Box::new(p))),
                         "lan_port" => text.parse().map(Pattern::LanPort),
-                        _ if !self.may_have_expression(item) => continue,
-                        _ => regex(text).map(|()| Pattern::UserAgent(text.into())),
+                        _ => {
+                            let filed = fixed::sequence(text, None).is_some();
+                            if !self.may_have(item, filed) {
+                                continue;
+                            }
+                            // What needs fixed text fits no empty one.
+                            let sound = if filed { Ok(()) } else { regex(text) };
+                            sound.map(|()| Pattern::UserAgent(text.into()))
+                        }
                     };
                     out.extend(self.check(item, result));
                 }
@@ -308,11 +328,18 @@ impl Reader<'_> {
         }
     }
 
-    /// Counts a regular expression. Too many are reported once.
-    fn may_have_expression(&mut self, item: &Item<'_>) -> bool {
+    /// Counts a regular expression, unless it is `filed` under fixed text. Too
+    /// many are reported once.
+    fn may_have(&mut self, item: &Item<'_>, filed: bool) -> bool {
+        if filed {
+            return true;
+        }
         self.draft.expressions += 1;
         if self.draft.expressions == REGEX_MAX + 1 {
-            let why = format!("more than {REGEX_MAX} regular expressions; names are better listed as exact or suffix");
+            let why = format!(
+                "more than {REGEX_MAX} regular expressions that no fixed text leads to; names are better listed as \
+                 exact or suffix"
+            );
             self.problem(item.span().start, why);
         }
         self.draft.expressions <= REGEX_MAX
@@ -321,14 +348,15 @@ impl Reader<'_> {
     fn host(&mut self, item: &Item<'_>, out: &mut Vec<Pattern>) {
         let Some([Some(labels), Some(under)]) = self.fields(item, ["labels", "under"], 2) else { return };
         let Some(text) = self.string(labels) else { return };
-        if !self.may_have_expression(labels) {
+        let filed = hosts::sequence(text).is_some();
+        if !self.may_have(labels, filed) {
             return;
         }
-        if self.check(labels, pattern::compile_labels(text)).is_none() {
+        if !filed && self.check(labels, pattern::compile_labels(text)).is_none() {
             return;
         }
         for (number, item) in list(under).iter().enumerate() {
-            if number > 0 && !self.may_have_expression(item) {
+            if number > 0 && !self.may_have(item, filed) {
                 return;
             }
             let Some(name) = self.string(item) else { continue };
@@ -340,15 +368,19 @@ impl Reader<'_> {
     fn path(&mut self, item: &Item<'_>) -> Option<PathPattern> {
         let [at, contains] = self.fields(item, ["regex", "contains"], 1)?;
         let text = self.string(at?)?;
-        if !self.may_have_expression(item) {
-            return None;
-        }
-        self.check(at?, regex(text))?;
         let contains = match contains {
-            Some(value) => Some(self.string(value)?.into()),
+            Some(value) => Some(self.string(value)?),
             None => None,
         };
-        Some(PathPattern { regex: text.into(), contains })
+        let filed = fixed::sequence(text, contains);
+        if !self.may_have(item, filed.is_some()) {
+            return None;
+        }
+        // What needs fixed text fits no empty one.
+        if filed.is_none_or(|(sequence, _)| sequence.literal().is_empty()) {
+            self.check(at?, regex(text))?;
+        }
+        Some(PathPattern { regex: text.into(), contains: contains.map(Into::into) })
     }
 
     fn payload(&mut self, item: &Item<'_>) -> Option<PayloadPattern> {

@@ -1,13 +1,14 @@
 //! Built-in files and files of the user to a compiled catalogue.
 
+use super::entries::Entries;
 use super::error::CatalogueError;
 use super::file::{CatalogueFile, Draft};
 use super::known::Known;
 use super::matcher::Matcher;
-use super::{Catalogue, Indicator, Use};
+use super::pieces::{self, Origin};
+use super::{Catalogue, Use};
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -36,74 +37,52 @@ impl Catalogue {
     /// A file that cannot be read, and everything that is wrong in any file;
     /// also a catalogue in which no indicator is left to match.
     pub fn load(replace: Option<&Path>, add: &[PathBuf]) -> Result<Self, CatalogueError> {
-        let mut errors = CatalogueError::default();
-        let mut budget = BYTES_MAX;
-        let builtin = |(label, text): (&str, &str)| CatalogueFile { label: label.to_owned(), text: text.to_owned() };
-        let base = match replace {
-            None => Some(builtin(KASPERSKY)),
-            Some(path) => read_file(path, &mut budget, &mut errors),
-        };
-        let mut texts: Vec<CatalogueFile> = base.into_iter().collect();
-        let added: Vec<_> = add.iter().filter_map(|path| read_file(path, &mut budget, &mut errors)).collect();
-        if !errors.is_empty() {
-            return Err(errors);
+        let mut load = Load::default();
+        match replace {
+            None => load.builtin(KASPERSKY),
+            Some(path) => load.file(path),
         }
-        texts.push(builtin(COVERAGE));
-        texts.extend(added);
-        Self::from_files(texts, replace.is_some())
-    }
-
-    /// Reads and compiles files: the first is the base, the second holds the
-    /// tables for coverage, which the base replaces if it has such tables and
-    /// `replaced` is set.
-    fn from_files(mut files: Vec<CatalogueFile>, replaced: bool) -> Result<Self, CatalogueError> {
-        let mut errors = CatalogueError::default();
-        let mut draft = Draft::default();
-        draft.read(&files, 0, &mut errors);
-        if replaced && (!draft.ech_public_names.is_empty() || !draft.encrypted_dns.is_empty()) && files.len() > 1 {
-            files.remove(1);
+        let own = !load.draft.ech_public_names.is_empty() || !load.draft.encrypted_dns.is_empty();
+        if replace.is_none() || !own {
+            load.builtin(COVERAGE);
         }
-        for number in 1..files.len() {
-            let before = draft.entries();
-            draft.read(&files, number, &mut errors);
-            if draft.entries() == before && errors.is_empty() {
-                let label = files.get(number).map_or("", |f| &f.label);
-                errors.push(label, "empty catalogue: the file has no entry");
+        for path in add {
+            let before = load.draft.entries();
+            load.file(path);
+            if load.draft.entries() == before && load.errors.is_empty() {
+                load.problem("empty catalogue: the file has no entry");
             }
         }
-        if errors.is_empty() && draft.indicators.is_empty() {
-            let label = files.first().map_or("", |f| &f.label);
-            errors.push(label, "empty catalogue: there is no indicator");
+        if load.errors.is_empty() && load.draft.entries.len() == 0 {
+            load.labels.truncate(1);
+            load.problem("empty catalogue: there is no indicator");
         }
+        let Load { mut draft, files, errors, .. } = load;
         let known = Known::new(&mut draft);
-        let indicators = std::mem::take(&mut draft.indicators);
+        let mut entries = std::mem::take(&mut draft.entries);
         drop(draft);
-        Self::compile(indicators, known, files, errors)
+        entries.finish();
+        Self::compile(entries, known, files, errors)
     }
 
     fn compile(
-        indicators: Vec<Indicator>,
+        entries: Entries,
         known: Known,
         files: Vec<CatalogueFile>,
         mut errors: CatalogueError,
     ) -> Result<Self, CatalogueError> {
-        if errors.is_empty() && indicators.iter().all(|i| i.usage == Use::Off) {
+        if errors.is_empty() && entries.uses().all(|u| u == Use::Off) {
             let label = files.first().map_or("", |f| &f.label);
             errors.push(label, "empty catalogue: every indicator is off");
         }
         if !errors.is_empty() {
             return Err(errors);
         }
-        let matcher = Matcher::new(&indicators, &mut errors);
+        let matcher = Matcher::new(&entries, &mut errors);
         if !errors.is_empty() {
             return Err(errors);
         }
-        let mut by_id = HashTable::with_capacity(indicators.len());
-        let hash_at = |at: &u32| indicators.get(*at as usize).map_or(0, |i| hash(&i.id));
-        for (indicator, at) in indicators.iter().zip(0..) {
-            by_id.insert_unique(hash(&indicator.id), at, hash_at);
-        }
-        Ok(Catalogue { indicators, by_id, known, matcher, files })
+        Ok(Catalogue { entries, known, matcher, files })
     }
 
     /// The same catalogue as of a day: entries outside their validity are off.
@@ -112,45 +91,67 @@ impl Catalogue {
     ///
     /// If no indicator is left to match.
     pub fn as_of(&self, day: i64) -> Result<Self, CatalogueError> {
-        let mut indicators = self.indicators.clone();
-        for i in &mut indicators {
-            if i.valid_from.is_some_and(|from| day < from) || i.valid_until.is_some_and(|until| day > until) {
-                i.usage = Use::Off;
-            }
+        let outside = |(from, until): (Option<i64>, Option<i64>)| {
+            from.is_some_and(|from| day < from) || until.is_some_and(|until| day > until)
+        };
+        let entries = self.entries.with_off(|i| outside(i.validity()));
+        Self::compile(entries, self.known.clone(), self.files.clone(), CatalogueError::default())
+    }
+}
+
+/// Files on their way into a catalogue.
+struct Load {
+    draft: Draft,
+    files: Vec<CatalogueFile>,
+    labels: Vec<String>,
+    errors: CatalogueError,
+    budget: u64,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        let (draft, errors) = (Draft::default(), CatalogueError::default());
+        Load { draft, files: Vec::new(), labels: Vec::new(), errors, budget: BYTES_MAX }
+    }
+}
+
+impl Load {
+    /// A problem of the last file.
+    fn problem(&mut self, reason: &str) {
+        let label = self.labels.last().map_or("", String::as_str);
+        self.errors.push(label, reason);
+    }
+
+    fn builtin(&mut self, (label, text): (&str, &str)) {
+        let before = self.budget;
+        self.read(label.to_owned(), &mut text.as_bytes());
+        self.budget = before;
+    }
+
+    fn file(&mut self, path: &Path) {
+        let label = path.display().to_string();
+        match std::fs::File::open(path) {
+            Ok(mut file) => self.read(label, &mut file),
+            Err(why) => self.errors.push(&label, format!("the catalogue cannot be read: {why}")),
         }
-        Self::compile(indicators, self.known.clone(), self.files.clone(), CatalogueError::default())
+    }
+
+    fn read(&mut self, label: String, input: &mut dyn Read) {
+        self.labels.push(label.clone());
+        let mut origin = Origin { labels: &self.labels, budget: &mut self.budget, most: BYTES_MAX };
+        let text = pieces::read(input, &mut origin, &mut self.draft, &mut self.errors);
+        self.files.push(CatalogueFile { label, text });
     }
 }
 
 /// Hash of an id.
 pub(super) fn hash(id: &str) -> u64 {
-    FixedState::default().hash_one(id)
+    hash_bytes(id.as_bytes())
 }
 
-/// Reads a file into memory, within what is left of `budget` bytes.
-fn read_file(path: &Path, budget: &mut u64, errors: &mut CatalogueError) -> Option<CatalogueFile> {
-    let label = path.display().to_string();
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(path).and_then(|f| f.take(*budget + 1).read_to_end(&mut bytes));
-    if let Err(why) = read {
-        errors.push(&label, format!("the catalogue cannot be read: {why}"));
-        return None;
-    }
-    let Some(left) = u64::try_from(bytes.len()).ok().and_then(|n| budget.checked_sub(n)) else {
-        errors.push(&label, format!("the files of the catalogue are larger than {} MiB together", BYTES_MAX >> 20));
-        return None;
-    };
-    *budget = left;
-    match String::from_utf8(bytes) {
-        Ok(text) => {
-            let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
-            Some(CatalogueFile { label, text })
-        }
-        Err(e) => {
-            let valid = e.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(e.as_bytes().get(..valid).unwrap_or_default());
-            errors.push_at(&label, &text, valid, "the file is not UTF-8 text");
-            None
-        }
-    }
+/// The same of its bytes.
+pub(super) fn hash_bytes(bytes: &[u8]) -> u64 {
+    let mut hasher = FixedState::default().build_hasher();
+    hasher.write(bytes);
+    hasher.finish()
 }

@@ -1,12 +1,12 @@
 //! The patterns of all indicators, compiled.
 
 use super::addresses::AddressIndex;
+use super::entries::{Entries, PatternRef};
 use super::error::CatalogueError;
 use super::http::HttpIndex;
 use super::names::{NameIndex, Rank};
-use super::pattern::{self, Pattern};
 use super::payload::PortIndex;
-use super::{Indicator, IndicatorRef, Use};
+use super::{Indicator, IndicatorRef};
 
 /// Indexes by kind of pattern.
 #[derive(Debug, Default)]
@@ -15,52 +15,41 @@ pub(super) struct Matcher {
     pub addresses: AddressIndex,
     pub http: HttpIndex,
     pub ports: PortIndex,
-    /// Patterns that an equal, earlier one hides.
-    pub shadowed: Vec<(IndicatorRef, Pattern)>,
+    /// Patterns, by their number in their entry, that an equal, earlier one
+    /// hides.
+    pub shadowed: Vec<(IndicatorRef, u32)>,
 }
 
 /// How a pattern of a name ranks in its indicator.
-pub(super) fn rank(indicator: &Indicator, pattern: &Pattern) -> Option<Rank> {
+pub(super) fn rank(indicator: &Indicator<'_>, pattern: &PatternRef<'_>) -> Option<Rank> {
     Some(match (pattern, indicator.category.is_alarm()) {
-        (Pattern::Exact(_), true) => Rank::AlarmExact,
-        (Pattern::Host(_), true) => Rank::AlarmHost,
-        (Pattern::Suffix(_), true) => Rank::AlarmSuffix,
-        (Pattern::Exact(_), false) => Rank::Exact,
-        (Pattern::Host(_), false) => Rank::Host,
-        (Pattern::Suffix(_), false) if indicator.residual => Rank::Residual,
-        (Pattern::Suffix(_), false) => Rank::Suffix,
+        (PatternRef::Exact(..), true) => Rank::AlarmExact,
+        (PatternRef::Host(..), true) => Rank::AlarmHost,
+        (PatternRef::Suffix(..), true) => Rank::AlarmSuffix,
+        (PatternRef::Exact(..), false) => Rank::Exact,
+        (PatternRef::Host(..), false) => Rank::Host,
+        (PatternRef::Suffix(..), false) if indicator.residual => Rank::Residual,
+        (PatternRef::Suffix(..), false) => Rank::Suffix,
         _ => return None,
     })
 }
 
 impl Matcher {
     /// Compiles the patterns of all indicators that are not off.
-    pub fn new(indicators: &[Indicator], errors: &mut CatalogueError) -> Self {
-        let active = || indicators.iter().zip(0..).filter(|(i, _)| i.usage != Use::Off);
-        let single = |p: &Pattern| match p {
-            Pattern::Exact(n) | Pattern::Suffix(n) => !n.contains('.'),
-            Pattern::Host(h) => !h.under.contains('.'),
-            _ => false,
-        };
-        let names = NameIndex::new(active().any(|(i, _)| i.patterns.iter().any(single)));
+    pub fn new(entries: &Entries, errors: &mut CatalogueError) -> Self {
+        let names = NameIndex::new(entries.has_single_labels());
         let mut matcher = Matcher { names, ..Matcher::default() };
         let mut addresses = [Vec::new(), Vec::new()];
-        let (mut ports, mut payloads) = (Vec::new(), Vec::new());
         // Alarms first, for the patterns that are tried in order.
-        let alarms = active().filter(|(i, _)| i.category.is_alarm());
-        let others = active().filter(|(i, _)| !i.category.is_alarm());
-        for (indicator, at) in alarms.chain(others) {
-            let r = IndicatorRef(at);
-            for p in &indicator.patterns {
-                match p {
-                    Pattern::Address(prefix) => {
-                        addresses[usize::from(!indicator.category.is_alarm())].push((**prefix, at));
-                    }
-                    Pattern::LanPort(port) => ports.push((*port, r)),
-                    Pattern::Payload(payload) => payloads.push(((**payload).clone(), r)),
-                    _ => {
-                        if let Err(why) = matcher.add_text(indicator, p, r) {
-                            errors.push("", format!("indicator {:?}: {why}", indicator.id));
+        for alarms in [true, false] {
+            for (at, indicator) in entries.active(alarms).filter_map(|at| Some((at, entries.get(at as usize)?))) {
+                for (number, p) in (0u32..).zip(indicator.borrowed()) {
+                    match p {
+                        PatternRef::Address(prefix) => addresses[usize::from(!alarms)].push((prefix, at)),
+                        _ => {
+                            if let Err(why) = matcher.add(entries, &indicator, (number, p), IndicatorRef(at)) {
+                                errors.push("", format!("indicator {:?}: {why}", indicator.id));
+                            }
                         }
                     }
                 }
@@ -68,29 +57,39 @@ impl Matcher {
         }
         let [alarms, others] = addresses;
         matcher.addresses = AddressIndex::new(alarms, others);
-        matcher.ports = PortIndex::new(ports, payloads);
+        matcher.names.finish();
+        matcher.http.finish();
+        matcher.ports.finish();
         matcher
     }
 
-    /// Adds a pattern of a name or of a field of an HTTP request.
-    fn add_text(&mut self, indicator: &Indicator, p: &Pattern, r: IndicatorRef) -> Result<(), String> {
-        let full = || "too many names".to_owned();
+    /// Adds a pattern that is no address.
+    fn add(
+        &mut self,
+        entries: &Entries,
+        indicator: &Indicator<'_>,
+        (number, p): (u32, PatternRef<'_>),
+        r: IndicatorRef,
+    ) -> Result<(), String> {
+        let full = || "too many patterns".to_owned();
         match p {
-            Pattern::Exact(name) | Pattern::Suffix(name) => {
-                let rank = rank(indicator, p).ok_or_else(full)?;
-                if self.names.add(name, rank, r).ok_or_else(full)? {
-                    self.shadowed.push((r, p.clone()));
+            PatternRef::Exact(name, at) | PatternRef::Suffix(name, at) => {
+                let rank = rank(indicator, &p).ok_or_else(full)?;
+                if self.names.add(entries.bytes(), at, name, rank, r).ok_or_else(full)? {
+                    self.shadowed.push((r, number));
                 }
             }
-            Pattern::Host(h) => {
-                let regex = pattern::compile_labels(&h.labels)?;
-                self.names.add_host(&h.under, regex, indicator.category.is_alarm(), r).ok_or_else(full)?;
+            PatternRef::Host(labels, under, at) => {
+                let alarm = indicator.category.is_alarm();
+                self.names.add_host(entries.bytes(), (at, under), labels, alarm, r)?;
             }
-            Pattern::Path(path) => {
-                self.http.add_path(path.contains.as_deref(), pattern::compile(&path.regex)?, r);
+            PatternRef::Path { regex, contains } => self.http.paths.add(regex, contains, r.0)?,
+            PatternRef::UserAgent(regex) => self.http.agents.add(regex, None, r.0)?,
+            PatternRef::LanPort(port) => self.ports.add_port(port, r),
+            PatternRef::Payload(mut read) => {
+                self.ports.add_payload(&read.payload(), r).ok_or_else(full)?;
             }
-            Pattern::UserAgent(regex) => self.http.add_agent(pattern::compile(regex)?, r),
-            Pattern::Address(_) | Pattern::LanPort(_) | Pattern::Payload(_) => {}
+            PatternRef::Address(_) => {}
         }
         Ok(())
     }

@@ -5,10 +5,13 @@
 //! winner among all patterns that fit, the `explain_` functions all of them.
 
 mod addresses;
+mod entries;
 mod error;
 mod examples;
 mod explain;
 mod file;
+mod fixed;
+mod hosts;
 mod http;
 mod known;
 mod load;
@@ -16,19 +19,25 @@ mod matcher;
 mod names;
 mod pattern;
 mod payload;
+mod pieces;
+mod plain;
+mod prefixes;
+mod sequence;
+mod text;
 
 #[cfg(test)]
 mod tests;
 
+pub use entries::Indicator;
 pub use error::{CatalogueError, Position, Problem};
 pub use examples::Subject;
 pub use explain::Fit;
 pub use file::CatalogueFile;
 pub use names::Rank;
 pub use pattern::{HostPattern, PathPattern, Pattern, PayloadPattern, TransportPort};
+pub use text::LongText;
 
 use crate::base::{Addr, Name};
-use hashbrown::HashTable;
 use std::fmt;
 
 /// What an indicator stands for.
@@ -128,49 +137,10 @@ pub enum Confidence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndicatorRef(pub u32);
 
-/// One entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Indicator {
-    /// Readable, unique, stable.
-    pub id: String,
-    /// Category.
-    pub category: Category,
-    /// Use.
-    pub usage: Use,
-    /// Confidence.
-    pub confidence: Confidence,
-    /// One line for people.
-    pub meaning: String,
-    /// Lowest precedence: a whole domain of unknown purpose.
-    pub residual: bool,
-    /// Browsers and signature checks reach it too, so that it is no sign of an
-    /// installed product.
-    pub browser: bool,
-    /// What it matches; at least one.
-    pub patterns: Vec<Pattern>,
-    /// Where it is known from: addresses, or `repository:path`.
-    pub sources: Vec<String>,
-    /// Where the service is known to listen, such as `tcp/443` or
-    /// `tcp/23100-23199`; for information.
-    pub ports: Vec<String>,
-    /// What it must match, as [`Catalogue::check_examples`] reads it.
-    pub examples: Vec<String>,
-    /// What a reader should know.
-    pub note: Option<Box<str>>,
-    /// Why it is off.
-    pub reason: Option<Box<str>>,
-    /// First day on which it is valid, as day number.
-    pub valid_from: Option<i64>,
-    /// Last day on which it is valid, as day number.
-    pub valid_until: Option<i64>,
-}
-
 /// A compiled catalogue.
 #[derive(Debug, Default)]
 pub struct Catalogue {
-    indicators: Vec<Indicator>,
-    /// Indices of `indicators`, hashed by id.
-    by_id: HashTable<u32>,
+    entries: entries::Entries,
     known: known::Known,
     matcher: matcher::Matcher,
     files: Vec<CatalogueFile>,
@@ -179,20 +149,29 @@ pub struct Catalogue {
 /// Contents.
 impl Catalogue {
     /// The entry behind a reference.
-    pub fn get(&self, r: IndicatorRef) -> Option<&Indicator> {
-        self.indicators.get(r.0 as usize)
+    pub fn get(&self, r: IndicatorRef) -> Option<Indicator<'_>> {
+        self.entries.get(r.0 as usize)
     }
 
     /// The entry of an id.
-    pub fn find(&self, id: &str) -> Option<(IndicatorRef, &Indicator)> {
-        let is = |at: &u32| self.get(IndicatorRef(*at)).is_some_and(|i| i.id == id);
-        let r = IndicatorRef(*self.by_id.find(load::hash(id), is)?);
+    pub fn find(&self, id: &str) -> Option<(IndicatorRef, Indicator<'_>)> {
+        let r = IndicatorRef(self.entries.find(id)?);
         Some((r, self.get(r)?))
     }
 
     /// All entries in the order of the files, those that are off included.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (IndicatorRef, &Indicator)> {
-        self.indicators.iter().enumerate().map(|(at, i)| (IndicatorRef(u32::try_from(at).unwrap_or(u32::MAX)), i))
+    pub fn iter(&self) -> impl Iterator<Item = (IndicatorRef, Indicator<'_>)> + Clone {
+        (0u32..).map(IndicatorRef).map_while(|r| Some((r, self.get(r)?)))
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.entries.len() == 0
     }
 
     /// The files in effect, in order.
@@ -202,26 +181,21 @@ impl Catalogue {
 
     /// The content of all files as one catalogue file. Loaded in place of the
     /// built-in catalogue, it has the same effect and the same hash.
-    pub fn effective_toml(&self) -> String {
-        let mut out = String::with_capacity(self.files.iter().map(|f| f.text.len() + 1).sum());
-        for file in &self.files {
-            if !out.is_empty() && !out.ends_with('\n') {
-                out.push('\n');
-            }
-            out.push_str(&file.text);
-        }
-        out
+    pub fn effective_toml(&self) -> LongText {
+        LongText::joined(self.files.iter().map(|f| &f.text))
     }
 
     /// SHA-256 of [`Catalogue::effective_toml`] in hexadecimal.
     pub fn sha256_hex(&self) -> String {
-        let digest = ring::digest::digest(&ring::digest::SHA256, self.effective_toml().as_bytes());
-        digest.as_ref().iter().map(|b| format!("{b:02x}")).collect()
+        self.effective_toml().sha256_hex()
     }
 
     /// Names that never match because an equal pattern stands before them.
-    pub fn shadowed(&self) -> impl ExactSizeIterator<Item = (IndicatorRef, &Pattern)> {
-        self.matcher.shadowed.iter().map(|(r, p)| (*r, p))
+    pub fn shadowed(&self) -> impl ExactSizeIterator<Item = (IndicatorRef, Pattern)> {
+        self.matcher.shadowed.iter().map(|(r, number)| {
+            let pattern = self.get(*r).and_then(|i| i.patterns().nth(*number as usize));
+            (*r, pattern.unwrap_or(Pattern::Exact("".into())))
+        })
     }
 
     /// The resolvers that products ask when vendor names do not resolve, in
@@ -238,7 +212,7 @@ impl Catalogue {
     /// files. Odd names match nothing.
     #[inline]
     pub fn match_name(&self, name: &Name) -> Option<IndicatorRef> {
-        if name.is_odd() { None } else { self.matcher.names.find(name.as_bytes()) }
+        if name.is_odd() { None } else { self.matcher.names.find(self.entries.bytes(), name.as_bytes()) }
     }
 
     /// The indicator that covers every name below `under`, as a wildcard in a
@@ -248,7 +222,7 @@ impl Catalogue {
             return None;
         }
         // No host name has this label, so only what covers all of them fits.
-        self.matcher.names.find(&[b"*.", under.as_bytes()].concat())
+        self.matcher.names.find(self.entries.bytes(), &[b"*.", under.as_bytes()].concat())
     }
 
     /// The first indicator that fits an HTTP path, query included.

@@ -10,7 +10,7 @@ pub const NAME_MAX: usize = 253;
 /// Longest label (RFC 1035 section 2.3.4).
 const LABEL_MAX: usize = 63;
 /// Longest `starts` or `equals` of a payload pattern.
-const PAYLOAD_MAX: usize = 64;
+pub(super) const PAYLOAD_MAX: usize = 64;
 /// Bounds the program that a regular expression compiles to, and its cache.
 const REGEX_BYTES: usize = 1 << 20;
 

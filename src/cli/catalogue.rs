@@ -70,7 +70,7 @@ fn use_word(usage: Use) -> &'static str {
     }
 }
 
-fn confidence_word(indicator: &Indicator) -> &'static str {
+fn confidence_word(indicator: &Indicator<'_>) -> &'static str {
     use crate::catalogue::Confidence;
     match indicator.confidence {
         Confidence::Low => "low",
@@ -79,15 +79,16 @@ fn confidence_word(indicator: &Indicator) -> &'static str {
     }
 }
 
-fn patterns(indicator: &Indicator) -> Vec<String> {
-    indicator.patterns.iter().map(ToString::to_string).collect()
+fn patterns(indicator: &Indicator<'_>) -> Vec<String> {
+    indicator.patterns().map(|p| p.to_string()).collect()
 }
 
 /// The first two patterns, and how many more there are.
-fn some_patterns(indicator: &Indicator) -> String {
-    let all = patterns(indicator);
-    let mut text = all.iter().take(2).cloned().collect::<Vec<_>>().join(", ");
-    if let Some(more) = all.len().checked_sub(2).filter(|n| *n > 0) {
+fn some_patterns(indicator: &Indicator<'_>) -> String {
+    let all = indicator.patterns();
+    let count = all.len();
+    let mut text = all.take(2).map(|p| p.to_string()).collect::<Vec<_>>().join(", ");
+    if let Some(more) = count.checked_sub(2).filter(|n| *n > 0) {
         let _ = write!(text, ", {more} more");
     }
     text
@@ -95,10 +96,10 @@ fn some_patterns(indicator: &Indicator) -> String {
 
 fn list_table(catalogue: &Catalogue, out: &mut dyn Write) -> io::Result<()> {
     let header = ["ID", "CATEGORY", "USE", "CONFIDENCE", "PATTERNS", "MEANING"].map(str::to_owned);
-    let row = |i: &Indicator| {
-        let words = [i.category.as_str(), use_word(i.usage), confidence_word(i)].map(str::to_owned);
+    let row = |i: Indicator<'_>| {
+        let words = [i.category.as_str(), use_word(i.usage), confidence_word(&i)].map(str::to_owned);
         let [category, usage, confidence] = words;
-        [i.id.clone(), category, usage, confidence, some_patterns(i), i.meaning.clone()]
+        [i.id.to_owned(), category, usage, confidence, some_patterns(&i), i.meaning.to_owned()]
     };
     let mut widths = header.each_ref().map(String::len);
     for (_, i) in catalogue.iter() {
@@ -132,9 +133,9 @@ struct Entry<'a> {
     residual: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     browser: bool,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    ports: &'a [String],
-    sources: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ports: Vec<&'a str>,
+    sources: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,21 +149,22 @@ struct Entry<'a> {
 fn list_ndjson(catalogue: &Catalogue, out: &mut dyn Write) -> io::Result<()> {
     let day = |d: Option<i64>| d.map(crate::base::time::format_day);
     for (_, i) in catalogue.iter() {
+        let (from, until) = i.validity();
         let entry = Entry {
-            id: &i.id,
+            id: i.id,
             category: i.category,
             usage: i.usage,
-            confidence: confidence_word(i),
-            patterns: patterns(i),
-            meaning: &i.meaning,
+            confidence: confidence_word(&i),
+            patterns: patterns(&i),
+            meaning: i.meaning,
             residual: i.residual,
             browser: i.browser,
-            ports: &i.ports,
-            sources: &i.sources,
-            note: i.note.as_deref(),
-            reason: i.reason.as_deref(),
-            valid_from: day(i.valid_from),
-            valid_until: day(i.valid_until),
+            ports: i.ports().collect(),
+            sources: i.sources().collect(),
+            note: i.note(),
+            reason: i.reason(),
+            valid_from: day(from),
+            valid_until: day(until),
         };
         serde_json::to_writer(&mut *out, &entry)?;
         out.write_all(b"\n")?;
@@ -173,9 +175,8 @@ fn list_ndjson(catalogue: &Catalogue, out: &mut dyn Write) -> io::Result<()> {
 fn list_csv(catalogue: &Catalogue, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"id,category,use,confidence,patterns,meaning,sources\r\n")?;
     for (_, i) in catalogue.iter() {
-        let (patterns, sources) = (patterns(i).join("; "), i.sources.join("; "));
-        let cells =
-            [&i.id, i.category.as_str(), use_word(i.usage), confidence_word(i), &patterns, &i.meaning, &sources];
+        let (patterns, sources) = (patterns(&i).join("; "), i.sources().collect::<Vec<_>>().join("; "));
+        let cells = [i.id, i.category.as_str(), use_word(i.usage), confidence_word(&i), &patterns, i.meaning, &sources];
         writeln!(out, "{}\r", cells.map(csv_cell).join(","))?;
     }
     Ok(())
@@ -281,12 +282,12 @@ fn print_winner(catalogue: &Catalogue, fit: &Fit, out: &mut dyn Write) -> io::Re
     let Some(i) = catalogue.get(fit.indicator) else { return Ok(()) };
     writeln!(out, "  {}: {}", i.id, i.meaning)?;
     writeln!(out, "    matched by {}{}", fit.pattern, why(fit.rank))?;
-    writeln!(out, "    category {}, use {}, confidence {}", i.category, use_word(i.usage), confidence_word(i))?;
-    writeln!(out, "    {}", counts_as(i))?;
-    if let Some(note) = &i.note {
+    writeln!(out, "    category {}, use {}, confidence {}", i.category, use_word(i.usage), confidence_word(&i))?;
+    writeln!(out, "    {}", counts_as(&i))?;
+    if let Some(note) = i.note() {
         writeln!(out, "    note: {note}")?;
     }
-    for source in &i.sources {
+    for source in i.sources() {
         writeln!(out, "    source: {source}")?;
     }
     Ok(())
@@ -305,7 +306,7 @@ fn why(rank: Option<Rank>) -> &'static str {
 }
 
 /// What one contact amounts to.
-fn counts_as(i: &Indicator) -> String {
+fn counts_as(i: &Indicator<'_>) -> String {
     let alone = match i.usage {
         Use::Alone => "one observation makes a record",
         Use::Support => "makes a record only beside a second, different signal",
@@ -329,7 +330,7 @@ fn print_others(catalogue: &Catalogue, title: &str, fits: &[&Fit], out: &mut dyn
     for fit in fits {
         let Some(i) = catalogue.get(fit.indicator) else { continue };
         writeln!(out, "    {title}: {} ({}, {}) by {}", i.id, i.category, use_word(i.usage), fit.pattern)?;
-        if let Some(reason) = i.reason.as_ref().filter(|_| fit.off) {
+        if let Some(reason) = i.reason().filter(|_| fit.off) {
             writeln!(out, "      {reason}")?;
         }
     }
@@ -358,7 +359,7 @@ fn print_coverage(catalogue: &Catalogue, subject: &Subject, out: &mut dyn Write)
 ///
 /// If `out` cannot be written.
 pub fn export(catalogue: &Catalogue, out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(catalogue.effective_toml().as_bytes())
+    catalogue.effective_toml().write_to(out)
 }
 
 /// Checks files, each as if it replaced the built-in catalogue, and prints
@@ -384,7 +385,7 @@ pub fn validate(files: &[PathBuf], out: &mut dyn Write) -> io::Result<bool> {
 
 fn report_valid(catalogue: &Catalogue, path: &PathBuf, out: &mut dyn Write) -> io::Result<bool> {
     let file = path.display();
-    let id = |r: IndicatorRef| catalogue.get(r).map_or("", |i| i.id.as_str());
+    let id = |r: IndicatorRef| catalogue.get(r).map_or("", |i| i.id);
     let wrong = catalogue.check_examples();
     for (r, why) in &wrong {
         writeln!(out, "{file}: indicator \"{}\": {why}", id(*r))?;
@@ -393,11 +394,11 @@ fn report_valid(catalogue: &Catalogue, path: &PathBuf, out: &mut dyn Write) -> i
         return Ok(false);
     }
     let count = |usage| catalogue.iter().filter(|(_, i)| i.usage == usage).count();
-    let patterns: usize = catalogue.iter().map(|(_, i)| i.patterns.len()).sum();
+    let patterns: usize = catalogue.iter().map(|(_, i)| i.patterns().len()).sum();
     writeln!(
         out,
         "{file}: OK, {} indicators ({} alone, {} support, {} off) with {patterns} patterns",
-        catalogue.iter().len(),
+        catalogue.len(),
         count(Use::Alone),
         count(Use::Support),
         count(Use::Off),
@@ -434,7 +435,7 @@ mod tests {
 
     #[test]
     fn a_line_for_each_entry() {
-        let entries = Catalogue::builtin().iter().len();
+        let entries = Catalogue::builtin().len();
         let table = listed(ListFormat::Table);
         assert_eq!(table.lines().count(), entries + 1);
         assert!(table.starts_with("ID "));
@@ -525,6 +526,6 @@ mod tests {
         let mut out = Vec::new();
         let catalogue = Catalogue::builtin();
         export(&catalogue, &mut out).unwrap();
-        assert_eq!(String::from_utf8(out).unwrap(), catalogue.effective_toml());
+        assert_eq!(String::from_utf8(out).unwrap(), catalogue.effective_toml().to_text());
     }
 }

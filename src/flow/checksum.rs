@@ -10,7 +10,7 @@ use crate::packet::{Packet, Transport};
 /// off, and datagrams put together from fragments, cannot be verified.
 pub(super) fn count(p: &Packet, payload: &[u8], headers: &Headers<'_>, ledger: &mut Ledger) {
     let four = headers.ip.first().is_some_and(|b| b >> 4 == 4);
-    if four && !holds(&[headers.ip]) {
+    if four && !is_correct(add(0, headers.ip)) {
         ledger.count(Counter::IpChecksumBad);
     }
     let words = headers.transport.get(12).map_or(0, |b| usize::from(b >> 4));
@@ -26,35 +26,48 @@ pub(super) fn count(p: &Packet, payload: &[u8], headers: &Headers<'_>, ledger: &
     if unused {
         return;
     }
-    let len = headers.transport.len().saturating_add(payload.len());
-    let Ok(len) = u32::try_from(len) else { return };
-    let len = len.to_be_bytes();
-    let pseudo = [len[0], len[1], len[2], len[3], 0, 0, 0, number];
-    // An IPv4 address and its mapped form have the same sum but for the ones
-    // of the prefix, which are zero in ones' complement.
-    let sums = holds(&[&p.src.0, &p.dst.0, &pseudo, headers.transport, payload]);
+    let Ok(len) = u32::try_from(headers.transport.len().saturating_add(payload.len())) else { return };
+    // The pseudo-header (RFC 9293 section 3.1, RFC 8200 section 8.1). An IPv4
+    // address and its mapped form have the same sum but for the ones of the
+    // prefix, which are zero in ones' complement.
+    let pseudo = [p.src.0, p.dst.0].iter().fold(u64::from(u32::to_be(len)), |sum, a| add(sum, a));
+    let pseudo = plus(pseudo, u64::from(u32::to_be(number)));
+    let sums = is_correct(add(add(pseudo, headers.transport), payload));
     ledger.count(Counter::ChecksumsVerified);
     if !sums {
         ledger.count(bad);
     }
 }
 
-/// Whether the ones' complement sum of all parts is that of a correct
-/// checksum. All parts but the last must have an even length.
-fn holds(parts: &[&[u8]]) -> bool {
-    let mut sum = 0_u64;
-    for part in parts {
-        // In the machine's own byte order: the sum of swapped words is the
-        // swapped sum (RFC 1071 section 2), and the one looked for looks the same.
-        let (words, rest) = part.as_chunks::<4>();
-        sum = words.iter().fold(sum, |sum, w| sum.wrapping_add(u64::from(u32::from_ne_bytes(*w))));
-        let mut last = [0; 4];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
-        }
-        sum = sum.wrapping_add(u64::from(u32::from_ne_bytes(last)));
+/// Adds bytes to a ones' complement sum of 64 bits, which folds to one of 16.
+/// All but the last that are added must be even in number.
+///
+/// In the machine's own byte order: the sum of swapped words is the swapped sum
+/// (RFC 1071 section 2), and the one looked for looks the same.
+#[inline]
+fn add(sum: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let sum = words.iter().fold(sum, |sum, w| plus(sum, u64::from_ne_bytes(*w)));
+    if rest.is_empty() {
+        return sum;
     }
-    // A packet has far fewer than 2^32 words: nothing was carried away.
+    let mut last = [0; 8];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    plus(sum, u64::from_ne_bytes(last))
+}
+
+/// Ones' complement addition: what is carried out comes in again.
+#[inline]
+fn plus(a: u64, b: u64) -> u64 {
+    let (sum, carry) = a.overflowing_add(b);
+    // The carry leaves room for itself.
+    sum.wrapping_add(u64::from(carry))
+}
+
+/// Whether a sum over all of it is that of a correct checksum.
+fn is_correct(mut sum: u64) -> bool {
     while sum >> 16 != 0 {
         sum = (sum & 0xffff).wrapping_add(sum >> 16);
     }
@@ -109,6 +122,24 @@ mod tests {
         let padded = [&good[..], &[7; 13]].concat();
         assert_eq!(counts(&padded, n + 13), [1, 0, 0, 0]);
         assert_eq!(counts(&good[..n - 2], n), [0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn the_sum_is_that_of_the_words() {
+        // Ones everywhere carry at each addition.
+        for (len, step) in [(0, 0), (1, 1), (7, 3), (8, 0), (9, 251), (40, 0), (65_535, 7), (65_535, 0)] {
+            let bytes: Vec<u8> = (0..len).map(|i: usize| 0xff_u8.wrapping_sub((i * step) as u8)).collect();
+            let words = bytes.chunks(2).map(|w| u64::from(w[0]) << 8 | w.get(1).map_or(0, |b| u64::from(*b)));
+            let mut sum = words.sum::<u64>();
+            while sum >> 16 != 0 {
+                sum = (sum & 0xffff) + (sum >> 16);
+            }
+            let check = !(sum as u16);
+            for wrong in [0, 1, 0x100] {
+                let with = add(add(0, &(check ^ wrong).to_be_bytes()), &bytes);
+                assert_eq!(is_correct(with), wrong == 0, "{len} {step} {wrong}");
+            }
+        }
     }
 
     #[test]

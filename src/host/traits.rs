@@ -28,14 +28,14 @@ impl Traits {
     /// have any more is known by its category alone.
     pub(super) fn of(indicated: &Indicated, catalogue: &Catalogue) -> Self {
         let found = catalogue.find(&indicated.id).map(|(_, i)| i);
-        let names = || found.into_iter().flat_map(names);
-        let every = |is: fn(&str) -> bool| names().next().is_some() && names().all(is);
+        let names: Vec<Box<str>> = found.iter().flat_map(names).collect();
+        let every = |is: fn(&str) -> bool| !names.is_empty() && names.iter().all(|n| is(n));
         let category = indicated.category;
         Traits {
             category,
             dnl: category == Category::Update && every(|n| n.starts_with("dnl-")),
             probe: category == Category::Update && every(|n| n == PROBE),
-            touch: category == Category::Service && names().any(|n| n.starts_with("touch.")),
+            touch: category == Category::Service && names.iter().any(|n| n.starts_with("touch.")),
             browser: category == Category::Web || found.is_some_and(|i| i.browser || i.residual),
         }
     }
@@ -49,11 +49,11 @@ impl Traits {
 
 /// The names of an indicator; of labels that a regular expression describes,
 /// the expression in front of the rest.
-fn names(i: &Indicator) -> impl Iterator<Item = &str> {
-    i.patterns.iter().filter_map(|p| match p {
-        Pattern::Exact(n) | Pattern::Suffix(n) => Some(&**n),
-        Pattern::Host(h) if &*h.under == UPDATE_DOMAIN => Some(UPDATE_DOMAIN),
-        Pattern::Host(h) => Some(&*h.labels),
+fn names<'a>(i: &Indicator<'a>) -> impl Iterator<Item = Box<str>> + use<'a> {
+    i.patterns().filter_map(|p| match p {
+        Pattern::Exact(n) | Pattern::Suffix(n) => Some(n),
+        Pattern::Host(h) if &*h.under == UPDATE_DOMAIN => Some(h.under),
+        Pattern::Host(h) => Some(h.labels),
         _ => None,
     })
 }
@@ -64,9 +64,9 @@ mod tests {
 
     fn ids(is: impl Fn(Traits) -> bool) -> Vec<String> {
         let catalogue = Catalogue::builtin();
-        let of = |i: &Indicator| {
-            let traits = Traits::of(&Indicated { id: i.id.clone(), category: i.category }, &catalogue);
-            is(traits).then(|| i.id.clone())
+        let of = |i: Indicator<'_>| {
+            let traits = Traits::of(&Indicated { id: i.id.to_owned(), category: i.category }, &catalogue);
+            is(traits).then(|| i.id.to_owned())
         };
         catalogue.iter().filter_map(|(_, i)| of(i)).collect()
     }

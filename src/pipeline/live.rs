@@ -509,7 +509,7 @@ mod tests {
         drafts.sort_by_key(|d| d.key);
         let record = |mut d: Draft| {
             d.revision = 1;
-            d.record(settings.catalogue.get(d.key.indicator).unwrap(), &names)
+            d.record(&settings.catalogue.get(d.key.indicator).unwrap(), &names)
         };
         drafts.into_iter().map(record).collect()
     }

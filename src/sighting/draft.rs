@@ -270,7 +270,7 @@ impl Draft {
     }
 
     /// The record, given the names that only the run knows.
-    pub fn record(&self, indicator: &Indicator, run: &dyn Names) -> Record {
+    pub fn record(&self, indicator: &Indicator<'_>, run: &dyn Names) -> Record {
         let key = &self.key;
         let segment = run.segment(key.host.segment);
         let period = format_day(key.day);
@@ -282,7 +282,7 @@ impl Draft {
         evidence.truncate(MAX_EVIDENCE);
         Record {
             schema: SCHEMA.into(),
-            id: record_id(run.sensor(), &segment, &key.host.ip, key.host.mac, &indicator.id, &period),
+            id: record_id(run.sensor(), &segment, &key.host.ip, key.host.mac, indicator.id, &period),
             revision: self.revision.max(1),
             sensor: run.sensor().into(),
             source: run.source(key.source),
@@ -295,7 +295,7 @@ impl Draft {
                 name_source: self.called.as_ref().map(|(_, told)| told.as_str().to_owned()),
             },
             indicator: IndicatorSummary {
-                id: indicator.id.clone(),
+                id: indicator.id.to_owned(),
                 category: indicator.category,
                 confidence: indicator.confidence,
             },

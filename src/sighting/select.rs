@@ -99,7 +99,7 @@ impl<'r, I: Iterator<Item = io::Result<Draft>>> Records<'r, I> {
             let Some(indicator) = self.catalogue.get(d.key.indicator) else { continue };
             let lonely = signals.is_lonely(&d.key, self.catalogue);
             let places = d.frames().map(|(_, f)| (f.source, f.interface)).collect();
-            selected.push(Selected { record: d.record(indicator, self.names), lonely, places });
+            selected.push(Selected { record: d.record(&indicator, self.names), lonely, places });
         }
         // Sources have numbers in the spool, and ids here.
         let order = |s: &Selected| (s.record.indicator.id.clone(), s.record.source.clone());

@@ -47,7 +47,7 @@ pub struct Spool {
 impl Spool {
     /// An empty spool that keeps drafts of so many bytes in memory.
     pub fn new(catalogue: &Catalogue, max_held: usize) -> Self {
-        let mut by_id: Vec<(&str, u32)> = catalogue.iter().map(|(r, i)| (i.id.as_str(), r.0)).collect();
+        let mut by_id: Vec<(&str, u32)> = catalogue.iter().map(|(r, i)| (i.id, r.0)).collect();
         by_id.sort_unstable();
         let mut ranks = vec![0; by_id.len()];
         for (rank, (_, r)) in (0u32..).zip(by_id) {
@@ -375,7 +375,7 @@ mod tests {
         let mut spool = Spool::new(&catalogue, 50_000);
         spool.add(parts(), segment).unwrap();
         let order = |d: &Draft| {
-            let id = catalogue.get(d.key.indicator).map(|i| i.id.clone());
+            let id = catalogue.get(d.key.indicator).map(|i| i.id.to_owned());
             (d.key.day, d.key.host.ip, segment(d.key.host.segment), d.key.host.mac, id, d.key.source)
         };
         assert!(all(&mut spool).is_sorted_by(|a, b| order(a) < order(b)));

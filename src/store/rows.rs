@@ -1,6 +1,7 @@
 //! What a run writes besides records.
 
 use crate::base::{Addr, Channel, Mac, Timestamp};
+use crate::catalogue::LongText;
 use crate::host::{Alarm, Verdict};
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ pub struct Run {
     /// SHA-256 of the catalogue in effect, in hex.
     pub catalogue_sha256: String,
     /// The catalogue in effect, as text.
-    pub catalogue: String,
+    pub catalogue: LongText,
     /// Home networks, as prefixes or `any`.
     pub home_nets: Vec<String>,
     /// Sensor name.

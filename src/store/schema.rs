@@ -31,6 +31,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     Step { sql: VERSION_3, fill: narrow::fill },
     Step { sql: VERSION_4, fill: custody::adopt },
     Step::sql(VERSION_5),
+    Step::sql(VERSION_6),
 ];
 
 /// Times are nanoseconds since the epoch. `ip` holds 16 bytes (IPv4 mapped), so
@@ -327,6 +328,19 @@ const VERSION_4: &str = custody::TABLES;
 const VERSION_5: &str = "
 ALTER TABLE events ADD COLUMN alarms TEXT NOT NULL DEFAULT ''; -- words with commas between
 ALTER TABLE events ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1));
+";
+
+/// A catalogue with a long list is in parts, so that nothing has to hold it
+/// whole; its `content` in `catalogues` is empty then. The parts one after the
+/// other are one file that `zstd -d` reads.
+const VERSION_6: &str = "
+CREATE TABLE catalogue_parts (
+    sha256  TEXT NOT NULL REFERENCES catalogues (sha256),
+    part    INTEGER NOT NULL,
+    bytes   INTEGER NOT NULL,       -- of its text
+    content BLOB NOT NULL,          -- a zstd frame
+    PRIMARY KEY (sha256, part)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Name of the view of shares.

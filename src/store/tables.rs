@@ -4,9 +4,11 @@ use super::coverage::unsigned;
 use super::write::from_json;
 use super::{Canary, Event, Interval, Result, Run, Source, Store};
 use crate::base::{Addr, Channel, Timestamp};
+use crate::catalogue::LongText;
 use crate::host::Alarm;
 use rusqlite::types::Type;
 use rusqlite::{Params, Row};
+use std::collections::HashMap;
 use std::str::FromStr;
 
 impl Store {
@@ -26,10 +28,17 @@ impl Store {
     /// # Errors
     /// Any [`StoreError`](super::StoreError).
     pub fn runs(&self) -> Result<Vec<(i64, Run)>> {
+        let mut catalogues: HashMap<String, LongText> = HashMap::new();
+        for (sha256, content) in self.list("SELECT sha256, content FROM catalogues", [], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+        })? {
+            let parts = self.catalogue_parts(&sha256)?;
+            catalogues.insert(sha256, LongText::stored(&content, parts));
+        }
         self.list(
-            "SELECT run, version, command, catalogue, content, home_nets, sensor, hash,
+            "SELECT run, version, command, catalogue, '', home_nets, sensor, hash,
                     started_ns, ended_ns, exit_code, exit_reason, environment
-             FROM runs JOIN catalogues ON sha256 = catalogue ORDER BY run",
+             FROM runs ORDER BY run",
             [],
             |row| {
                 let (command, home_nets): (String, String) = (row.get(2)?, row.get(5)?);
@@ -37,8 +46,8 @@ impl Store {
                 let run = Run {
                     version: row.get(1)?,
                     command: from_json(&command)?,
+                    catalogue: catalogues.get(&row.get::<_, String>(3)?).cloned().unwrap_or_default(),
                     catalogue_sha256: row.get(3)?,
-                    catalogue: row.get(4)?,
                     home_nets: from_json(&home_nets)?,
                     sensor: row.get(6)?,
                     hash: row.get(7)?,
@@ -51,6 +60,13 @@ impl Store {
                 Ok((row.get(0)?, run))
             },
         )
+    }
+
+    /// The parts of a long catalogue, packed, with the lengths of their texts.
+    pub(super) fn catalogue_parts(&self, sha256: &str) -> Result<Vec<(Vec<u8>, usize)>> {
+        self.list("SELECT content, bytes FROM catalogue_parts WHERE sha256 = ?1 ORDER BY part", [sha256], |row| {
+            Ok((row.get(0)?, usize::try_from(row.get::<_, i64>(1)?).unwrap_or_default()))
+        })
     }
 
     /// All sources, ordered by first timestamp and id.

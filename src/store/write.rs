@@ -47,8 +47,19 @@ impl<'s> Writer<'s> {
     /// Any [`StoreError`](super::StoreError).
     pub fn put_run(&mut self, run: &Run) -> Result<i64> {
         self.run(|c| {
-            c.prepare_cached("INSERT INTO catalogues (sha256, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-                .execute(params![run.catalogue_sha256, run.catalogue])?;
+            let long = !run.catalogue.is_short();
+            let content = if long { String::new() } else { run.catalogue.to_text() };
+            let new = c
+                .prepare_cached("INSERT INTO catalogues (sha256, content) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+                .execute(params![run.catalogue_sha256, content])?;
+            if long && new > 0 {
+                let mut put = c.prepare_cached(
+                    "INSERT INTO catalogue_parts (sha256, part, bytes, content) VALUES (?1, ?2, ?3, ?4)",
+                )?;
+                for (number, (packed, len)) in (0i64..).zip(run.catalogue.packed()) {
+                    put.execute(params![run.catalogue_sha256, number, i64::try_from(len).unwrap_or(i64::MAX), packed])?;
+                }
+            }
             c.prepare_cached(
                 "INSERT INTO runs (version, command, catalogue, home_nets, sensor, hash,
                                    started_ns, ended_ns, exit_code, exit_reason, environment)

@@ -126,7 +126,7 @@ fn the_run_record_says_what_ran() {
     assert_eq!((run.sensor.as_str(), run.hash.as_str()), ("hall", "none"));
     assert_eq!(run.home_nets, ["10.20.0.0/24"]);
     assert_eq!(run.exit_code, Some(0));
-    assert!(run.catalogue.contains("update-s-hosts") && run.catalogue_sha256.len() == 64);
+    assert!(run.catalogue.to_text().contains("update-s-hosts") && run.catalogue_sha256.len() == 64);
     assert!(open(&dir).sources().unwrap()[0].source.starts_with("file:"));
 }
 

@@ -159,11 +159,11 @@ fn what_is_exported_loads_as_the_same_catalogue() {
     std::fs::write(&added, GOOD.trim_end()).unwrap();
     for add in [vec![], vec![added]] {
         let c = Catalogue::load(None, &add).unwrap();
-        std::fs::write(&exported, c.effective_toml()).unwrap();
+        std::fs::write(&exported, c.effective_toml().to_text()).unwrap();
         let again = Catalogue::load(Some(&exported), &[]).unwrap();
         assert_eq!(again.files().len(), 1);
         assert_eq!(again.sha256_hex(), c.sha256_hex());
-        assert_eq!(again.indicators, c.indicators);
+        assert_eq!(again.entries, c.entries);
         assert_eq!(again.fallback_resolvers(), c.fallback_resolvers());
         assert!(again.is_ech_public_name(&name("cloudflare-ech.com")));
     }
@@ -177,7 +177,7 @@ fn an_equal_pattern_belongs_to_the_first() {
     let second = GOOD.replace("\"mine\"", "\"second\"");
     let c = from_text(&format!("{GOOD}{second}")).unwrap();
     assert_eq!(by_name(&c, "a.example.net"), Some("mine"));
-    let shadowed: Vec<_> = c.shadowed().map(|(r, p)| (c.get(r).unwrap().id.clone(), p.to_string())).collect();
+    let shadowed: Vec<_> = c.shadowed().map(|(r, p)| (c.get(r).unwrap().id.to_owned(), p.to_string())).collect();
     assert_eq!(shadowed, [("second".to_owned(), "exact:a.example.net".to_owned())]);
     // A look-alike wins over an exact name from wherever it comes.
     let hostile = second.replace("\"update\"", "\"lookalike\"").replace("exact = \"a.", "suffix = \"");
@@ -225,7 +225,7 @@ fn files_are_read_in_pieces() {
         text.push_str(&entry);
     }
     let c = from_text(&text).unwrap();
-    assert_eq!(c.iter().len(), 9000);
+    assert_eq!(c.len(), 9000);
     assert_eq!(by_name(&c, "n8999.example.net"), Some("n-8999"));
 
     // A mistake in the last piece has its line in the file.
@@ -240,10 +240,63 @@ fn files_are_read_in_pieces() {
     // The first line in brackets where a piece could end lies in a string.
     let trap = format!("{GOOD}# {}\nnote = \"\"\"\\\n[[indicator]] in a text\"\"\"\n", "x".repeat(300_000));
     let c = from_text(&format!("{trap}{text}")).unwrap();
-    assert_eq!(c.iter().len(), 9001);
-    assert_eq!(c.find("mine").unwrap().1.note.as_deref(), Some("[[indicator]] in a text"));
+    assert_eq!(c.len(), 9001);
+    assert_eq!(c.find("mine").unwrap().1.note(), Some("[[indicator]] in a text"));
 
     // A syntax mistake is found in its piece.
     let error = from_text(&format!("{text}[[indicator]]\nid = \n{text}")).unwrap_err();
     assert_eq!(first(&error).0, line - 5, "{error}");
+}
+
+#[test]
+fn one_wrong_line_among_many_is_one_problem() {
+    let entry =
+        |i: usize| GOOD.replace("\"mine\"", &format!("\"n-{i}\"")).replace("a.example", &format!("n{i}.example"));
+    let before: String = (0..5000).map(entry).collect();
+    let after: String = (5000..9000).map(entry).collect();
+    let line = before.lines().count();
+    for (mistake, at, column, words) in [
+        ("exact = \"a b.example\"", 7, 9, "a host name has no ' '"),
+        ("exact = \"a.example", 7, 19, "basic string"),
+        ("exact = [\"a.example\"", 7, 21, "array"),
+        ("exact = a.example", 7, 9, "string"),
+        ("note = \"\"\"never ends", 8, 1, "multi-line"),
+    ] {
+        let wrong = GOOD.replace("exact = \"a.example.net\"", mistake);
+        let error = from_text(&format!("{before}{wrong}{after}")).unwrap_err();
+        assert_eq!(error.problems().len() + error.more(), 1, "{mistake}: {error}");
+        let (l, c, why) = first(&error);
+        assert!(why.contains(words), "{mistake}: {error}");
+        assert_eq!((l, c), (line + at, column), "{mistake}: {error}");
+    }
+    // Twice the same id, far apart.
+    let error = from_text(&format!("{before}{after}{}", entry(17))).unwrap_err();
+    let twice = format!("the id \"n-17\" is already used in {}, line {}", error.problems()[0].file, 17 * 7 + 2);
+    assert_eq!((error.problems().len(), first(&error)), (1, (9000 * 7 + 2, 6, twice.as_str())));
+}
+
+#[test]
+fn an_entry_may_be_long_and_not_endless() {
+    let names: String = (0..40_000).map(|i| format!("  \"n{i}.example\",  # {i}\n")).collect();
+    let long = GOOD.replace("\"a.example.net\"", &format!("[\n{names}]"));
+    let c = from_text(&format!("{long}{}", GOOD.replace("\"mine\"", "\"next\""))).unwrap();
+    assert_eq!(c.get(IndicatorRef(0)).unwrap().patterns().len(), 40_000);
+    assert_eq!((by_name(&c, "n39999.example"), by_name(&c, "a.example.net")), (Some("mine"), Some("next")));
+    let endless = format!("{GOOD}# {}", "x".repeat(34 << 20));
+    let error = from_text(&format!("{GOOD}{endless}")).unwrap_err();
+    let (line, _, why) = first(&error);
+    assert_eq!((line, why), (8, "the entry that begins here is longer than 32 MiB"));
+}
+
+#[test]
+fn expressions_with_fixed_text_have_no_bound() {
+    let hosts: String = (0..3000).map(|i| format!("'a{i}-[0-9]+', ")).collect();
+    let one = |labels: &str| format!("{{ labels = '{labels}', under = 'dyn.example' }}");
+    let list: Vec<String> = hosts.split(", ").filter(|h| !h.is_empty()).map(|h| one(h.trim_matches('\''))).collect();
+    let c = from_text(&with(&format!("host = [{}]", list.join(", ")))).unwrap();
+    assert_eq!(by_name(&c, "a2999-7.dyn.example"), Some("mine"));
+    assert_eq!(by_name(&c, "a3000-7.dyn.example"), None);
+    let paths: String = (0..3000).map(|i| format!("{{ regex = '^/p{i}/[a-z]+$' }}, ")).collect();
+    let c = from_text(&with(&format!("path = [{paths}]"))).unwrap();
+    assert!(c.match_path(b"/p2999/x").is_some() && c.match_path(b"/p2999/1").is_none());
 }

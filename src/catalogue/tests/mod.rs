@@ -12,7 +12,7 @@ fn name(text: &str) -> Name {
 
 /// The id of the winner for a name.
 fn by_name<'a>(c: &'a Catalogue, text: &str) -> Option<&'a str> {
-    c.match_name(&name(text)).and_then(|r| c.get(r)).map(|i| i.id.as_str())
+    c.match_name(&name(text)).and_then(|r| c.get(r)).map(|i| i.id)
 }
 
 /// A catalogue from one text, as a file that replaces the built-in one.

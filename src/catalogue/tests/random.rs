@@ -72,7 +72,7 @@ proptest! {
             match suffix {
                 "upd.kaspersky.com" => prop_assert!(!found.is_some_and(|f| f.starts_with("update-upd")), "{}", beside),
                 _ if found.is_some_and(|f| f.starts_with("lookalike-")) => {
-                    let owner = c.find(found.unwrap_or_default()).map(|(_, i)| i.patterns[0].to_string());
+                    let owner = c.find(found.unwrap_or_default()).map(|(_, i)| i.patterns().next().unwrap().to_string());
                     prop_assert_ne!(owner, Some(format!("suffix:{suffix}")), "{}", beside);
                 }
                 _ => prop_assert_eq!(found, None, "{}", beside),

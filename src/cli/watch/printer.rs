@@ -283,7 +283,7 @@ impl Printer<'_> {
 }
 
 fn record(catalogue: &Catalogue, draft: &Draft, names: &dyn Names) -> Option<Record> {
-    catalogue.get(draft.key.indicator).map(|indicator| draft.record(indicator, names))
+    catalogue.get(draft.key.indicator).map(|indicator| draft.record(&indicator, names))
 }
 
 fn post(keeper: &mut Keeper, posted: Vec<Posted>, catalogue: &Catalogue, names: &dyn Names) {

@@ -9,7 +9,7 @@ pub(super) fn run() -> Run {
         version: "1".into(),
         command: vec!["spansight".into()],
         catalogue_sha256: "00".into(),
-        catalogue: String::new(),
+        catalogue: Default::default(),
         home_nets: Vec::new(),
         sensor: "s".into(),
         hash: "none".into(),

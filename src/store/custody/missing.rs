@@ -22,7 +22,9 @@ fn lost(table: &str) -> &'static str {
         "record_digests" | "changed_days" => "whether records were altered or taken out cannot be told",
         "day_links" => "the chain of digests is gone, so what days held when they were closed cannot be told",
         "seals" => "whether the store was sealed, and by whom, cannot be told",
-        "runs" | "run_sources" | "catalogues" | "interfaces" => "what was run, on what and with what, is gone",
+        "runs" | "run_sources" | "catalogues" | "catalogue_parts" | "interfaces" => {
+            "what was run, on what and with what, is gone"
+        }
         "sources" => "what was read is gone, and with it what the records are of",
         "interval_hosts" | "interval_times" => "who had which address when is gone, so records may go to other hosts",
         "signals" => "signs of roles are gone, so what hosts did for others counts as their own",

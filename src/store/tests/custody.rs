@@ -387,3 +387,29 @@ fn a_store_of_an_earlier_version_gets_its_digests() {
     assert_eq!(v.links[0].content, new.links().unwrap()[0].content);
     assert_eq!(v.links[1].content, new.links().unwrap()[2].content);
 }
+
+#[test]
+fn a_long_catalogue_is_kept_in_parts() {
+    let (_dir, path, mut store) = filled();
+    let text = "[[indicator]]\nid = \"one-of-many\"\n".repeat(100_000);
+    let mut run = a_run();
+    run.catalogue = text.as_str().into();
+    run.catalogue_sha256 = run.catalogue.sha256_hex();
+    for _ in 0..2 {
+        let mut w = store.begin().unwrap();
+        w.put_run(&run).unwrap();
+        w.commit().unwrap();
+    }
+    let parts: (i64, i64) = store
+        .conn
+        .query_row("SELECT count(*), sum(bytes) FROM catalogue_parts", [], |r| Ok((r.get(0)?, r.get(1)?)))
+        .unwrap();
+    assert_eq!(parts, (4, text.len() as i64));
+    assert!(std::fs::metadata(&path).unwrap().len() < text.len() as u64 / 4);
+    assert!(store.runs().unwrap().iter().all(|(_, r)| r.catalogue.to_text() == text));
+    sound(&store);
+    tamper(&store, "DELETE FROM catalogue_parts WHERE part = 2");
+    assert_eq!(verified(&store).findings[0].what, format!("the catalogue {} was altered", run.catalogue_sha256));
+    tamper(&store, "UPDATE catalogue_parts SET content = x'00'");
+    assert!(!verified(&store).is_sound());
+}
