@@ -66,7 +66,7 @@ class Instructions:
     def per_packet(self, options):
         path = self.folder / "few.pcap"
         if self.idle is None:
-            traffic(self.folder, path, {"packets": 0})
+            traffic(self.folder, path, {"packets": 1})
             self.idle = self.count(path)
         packets, _ = traffic(self.folder, path, {**options, "packets": FEW})
         counted = self.count(path)

@@ -37,3 +37,19 @@ install_others() {
             say "there is no package $package here"
     done
 }
+
+# Makes a capture, unless it is there: its path is then captures[SORT], and that
+# of the names in it truths[SORT]. Needs the Python environment `bench`.
+declare -A captures truths
+seed=1
+generate() { # SORT MIB
+    local capture=$bench/$1-$2-$seed.pcap names=$bench/$1-$2-$seed.tsv
+    # shellcheck disable=SC2034 # for the scripts that source this file
+    captures[$1]=$capture truths[$1]=$names
+    if [ ! -s "$capture" ] || [ -n "$(find scripts/benchmark/{generate,dense,messages,wire}.py -newer "$capture")" ]; then
+        say "making the $1 capture of $2 MiB"
+        # shellcheck disable=SC2154 # python is of venv_python
+        "$python" scripts/benchmark/generate.py "$capture.new" "$names" $(($2 << 20)) "$seed" "$1"
+        mv "$capture.new" "$capture"
+    fi
+}
