@@ -187,22 +187,23 @@ pub struct Flows {
     engine: Engine<NameLister>,
     ledger: Ledger,
     segments: Vec<(Frame, Packet)>,
-    bulk: (Frame, Packet),
+    bulk: Option<(Frame, Packet)>,
     number: u64,
 }
 
 impl Flows {
-    /// With the connections of a sample; the last full segment that a server
-    /// sent in one of them is its bulk.
+    /// With the connections of a sample; the last full segment of TCP, if there
+    /// is one, is its bulk.
     pub fn new(sample: &str) -> Self {
         let mut decoder = Frames::new();
         let segments: Vec<_> =
             frames(sample).into_iter().filter_map(|frame| decoder.decode(&frame).map(|p| (frame, p))).collect();
         let full = |p: &Packet| p.transport == Transport::Tcp && p.payload_len > 1000;
-        let bulk = segments.iter().rev().find(|(_, p)| full(p)).cloned().expect("the sample holds a download");
+        let bulk = segments.iter().rev().find(|(_, p)| full(p)).cloned();
         let engine = Engine::new(NameLister::new(Arc::new([])), Limits::default());
         let mut ledger = Ledger::new();
-        ledger.turn_to(Key { source: 0, interface: 0, quarter: bulk.1.ts.quarter() });
+        let start = segments.first().map_or(Timestamp(0), |(_, p)| p.ts);
+        ledger.turn_to(Key { source: 0, interface: 0, quarter: start.quarter() });
         Flows { engine, ledger, segments, bulk, number: 0 }
     }
 
@@ -231,7 +232,7 @@ impl Flows {
 
     /// A thousand further segments of the download.
     pub fn thousand_of_bulk(&mut self) -> u64 {
-        let (frame, packet) = &mut self.bulk;
+        let (frame, packet) = self.bulk.as_mut().expect("the sample holds a download");
         for _ in 0..1000 {
             packet.seq = packet.seq.wrapping_add(packet.payload_len);
             packet.ts = packet.ts.plus(1000);

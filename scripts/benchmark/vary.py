@@ -34,9 +34,9 @@ Written by `scripts/benchmark/vary {rounds}`. Each line is a capture of
 program's usage says: {defaults}, where the heading of a table says nothing else.
 CPU time is that of the whole process, start and end included, for each
 packet: `replay --hash none --workers 1`, least of {rounds} runs, with the capture in the
-page cache; the floor (see above) read the same capture in turn. {instructions}A name
-counts as there when both segments of its ClientHello are in the capture. Names are
-missing where more connections ask at once than the flow tables hold.
+page cache; the floor (see above) read the same capture in turn. {instructions}Names
+are those of the ClientHellos of which both segments are in the capture; the sensor
+reads also those of which it has the first alone.
 
 @facts@"""
 FEW = 200_000
