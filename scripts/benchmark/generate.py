@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes a capture of made-up office traffic, and the names that are in it.
 
-usage: generate.py CAPTURE TRUTH BYTES [SEED]
+usage: generate.py CAPTURE TRUTH BYTES [SEED [office|dense]]
 
 The capture is a little larger than BYTES, so that no conversation is cut off.
 The same arguments give the same bytes. TRUTH has one line for each name:
@@ -11,7 +11,9 @@ TLS, half of it with post-quantum ClientHellos in two segments, some of them
 reordered, repeated or dribbled; HTTP; QUIC with encrypted Initials, whose
 ClientHello may lie in several frames and datagrams in any order; and bulk
 transfers of all of these and of other protocols. One conversation in seven
-is IPv6, one client in four has a VLAN tag.
+is IPv6, one client in four has a VLAN tag. `dense` has hardly any bulk, ten
+times as many conversations a second, tunnels, odd protocols, and segments out
+of order; see dense.py.
 """
 
 import heapq
@@ -20,6 +22,7 @@ import random as random_module
 import struct
 import sys
 
+import dense
 import messages
 from messages import A, AAAA, HTTPS
 from wire import ACK, FIN, MSS, NOTHING, PSH, SYN, Client, Conversation, weighed
@@ -37,9 +40,10 @@ wiki build git time files print""".split()
 class Office:
     """Clients, servers, names and payloads to draw from, and the truth."""
 
-    def __init__(self, seed, truth):
+    def __init__(self, seed, truth, sort="office"):
         self.random = random_module.Random(seed)
         self.truth = truth
+        self.dense = sort == "dense"
         self.clients = [Client(number) for number in range(2, 2002)]
         self.encrypted = [self.train(messages.record(23, self.random.randbytes(16401))) for _ in range(40)]
         self.plain = [self.train(self.random.randbytes(16406)) for _ in range(40)]
@@ -75,6 +79,9 @@ class Office:
         self.truth.write(f"{channel}\t{source}\t{ports[0]}\t{destination}\t{ports[1]}\t{name}\n")
 
     def pareto(self, shape, most):
+        """How much bulk there is; hardly any in a dense capture."""
+        if self.dense:
+            return int(self.random.random() < 0.1)
         return min(most, int(self.random.paretovariate(shape)))
 
 
@@ -241,25 +248,29 @@ def other(office, at):
     server = bytes([10, 20, 200 + random.randrange(20), random.randrange(1, 250)])
     talk = office.conversation(random.choice((22, 445, 445, 1433, 3389, 5432, 9200)), server)
     at = yield from opened(talk, at, 300)
-    at = yield from transferred(office, talk, at, 4 + office.pareto(0.9, 150), office.plain, 60)
+    at = yield from transferred(office, talk, at, 4 * (not office.dense) + office.pareto(0.9, 150), office.plain, 60)
     yield from closed(talk, at, 300)
 
 
 KINDS = ((dns, 700), (tls, 180), (quic, 45), (http, 25), (other, 50))
+DENSE = ((dns, 400), (tls, 250), (quic, 50), (http, 100), (other, 50), *dense.ODD)
 
 
 def frames(office, enough):
     """All conversations' frames in the order of time. Once `enough` says so,
     no conversation starts any more; those under way end."""
-    kinds, weights = zip(*KINDS)
+    kinds, weights = zip(*(DENSE if office.dense else KINDS))
+    every = 1e-3 if office.dense else 1e-4  # one in 1 ms or 10 ms on average
     running, started, start = [], 0, 0
     while True:
         while not enough() and (not running or running[0][0] >= start):
             conversation = office.random.choices(kinds, weights)[0](office, start)
+            if office.dense:
+                conversation = dense.wrapped(office, dense.displaced(office, conversation))
             at, frame = next(conversation)
             heapq.heappush(running, (at, started, frame, conversation))
             started += 1
-            start += int(office.random.expovariate(1e-4))  # every 10 ms on average
+            start += int(office.random.expovariate(every))
         if not running:
             return
         at, number, frame, conversation = running[0]
@@ -271,11 +282,11 @@ def frames(office, enough):
             heapq.heappop(running)
 
 
-def main(capture, truth, size, seed=1):
+def main(capture, truth, size, seed=1, sort="office"):
     size, packets, written = int(size), 0, 24
     with open(capture, "wb", 1 << 22) as out, open(truth, "w") as names:
         out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
-        for at, frame in frames(Office(int(seed), names), lambda: written >= size):
+        for at, frame in frames(Office(int(seed), names, sort), lambda: written >= size):
             seconds, micros = divmod(EPOCH + at, 10**6)
             out.write(struct.pack("<IIII", seconds, micros, len(frame), len(frame)) + frame)
             packets, written = packets + 1, written + 16 + len(frame)
@@ -283,6 +294,6 @@ def main(capture, truth, size, seed=1):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (4, 5):
+    if len(sys.argv) not in (4, 5, 6) or sys.argv[5:] not in ([], ["office"], ["dense"]):
         sys.exit(__doc__)
     main(*sys.argv[1:])

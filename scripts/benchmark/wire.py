@@ -2,10 +2,12 @@
 
 import ipaddress
 import struct
+import sys
 
 SYN, ACK, PSH, FIN = 2, 16, 8, 1
 MSS = 1440
 NOTHING = (b"", 0)
+LITTLE = sys.byteorder == "little"
 
 
 def words(data):
