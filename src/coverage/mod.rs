@@ -381,7 +381,7 @@ counters! {
     ObservationsOutside => "observations_outside",
     /// Observations that came too late for the record of their day; live only.
     ObservationsLate => "observations_late",
-    /// Contacts with an address from an answer whose flow revealed another name.
+    /// Contacts with an address from an answer whose flow revealed another name, or came from another hardware address than the answer went to.
     AddressContradicted => "address_contradicted",
     /// Contacts whose progress was not followed because too many were under way.
     ContactsUnfollowed => "contacts_unfollowed",

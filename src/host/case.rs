@@ -98,7 +98,53 @@ impl<'a> Case<'a> {
 
     /// The row `oem`.
     pub(super) fn is_oem(&self) -> bool {
+        self.may_be_oem() && self.oem_explains_updates()
+    }
+
+    /// Names of an embedding vendor are there that do not explain why update
+    /// servers answered.
+    pub(super) fn is_doubtful_oem(&self) -> bool {
+        self.may_be_oem() && !self.oem_explains_updates()
+    }
+
+    fn may_be_oem(&self) -> bool {
         self.of(Category::OemUpdate).next().is_some() && !self.own.iter().any(|o| self.is_vendors_own(o))
+    }
+
+    /// Whether on every day on which update servers answered, or on the day
+    /// before or after, a name of an embedding vendor was answered too. A lone
+    /// lookup is too cheap, for the host and for whoever asks in its name.
+    fn oem_explains_updates(&self) -> bool {
+        let answered = |o: &&Own<'_>| {
+            let told = [Channel::DnsAnswer, Channel::DnsCname].iter().any(|c| o.contact.channels.has(*c));
+            o.stage >= Stage::Connected || told && o.stage >= Stage::Answered
+        };
+        let oem: Vec<i32> = self.of(Category::OemUpdate).filter(answered).map(|o| o.contact.day).collect();
+        let is_near = |day: i32| oem.iter().any(|d| d.abs_diff(day) <= 1);
+        self.updates().filter(|o| o.stage >= Stage::Connected).all(|o| is_near(o.contact.day))
+    }
+
+    /// Whether no name on any connection shows that update servers answered:
+    /// only answers of the name service, which anybody on the link can forge,
+    /// say what their addresses stand for.
+    pub(super) fn is_by_address_only(&self) -> bool {
+        let by_address = |o: &Own<'_>| {
+            let named = Channel::ALL.iter().any(|c| {
+                let dns = matches!(c, Channel::DnsQuery | Channel::DnsAnswer | Channel::DnsCname);
+                !dns && !matches!(c, Channel::Address | Channel::Netblock) && o.contact.channels.has(*c)
+            });
+            o.contact.channels.has(Channel::Address) && !named
+        };
+        let mut reached = self.updates().filter(|o| o.stage >= Stage::Connected).peekable();
+        reached.peek().is_some() && reached.all(by_address)
+    }
+
+    /// Whether each contact in which update servers answered has connections
+    /// without their beginning in view. A record does not tell whether all of
+    /// its connections were such.
+    pub(super) fn began_out_of_view(&self) -> bool {
+        let mut reached = self.updates().filter(|o| o.stage >= Stage::Connected).peekable();
+        reached.peek().is_some() && reached.all(|o| o.contact.notes.has(Note::MidStream))
     }
 
     /// Whether a contact is one that an embedded engine does not make.

@@ -144,7 +144,10 @@ fn servers(said: &Said<'_>) -> String {
 }
 
 fn oem(case: &Case<'_>) -> String {
-    let oem = Sessions::new(case.of(Category::OemUpdate).map(|o| (o.contact.day, o.slots)));
+    // In order of day, as a case keeps its contacts.
+    let is_update = |c| matches!(c, Category::OemUpdate | Category::Update);
+    let all = case.own.iter().filter(|o| o.counts && is_update(o.traits.category));
+    let oem = Sessions::new(all.map(|o| (o.contact.day, o.slots)));
     let beside = if case.updates().next().is_some() { ", and update servers that it uses as well," } else { "" };
     format!(
         "The update servers of another vendor's product that embeds the engine{beside} were contacted {}, and none that only Kaspersky's own products use",
@@ -208,6 +211,17 @@ fn clauses(case: &Case<'_>, said: &Said<'_>) -> Vec<String> {
             Alarm::Lookalike => "it contacted a name that imitates the vendor's".to_owned(),
             Alarm::Sinkhole => "it contacted a sinkhole, as malware does".to_owned(),
         });
+    }
+    if matches!(said.verdict, Verdict::Active | Verdict::Updating | Verdict::Contacting) {
+        if case.is_by_address_only() {
+            all.push("by address only: answers of the name service, which can be forged, say whose the servers are, and no connection shows a name".to_owned());
+        }
+        if case.began_out_of_view() {
+            all.push("connections without a handshake in view are among them, which can be forged".to_owned());
+        }
+        if case.is_doubtful_oem() {
+            all.push("a name of another vendor that embeds the engine was asked for too, and not answered on the days of the updates".to_owned());
+        }
     }
     if case.asked_public_dns() {
         all.push("it asked a public resolver that products fall back to, although it has a local one".to_owned());
@@ -295,6 +309,9 @@ fn weaker(case: &Case<'_>, said: &Said<'_>) -> &'static str {
     match said.verdict {
         Verdict::Active | Verdict::Updating | Verdict::Contacting if one_sided => {
             "packets of the server's direction that show something else, or a sign that it connects for others"
+        }
+        Verdict::Active | Verdict::Updating | Verdict::Contacting if case.is_by_address_only() => {
+            "a name on such a connection that is not the vendor's, or frames that show the answers to be forged"
         }
         Verdict::Active | Verdict::Updating | Verdict::Contacting if is(Role::Proxy) => {
             "clients that were connected through it at the same times and got as much"

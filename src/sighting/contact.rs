@@ -4,7 +4,7 @@ use super::draft::{DraftKey, HostKey};
 use super::drafts::DraftAt;
 use super::observer::MAX_NAME;
 use super::shown::Frame;
-use crate::base::{Addr, Channel, Stage, Timestamp};
+use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
 use crate::catalogue::IndicatorRef;
 use crate::flow::{Endpoints, Note, Notes};
 use crate::packet::Transport;
@@ -37,6 +37,8 @@ pub(super) struct Part {
 pub(super) struct Pending {
     pub(super) indicator: IndicatorRef,
     pub(super) name: Box<str>,
+    /// The hardware address that the answer went to, where the link showed it.
+    pub(super) told: Option<Mac>,
     pub(super) notes: Notes,
     /// The frame that began the flow.
     pub(super) frame: Frame,

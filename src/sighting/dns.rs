@@ -109,13 +109,14 @@ impl Observer {
                 continue;
             }
             let client = at.endpoints().client;
+            let mac = Self::host(at).mac;
             let ttl = resolution.ttl().unwrap_or(0);
             for (target, address) in resolution.endpoints() {
                 let key = (at.segment, client, address);
                 let of_target = || services.iter().find(|(t, _)| Some(*t) == target).and_then(|(_, tie)| *tie);
                 match tied.or_else(of_target) {
                     Some((indicator, name)) if self.settings.home.contains(&client) => {
-                        if self.answers.insert(key, indicator, name, at.packet.ts, ttl) {
+                        if self.answers.insert(key, (indicator, name, mac), at.packet.ts, ttl) {
                             ledger.count(Counter::TableEvicted);
                         }
                     }

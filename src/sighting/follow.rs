@@ -86,9 +86,16 @@ impl Observer {
         self.speak(at, part.into_iter().collect(), contact, follow, ledger);
     }
 
-    /// The flow showed no name of its own: its address speaks.
+    /// The flow showed no name of its own: its address speaks, if the answer
+    /// went to the hardware address that the flow comes from, as far as the link
+    /// shows them. Else a third host that asks in this one's name would say what
+    /// its connections are. Behind a router both are the router's.
     pub(super) fn claim(&mut self, c: &mut Contact, notes: Notes, ledger: &mut Ledger) {
         let Some(p) = c.pending.take().map(|p| *p) else { return };
+        if p.told.zip(c.host.mac).is_some_and(|(told, uses)| told != uses) {
+            ledger.count(Counter::AddressContradicted);
+            return;
+        }
         ledger.count(Counter::Observations);
         let day = p.frame.ts.day();
         let key = DraftKey { source: p.frame.source, host: c.host, indicator: p.indicator, day };

@@ -50,6 +50,12 @@ impl Observer {
         let to = Move { client, far, near, divided };
         self.drafts.move_host(&to);
         for contact in self.contacts.iter_mut() {
+            let (segment, ip) = (contact.host.segment, contact.host.ip);
+            if let Some(pending) = contact.pending.as_mut()
+                && let Some(host) = to.of(&HostKey { segment, ip, mac: pending.told })
+            {
+                pending.told = host.mac;
+            }
             if let Some(host) = to.of(&contact.host) {
                 contact.host = host;
             }

@@ -408,6 +408,7 @@ impl Observer {
     pub(super) fn pending(&self, at: &At<'_>, server: Addr, notes: Notes) -> Option<Pending> {
         let client = at.endpoints().client;
         self.answers.get(&(at.segment, client, server), at.packet.ts).map(|a| Pending {
+            told: a.mac,
             indicator: a.indicator,
             name: a.name.clone(),
             notes,

@@ -31,6 +31,18 @@ fn an_embedded_engine() {
     check(Oem, &[zonealarm(), dnl(), on("reputation-ksn-geo"), on("web-www"), on("service-crl")]);
     check(Oem, &[zonealarm(), dnl(), path()]);
     check(Oem, &[zonealarm(), on("update-dnl-other")]);
+    // A lookup of the embedding vendor's name explains updates only where it
+    // was answered at about the time.
+    let unanswered = || on("oem-zonealarm").stage(Stage::Queried).on(&[Channel::DnsQuery]);
+    check(Oem, &[unanswered()]);
+    check(Oem, &[unanswered(), looked_up("update-dnl-geo")]);
+    check(Updating, &[unanswered(), dnl()]);
+    check(Active, &[unanswered(), dnl().slots(&[40, 50])]);
+    check(Contacting, &[unanswered(), on("update-dnl-geo")]);
+    check(Updating, &[on("oem-zonealarm").stage(Stage::Attempted).on(&[Channel::TlsSni]), dnl()]);
+    check(Oem, &[looked_up("oem-zonealarm"), dnl()]);
+    check(Oem, &[zonealarm().at(1, &[0]), dnl().slots(&[95])]);
+    check(Updating, &[zonealarm().at(2, &[0]), dnl()]);
     // All of it through a proxy.
     let proxied = |c: C| c.note(Note::ViaProxy).tcp("10.0.0.8", 3128);
     check(Oem, &[proxied(zonealarm()), proxied(dnl()), proxied(path())]);

@@ -82,9 +82,41 @@ fn a_fallback_resolver_strengthens() {
 fn an_engine_of_another_vendor_is_called_so() {
     let host = one(vec![
         c(H, "oem-zonealarm").on(&[Channel::HttpHost]).slots(&[1, 9]),
-        c(H, "update-dnl-geo").on(&[Channel::HttpHost]),
+        c(H, "update-dnl-geo").on(&[Channel::HttpHost]).slots(&[2, 40]),
     ]);
-    assert!(host.reason.starts_with("The update servers of another vendor's product that embeds the engine, and update servers that it uses as well, were contacted in 2 sessions"), "{}", host.reason);
+    assert!(host.reason.starts_with("The update servers of another vendor's product that embeds the engine, and update servers that it uses as well, were contacted in 3 sessions"), "{}", host.reason);
+}
+
+#[test]
+fn an_unanswered_name_of_another_vendor_is_said() {
+    let lookup = || c(H, "oem-zonealarm").stage(Stage::Queried).on(&[Channel::DnsQuery]);
+    let host = one(vec![lookup(), c(H, "update-dnl-geo")]);
+    assert!(
+        host.reason.contains("; a name of another vendor that embeds the engine was asked for too"),
+        "{}",
+        host.reason
+    );
+    let host = one(vec![lookup(), c(H, S)]);
+    assert!(!host.reason.contains("embeds"), "{}", host.reason);
+}
+
+#[test]
+fn what_rests_on_an_address_alone_is_said() {
+    let by_address = [Channel::DnsQuery, Channel::DnsAnswer, Channel::Address];
+    let named = [Channel::DnsAnswer, Channel::TlsSni, Channel::Address];
+    let said = |contacts: Vec<C>| one(contacts).reason.contains("; by address only:");
+    assert!(said(vec![c(H, S).on(&by_address)]));
+    assert!(!said(vec![c(H, S).on(&named)]));
+    assert!(!said(vec![c(H, S).on(&by_address), c(H, "update-dnl-geo")]), "another contact shows a name");
+    assert!(!said(vec![c(H, S).on(&by_address).stage(Stage::Attempted)]), "no use is claimed");
+}
+
+#[test]
+fn what_began_out_of_view_is_said() {
+    let said = |contacts: Vec<C>| one(contacts).reason.contains("; connections without a handshake in view");
+    assert!(said(vec![c(H, S).note(Note::MidStream)]));
+    assert!(!said(vec![c(H, S)]));
+    assert!(!said(vec![c(H, S).note(Note::MidStream), c(H, "update-dnl-geo")]), "another one began in view");
 }
 
 #[test]

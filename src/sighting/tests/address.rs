@@ -2,8 +2,8 @@
 
 use super::super::testing_flow::*;
 use super::super::{HomeNets, Record, Stage};
-use crate::base::Channel;
 use crate::base::time::SECOND;
+use crate::base::{Channel, Mac};
 use crate::coverage::Counter;
 
 const IP: [u8; 4] = [203, 0, 113, 9];
@@ -40,6 +40,22 @@ fn only_within_the_lifetime_and_for_the_client_that_was_told() {
         let mut s = told();
         s.wait(wait).udp((client, 6000), (SERVER, 4000), b"hello");
         assert_eq!(has_address(s.end().one()), counts, "{wait} {client}");
+    }
+}
+
+/// A third host that asks in this one's name does not name its connections.
+#[test]
+fn only_for_the_hardware_address_that_was_told() {
+    let [own, other] = [5, 0x66].map(|n| Some(Mac([2, 0, 0, 0, 0, n])));
+    for (told, uses, counts) in [(own, own, true), (other, own, false), (None, own, true), (other, None, true)] {
+        let mut s = Scene::new();
+        s.mac = told;
+        s.lookup(UPDATE, &[Rr::A(UPDATE, IP, 60)]);
+        s.mac = uses;
+        s.connect(SERVER, 443).up(&mut s, b"\x01\x02\x03\x04unknown");
+        let seen = s.end();
+        let records = seen.standing.iter().chain(&seen.lonely);
+        assert_eq!(records.filter(|r| has_address(r)).count(), usize::from(counts), "{told:?} {uses:?}");
     }
 }
 
