@@ -76,12 +76,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         // What was found is not lost with the file: it goes to standard output.
         summary = output::write_records(None, &printing, &mut found).summary;
     }
-    if findings {
-        exit = exit.max(Exit::Findings);
-    }
     if !args.input.quiet {
         output::write_summary(&summary);
     }
+    exit = exit.max(judging.conclude(findings, &summary));
     // One of these that fails takes nothing from the others.
     let stats = args.input.stats.as_ref().map_or(Ok(()), |path| output::write_stats(path, &mut found.outcome));
     let shown = folder.map_or(Ok(()), |folder| evidence::write(folder, &run, &mut found, &catalogue));
