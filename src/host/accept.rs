@@ -303,9 +303,11 @@ fn check(entry: Entry) -> Result<Accept, String> {
         ),
         _ => return Err("give either host or network".into()),
     };
-    let verdict: Verdict = entry.verdict.parse().map_err(|word| {
-        format!("verdict {word:?} is none; give one of {}", words(Verdict::ALL.iter().map(|v| v.as_str())))
-    })?;
+    let accepted = Verdict::in_order().into_iter().filter(|v| *v != Verdict::None);
+    let verdict: Verdict = entry
+        .verdict
+        .parse()
+        .map_err(|word| format!("verdict {word:?} is none; give one of {}", words(accepted.map(Verdict::as_str))))?;
     if verdict == Verdict::None {
         return Err("the verdict none needs no exception".into());
     }
@@ -457,7 +459,8 @@ mod tests {
         let said = second(entry("host = \"10.0.0.5\"", "updating", "2026-12-31T10:00:00Z"));
         assert!(said.contains("is no date"), "{said}");
         assert!(
-            second(entry("host = \"10.0.0.5\"", "evil", "2026-12-31")).contains("\"evil\" is none; give one of oem,")
+            second(entry("host = \"10.0.0.5\"", "evil", "2026-12-31"))
+                .contains("\"evil\" is none; give one of active,")
         );
         assert!(second(entry("", "oem", "2026-12-31")).contains("give either host or network"));
         assert!(second(entry("host = \"10.0.0.0/8\"", "oem", "2026-12-31")).contains("goes under network"));
