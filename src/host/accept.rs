@@ -217,7 +217,7 @@ impl AcceptList {
     /// the device's addresses too.
     fn is_named(&self, name: &str, host: &HostView) -> bool {
         let listed = host.name.as_ref().filter(|(_, told)| told == "inventory");
-        if !listed.is_some_and(|(n, _)| n.to_lowercase() == name.to_lowercase()) {
+        if listed.is_none_or(|(n, _)| n.to_lowercase() != name.to_lowercase()) {
             return false;
         }
         let Some(devices) = self.devices.get(&name.to_lowercase()) else { return false };
@@ -249,11 +249,12 @@ impl AcceptList {
     fn by_addresses(&self, host: &HostView, v4: bool, day: i64) -> Standing<'_> {
         let mut first = Standing::Open;
         for ip in addresses(host, v4) {
-            match self.first_of(|a| a.has(ip), host.verdict, day) {
-                Standing::Open => return Standing::Open,
-                Standing::Accepted(_) if first != Standing::Open => {}
-                found if first.accepted().is_some() || first == Standing::Open => first = found,
-                _ => {}
+            let found = self.first_of(|a| a.has(ip), host.verdict, day);
+            if found == Standing::Open {
+                return found;
+            }
+            if first == Standing::Open || first.accepted().is_some() && found.accepted().is_none() {
+                first = found;
             }
         }
         first
