@@ -275,7 +275,9 @@ Of a store, each record is compared with the digest that was written with it, ea
 digest, and the digests with the chain that they form; days with several digests are listed with what \
 caused each, and so are days that --retain removed. Of a folder that --evidence-dir wrote, each file is \
 compared with the manifest. The exit code is 0 if all is as it was written, 1 if something was altered \
-(each is named, the first one first), 3 if there is no such store or folder.
+(each is named, the first one first), 3 if there is no such store or folder. Intervals of addresses and \
+names, signs of roles, coverage, home networks and the account of runs have no digest, so \"sound\" does \
+not speak of them.
 
 Whoever can write the store can also make its digests anew. A seal shows that: keep the key and the line \
 that --seal prints on another machine.";

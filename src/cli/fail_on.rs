@@ -23,7 +23,7 @@ impl FromStr for FailOn {
         category(word).map(FailOn::Category).map_err(|_| {
             format!(
                 "it is neither a verdict ({}) nor a category ({})",
-                words(Verdict::ALL.iter().map(|v| v.as_str())),
+                words(Verdict::in_order().iter().map(|v| v.as_str())),
                 words(Category::ALL.iter().map(|c| c.as_str()))
             )
         })
@@ -40,7 +40,7 @@ pub(super) fn category(word: &str) -> Result<Category, String> {
 
 /// A verdict from its word.
 pub(super) fn verdict(word: &str) -> Result<Verdict, String> {
-    word.parse().map_err(|_| format!("give one of {}", words(Verdict::ALL.iter().map(|v| v.as_str()))))
+    word.parse().map_err(|_| format!("give one of {}", words(Verdict::in_order().iter().map(|v| v.as_str()))))
 }
 
 fn words<'w>(words: impl Iterator<Item = &'w str>) -> String {

@@ -34,7 +34,9 @@ pub(super) fn run(args: &ReplayArgs, sensor: &str) -> Result<Exit, Stop> {
         ("--store", m.store.as_deref()),
         ("--events", args.changes.events.as_deref()),
     ];
-    places::check(&written, m.read().chain(args.judging.files()).chain([path.as_path()]))?;
+    let inside = if path.is_dir() { capture::expand(&[path]).items } else { Vec::new() };
+    let captures = inside.iter().map(|i| i.path.as_path()).chain([path.as_path()]);
+    places::check(&written, m.read().chain(args.judging.files()).chain(captures))?;
     let shown = path.display();
     let source = capture::follow(path).map_err(|e| match e {
         capture::CaptureError::CompressedGrows => Stop::usage(format_args!("{shown}: {e}")),

@@ -69,7 +69,7 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
             say(format_args!("{left_out} of {all} hosts are left out by --verdict, --category, --network or --name"));
         }
     }
-    Ok(if found { Exit::Findings } else { Exit::Done })
+    Ok(judging.conclude(found, &summary))
 }
 
 /// Whether the filters leave a host in. Of each filter any word may fit.

@@ -111,18 +111,18 @@ pub(super) fn pseudonyms(
     read.map_err(|e| Stop::usage(format_args!("--pseudonymise {shown}: {e}")))?;
     let key = pseudonym::key_of_file(&file).map_err(|e| Stop::usage(format_args!("--pseudonymise {shown} {e}")))?;
     if !quiet {
-        warn_if_open(path);
+        warn_if_open("--pseudonymise", path);
     }
     Ok(Some(Arc::new(Pseudonyms::new(&key, home, Arc::clone(catalogue)))))
 }
 
 /// Says so where others could read a key.
-fn warn_if_open(path: &Path) {
+pub(super) fn warn_if_open(option: &str, path: &Path) {
     #[cfg(unix)]
     if let Ok(meta) = path.metadata() {
         use std::os::unix::fs::PermissionsExt;
         if meta.is_file() && meta.permissions().mode() & 0o077 != 0 {
-            say(format_args!("--pseudonymise {}: warning: other users can read this key (chmod 600)", path.display()));
+            say(format_args!("{option} {}: warning: other users can read this key (chmod 600)", path.display()));
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What the commands that judge hosts share: exceptions, inventory, findings.
 
 use super::args::{JudgingArgs, KnowledgeArgs};
-use super::exit::Stop;
+use super::exit::{Exit, Stop, say};
 use super::fail_on::{FailOn, Findings};
 use crate::base::Timestamp;
-use crate::host::{Accept, AcceptList, Facts, HostView, Inventory, Standing};
+use crate::host::{Accept, AcceptList, Facts, HostView, Inventory, Standing, Who};
 use crate::report::counted;
 use crate::report::hosts::Listed;
+use crate::report::summary::Summary;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -24,7 +25,21 @@ impl Knowledge {
     pub(super) fn read(args: &KnowledgeArgs) -> Result<Self, Stop> {
         let accept = args.accept.as_deref().map(|path| read("--accept", path, AcceptList::read)).transpose()?;
         let inventory = args.inventory.as_deref().map(|path| read("--inventory", path, Inventory::read)).transpose()?;
-        Ok(Knowledge { accept: accept.unwrap_or_default(), inventory })
+        let accept = accept.unwrap_or_default();
+        let accept = match &inventory {
+            Some(inventory) => accept.with_inventory(inventory),
+            None => {
+                if let Some(named) = accept.all().iter().find(|a| matches!(a.who, Who::Name(_))) {
+                    say(format_args!(
+                        "--accept: warning: {} is a name, and only --inventory gives names that are accepted, since \
+                         hosts can call themselves anything: give it, or the host's MAC",
+                        named.who
+                    ));
+                }
+                accept
+            }
+        };
+        Ok(Knowledge { accept, inventory })
     }
 }
 
@@ -68,6 +83,18 @@ impl Judging {
         Findings::new(&self.fail_on, facts)
     }
 
+    /// How a run ends by `--fail-on`: with findings, or, where there are none,
+    /// not as done if it saw too little to say that there are none. That is
+    /// said here, since closing lines can be left out and the code cannot.
+    pub(super) fn conclude(&self, found: bool, summary: &Summary) -> Exit {
+        if found {
+            return Exit::Findings;
+        }
+        let Some(doubts) = summary.doubted().filter(|_| self.decides()) else { return Exit::Done };
+        say(format_args!("--fail-on found nothing, but whether there was something cannot be said: {doubts}"));
+        Exit::Partial
+    }
+
     /// Whether verdicts matter to how the run ends.
     pub(super) fn decides(&self) -> bool {
         !self.fail_on.is_empty()
@@ -75,30 +102,30 @@ impl Judging {
 }
 
 /// Exceptions that no host was found for.
-pub(super) struct Unmet<'j>(Vec<&'j Accept>);
+pub(super) struct Unmet<'j>(&'j AcceptList, Vec<&'j Accept>);
 
 impl<'j> Unmet<'j> {
     /// All of them.
     pub(super) fn new(judging: &'j Judging) -> Self {
-        Unmet(judging.accept.all().iter().collect())
+        Unmet(&judging.accept, judging.accept.all().iter().collect())
     }
 
     /// Takes out those for a host.
     pub(super) fn meet(&mut self, view: &HostView) {
-        self.0.retain(|accept| !accept.is_for(view));
+        self.1.retain(|accept| !self.0.is_for(accept, view));
     }
 
     /// A sentence about those that are left; `hosts` says of what they fit
     /// none.
     pub(super) fn sentence(&self, hosts: &str) -> Option<String> {
         const SHOWN: usize = 10;
-        let mut who: Vec<String> = self.0.iter().take(SHOWN).map(|a| a.who.to_string()).collect();
-        let more = self.0.len().saturating_sub(SHOWN);
+        let mut who: Vec<String> = self.1.iter().take(SHOWN).map(|a| a.who.to_string()).collect();
+        let more = self.1.len().saturating_sub(SHOWN);
         if more > 0 {
             who.push(format!("{more} more"));
         }
-        let entries = counted(self.0.len() as u64, "[[accept]] entry fits", "[[accept]] entries fit");
-        (!self.0.is_empty()).then(|| format!("--accept: {entries} no host of {hosts}: {}", who.join(", ")))
+        let entries = counted(self.1.len() as u64, "[[accept]] entry fits", "[[accept]] entries fit");
+        (!self.1.is_empty()).then(|| format!("--accept: {entries} no host of {hosts}: {}", who.join(", ")))
     }
 }
 

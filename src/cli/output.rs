@@ -20,6 +20,7 @@ use crate::sighting;
 use crate::sighting::presence::Presence;
 use crate::sighting::select::{Records, Selected};
 use crate::sighting::{HomeNets, HostNames, Names, Naming, Record, Settings};
+use crate::store::custody::Removed;
 use crate::store::{Canary, Interval, Run, Source, Store};
 use std::collections::HashSet;
 use std::hash::BuildHasher;
@@ -271,13 +272,14 @@ pub(super) fn write_stats(path: &Path, outcome: &mut Outcome) -> Result<(), Stop
 }
 
 /// Keeps a run: its record, sources, records and coverage, all or nothing.
+/// Returns what a rule of retention removed.
 pub(super) fn store(
     store: &mut Store,
     run: &Run,
     found: &mut Sighted,
     catalogue: &Catalogue,
     retain: Option<u32>,
-) -> Result<(), Stop> {
+) -> Result<Removed, Stop> {
     let outcome = &mut found.outcome;
     let mut writer = store.begin()?;
     let run_number = writer.put_run(run)?;
@@ -324,10 +326,9 @@ pub(super) fn store(
             channel: c.channel,
         })?;
     }
-    if let Some(days) = retain {
-        writer.retain(days, Timestamp::now(), run_number)?;
-    }
-    Ok(writer.commit()?)
+    let removed = retain.map_or(Ok(Removed::default()), |days| writer.retain(days, Timestamp::now(), run_number))?;
+    writer.commit()?;
+    Ok(removed)
 }
 
 /// Who had which address and name in a run, as the store keeps it.

@@ -16,11 +16,11 @@ pub(super) fn check<'p>(
     written: &[(&str, Option<&Path>)],
     read: impl IntoIterator<Item = &'p Path>,
 ) -> Result<(), Stop> {
-    let written: Vec<(&str, PathBuf)> =
+    let written: Vec<(&str, Place)> =
         written.iter().filter_map(|(option, path)| Some((*option, place((*path)?)?))).collect();
-    for (at, (option, path)) in written.iter().enumerate() {
-        if let Some((other, _)) = written.iter().take(at).find(|(_, p)| p == path) {
-            let path = path.display();
+    for (at, (option, place)) in written.iter().enumerate() {
+        if let Some((other, _)) = written.iter().take(at).find(|(_, p)| p.is(place)) {
+            let path = place.path.display();
             return Err(Stop::usage(format_args!("{other} and {option} name the same file {path}; give two")));
         }
     }
@@ -29,24 +29,49 @@ pub(super) fn check<'p>(
     }
     for input in read {
         let Some(input) = place(input) else { continue };
-        if let Some((option, _)) = written.iter().find(|(_, p)| *p == input) {
-            let input = input.display();
-            return Err(Stop::usage(format_args!("{option} {input} would overwrite what is read; give another file")));
+        if let Some((option, written)) = written.iter().find(|(_, p)| p.is(&input)) {
+            let path = written.path.display();
+            return Err(Stop::usage(format_args!("{option} {path} would overwrite what is read; give another file")));
         }
     }
     Ok(())
 }
 
-/// The one path of a file that is there or could be made.
-fn place(path: &Path) -> Option<PathBuf> {
+/// A file that is there or could be made.
+struct Place {
+    path: PathBuf,
+    /// Device and inode of one that is there: a hard link has another path.
+    file: Option<(u64, u64)>,
+}
+
+impl Place {
+    fn is(&self, other: &Place) -> bool {
+        self.path == other.path || self.file.is_some() && self.file == other.file
+    }
+}
+
+/// Where a path leads; `None` if not to a file.
+fn place(path: &Path) -> Option<Place> {
     if path == Path::new("-") {
         return None;
     }
     if let Ok(there) = fs::metadata(path) {
-        return there.is_file().then(|| fs::canonicalize(path).ok()).flatten();
+        let path = there.is_file().then(|| fs::canonicalize(path).ok()).flatten()?;
+        return Some(Place { path, file: number(&there) });
     }
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Some(fs::canonicalize(folder).ok()?.join(path.file_name()?))
+    Some(Place { path: fs::canonicalize(folder).ok()?.join(path.file_name()?), file: None })
+}
+
+#[cfg(unix)]
+fn number(file: &fs::Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    Some((file.dev(), file.ino()))
+}
+
+#[cfg(not(unix))]
+fn number(_: &fs::Metadata) -> Option<(u64, u64)> {
+    None
 }
 
 #[cfg(test)]
@@ -76,6 +101,11 @@ mod tests {
         fs::write(&capture, "x").unwrap();
         std::os::unix::fs::symlink(&capture, &link).unwrap();
         assert!(check(&[("--stats", Some(&link))], [capture.as_path()]).is_err());
+        let hard = dir.path().join("hard");
+        fs::hard_link(&capture, &hard).unwrap();
+        let said = check(&[("--events", Some(&hard))], [capture.as_path()]).unwrap_err().message;
+        assert!(said.starts_with("--events ") && said.contains("hard would overwrite what is read"), "{said}");
+        assert!(check(&[("--output", Some(&hard)), ("--stats", Some(&capture))], []).is_err());
         let null = Path::new("/dev/null");
         assert!(check(&[("--output", Some(null)), ("--stats", Some(null))], [null, Path::new("-")]).is_ok());
     }

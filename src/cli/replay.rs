@@ -1,11 +1,12 @@
 //! `spansight replay`: sightings from capture files.
 
 use super::args::{Format, HashBy, ReplayArgs};
-use super::exit::{Exit, Stop, all_of, judge_all};
+use super::exit::{Exit, Stop, all_of, judge_all, say};
 use super::judging::Judging;
 use super::output::{self, Printed, Printing};
 use super::{evidence, follow, inputs, places, run_record};
 use crate::pipeline::{self, Room};
+use crate::report::counted;
 use crate::report::output::Output;
 use crate::sighting::Settings;
 use std::sync::Arc;
@@ -76,19 +77,23 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         // What was found is not lost with the file: it goes to standard output.
         summary = output::write_records(None, &printing, &mut found).summary;
     }
-    if findings {
-        exit = exit.max(Exit::Findings);
-    }
     if !args.input.quiet {
         output::write_summary(&summary);
     }
+    exit = exit.max(judging.conclude(findings, &summary));
     // One of these that fails takes nothing from the others.
     let stats = args.input.stats.as_ref().map_or(Ok(()), |path| output::write_stats(path, &mut found.outcome));
     let shown = folder.map_or(Ok(()), |folder| evidence::write(folder, &run, &mut found, &catalogue));
     let stored = store.as_mut().map_or(Ok(()), |store| {
         let failed = [&printed, &stats, &shown].iter().any(|r| r.is_err());
         run_record::end(&mut run, if failed { Exit::Failed } else { exit });
-        output::store(store, &run, &mut found, &catalogue, m.retain)
+        let removed = output::store(store, &run, &mut found, &catalogue, m.retain)?;
+        if removed.records > 0 && !args.input.quiet {
+            let records = counted(removed.records, "record", "records");
+            let days = counted(removed.days, "day", "days");
+            say(format_args!("--retain removed {records} of {days} from the store, of this run and earlier ones"));
+        }
+        Ok(())
     });
     all_of([printed, stats, shown, stored])?;
     Ok(exit)

@@ -4,30 +4,34 @@
 //!
 //! ```toml
 //! [[accept]]
-//! host = "10.0.0.5"        # or a MAC, or a name; or network = "10.9.0.0/16"
+//! host = "10.0.0.5"        # or a MAC, or a name of the inventory; or network = "10.9.0.0/16"
 //! verdict = "updating"     # and every weaker one
 //! reason = "test bench of the laboratory"
 //! owner = "j.doe"
 //! expires = 2026-12-31     # the last day, in UTC
 //! ```
 
+use super::inventory::Inventory;
 use super::view::{HostView, Verdict};
 use crate::base::time::{format_day, parse_day};
 use crate::base::{Addr, Mac, Prefix};
 use serde::Deserialize;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use toml::Spanned;
 
 /// Whom an exception is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// A host with this address among those of the window.
+    /// This address. A host is accepted by its addresses only if all that it
+    /// had of that version in the window are: anyone can claim one more.
     Address(Addr),
     /// The host with this hardware address.
     Mac(Mac),
-    /// Hosts of this name, in any case.
+    /// The device that the user's inventory calls so, in any case. What hosts
+    /// announce of themselves is no ground to accept them.
     Name(String),
-    /// Hosts all of whose addresses of that version lie in it.
+    /// Addresses in this network, as for a single one.
     Network(Prefix),
 }
 
@@ -63,21 +67,27 @@ impl Accept {
         format_day(self.expires)
     }
 
-    /// Whether it is for a host: by any of its addresses, its hardware address
-    /// or its name, or with all its addresses of one version in a network.
-    pub fn is_for(&self, host: &HostView) -> bool {
-        let addresses = || host.addresses.iter().chain([&host.ip]);
+    /// Whether it is for an address.
+    fn has(&self, ip: &Addr) -> bool {
         match &self.who {
-            Who::Address(ip) => addresses().any(|a| a == ip),
-            Who::Mac(mac) => host.mac == Some(*mac),
-            Who::Name(name) => host.name.as_ref().is_some_and(|(n, _)| n.eq_ignore_ascii_case(name)),
+            Who::Address(one) => one == ip,
             Who::Network(network) => {
                 let v4 = network.len128() >= 96 && Addr(network.network().to_be_bytes()).as_v4().is_some();
-                let mut of_version = addresses().filter(|a| a.as_v4().is_some() == v4).peekable();
-                of_version.peek().is_some() && of_version.all(|a| network.contains(a))
+                ip.as_v4().is_some() == v4 && network.contains(ip)
             }
+            Who::Mac(_) | Who::Name(_) => false,
         }
     }
+}
+
+/// The addresses of a host in the window, IPv4 or IPv6.
+fn addresses(host: &HostView, v4: bool) -> impl Iterator<Item = &Addr> {
+    host.addresses.iter().chain([&host.ip]).filter(move |a| a.as_v4().is_some() == v4)
+}
+
+/// Whether a host had addresses of a version, and all of them fit.
+fn all_of(host: &HostView, v4: bool, fit: impl FnMut(&Addr) -> bool) -> bool {
+    addresses(host, v4).next().is_some() && addresses(host, v4).all(fit)
 }
 
 /// What the exceptions say of a host.
@@ -131,9 +141,20 @@ impl fmt::Display for AcceptError {
     }
 }
 
+/// By what the inventory knows the devices of one name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Devices {
+    macs: HashSet<Mac>,
+    addresses: HashSet<Addr>,
+}
+
 /// Exceptions in the order of their file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AcceptList(Vec<Accept>);
+pub struct AcceptList {
+    all: Vec<Accept>,
+    /// By name in lower case, of the names in `all`.
+    devices: HashMap<String, Devices>,
+}
 
 impl AcceptList {
     /// From the text of a file.
@@ -156,12 +177,52 @@ impl AcceptList {
             let at = entry.span().start;
             check(entry.into_inner()).map_err(|reason| AcceptError { line: line_of(at), reason })
         });
-        checked.collect::<Result<Vec<_>, _>>().map(AcceptList)
+        Ok(AcceptList { all: checked.collect::<Result<Vec<_>, _>>()?, devices: HashMap::new() })
+    }
+
+    /// With the devices of the inventory, without which an exception for a name
+    /// is for nobody.
+    #[must_use]
+    pub fn with_inventory(mut self, inventory: &Inventory) -> Self {
+        for accept in &self.all {
+            if let Who::Name(name) = &accept.who {
+                let (macs, addresses) = inventory.named(name);
+                let devices = Devices { macs: macs.collect(), addresses: addresses.collect() };
+                self.devices.insert(name.to_lowercase(), devices);
+            }
+        }
+        self
     }
 
     /// Every exception, as the file has them.
     pub fn all(&self) -> &[Accept] {
-        &self.0
+        &self.all
+    }
+
+    /// Whether an exception of the list is for a host: by its hardware address,
+    /// by what the inventory knows it by, or by its addresses, if the list has
+    /// all of that version.
+    pub fn is_for(&self, accept: &Accept, host: &HostView) -> bool {
+        match &accept.who {
+            Who::Mac(mac) => host.mac == Some(*mac),
+            Who::Name(name) => self.is_named(name, host),
+            Who::Address(_) | Who::Network(_) => [true, false].into_iter().any(|v4| {
+                addresses(host, v4).any(|ip| accept.has(ip))
+                    && all_of(host, v4, |ip| self.all.iter().any(|other| other.has(ip)))
+            }),
+        }
+    }
+
+    /// Whether the inventory calls a host so, and not only since it had one of
+    /// the device's addresses too.
+    fn is_named(&self, name: &str, host: &HostView) -> bool {
+        let listed = host.name.as_ref().filter(|(_, told)| told == "inventory");
+        if listed.is_none_or(|(n, _)| n.to_lowercase() != name.to_lowercase()) {
+            return false;
+        }
+        let Some(devices) = self.devices.get(&name.to_lowercase()) else { return false };
+        host.mac.is_some_and(|mac| devices.macs.contains(&mac))
+            || [true, false].into_iter().any(|v4| all_of(host, v4, |ip| devices.addresses.contains(ip)))
     }
 
     /// What they say of a host on a UTC day. Of several exceptions for it, one
@@ -171,11 +232,42 @@ impl AcceptList {
         if host.verdict == Verdict::None {
             return Standing::Open;
         }
+        let by_device = |a: &Accept| matches!(a.who, Who::Mac(_) | Who::Name(_)) && self.is_for(a, host);
+        let device = self.first_of(by_device, host.verdict, day);
+        let [four, six] = [true, false].map(|v4| self.by_addresses(host, v4, day));
+        let all = [device, four, six];
+        let holds = all.iter().filter(|s| s.accepted().is_some());
+        // Those of one device are met in the order of the file already.
+        let first = holds.min_by_key(|s| self.all.iter().position(|a| s.accepted() == Some(a)));
+        let risen = || all.iter().find(|s| matches!(s, Standing::Risen(_)));
+        let expired = || all.iter().find(|s| matches!(s, Standing::Expired(_)));
+        first.or_else(risen).or_else(expired).copied().unwrap_or(Standing::Open)
+    }
+
+    /// What they say of all addresses of one version together: the first that
+    /// is not accepted decides.
+    fn by_addresses(&self, host: &HostView, v4: bool, day: i64) -> Standing<'_> {
+        let mut first = Standing::Open;
+        for ip in addresses(host, v4) {
+            let found = self.first_of(|a| a.has(ip), host.verdict, day);
+            if found == Standing::Open {
+                return found;
+            }
+            if first == Standing::Open || first.accepted().is_some() && found.accepted().is_none() {
+                first = found;
+            }
+        }
+        first
+    }
+
+    /// Of the exceptions that fit, the first that holds, else the first that
+    /// the verdict rose above, else the first that ended.
+    fn first_of(&self, fits: impl Fn(&Accept) -> bool, verdict: Verdict, day: i64) -> Standing<'_> {
         let (mut expired, mut risen) = (None, None);
-        for accept in self.0.iter().filter(|a| a.is_for(host)) {
+        for accept in self.all.iter().filter(|a| fits(a)) {
             if accept.expires < day {
                 expired = expired.or(Some(accept));
-            } else if host.verdict.strength() > accept.verdict.strength() {
+            } else if verdict.strength() > accept.verdict.strength() {
                 risen = risen.or(Some(accept));
             } else {
                 return Standing::Accepted(accept);
@@ -212,9 +304,11 @@ fn check(entry: Entry) -> Result<Accept, String> {
         ),
         _ => return Err("give either host or network".into()),
     };
-    let verdict: Verdict = entry.verdict.parse().map_err(|word| {
-        format!("verdict {word:?} is none; give one of {}", words(Verdict::ALL.iter().map(|v| v.as_str())))
-    })?;
+    let accepted = Verdict::in_order().into_iter().filter(|v| *v != Verdict::None);
+    let verdict: Verdict = entry
+        .verdict
+        .parse()
+        .map_err(|word| format!("verdict {word:?} is none; give one of {}", words(accepted.map(Verdict::as_str))))?;
     if verdict == Verdict::None {
         return Err("the verdict none needs no exception".into());
     }
@@ -274,13 +368,12 @@ mod tests {
     }
 
     #[test]
-    fn a_host_is_found_by_address_mac_name_and_network() {
+    fn a_host_is_found_by_address_mac_and_network() {
         let host = view("10.0.0.5", Verdict::Updating);
         for who in [
             "host = \"10.0.0.5\"",
             "host = \"fd00::5\"",
             "host = \"02-00-0A-00-00-05\"",
-            "host = \"PC-5\"",
             "network = \"10.0.0.0/24\"",
             "network = \"fd00::/8\"",
         ] {
@@ -290,7 +383,7 @@ mod tests {
         for who in [
             "host = \"10.0.0.6\"",
             "host = \"02:00:0a:00:00:06\"",
-            "host = \"pc\"",
+            "host = \"pc-5\"",
             "network = \"10.0.1.0/24\"",
             "network = \"::/0\"",
         ] {
@@ -303,6 +396,42 @@ mod tests {
         moved.addresses.push("10.7.0.5".parse().unwrap());
         let list = list(&entry("network = \"10.0.0.0/24\"", "active", "2026-12-31"));
         assert_eq!(list.standing(&moved, 0), Standing::Open, "it was outside the network too");
+    }
+
+    #[test]
+    fn an_address_that_a_host_only_claims_does_not_accept_it() {
+        let mut host = view("10.0.0.5", Verdict::Updating);
+        host.addresses.push("10.0.0.200".parse().unwrap());
+        let claimed = entry("host = \"10.0.0.200\"", "updating", "2026-12-31");
+        assert_eq!(list(&claimed).standing(&host, 0), Standing::Open);
+        assert!(!list(&claimed).is_for(&list(&claimed).all()[0], &host));
+        // Each of its addresses may have an exception of its own; the first that
+        // ends ends it.
+        let both = list(&(claimed.clone() + &entry("host = \"10.0.0.5\"", "updating", "2026-06-30")));
+        assert!(both.standing(&host, day("2026-06-30")).accepted().is_some());
+        assert!(matches!(both.standing(&host, day("2026-07-01")), Standing::Expired(_)));
+        let both = list(&(claimed + &entry("network = \"10.0.0.0/25\"", "contacting", "2026-12-31")));
+        assert!(matches!(both.standing(&host, 0), Standing::Risen(_)));
+        assert!(both.all().iter().all(|a| both.is_for(a, &host)));
+    }
+
+    #[test]
+    fn only_the_inventory_gives_a_name_that_is_accepted() {
+        let text = entry("host = \"PC-5\"", "updating", "2026-12-31");
+        let with = |devices: &str| list(&text).with_inventory(&Inventory::read(devices).unwrap());
+        let accepted = |list: &AcceptList, host: &HostView| list.standing(host, 0).accepted().is_some();
+        let announced = view("10.0.0.5", Verdict::Updating);
+        let mut listed = announced.clone();
+        listed.name = Some(("pc-5".into(), "inventory".into()));
+        let by_address = with("address,name\n10.0.0.5,Pc-5\n");
+        let by_mac = with("mac,name\n02:00:0a:00:00:05,pc-5\n");
+        assert!(accepted(&by_address, &listed) && accepted(&by_mac, &listed));
+        assert!(!accepted(&by_address, &announced) && !accepted(&list(&text), &listed));
+        assert!(!accepted(&with("address,name\n10.0.0.5,pc\n"), &listed));
+        // Another host that claims the device's address is called so in the table.
+        listed.addresses.push("10.0.0.6".parse().unwrap());
+        listed.addresses.retain(|a| a.as_v4().is_some());
+        assert!(!accepted(&by_address, &listed) && accepted(&by_mac, &listed));
     }
 
     #[test]
@@ -331,7 +460,8 @@ mod tests {
         let said = second(entry("host = \"10.0.0.5\"", "updating", "2026-12-31T10:00:00Z"));
         assert!(said.contains("is no date"), "{said}");
         assert!(
-            second(entry("host = \"10.0.0.5\"", "evil", "2026-12-31")).contains("\"evil\" is none; give one of oem,")
+            second(entry("host = \"10.0.0.5\"", "evil", "2026-12-31"))
+                .contains("\"evil\" is none; give one of active,")
         );
         assert!(second(entry("", "oem", "2026-12-31")).contains("give either host or network"));
         assert!(second(entry("host = \"10.0.0.0/8\"", "oem", "2026-12-31")).contains("goes under network"));

@@ -116,6 +116,15 @@ impl Inventory {
         mac.and_then(|m| self.by_mac.get(&m)).or_else(|| self.by_addr.get(ip))
     }
 
+    /// The hardware addresses and addresses of devices of a name, in any case.
+    pub fn named(&self, name: &str) -> (impl Iterator<Item = Mac>, impl Iterator<Item = Addr>) {
+        let name = name.to_lowercase();
+        let is = move |d: &Device| d.name.as_ref().is_some_and(|n| n.to_lowercase() == name);
+        let also = is.clone();
+        let macs = self.by_mac.iter().filter(move |(_, d)| is(d)).map(|(mac, _)| *mac);
+        (macs, self.by_addr.iter().filter(move |(_, d)| also(d)).map(|(ip, _)| *ip))
+    }
+
     /// Whether it lists nothing.
     pub fn is_empty(&self) -> bool {
         self.by_mac.is_empty() && self.by_addr.is_empty()

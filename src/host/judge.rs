@@ -179,6 +179,7 @@ impl Judge<'_> {
         let said = Said {
             verdict,
             alarms: &alarms,
+            lookalike_asked: self.lookalike(parts) < Some(Stage::Attempted),
             roles: &roles,
             nat_at_least,
             relays: &relays,
@@ -251,6 +252,15 @@ impl Judge<'_> {
     fn seen_ip(&self, p: &Part) -> Option<Addr> {
         let contact = self.facts.contacts.get(p.contact as usize)?;
         self.facts.seen.get(contact.seen as usize).map(|s| s.ip)
+    }
+
+    /// How far its contacts with look-alikes got.
+    fn lookalike(&self, parts: &[Part]) -> Option<Stage> {
+        let is_one = |p: &&Part| {
+            let contact = self.facts.contacts.get(p.contact as usize);
+            p.whose != Whose::Others && contact.and_then(|c| self.category(c)) == Some(Category::Lookalike)
+        };
+        parts.iter().filter(is_one).map(|p| p.stage).max()
     }
 
     /// Alarms of contacts that no other host made through this one.

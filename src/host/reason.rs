@@ -21,6 +21,8 @@ pub(super) struct Words {
 pub(super) struct Said<'a> {
     pub(super) verdict: Verdict,
     pub(super) alarms: &'a [Alarm],
+    /// Look-alikes were only asked for, not connected to.
+    pub(super) lookalike_asked: bool,
     pub(super) roles: &'a [Role],
     pub(super) nat_at_least: Option<u32>,
     pub(super) relays: &'a [Addr],
@@ -208,6 +210,7 @@ fn clauses(case: &Case<'_>, said: &Said<'_>) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     for alarm in said.alarms {
         all.push(match alarm {
+            Alarm::Lookalike if said.lookalike_asked => "it looked up a name that imitates the vendor's".to_owned(),
             Alarm::Lookalike => "it contacted a name that imitates the vendor's".to_owned(),
             Alarm::Sinkhole => "it contacted a sinkhole, as malware does".to_owned(),
         });

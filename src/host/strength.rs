@@ -23,6 +23,15 @@ impl Verdict {
         }
     }
 
+    /// Every verdict in the order in which they are explained: those that count
+    /// as use, those beside them, the rest, each from the strongest down.
+    pub fn in_order() -> Vec<Verdict> {
+        let mut all = Verdict::ALL.to_vec();
+        let kind = |v: &Verdict| ["use", "apart", "never"].iter().position(|k| *k == v.counted());
+        all.sort_by_key(|v| (kind(v), std::cmp::Reverse(v.strength())));
+        all
+    }
+
     /// How it is counted: `use`, `apart` (printed beside it) or `never`.
     pub fn counted(self) -> &'static str {
         match self {
@@ -36,6 +45,17 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn verdicts_are_listed_as_the_readme_has_them() {
+        let listed: Vec<&str> = Verdict::in_order().iter().map(|v| v.as_str()).collect();
+        let readme = include_str!("../../README.md");
+        let rows =
+            readme.lines().skip_while(|l| !l.starts_with("| verdict |")).skip(2).take_while(|l| l.starts_with('|'));
+        let cells = rows.filter_map(|l| l.split('|').nth(1));
+        let words: Vec<&str> = cells.flat_map(|c| c.split(',')).map(|w| w.trim().trim_matches('`')).collect();
+        assert_eq!(listed, words);
+    }
 
     #[test]
     fn every_verdict_has_a_place_of_its_own() {

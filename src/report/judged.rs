@@ -221,7 +221,7 @@ HOST                          VERDICT, WHAT IT DOES  STAGE, SEEN (UTC)  NAMES   
 
 Counted as use: 1 host (1 updating). Installed, not seen to update: 0. Managed on the LAN: 0. OEM
 products: 0.
-Not counted: 3 with nothing but a role or an alarm.
+Not counted: 3 with nothing but a role, an alarm or signs that prove nothing alone.
 "
         );
     }

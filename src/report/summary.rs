@@ -138,10 +138,15 @@ impl Summary {
         !self.doubts().is_empty()
     }
 
+    /// What makes it doubtful that all hosts with contacts were seen.
+    pub fn doubted(&self) -> Option<String> {
+        let doubts = self.doubts();
+        (!doubts.is_empty()).then(|| doubts.join("; "))
+    }
+
     /// With hosts in the table, what may keep others out of it.
     fn hosts_may_be_missing(&self) -> Option<String> {
-        let doubts = self.doubts();
-        (!doubts.is_empty()).then(|| format!("Hosts may be missing above: {}.", doubts.join("; ")))
+        self.doubted().map(|doubts| format!("Hosts may be missing above: {doubts}."))
     }
 
     /// What makes the view a poor one, in words.

@@ -130,6 +130,7 @@ fn a_seal_is_made_and_checked() {
     let none = verify(dir, &["s", "--key", "k.pub"]);
     assert!(none.code == 1 && none.out.starts_with("ALTERED no seal in the store"), "{none:?}");
     let sealed = verify(dir, &["s", "--seal", "k"]);
+    assert_eq!(sealed.err, "");
     assert!(sealed.code == 0 && sealed.out.contains("sealed: spansight.seal/1 3 "), "{sealed:?}");
     import(dir, "s", &["b.pcap"]);
     let ran = verify(dir, &["s", "--key", "k.pub"]);
@@ -146,6 +147,29 @@ fn a_seal_is_made_and_checked() {
     drop(conn);
     let ran = verify(dir, &["forged", "--key", "k.pub"]);
     assert!(ran.code == 1 && ran.out.contains("the chain was made anew"), "{ran:?}");
+}
+
+#[test]
+fn what_has_no_digest_is_said_beside_sound() {
+    let dir = captures();
+    let dir = dir.path();
+    import(dir, "s", &["a.pcap"]);
+    let conn = Connection::open(dir.join("s")).unwrap();
+    assert!(conn.execute("DELETE FROM signals", []).is_ok() && conn.execute("DELETE FROM coverage", []).is_ok());
+    drop(conn);
+    let ran = verify(dir, &["s"]);
+    let last = ran.out.lines().last().unwrap();
+    assert!(ran.code == 0 && last.contains(": sound ("), "{ran:?}");
+    assert!(last.contains("signs of roles, coverage, home networks and the account of runs have no digest"), "{last}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        verify(dir, &["--new-key", "k"]);
+        fs::set_permissions(dir.join("k"), fs::Permissions::from_mode(0o644)).unwrap();
+        let sealed = verify(dir, &["s", "--seal", "k"]);
+        assert_eq!(sealed.err, "spansight: --seal k: warning: other users can read this key (chmod 600)\n");
+        assert_eq!(sealed.code, 0);
+    }
 }
 
 #[test]
@@ -171,6 +195,11 @@ fn retention_is_a_link_of_its_own() {
     let ran = run_in(dir, &["hosts", "--store", "s"]);
     let why = "cannot be said: what was recorded on 3 days was removed by --retain";
     assert!(ran.code == 0 && ran.out.contains(why) && !ran.err.contains("No contact seen"), "{ran:?}");
+    let ran = run_in(dir, &["replay", "--store", "t", "--retain", "1", "a.pcap"]);
+    assert!(
+        ran.err.contains("spansight: --retain removed ") && ran.err.contains(" of this run and earlier"),
+        "{ran:?}"
+    );
     let ran = run_in(dir, &["replay", "--retain", "1", "a.pcap"]);
     assert!(ran.code == 2 && ran.err.contains("--store"), "{ran:?}");
 }

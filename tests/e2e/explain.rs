@@ -68,7 +68,7 @@ fn a_sighting_is_found_by_its_id_and_by_the_beginning_of_it() {
         assert_eq!(sightings(&dir, &id[..8].to_uppercase(), &[]), std::slice::from_ref(line));
     }
     explain(&dir, "0123456789abcdef", &[]).said_once(3, &["neither a sighting nor a host 0123456789abcdef"]);
-    explain(&dir, "0123456", &[]).said_once(3, &["no host 0123456"]);
+    explain(&dir, "0123456", &[]).said_once(3, &["no host 0123456", "at least 8 digits of the id"]);
 }
 
 #[test]

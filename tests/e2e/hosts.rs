@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 const FINDINGS: i32 = 4;
 const FAILED: i32 = 3;
+const PARTIAL: i32 = 1;
 const USAGE: i32 = 2;
 
 /// A folder with a capture of 10.0.0.5, which updates, and a store of it.
@@ -187,6 +188,20 @@ fn findings_are_an_exit_code() {
     let ran = run_in(dir.path(), &["replay", "-q", "--fail-on", "update", "--accept", "accept.toml", "a.pcap"]);
     assert_eq!(ran.code, 0);
     assert!(ran.out.contains("ACCEPTED") || ran.out.contains("Accepted as active until"), "{}", ran.out);
+    // Where too little was seen, that there is no finding says nothing.
+    let blind = |more: &[&str], why: &str| {
+        let ran = run_in(dir.path(), &[more, &["-q", "--fail-on", "contacting"]].concat());
+        assert_eq!(ran.code, PARTIAL, "{ran:?}");
+        assert!(ran.err.contains("--fail-on found nothing, but whether there was something cannot be said: "));
+        assert!(ran.err.contains(why), "{ran:?}");
+        let without = run_in(dir.path(), &[more, &["-q"]].concat());
+        assert_eq!((without.code, without.err.as_str()), (0, ""));
+    };
+    for format in ["table", "ndjson"] {
+        blind(&["replay", "--bpf", "port 1", "--format", format, "a.pcap"], "every frame was left out");
+        blind(&["replay", "--home-net", "192.168.0.0/16", "--format", format, "a.pcap"], "home networks");
+        blind(&["hosts", "--store", "s.db", "--since", "2030-01-01", "--format", format], "nothing is stored");
+    }
     // The run record says so too.
     let ran = run_in(dir.path(), &["replay", "-q", "--fail-on", "update", "--store", "t.db", "a.pcap"]);
     assert_eq!(ran.code, FINDINGS);

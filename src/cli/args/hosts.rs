@@ -33,7 +33,8 @@ pub struct JudgingArgs {
     #[command(flatten)]
     pub knowledge: KnowledgeArgs,
     /// End with exit code 4 if any host has this verdict or any contact of this category. A verdict
-    /// that counts as use means the stronger ones too: active, then updating, then contacting
+    /// that counts as use means the stronger ones too: active, then updating, then contacting. With 1
+    /// if there is none, but too little was seen to say so
     #[arg(long, value_name = "VERDICT|CATEGORY", value_delimiter = ',')]
     pub fail_on: Vec<FailOn>,
 }
@@ -71,7 +72,7 @@ web-only, probe-only, none. Without --since and --until the window is the whole 
 An entry of the file for --accept:
 
   [[accept]]
-  host = \"10.0.0.5\"          # or a MAC or a name; or network = \"10.9.0.0/16\"
+  host = \"10.0.0.5\"          # or a MAC, or a name of --inventory; or network = \"10.9.0.0/16\"
   verdict = \"updating\"       # and every weaker one
   reason = \"test bench\"
   owner = \"j.doe\"
@@ -79,7 +80,11 @@ An entry of the file for --accept:
 
 Accepted hosts are shown apart and are no finding for --fail-on. They are listed like any other when the \
 exception ends (by today's date, or by --until if given) or when their verdict rises above the accepted \
-one. Alarms cannot be accepted.";
+one. Alarms cannot be accepted. Nobody is accepted by a name that only the host itself or the network told, \
+nor by an address, if it had others of that version in the window that are not accepted.
+
+With --fail-on the exit code is 1 where nothing was found and too little was seen to say that there was \
+nothing.";
 
 /// Arguments of `hosts`.
 #[derive(Debug, Args)]

@@ -92,8 +92,11 @@ fn nothing(args: &ExplainArgs, is_hex: bool) -> Stop {
     let store = args.store.display();
     let window = if args.since.is_some() || args.until.is_some() { " between --since and --until" } else { "" };
     let kind = if is_hex { "neither a sighting nor a host" } else { "no host" };
+    let what = args.what.trim();
+    let short = what.len() < MIN_PREFIX && what.bytes().all(|b| b.is_ascii_hexdigit());
+    let id = if short { format!("at least {MIN_PREFIX} digits of the id") } else { "the id".to_owned() };
     Stop::failed(format_args!(
-        "{store} knows {kind} {}{window}: give the id of a sighting, or an address, MAC or name as `hosts` lists them",
+        "{store} knows {kind} {}{window}: give {id} of a sighting, or an address, MAC or name as `hosts` lists them",
         args.what
     ))
 }

@@ -256,6 +256,9 @@ fn alarms_stand_beside_the_verdict_and_are_never_use() {
     let lookalike = || on("lookalike-kasperskyupdate-com").transferred().slots(&[1, 10, 20]);
     let host = Scene::of([lookalike()]).one();
     assert_eq!((host.verdict, &host.alarms[..]), (None, &[Lookalike][..]));
+    assert!(host.reason.contains("it contacted a name that imitates"), "{}", host.reason);
+    let host = Scene::of([looked_up("lookalike-kasperskyupdate-com")]).one();
+    assert!(host.reason.contains("it looked up a name that imitates"), "{}", host.reason);
     let host = Scene::of([lookalike(), on("sinkhole-95-211-172-143"), on(S).slots(&[40, 50])]).one();
     assert_eq!((host.verdict, &host.alarms[..]), (Active, &[Lookalike, Sinkhole][..]));
     assert!(host.reason.contains("sinkhole"), "{}", host.reason);

@@ -322,7 +322,7 @@ HOST                          VERDICT   SEEN (UTC)        CONTACTS
 
 Counted as use: 1 host (1 active). Installed, not seen to update: 0. Managed on the LAN: 0. OEM
 products: 0.
-Not counted: 1 web-only, 2 with nothing but a role or an alarm.
+Not counted: 1 web-only, 2 with nothing but a role, an alarm or signs that prove nothing alone.
 Accepted, shown apart and in none of these numbers: 1 host.
 1 of these hosts is not confirmed: only a handshake with both sides, ARP, neighbour discovery or
 DHCP show that a sender's address was its own.

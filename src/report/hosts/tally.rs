@@ -84,7 +84,7 @@ impl Tally {
         }
         let bare = self.get(Verdict::None);
         if bare > 0 {
-            rest.push(format!("{} with nothing but a role or an alarm", grouped(bare)));
+            rest.push(format!("{} with nothing but a role, an alarm or signs that prove nothing alone", grouped(bare)));
         }
         if !rest.is_empty() {
             lines.push(format!("Not counted: {}.", rest.join(", ")));
@@ -133,7 +133,7 @@ mod tests {
             [
                 "Counted as use: 3 hosts (1 active, 1 updating, 1 contacting). Installed, not seen to update: 2 \
                  (1 attempting, 1 looked-up at cadence). Managed on the LAN: 1. OEM products: 1.",
-                "Not counted: 1 looked-up, 1 present, 1 web-only, 1 probe-only, 1 with nothing but a role or an alarm.",
+                "Not counted: 1 looked-up, 1 present, 1 web-only, 1 probe-only, 1 with nothing but a role, an alarm or signs that prove nothing alone.",
                 "Accepted, shown apart and in none of these numbers: 1 host.",
                 "1 of these hosts is not confirmed: only a handshake with both sides, ARP, neighbour discovery or DHCP \
                  show that a sender's address was its own.",
