@@ -264,7 +264,7 @@ counters! {
     StreamOverflow => "stream_overflow",
     /// Stream heads forgotten because too many were open.
     StreamsEvicted => "streams_evicted",
-    /// Stream heads in which a repeated byte differed; the first copy counts.
+    /// TCP flows in which a repeated byte of the client's head differed, or the number of a repeated SYN-ACK; of a head the first copy counts, and a whole message that differs from the first is told beside it.
     StreamConflict => "stream_conflict",
     // Capture loss, as acknowledgements show it.
     /// TCP flows in the sample for capture loss: one in 64, by a fixed hash of addresses and ports.
