@@ -15,7 +15,7 @@ const FEW: usize = 48;
 
 /// Fingerprint of the first segment with payload; of none if `pairs` is 0.
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(packed)] // a flow has no byte to spare
+#[repr(Rust, packed)] // a flow has no byte to spare
 pub(super) struct Head {
     /// Hash of twice `pairs` bytes.
     all: u32,

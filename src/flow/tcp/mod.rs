@@ -101,7 +101,7 @@ fn is_far(seq: u32, from: u32) -> bool {
 /// A SYN that does not fit the connection: perhaps the next one on the same
 /// ports, perhaps forged. Or a SYN-ACK with another number than the first one.
 #[derive(Clone, Copy, Debug)]
-#[repr(packed)] // a flow has no byte to spare
+#[repr(Rust, packed)] // a flow has no byte to spare
 struct Rival {
     base: u32,
     low: bool,
@@ -111,7 +111,7 @@ struct Rival {
 
 /// What the server was asked to say first, and where its stream stood.
 #[derive(Clone, Copy, Debug)]
-#[repr(packed)] // likewise
+#[repr(Rust, packed)] // likewise
 struct Asked(Awaited, u32);
 
 /// The state of a flow. What each segment asks for comes first, so that it lies
