@@ -228,6 +228,8 @@ counters! {
     UdpDatagrams => "udp_datagrams",
     /// Segments whose payload the capture holds only in part.
     PayloadCut => "payload_cut",
+    /// Segments whose IP or tunnel header announces more bytes than the frame had on the wire; what is beyond counts for nothing.
+    LengthsOverstated => "lengths_overstated",
     /// Copies of frames, as a mirror of both sides of a port or router gives them, among those that reach a decoder or belong to a followed contact; they count for nothing else. Bare TCP acknowledgements, which may be equal without being copies, are not compared.
     Duplicates => "duplicates",
     /// Frames of the sample of flows of which every frame but bare TCP acknowledgements is compared, to estimate the share of copies among all frames.
@@ -262,7 +264,7 @@ counters! {
     StreamOverflow => "stream_overflow",
     /// Stream heads forgotten because too many were open.
     StreamsEvicted => "streams_evicted",
-    /// Stream heads in which a repeated byte differed; the first copy counts.
+    /// TCP flows in which a repeated byte of the client's head differed, or the number of a repeated SYN-ACK; of a head the first copy counts, and a whole message that differs from the first is told beside it.
     StreamConflict => "stream_conflict",
     // Capture loss, as acknowledgements show it.
     /// TCP flows in the sample for capture loss: one in 64, by a fixed hash of addresses and ports.

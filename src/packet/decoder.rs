@@ -146,7 +146,7 @@ impl Decoder {
         ts: Timestamp,
     ) -> Result<Packet, Counter> {
         let view = View::new(frame, usize::try_from(orig_len).unwrap_or(usize::MAX));
-        match self.straight(link, frame, base, ts) {
+        match self.straight(link, frame, view.announced(), base, ts) {
             Some(packet) => Ok(packet),
             None => self.walk(link, view, base, ts),
         }
@@ -192,7 +192,7 @@ impl Decoder {
     /// as an error: tags and tunnels, bytes behind encryption, the last
     /// fragment of each datagram, datagrams completed, given up and
     /// contradictory, causes of an aggregate's further frames, encapsulations
-    /// beyond the table.
+    /// beyond the table, segments that announce more than the wire had.
     pub fn side_counts(&mut self) -> impl Iterator<Item = (Counter, u64)> + '_ {
         let events = std::mem::take(&mut self.fragments.events);
         self.side.add(Counter::IpFragments, events.reassembled);
@@ -216,12 +216,21 @@ impl Decoder {
         self.encaps.table()
     }
 
-    /// An ordinary frame at fixed offsets; `None` is for the walk.
+    /// An ordinary frame at fixed offsets, of which the wire had `wire` bytes;
+    /// `None` is for the walk.
     #[inline]
-    pub(super) fn straight(&mut self, link: LinkType, frame: &[u8], base: u32, ts: Timestamp) -> Option<Packet> {
+    pub(super) fn straight(
+        &mut self,
+        link: LinkType,
+        frame: &[u8],
+        wire: usize,
+        base: u32,
+        ts: Timestamp,
+    ) -> Option<Packet> {
+        let wire = u32::try_from(wire).unwrap_or(u32::MAX);
         if link == LinkType::ETHERNET {
             let shell = Shell::of_ethernet(frame)?;
-            let place = plain::Place { ts, base, encap: self.number(shell), macs: plain::macs(frame) };
+            let place = plain::Place { ts, base, wire, encap: self.number(shell), macs: plain::macs(frame) };
             let found = plain::packet(frame, shell, place, Copied);
             if found.is_some() {
                 self.count_tags(shell);
@@ -231,7 +240,7 @@ impl Decoder {
         let mut view = View::new(frame, frame.len());
         let (kind, src_mac) = link::plain(link, &mut view)?;
         let shell = Shell::bare(kind, u8::try_from(view.offset).ok()?)?;
-        let place = plain::Place { ts, base, encap: EncapId(0), macs: (src_mac, None) };
+        let place = plain::Place { ts, base, wire, encap: EncapId(0), macs: (src_mac, None) };
         plain::packet(frame, shell, place, Copied)
     }
 
@@ -296,6 +305,7 @@ impl Decoder {
             }
             End::Aggregate(view) => return self.walk_aggregate(view, walk, base, ts),
         };
+        self.side.add(Counter::LengthsOverstated, u64::from(segment.overstated));
         Ok(packet(
             &ip,
             &segment,
@@ -356,7 +366,7 @@ impl Decoder {
             self.arena.extend_from_slice(&payload);
             let arena = std::mem::take(&mut self.arena);
             let data = arena.get(offset..).unwrap_or(&[]);
-            let view = View { data, offset, missing: 0 };
+            let view = View { data, offset, missing: 0, overstated: false };
             let end = match self.follow(content.next(ip, view), walk, ts) {
                 // Fragments around an aggregate: nobody sends them.
                 Ok(End::Aggregate(_)) => Err(Counter::TunnelUnsupported),

@@ -138,7 +138,7 @@ mod tests {
         let mut inflater = Inflater::new();
         let long = [0xff; 4 * PIECE];
         for _ in 0..PIECES / 5 {
-            assert!(inflater.inflate(View { data: &long, offset: 0, missing: 0 }, Timestamp(0)).is_err());
+            assert!(inflater.inflate(View::new(&long, 0), Timestamp(0)).is_err());
         }
         assert!(!inflater.budget.spend(1));
     }

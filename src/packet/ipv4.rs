@@ -75,8 +75,10 @@ mod tests {
         p[2..4].fill(0);
         assert_eq!(header(View::new(&p, p.len() + 5)).unwrap().3.announced(), 31, "length 0: all there is");
         p[2..4].copy_from_slice(&1500u16.to_be_bytes());
-        let v = header(View::new(&p, p.len())).unwrap().3;
-        assert_eq!((v.data.len(), v.missing), (26, 1454), "more announced than captured");
+        let v = header(View::new(&p, 1500)).unwrap().3;
+        assert_eq!((v.data.len(), v.missing, v.overstated), (26, 1454, false), "more announced than captured");
+        let v = header(View::new(&p, 1499)).unwrap().3;
+        assert_eq!((v.data.len(), v.missing, v.overstated), (26, 1453, true), "more announced than there was");
     }
 
     #[test]

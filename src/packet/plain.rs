@@ -146,6 +146,8 @@ pub struct Place {
     pub ts: Timestamp,
     /// Where the frame begins in its buffer.
     pub base: u32,
+    /// Bytes of the frame that the wire had.
+    pub wire: u32,
     /// Number of its tags.
     pub encap: EncapId,
     /// The hardware addresses of sender and receiver.
@@ -192,6 +194,11 @@ fn in_ip<const HEADER: usize, T: Take>(
     let ip_at = usize::from(shell.ip_at);
     let (header, behind) = frame.get(ip_at..)?.split_first_chunk::<HEADER>()?;
     let ip = read(header)?;
+    // What announces more than the wire had is for the walk to count.
+    let end = ip_at.wrapping_add(HEADER).wrapping_add(ip.len);
+    if end > frame.len() && end > place.wire as usize {
+        return None;
+    }
     let h = behind.first_chunk::<20>()?;
     let (sport, dport) = (u16::from_be_bytes([h[0], h[1]]), u16::from_be_bytes([h[2], h[3]]));
     // The header's length, and the payload's as it is announced.

@@ -128,21 +128,28 @@ proptest! {
         mut bytes in frame(),
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         cut in any::<prop::sample::Index>(),
+        less in prop_oneof![Just(0usize), 0usize..90],
     ) {
         for (at, value) in changes {
             let at = at.index(bytes.len());
             bytes[at] = value;
         }
-        let wire = bytes.len();
-        bytes.truncate(cut.index(wire) + 1);
+        let whole = bytes.len();
+        let wire = whole.saturating_sub(less);
+        bytes.truncate(cut.index(whole) + 1);
         let mut decoder = Decoder::new(Options::default());
-        let straight = decoder.straight(LinkType(1), &bytes, 0, Timestamp(0));
+        let straight = decoder.straight(LinkType(1), &bytes, wire, 0, Timestamp(0));
         let walked = decoder.walk(LinkType(1), View::new(&bytes, wire), 0, Timestamp(0));
+        let counts: Vec<_> = decoder.side_counts().collect();
+        let overstated = counts.iter().any(|(c, _)| *c == Counter::LengthsOverstated);
         if let Ok(packet) = walked {
             check_range(&decoder, &packet, &bytes);
+            let end = packet.payload_offset as usize + packet.payload_len as usize + packet.payload_missing as usize;
+            prop_assert!(packet.in_arena || end <= wire.max(bytes.len()), "no more than the wire had");
         }
         if let Some(packet) = straight {
             prop_assert_eq!(walked, Ok(packet));
+            prop_assert!(!overstated, "the straight line leaves those to the walk");
         }
     }
 
@@ -166,7 +173,7 @@ proptest! {
                 let at = change.0.index(bytes.len());
                 bytes[at] = change.1;
             }
-            let straight = decoder.straight(LinkType(link), &bytes, 7, Timestamp(5));
+            let straight = decoder.straight(LinkType(link), &bytes, bytes.len(), 7, Timestamp(5));
             prop_assert!(straight.is_some() == ordinary || changed);
             if straight.is_some() {
                 prop_assert_eq!(straight, decoder.walk(LinkType(link), View::new(&bytes, bytes.len()), 7, Timestamp(5)).ok());
@@ -227,7 +234,7 @@ proptest! {
         let is_tag = |at: usize| matches!(bytes[at..at + 2], [0x88, 0xa8] | [0x81, 0]);
         let tags = [12, 16, 20].into_iter().take_while(|at| is_tag(*at)).count();
         let ordinary = tags < 3 && is_ordinary(&bytes[14 + 4 * tags..]);
-        let packet = decoder.straight(LinkType(1), &bytes, 0, Timestamp(0));
+        let packet = decoder.straight(LinkType(1), &bytes, bytes.len(), 0, Timestamp(0));
         prop_assert_eq!(packet.is_some(), ordinary);
     }
 
@@ -311,6 +318,34 @@ proptest! {
             let bytes: Vec<u8> = model.iter().map(|b| b.unwrap()).collect();
             prop_assert_eq!(packet.conflict, conflict);
             prop_assert_eq!(super::testing::payload(&decoder, &packet, &[]), &bytes[8..][..packet.payload_len as usize]);
+        }
+    }
+}
+
+/// Lengths that headers claim and the wire did not have are no payload; those
+/// that the snap length took are.
+#[test]
+fn no_header_brings_more_bytes_than_the_wire_had() {
+    let segment = tcp(50_000, 80, 0x18, &[7; 8]);
+    let mut four = ethernet(0x0800, &ipv4(6, [10, 0, 0, 1], [10, 0, 0, 2], &segment));
+    four[16..18].copy_from_slice(&30_040u16.to_be_bytes());
+    let mut six = ethernet(0x86dd, &ipv6(6, [1; 16], [2; 16], &segment));
+    six[18..20].copy_from_slice(&30_020u16.to_be_bytes());
+    let inner = wrap(0, &four);
+    for (frame, claims) in [(&four, 30_000), (&six, 30_000), (&inner, 8)] {
+        let len = frame.len() as u32;
+        let mut decoder = Decoder::new(Options::default());
+        let mut decode = |wire: u32| {
+            let p = decoder.decode(LinkType(1), frame, wire, 0, Timestamp(0)).unwrap();
+            let counted = decoder.side_counts().any(|(c, n)| c == Counter::LengthsOverstated && n == 1);
+            (p.payload_len, p.payload_missing, counted)
+        };
+        assert_eq!(decode(len), (8, 0, true));
+        assert_eq!(decode(0), (8, 0, true), "a length of the wire that says nothing");
+        if claims > 8 {
+            assert_eq!(decode(len + 92), (8, 92, true));
+            assert_eq!(decode(len + claims - 8), (8, claims - 8, false), "cut by the snap length");
+            assert_eq!(decode(len + claims), (8, claims - 8, false), "and padded");
         }
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Segment {
     pub payload_offset: u32,
     pub payload_len: u32,
     pub payload_missing: u32,
+    /// Whether a header around it announced more than the wire had.
+    pub overstated: bool,
 }
 
 /// A length or offset as packets hold them; beyond 4 GiB nothing occurs.
@@ -56,6 +58,7 @@ pub(super) fn tcp(mut view: View<'_>) -> Result<Segment, Counter> {
         payload_offset: narrow(view.offset),
         payload_len: narrow(view.data.len()),
         payload_missing: narrow(view.missing),
+        overstated: view.overstated,
     })
 }
 
@@ -80,6 +83,7 @@ pub(super) fn udp(mut view: View<'_>) -> Result<(Segment, View<'_>), Counter> {
         payload_offset: narrow(view.offset),
         payload_len: narrow(view.data.len()),
         payload_missing: narrow(view.missing),
+        overstated: view.overstated,
     };
     Ok((segment, view))
 }

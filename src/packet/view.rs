@@ -17,13 +17,15 @@ pub(super) struct View<'a> {
     /// Bytes behind `data` that the enclosing header or the wire had and the
     /// capture lacks.
     pub missing: usize,
+    /// Whether a header announced more than there was room for.
+    pub overstated: bool,
 }
 
 impl<'a> View<'a> {
     /// The whole of `data`, of which the wire had `wire` bytes.
     #[inline]
     pub fn new(data: &'a [u8], wire: usize) -> Self {
-        View { data, offset: 0, missing: wire.saturating_sub(data.len()) }
+        View { data, offset: 0, missing: wire.saturating_sub(data.len()), overstated: false }
     }
 
     /// Bytes that were announced, at hand or not.
@@ -57,11 +59,13 @@ impl<'a> View<'a> {
     }
 
     /// A header says that `n` bytes follow: what lies behind is padding, what
-    /// is not at hand is missing.
+    /// is not at hand is missing. A header alone brings no bytes: what it says
+    /// beyond what the wire had is noted, and counts for nothing.
     #[inline]
     pub fn limit(&mut self, n: usize) {
         match self.data.get(..n) {
             Some(data) => (self.data, self.missing) = (data, 0),
+            None if n > self.announced() => self.overstated = true,
             None => self.missing = n.saturating_sub(self.data.len()),
         }
     }
@@ -80,8 +84,10 @@ mod tests {
         assert!(v.skip(1).is_some() && v.skip(4).is_none() && v.take::<4>().is_none());
         assert_eq!((v.offset, v.data), (3, &[4u8, 5, 6][..]));
         v.limit(5);
-        assert_eq!((v.data.len(), v.missing), (3, 2));
+        assert_eq!((v.data.len(), v.missing, v.overstated), (3, 2, false));
+        v.limit(6);
+        assert_eq!((v.data.len(), v.missing, v.overstated), (3, 2, true), "no header brings bytes back");
         v.limit(2);
-        assert_eq!((v.data, v.missing), (&[4u8, 5][..], 0));
+        assert_eq!((v.data, v.missing, v.overstated), (&[4u8, 5][..], 0, true));
     }
 }

@@ -241,7 +241,7 @@ impl Dispatcher {
             encap = self.decoder.number(shell);
             segment = self.segment(encap);
         }
-        let place = Place { ts: meta.ts, base: meta.offset, encap, macs: plain::macs(bytes) };
+        let place = Place { ts: meta.ts, base: meta.offset, wire: meta.orig_len, encap, macs: plain::macs(bytes) };
         let dealing = Dealing { home: &self.home, routes: &self.routes, frame: index as u32, segment, lists };
         let dealt = plain::packet(bytes, shell, place, dealing);
         let dealt = dealt.unwrap_or(false);

@@ -176,6 +176,12 @@ const CAUSES: &[Cause] = {
             PACKETS,
             "with headers that make no sense",
         ),
+        cause(
+            &[C::LengthsOverstated],
+            &[C::TcpSegments, C::UdpDatagrams],
+            ("segment", "segments"),
+            "announced as longer than their frames, the rest of which counts for nothing",
+        ),
         Cause::Count {
             counters: &[C::DnsUnsolicited],
             of: &[C::DnsAnswers],

@@ -1,6 +1,6 @@
 //! What a connection shows of the machines at its ends.
 
-use super::{Context, Tcp, ahead, bit};
+use super::{Asked, Context, Tcp, ahead, bit};
 use crate::flow::events::{Act, At, Proxy, Sink};
 use crate::flow::follow::{Awaited, final_status};
 use crate::packet::tcp_flags::{ACK, SYN};
@@ -63,7 +63,7 @@ impl Tcp {
         self.set(bit::TO_PROXY, is_tunnel);
         self.set(bit::TO_ABSOLUTE, absolute && !is_tunnel);
         if absolute && !is_tunnel {
-            self.awaited = (Awaited::Nothing, self.server_at(at));
+            self.awaited = Asked(Awaited::Nothing, self.server_at(at));
         }
     }
 
@@ -71,7 +71,7 @@ impl Tcp {
     /// segment, whoever follows the flow or not: a proxy answers in one.
     #[inline(never)]
     pub(super) fn proxys_answer<S: Sink>(&mut self, seq: u32, at: &At<'_>, cx: &mut Context<'_, S>) {
-        let (awaited, asked_at) = self.awaited;
+        let Asked(awaited, asked_at) = self.awaited;
         let offset = ahead(seq, asked_at);
         if offset >= 1 << 31 {
             return; // said before

@@ -35,7 +35,7 @@ bits! {
     SPOKE,
     /// Client bytes are missing.
     GAP,
-    /// Client bytes came twice and differed.
+    /// Client bytes or the server's SYN-ACK came twice and differed.
     CONFLICT,
     /// A ClientHello began and did not end.
     HELLO_OPEN,

@@ -127,7 +127,7 @@ impl Tcp {
         }
     }
 
-    fn conflict(&mut self, ledger: &mut Ledger) {
+    pub(super) fn conflict(&mut self, ledger: &mut Ledger) {
         if !self.has(bit::CONFLICT) {
             self.set(bit::CONFLICT, true);
             ledger.count(Counter::StreamConflict);

@@ -67,14 +67,17 @@ impl Tcp {
         if at.from_client && !self.has(bit::CLIENT_BASE) {
             self.begin_client(base);
         } else if p.ts.since(self.last) > REPEATED {
-            self.restart(Rival { base, low: from_low }, at, from_low, cx);
+            self.restart(Rival { base, low: from_low, consents: false }, at, from_low, cx);
         } else if !(at.from_client && self.client.base == base) {
             let gone = self.has(bit::CLOSED) || !self.has(bit::OPENED) || p.ts.since(self.last) > STALE;
             if !gone {
-                self.rival = Some(Rival { base, low: from_low });
+                // What the client chooses between comes first.
+                if !self.rival.is_some_and(|r| r.consents) {
+                    self.rival = Some(Rival { base, low: from_low, consents: false });
+                }
                 return false;
             }
-            self.restart(Rival { base, low: from_low }, at, from_low, cx);
+            self.restart(Rival { base, low: from_low, consents: false }, at, from_low, cx);
         }
         // Also where the capture brought the client's data first.
         self.set(bit::MID_STREAM, false);
@@ -86,7 +89,7 @@ impl Tcp {
     /// Takes a SYN-ACK.
     fn consent<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
         let p = at.packet;
-        if let Some(rival) = self.rival
+        if let Some(rival) = self.rival.filter(|r| !r.consents)
             && rival.low != from_low
             && ahead(p.ack, rival.base) < FAST_OPEN
         {
@@ -115,12 +118,40 @@ impl Tcp {
         if !self.has(bit::AGREED | bit::SERVER_DATA) {
             self.begin_server(p.seq.wrapping_add(1));
         }
-        // Of several with different numbers nobody knows which the client got.
-        let fits = self.server.base == p.seq.wrapping_add(1);
-        self.set(bit::CONSENTED, fits);
+        // Of several with different numbers the client's next segment tells
+        // which it got.
+        let base = p.seq.wrapping_add(1);
+        let fits = self.server.base == base;
+        if !fits && self.has(bit::AGREED) {
+            self.conflict(cx.ledger);
+            if !self.has(bit::PROVED) {
+                self.rival = Some(Rival { base, low: from_low, consents: true });
+            }
+        }
+        self.set(bit::CONSENTED, fits && !self.rival.is_some_and(|r| r.consents));
         self.set(bit::MID_STREAM, false);
         self.set(bit::SYN | bit::AGREED, true);
         true
+    }
+
+    /// Of two SYN-ACKs with different numbers the client's segment repeats one:
+    /// the other did not reach it.
+    #[cold]
+    pub(super) fn choose_consent(&mut self, seq: u32, at: &At<'_>) {
+        let Some(rival) = self.rival else { return };
+        let p = at.packet;
+        if p.flags & (SYN | RST) != 0 || ahead(seq, self.client.base) > WINDOW {
+            return;
+        }
+        let of_first = ahead(p.ack, self.server.base) <= if self.has(bit::SERVER_DATA) { WINDOW } else { 0 };
+        if !of_first {
+            if p.ack != rival.base {
+                return;
+            }
+            self.begin_server(rival.base);
+        }
+        self.rival = None;
+        self.set(bit::CONSENTED, true);
     }
 
     /// The last of a handshake (RFC 9293 section 3.5): a client that repeats
@@ -163,7 +194,7 @@ impl Tcp {
         from_low: bool,
         cx: &mut Context<'_, S>,
     ) -> bool {
-        if let Some(rival) = self.rival
+        if let Some(rival) = self.rival.filter(|r| !r.consents)
             && rival.low == from_low
             && rival.base == seq
             && !self.has(bit::AGREED | bit::SERVER_DATA)

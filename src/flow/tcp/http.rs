@@ -1,7 +1,7 @@
 //! Requests in the client's stream.
 
 use super::server::HOLE_PATIENCE;
-use super::{Context, Mode, Tcp, bit};
+use super::{Asked, Context, Mode, Tcp, bit};
 use crate::base::Name;
 use crate::coverage::Counter;
 use crate::flow::assembly::{Assembly, Took};
@@ -173,7 +173,7 @@ impl Tcp {
         let server_at = self.server_at(at);
         if is_connect {
             self.set(bit::VIA_PROXY, true);
-            self.awaited = (Awaited::Connect, server_at);
+            self.awaited = Asked(Awaited::Connect, server_at);
         }
         self.begin_exchange(if is_connect { Kind::Proxy } else { Kind::Http }, server_at);
         self.offer(request.upgrade, server_at);

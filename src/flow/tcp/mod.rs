@@ -10,6 +10,7 @@ mod bit;
 mod certificate;
 mod client;
 mod handshake;
+mod head;
 mod holes;
 mod http;
 mod http2;
@@ -98,12 +99,20 @@ fn is_far(seq: u32, from: u32) -> bool {
 }
 
 /// A SYN that does not fit the connection: perhaps the next one on the same
-/// ports, perhaps forged.
+/// ports, perhaps forged. Or a SYN-ACK with another number than the first one.
 #[derive(Clone, Copy, Debug)]
+#[repr(Rust, packed)] // a flow has no byte to spare
 struct Rival {
     base: u32,
     low: bool,
+    /// Whether it is a SYN-ACK.
+    consents: bool,
 }
+
+/// What the server was asked to say first, and where its stream stood.
+#[derive(Clone, Copy, Debug)]
+#[repr(Rust, packed)] // likewise
+struct Asked(Awaited, u32);
 
 /// The state of a flow. What each segment asks for comes first, so that it lies
 /// in one cache line.
@@ -129,11 +138,12 @@ pub(super) struct Tcp {
     mode: Mode,
     /// What the capture lost of it, where that is reckoned.
     loss: Option<Box<loss::Loss>>,
-    rival: Option<Rival>,
-    /// What the server was asked to say first, and where its stream stood.
-    awaited: (Awaited, u32),
     /// Bytes held, as last reported to the engine.
     held: u32,
+    /// What the client said first, to know it again.
+    head: head::Head,
+    rival: Option<Rival>,
+    awaited: Asked,
     /// Number of the order of options in the client's SYN; 0 if unknown.
     order: u8,
 }
@@ -172,8 +182,9 @@ impl Tcp {
             turn: 0,
             held: 0,
             rival: None,
+            head: head::Head::default(),
             mode: Mode::Probe { need: 1 },
-            awaited: (Awaited::Nothing, 0),
+            awaited: Asked(Awaited::Nothing, 0),
             ahead: None,
             back: None,
             follow: None,
@@ -318,6 +329,9 @@ impl Tcp {
         let payload = p.payload_len.saturating_add(p.payload_missing);
         if payload > 0 {
             let from_client = self.is_client(from_low);
+            if from_client && p.seq == self.client.base {
+                return false; // the first message again, or another in its place
+            }
             let half = if from_client { &mut self.client } else { &mut self.server };
             if is_far(p.seq, half.high) {
                 return false;
@@ -346,6 +360,9 @@ impl Tcp {
         }
         let mut progress = Progress::default();
         if p.flags & ACK != 0 {
+            if at.from_client && self.rival.is_some_and(|r| r.consents) {
+                self.choose_consent(seq, &at);
+            }
             if self.bits & (bit::CONSENTED | bit::PROVED) == bit::CONSENTED {
                 self.prove(seq, &at, cx);
             }
@@ -360,7 +377,9 @@ impl Tcp {
                 }
                 self.set(bit::CLIENT_DATA, true);
                 self.set(bit::CLOSED, false);
-                self.client_payload(seq, &at, cx);
+                if seq != self.client.base || !self.is_another_head(seq, &at, cx) {
+                    self.client_payload(seq, &at, cx);
+                }
             } else {
                 self.server.reach(end);
                 let first = !self.has(bit::SERVER_DATA);
@@ -409,6 +428,7 @@ impl Tcp {
 
     fn begin_client(&mut self, base: u32) {
         self.client.begin(base);
+        self.head = head::Head::default();
         self.next = base;
         self.set(bit::CLIENT_BASE, true);
         if let Some(f) = self.follow.as_mut() {

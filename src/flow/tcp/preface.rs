@@ -2,7 +2,7 @@
 //! plain text part that ends with the wish for TLS, or the dialogue with a
 //! SOCKS proxy.
 
-use super::{Context, Mode, Tcp, bit};
+use super::{Asked, Context, Mode, Tcp, bit};
 use crate::coverage::Counter;
 use crate::flow::events::{At, Note, Notes, Seen, Sink};
 use crate::flow::follow::{Awaited, Kind};
@@ -101,7 +101,7 @@ impl Tcp {
                 }
                 if asks {
                     let server_at = self.server_at(at);
-                    self.awaited = (Awaited::Plain(protocol), server_at);
+                    self.awaited = Asked(Awaited::Plain(protocol), server_at);
                 }
                 let messages = messages.saturating_add(1);
                 self.mode = Mode::Preface(Preface::Plain { protocol, messages, bytes, asked: asks });
@@ -159,7 +159,7 @@ impl Tcp {
         self.tell(at, &Seen::Socks { name: named, addr }, cx);
         cx.scratch.name = name;
         let server_at = self.server_at(at);
-        self.awaited = (awaited, server_at);
+        self.awaited = Asked(awaited, server_at);
         self.begin_exchange(Kind::Proxy, server_at);
         self.asks_proxy(true, None, at);
         // The tunnel's stream begins here.
@@ -174,7 +174,7 @@ impl Tcp {
         if kind == Kind::Proxy {
             return self.awaited.0;
         }
-        let (awaited, asked_at) = std::mem::replace(&mut self.awaited, (Awaited::Nothing, 0));
+        let Asked(awaited, asked_at) = std::mem::replace(&mut self.awaited, Asked(Awaited::Nothing, 0));
         if awaited.is_proxys() && server_at != asked_at { Awaited::Nothing } else { awaited }
     }
 
