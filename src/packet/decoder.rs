@@ -230,32 +230,25 @@ impl Decoder {
         let wire = u32::try_from(wire).unwrap_or(u32::MAX);
         if link == LinkType::ETHERNET {
             let shell = Shell::of_ethernet(frame)?;
-            let place = plain::Place { ts, base, wire, encap: self.number(shell), macs: plain::macs(frame) };
-            let found = plain::packet(frame, shell, place, Copied);
-            if found.is_some() {
-                self.count_tags(shell);
-            }
-            return found;
+            let place = plain::Place { ts, base, wire, macs: plain::macs(frame) };
+            let packet = plain::packet(frame, shell, place, Copied)?;
+            return Some(Packet { encap: self.tagged(shell), ..packet });
         }
         let mut view = View::new(frame, frame.len());
         let (kind, src_mac) = link::plain(link, &mut view)?;
         let shell = Shell::bare(kind, u8::try_from(view.offset).ok()?)?;
-        let place = plain::Place { ts, base, wire, encap: EncapId(0), macs: (src_mac, None) };
+        let place = plain::Place { ts, base, wire, macs: (src_mac, None) };
         plain::packet(frame, shell, place, Copied)
     }
 
-    /// The number of an ordinary frame's tags in the table.
-    pub fn number(&mut self, shell: Shell) -> EncapId {
-        self.encaps.tagged(shell.tags.0, shell.tags.1)
-    }
-
-    /// Counts the tags of an ordinary frame.
-    pub fn count_tags(&mut self, shell: Shell) {
+    /// Counts the tags of an ordinary frame; gives their number in the table.
+    pub fn tagged(&mut self, shell: Shell) -> EncapId {
         for tag in [shell.tags.0, shell.tags.1] {
             if tag != 0 {
                 self.side.add(encap::tag_layer(tag).kind.counter(), 1);
             }
         }
+        self.encaps.tagged(shell.tags.0, shell.tags.1)
     }
 
     /// Header by header, through tunnels and reassembled datagrams.

@@ -148,8 +148,6 @@ pub struct Place {
     pub base: u32,
     /// Bytes of the frame that the wire had.
     pub wire: u32,
-    /// Number of its tags.
-    pub encap: EncapId,
     /// The hardware addresses of sender and receiver.
     pub macs: (Option<Mac>, Option<Mac>),
 }
@@ -159,7 +157,8 @@ pub struct Place {
 pub trait Take {
     /// What it makes of the packet.
     type Result;
-    /// Takes the packet and its addresses.
+    /// Takes the packet and its addresses. It has no number of its tags yet:
+    /// what is not ordinary after all must not get one here.
     fn take(self, packet: &Packet, pair: Pair) -> Self::Result;
 }
 
@@ -242,7 +241,7 @@ fn in_ip<const HEADER: usize, T: Take>(
         payload_offset: (payload_at as u32).saturating_add(place.base),
         payload_len: payload_len as u32,
         payload_missing: announced.wrapping_sub(payload_len) as u32,
-        encap: place.encap,
+        encap: EncapId(0),
         src_mac: place.macs.0,
         dst_mac: place.macs.1,
         in_arena: false,

@@ -322,6 +322,21 @@ proptest! {
     }
 }
 
+/// Tags around what is no segment must not use up the table of encapsulations,
+/// nor be counted twice where the walk meets them again.
+#[test]
+fn tags_of_what_is_not_ordinary_are_met_once() {
+    let broken = ipv4(6, [10, 0, 0, 1], [10, 0, 0, 2], &[0; 4]);
+    let mut decoder = Decoder::new(Options::default());
+    for vid in 1..=50u8 {
+        let frame = ethernet(0x8100, &[&[0, vid, 8, 0][..], &broken].concat());
+        assert!(decoder.decode(LinkType(1), &frame, frame.len() as u32, 0, Timestamp(0)).is_err());
+    }
+    assert_eq!(decoder.encaps().len(), Decoder::new(Options::default()).encaps().len());
+    let counts: Vec<_> = decoder.side_counts().collect();
+    assert_eq!(counts, [(Counter::EncapVlan, 50)]);
+}
+
 /// Lengths that headers claim and the wire did not have are no payload; those
 /// that the snap length took are.
 #[test]

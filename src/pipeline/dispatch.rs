@@ -109,10 +109,12 @@ fn wire_len(meta: &FrameMeta) -> u64 {
 /// Deals the segment of an ordinary frame to the worker of its shard; the result
 /// is false if another look is to be taken at the frame.
 struct Dealing<'d> {
+    decoder: &'d mut Decoder,
+    encaps: &'d mut EncapReader,
     home: &'d HomeNets,
     routes: &'d [Route; SHARDS],
+    shell: Shell,
     frame: u32,
-    segment: u32,
     lists: &'d mut [Vec<Item>],
 }
 
@@ -124,13 +126,23 @@ impl Take for Dealing<'_> {
         if may_be_dhcp(packet.transport, packet.dport) {
             return false;
         }
+        let (mut encap, mut segment) = (EncapId(0), 0);
+        if self.shell.is_tagged() {
+            encap = self.decoder.tagged(self.shell);
+            segment = segment_of(encap, self.encaps);
+        }
         let shard = shard_of_pair(pair, (packet.sport, packet.dport), self.home);
         let Route { worker, place } = self.routes.get(shard).copied().unwrap_or_default();
         if let Some(list) = self.lists.get_mut(usize::from(worker)) {
-            list.push(Item { packet: *packet, frame: self.frame, segment: self.segment, place });
+            list.push(Item { packet: Packet { encap, ..*packet }, frame: self.frame, segment, place });
         }
         true
     }
+}
+
+/// The number of the segment in which an encapsulation puts a packet.
+fn segment_of(encap: EncapId, encaps: &mut EncapReader) -> u32 {
+    if encap.0 == 0 { 0 } else { encaps.get(encap).segment_id }
 }
 
 /// The packet stage: runs on the reader's thread.
@@ -236,19 +248,10 @@ impl Dispatcher {
     /// it.
     #[inline(never)] // amid the loop it would have no registers
     fn plain(&mut self, shell: Shell, bytes: &[u8], index: usize, meta: &FrameMeta, lists: &mut [Vec<Item>]) -> bool {
-        let (mut encap, mut segment) = (EncapId(0), 0);
-        if shell.is_tagged() {
-            encap = self.decoder.number(shell);
-            segment = self.segment(encap);
-        }
-        let place = Place { ts: meta.ts, base: meta.offset, wire: meta.orig_len, encap, macs: plain::macs(bytes) };
-        let dealing = Dealing { home: &self.home, routes: &self.routes, frame: index as u32, segment, lists };
-        let dealt = plain::packet(bytes, shell, place, dealing);
-        let dealt = dealt.unwrap_or(false);
-        if dealt && shell.is_tagged() {
-            self.decoder.count_tags(shell);
-        }
-        dealt
+        let place = Place { ts: meta.ts, base: meta.offset, wire: meta.orig_len, macs: plain::macs(bytes) };
+        let Dispatcher { decoder, encaps, home, routes, .. } = self;
+        let dealing = Dealing { decoder, encaps, home, routes, shell, frame: index as u32, lists };
+        plain::packet(bytes, shell, place, dealing).unwrap_or(false)
     }
 
     /// Decodes a frame that is no ordinary one. The error is the cause why
@@ -288,15 +291,11 @@ impl Dispatcher {
 
     /// Deals a segment to the worker of its shard.
     fn list(&mut self, packet: Packet, frame: usize, lists: &mut [Vec<Item>]) {
-        let segment = self.segment(packet.encap);
+        let segment = segment_of(packet.encap, &mut self.encaps);
         let Route { worker, place } = self.route(shard(&packet, &self.home));
         if let Some(list) = lists.get_mut(usize::from(worker)) {
             list.push(Item { packet, frame: frame as u32, segment, place });
         }
-    }
-
-    fn segment(&mut self, encap: EncapId) -> u32 {
-        if encap.0 == 0 { 0 } else { self.encaps.get(encap).segment_id }
     }
 
     #[inline]
