@@ -11,7 +11,7 @@ use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::capture::{self, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
 use crate::coverage::{Counter, Key, Ledger};
-use crate::flow::{Limits, NameLister, NameRow};
+use crate::flow::{Limits, NameLister, NameRows};
 use crate::packet::{EncapId, EncapTable};
 use crate::sighting::naming::{self, Naming};
 use crate::sighting::observer::MAX_DRAFTS;
@@ -124,23 +124,23 @@ pub(super) struct ReaderEnd {
 pub fn names(
     plan: Plan,
     files: &Arc<[String]>,
-    mut write: impl FnMut(&[NameRow]) -> io::Result<()>,
+    mut write: impl FnMut(&NameRows) -> io::Result<()>,
 ) -> Result<Outcome, Failure> {
     let workers = plan.workers.max(1);
-    let mut waiting: BTreeMap<u64, (usize, Vec<NameRow>)> = BTreeMap::new();
+    let mut waiting: BTreeMap<u64, (usize, NameRows)> = BTreeMap::new();
     let mut next = 0;
     let make = || NameLister::new(Arc::clone(files));
-    run(plan, make, |number, rows: Vec<NameRow>, _| {
+    run(plan, make, |number, mut rows: NameRows, _| {
         let Some(number) = number else { return Ok(()) };
         let entry = waiting.entry(number).or_default();
         entry.0 += 1;
-        entry.1.extend(rows);
+        entry.1.append(&mut rows);
         while let Some(mut first) = waiting.first_entry() {
             if *first.key() != next || first.get().0 < workers {
                 break;
             }
             next += 1;
-            first.get_mut().1.sort_unstable();
+            first.get_mut().1.sort();
             write(&first.remove().1)?;
         }
         Ok(())

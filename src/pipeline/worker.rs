@@ -7,7 +7,7 @@ use super::work::{Said, Work};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::coverage::{Key, Ledger};
-use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
+use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRows, Sink};
 use crate::packet::Packet;
 use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Conceal, Draft, KeptFrame, Naming, Observed, Observer, Pseudonyms, Signal};
@@ -118,18 +118,18 @@ pub(super) trait Harvest: Sink + Send {
 }
 
 impl Harvest for NameLister {
-    type Yield = Vec<NameRow>;
+    type Yield = NameRows;
     type Rest = ();
 
-    fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> Vec<NameRow> {
-        let mut rows = Vec::new();
+    fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> NameRows {
+        let mut rows = NameRows::default();
         for (_, sink) in sinks {
             sink.drain_into(&mut rows);
         }
         rows
     }
 
-    fn is_empty(_: &Vec<NameRow>) -> bool {
+    fn is_empty(_: &NameRows) -> bool {
         false // the writer orders by batches, so it must hear of each
     }
 
