@@ -93,7 +93,7 @@ impl NameLister {
 
     /// Moves the rows since the last call to `out`.
     pub fn drain_into(&mut self, out: &mut NameRows) {
-        out.append(&mut self.rows);
+        out.take_from(&mut self.rows);
     }
 
     fn row(&mut self, at: &At<'_>, channel: Channel, name: &Name, notes: Notes, ledger: &mut Ledger) {
@@ -125,7 +125,7 @@ impl NameLister {
             line.extend_from_slice(b"\",\"dport\":");
             decimal(line, p.dport.into());
             line.extend_from_slice(b",\"name\":\"");
-            let name = quoted(line, name.as_str().as_bytes());
+            let name = quoted(line, name.as_bytes());
             line.push(b'"');
             if !notes.is_empty() {
                 line.extend_from_slice(b",\"notes\":[");

@@ -43,6 +43,11 @@ impl NameRows {
         if self.text.is_empty() {
             return std::mem::swap(self, other);
         }
+        self.take_from(other);
+    }
+
+    /// The same, but leaves `other` its room for the next lines.
+    pub(super) fn take_from(&mut self, other: &mut NameRows) {
         let by = self.text.len();
         let moved = |r: Range<usize>| r.start.saturating_add(by)..r.end.saturating_add(by);
         self.text.append(&mut other.text);
