@@ -5,5 +5,7 @@
 //! kind delivers part by part. Verdicts are those of [`crate::host::Judge`].
 
 pub mod fact;
+pub mod window;
 
 pub use fact::{Days, Fact, FactSource, Names, Part, RunOf, Seen, SourceError, Wanted};
+pub use window::{Step, UtcOffset, Window, WindowError};
