@@ -87,6 +87,17 @@ impl Summary {
 
     /// The lines without what an empty result means.
     pub fn account(&self) -> Vec<String> {
+        let mut lines = self.read();
+        let unseen = self.unseen();
+        if !unseen.is_empty() {
+            lines.push("Not seen:".to_owned());
+            lines.extend(unseen.into_iter().map(|cause| format!("  - {cause}")));
+        }
+        lines
+    }
+
+    /// What was read, what was outside, what is unknown.
+    pub(super) fn read(&self) -> Vec<String> {
         let mut lines = vec![self.read_line()];
         lines.extend(self.filtered_line());
         if self.files_skipped > 0 {
@@ -98,17 +109,18 @@ impl Summary {
         }
         lines.extend(self.outside_line());
         lines.extend(self.residual_line());
+        lines
+    }
+
+    /// What could not be seen, most important first.
+    pub(super) fn unseen(&self) -> Vec<String> {
         let mut unseen = unseen::lines(&self.counts, &self.reach);
         if let Some((what, how)) = self.damaged() {
             let what =
                 if self.is_live() { format!("what came after {what} {how}") } else { format!("{what} that {how}") };
             unseen.insert(0, what);
         }
-        if !unseen.is_empty() {
-            lines.push("Not seen:".to_owned());
-            lines.extend(unseen.into_iter().map(|cause| format!("  - {cause}")));
-        }
-        lines
+        unseen
     }
 
     /// What an empty result means. Only a run with a fair view says that no
@@ -145,7 +157,7 @@ impl Summary {
     }
 
     /// With hosts in the table, what may keep others out of it.
-    fn hosts_may_be_missing(&self) -> Option<String> {
+    pub(super) fn hosts_may_be_missing(&self) -> Option<String> {
         self.doubted().map(|doubts| format!("Hosts may be missing above: {doubts}."))
     }
 

@@ -20,6 +20,11 @@ pub fn write(out: &mut dyn io::Write, listed: &Listed<'_>) -> io::Result<()> {
     write_line(out, &Line::of(listed))
 }
 
+/// A host as a value, to stand among others.
+pub(in crate::report) fn value<'l>(listed: &'l Listed<'_>) -> impl Serialize + use<'l> {
+    Line::of(listed)
+}
+
 /// Absent values are left out; `segment` is empty where there is none, as in a
 /// sighting.
 #[derive(Serialize)]

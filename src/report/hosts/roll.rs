@@ -101,6 +101,11 @@ impl<'a> Roll<'a> {
         self.entries.is_empty()
     }
 
+    /// How many have alarms.
+    pub fn alarms(&self) -> u64 {
+        self.entries.iter().filter(|e| e.is_alarm()).count() as u64
+    }
+
     /// How many of each kind.
     pub fn tally(&self) -> &Tally {
         &self.tally

@@ -36,7 +36,29 @@ impl Tally {
         self.unconfirmed = self.unconfirmed.saturating_add(u64::from(!host.view.confirmed));
     }
 
-    fn get(&self, verdict: Verdict) -> u64 {
+    /// Hosts counted as use.
+    pub fn in_use(&self) -> u64 {
+        self.sum(&[Verdict::Active, Verdict::Updating, Verdict::Contacting])
+    }
+
+    /// Hosts where a product is installed that is not seen to update: those that
+    /// try, and those that look up at cadence.
+    pub fn installed(&self) -> u64 {
+        self.get(Verdict::Attempting).saturating_add(self.likely)
+    }
+
+    /// Hosts that somebody answers for; they are in no other number.
+    pub fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// Hosts for which nothing shows that they exist.
+    pub fn unconfirmed(&self) -> u64 {
+        self.unconfirmed
+    }
+
+    /// Hosts of a verdict.
+    pub fn get(&self, verdict: Verdict) -> u64 {
         self.hosts.get(verdict as usize).copied().unwrap_or(0)
     }
 
@@ -66,9 +88,9 @@ impl Tally {
         }
         let mut lines = vec![format!(
             "Counted as use: {}{}. Installed, not seen to update: {}{}. Managed on the LAN: {}. OEM products: {}.",
-            counted(self.sum(USE), "host", "hosts"),
+            counted(self.in_use(), "host", "hosts"),
             in_brackets(self.list(USE)),
-            grouped(attempting.saturating_add(self.likely)),
+            grouped(self.installed()),
             in_brackets(installed.join(", ")),
             grouped(self.get(Managed)),
             grouped(self.get(Oem)),

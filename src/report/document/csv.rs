@@ -1,0 +1,1 @@
+//! A report as CSV files, one for each kind of row.

@@ -1,0 +1,200 @@
+//! Two windows against each other.
+
+use super::super::super::document::Document;
+use super::super::MAX_ROWS;
+use super::super::svg::{Named, Pair, pairs};
+use super::super::table::{Form, Head, folded, table};
+use super::super::words::{Shown, number};
+use super::figures::{bounded, change, count, known, share, span, still};
+use super::{Section, left_out};
+use crate::measure::{Basis, Compared, ComparedBy, ComparedGroup, Comparison, Moved, Signal, shown};
+use maud::{Markup, html};
+use std::cmp::Reverse;
+
+/// Groups that a chart draws, the greatest first.
+const DRAWN: usize = 15;
+/// Names of tables, one for each breakdown that is shown.
+const TABLES: [&str; 4] = ["compared-1", "compared-2", "compared-3", "compared-4"];
+/// Names of charts, likewise.
+const CHARTS: [&str; 4] = ["compared-chart-1", "compared-chart-2", "compared-chart-3", "compared-chart-4"];
+
+pub(super) fn section(d: &Document<'_>) -> Option<Section> {
+    let c = d.comparison?;
+    let body = html! {
+        @if !c.comparability.comparable {
+            div class="box warn" {
+                h3 { "These windows are not comparable as they are" }
+                ul { @for difference in &c.comparability.differences { li { (Shown(&difference.what)) } } }
+            }
+        }
+        p { strong { (Shown(&c.headline)) } }
+        @if c.basis == Basis::DailyMean {
+            p.note { "The windows differ in length: changes are of the mean of the hosts of each day." }
+        }
+        (chart(c))
+        (signals(c))
+        (catalogues(c))
+        @for (number, by) in c.by.iter().enumerate().take(TABLES.len()) { (groups(c, by, number)) }
+    };
+    Some(Section::new("comparison", "Comparison", body))
+}
+
+fn names(c: &Comparison) -> [String; 2] {
+    [format!("baseline, {}", c.baseline.days), format!("current, {}", c.current.days)]
+}
+
+fn chart(c: &Comparison) -> Markup {
+    let [baseline, current] = names(c);
+    let pair = |label, a: &Signal, b: &Signal| Pair { label, baseline: span(&a.hosts), current: span(&b.hosts) };
+    let all = [
+        pair("update contacts", &c.whole.baseline.update, &c.whole.current.update),
+        pair("reputation contacts", &c.whole.baseline.reputation, &c.whole.current.reputation),
+    ];
+    let named = Named { id: "comparison-chart", title: "Hosts in both windows", unit: "by signal", says: &c.headline };
+    pairs(named, [&baseline, &current], &all)
+}
+
+fn signals(c: &Comparison) -> Markup {
+    let heads = [
+        Head::Text("Signal"),
+        Head::Number("Baseline"),
+        Head::Number("Current"),
+        Head::Number("Change"),
+        Head::Number("Still seen"),
+        Head::Number("Gone"),
+        Head::Number("New"),
+        Head::Number("Organisations, baseline"),
+        Head::Number("Current"),
+        Head::Number("Change"),
+        Head::Number("Still seen"),
+    ];
+    let row = |name: &str, a: &Signal, b: &Signal, m: &Moved| {
+        html! { tr { th scope="row" { (name) } (cells(a, b, m)) } }
+    };
+    let w = &c.whole;
+    let rows = html! {
+        (row("update", &w.baseline.update, &w.current.update, &w.update))
+        (row("reputation", &w.baseline.reputation, &w.current.reputation, &w.reputation))
+    };
+    let form = Form { id: "comparison-table", caption: "Hosts and organisations in both windows, by signal", find: false };
+    html! {
+        (table(&form, &heads, &rows))
+        (zero(c))
+    }
+}
+
+fn cells(a: &Signal, b: &Signal, m: &Moved) -> Markup {
+    html! {
+        (bounded(&a.hosts))
+        (bounded(&b.hosts))
+        (change(&m.hosts))
+        (still(&m.cohort))
+        (count(m.cohort.gone))
+        (count(m.cohort.new))
+        (known(a.organisations.map(|o| o.seen)))
+        (known(b.organisations.map(|o| o.seen)))
+        @match &m.organisations { Some(c) => (change(c)), None => td {} }
+        @match &m.organisation_cohort { Some(c) => (still(c)), None => td {} }
+    }
+}
+
+/// What zero sightings exclude, and what they do not.
+fn zero(c: &Comparison) -> Markup {
+    let w = &c.whole;
+    let all = [
+        ("update", "the baseline", &w.baseline.update),
+        ("update", "the current window", &w.current.update),
+        ("reputation", "the baseline", &w.baseline.reputation),
+        ("reputation", "the current window", &w.current.reputation),
+    ];
+    html! {
+        @for (signal, window, s) in all {
+            @if let Some(zero) = &s.zero {
+                p {
+                    "No host with " (signal) " contacts was seen in " (window) ". That is no proof of absence: "
+                    @match (zero.share_at_most, zero.hosts_at_most) {
+                        (Some(most), Some(hosts)) => {
+                            "at 95 % it excludes more than " (share(most)) " of the " (number(zero.of_hosts))
+                            " home addresses, " (number(hosts)) " hosts"
+                        }
+                        _ => "as what the sensor could see is not known, it excludes nothing",
+                    }
+                    "."
+                }
+            }
+        }
+    }
+}
+
+fn catalogues(c: &Comparison) -> Markup {
+    let changes = &c.catalogue_changes;
+    html! {
+        @if !changes.added.is_empty() || !changes.removed.is_empty() {
+            h3 { "Indicators that only one of the windows looked for" }
+            p.note { "A contact of one of these in only one window is a change of the catalogue, not of use." }
+            dl.facts {
+                @if !changes.added.is_empty() { dt { "Only in the current window" } dd { (Shown(&changes.added.join(", "))) } }
+                @if !changes.removed.is_empty() { dt { "Only in the baseline" } dd { (Shown(&changes.removed.join(", "))) } }
+                @if changes.more > 0 { dt { "And" } dd { (number(changes.more)) " more" } }
+            }
+        }
+    }
+}
+
+fn groups(c: &Comparison, by: &ComparedBy, number: usize) -> Markup {
+    let (Some(id), Some(chart_id)) = (TABLES.get(number), CHARTS.get(number)) else { return html! {} };
+    let [baseline, current] = names(c);
+    let title = format!("Hosts with update contacts by {}", by.columns.join(" and "));
+    let mut largest: Vec<&ComparedGroup> = by.groups.iter().collect();
+    largest.sort_by_key(|g| Reverse(g.compared.baseline.update.hosts.hosts.max(g.compared.current.update.hosts.hosts)));
+    let labels: Vec<String> = largest.iter().map(|g| shown(&by.columns, &g.group)).collect();
+    let pair = |(g, label)| pair(g, label);
+    let drawn: Vec<Pair<'_>> = largest.iter().map(|g| &g.compared).zip(&labels).take(DRAWN).map(pair).collect();
+    let unit = if by.groups.len() > DRAWN { format!("the {DRAWN} greatest groups of {}", by.groups.len()) } else { String::new() };
+    let says = "Hosts with update contacts of each group in both windows; the table has the numbers.";
+    let named = Named { id: chart_id, title: &title, unit: &unit, says };
+    html! {
+        h3 { "By " (Shown(&by.columns.join(" and "))) }
+        (pairs(named, [&baseline, &current], &drawn))
+        (folded("All groups in numbers", &numbers(id, by, &largest)))
+    }
+}
+
+fn pair<'c>(compared: &Compared, label: &'c str) -> Pair<'c> {
+    Pair { label, baseline: span(&compared.baseline.update.hosts), current: span(&compared.current.update.hosts) }
+}
+
+fn numbers(id: &'static str, by: &ComparedBy, groups: &[&ComparedGroup]) -> Markup {
+    let heads = [
+        Head::Text("Group"),
+        Head::Text("Signal"),
+        Head::Number("Baseline"),
+        Head::Number("Current"),
+        Head::Number("Change"),
+        Head::Number("Still seen"),
+        Head::Number("Gone"),
+        Head::Number("New"),
+        Head::Number("Organisations, baseline"),
+        Head::Number("Current"),
+        Head::Number("Change"),
+        Head::Number("Still seen"),
+    ];
+    // Two rows each, one for each signal.
+    let listed = groups.len().min(MAX_ROWS / 2);
+    let rows = html! {
+        @for g in groups.iter().take(listed) {
+            @let (name, w) = (shown(&by.columns, &g.group), &g.compared);
+            @for (signal, a, b, m) in [
+                ("update", &w.baseline.update, &w.current.update, &w.update),
+                ("reputation", &w.baseline.reputation, &w.current.reputation, &w.reputation),
+            ] {
+                tr { th scope="row" { (Shown(&name)) } td { (signal) } (cells(a, b, m)) }
+            }
+        }
+    };
+    let caption = format!("Both windows by {}, the greatest groups first", by.columns.join(" and "));
+    html! {
+        (table(&Form { id, caption: &caption, find: true }, &heads, &rows))
+        (left_out(listed, groups.len() as u64, "groups"))
+    }
+}

@@ -1,0 +1,112 @@
+//! When sensors saw anything.
+
+use super::super::super::document::{CoverageAccount, DayAccount, Document, Gap};
+use super::super::super::text::{counted, percent};
+use super::super::MAX_ROWS;
+use super::super::svg::{Lane, Named, Strip, strip};
+use super::super::table::{Form, Head, folded, table};
+use super::super::words::{Shown, number, time};
+use super::{Section, left_out};
+use maud::{Markup, html};
+
+/// Sensors that the chart draws; the table has all.
+const LANES: usize = 20;
+
+pub(super) fn section(d: &Document<'_>) -> Section {
+    let c = &d.coverage;
+    let share = percent(c.quarters_seen, c.quarters);
+    let body = html! {
+        @if c.days.is_empty() {
+            p { "The store says nothing of when its sensors saw anything." }
+        } @else {
+            p {
+                "Frames came in " strong { (share) } " of the " (counted(c.quarters, "quarter hour", "quarter hours"))
+                " of the window. Where none came, the sensor was down or had nothing to see, and nothing can be said of "
+                "that time."
+            }
+            (chart(c, &share))
+            (folded("Coverage by day, in numbers", &days(c)))
+            @if !c.gaps.is_empty() { (gaps(c)) }
+        }
+    };
+    Section { id: "coverage", title: "Coverage", count: (!c.days.is_empty()).then_some(share), body }
+}
+
+fn chart(c: &CoverageAccount, share: &str) -> Markup {
+    let labels: Vec<String> = c.days.iter().map(|d| d.day.clone()).collect();
+    let lane = |(i, name): (usize, &String)| Lane {
+        name: name.as_str(),
+        days: c.days.iter().map(|d| d.quarters.get(i).copied().unwrap_or(0)).collect(),
+    };
+    let lanes: Vec<Lane<'_>> = c.sensors.iter().enumerate().take(LANES).map(|(i, name)| {
+        let Lane { days, .. } = lane((i, name));
+        Lane { name, days }
+    }).collect();
+    let says = format!("For each sensor and day, how much of the day frames came in; {share} in all.");
+    let named = Named { id: "coverage-chart", title: "When sensors saw frames", unit: "by day", says: &says };
+    html! {
+        (strip(&Strip { named, labels: &labels, lanes: &lanes, marks: &[] }))
+        @if c.sensors.len() > LANES {
+            p.note { "The chart draws " (LANES) " of " (number(c.sensors.len() as u64)) " sensors; the table has all." }
+        }
+    }
+}
+
+fn days(c: &CoverageAccount) -> Markup {
+    let heads = [
+        Head::Text("Day"),
+        Head::Text("Quarter hours with frames, of 96"),
+        Head::Number("Frames"),
+        Head::Number("Dropped"),
+        Head::Number("Never captured, in the sample"),
+    ];
+    let quarters = |d: &DayAccount| {
+        let of = |(name, n): (&String, &u32)| if c.sensors.len() == 1 { n.to_string() } else { format!("{name} {n}") };
+        c.sensors.iter().zip(&d.quarters).map(of).collect::<Vec<_>>().join(", ")
+    };
+    let rows = html! {
+        @for d in c.days.iter().rev().take(MAX_ROWS) {
+            tr {
+                th.nowrap scope="row" { (d.day) }
+                td data-v=(d.quarters.iter().sum::<u32>()) { (Shown(&quarters(d))) }
+                td.num data-v=(d.frames) { (number(d.frames)) }
+                td.num data-v=(d.dropped) { (number(d.dropped)) }
+                td.num data-v=(d.sample_unseen.unwrap_or(0.0)) {
+                    @match d.sample_unseen { Some(r) => { (format!("{:.1} %", r * 100.0)) }, None => "" }
+                }
+            }
+        }
+    };
+    let form = Form { id: "coverage-table", caption: "Coverage by day, the newest first", find: false };
+    html! {
+        (table(&form, &heads, &rows))
+        (left_out(c.days.len().min(MAX_ROWS), c.days.len() as u64, "days"))
+    }
+}
+
+fn gaps(c: &CoverageAccount) -> Markup {
+    let rows = html! {
+        @for g in &c.gaps {
+            tr {
+                th.nowrap scope="row" data-v=(g.from.to_string()) { (time(g.from)) }
+                td.nowrap data-v=(g.to.to_string()) { (time(g.to)) }
+                td.num data-v=(g.quarters) { (length(g)) }
+            }
+        }
+    };
+    let heads = [Head::Text("From (UTC)"), Head::Text("To (UTC)"), Head::Number("Length")];
+    let form = Form { id: "gaps-table", caption: "Pauses of an hour or more in which no sensor saw a frame", find: false };
+    let all = (c.gaps.len() as u64).saturating_add(c.gaps_more);
+    html! {
+        (folded(&counted(all, "pause of an hour or more", "pauses of an hour or more"), &table(&form, &heads, &rows)))
+        @if c.gaps_more > 0 { p.note { (number(c.gaps_more)) " shorter ones are not listed." } }
+    }
+}
+
+fn length(g: &Gap) -> String {
+    let hours = g.quarters / 4;
+    match hours {
+        0..48 => format!("{hours}:{:02} h", g.quarters % 4 * 15),
+        _ => format!("{} days", hours.saturating_add(12) / 24),
+    }
+}

@@ -1,0 +1,169 @@
+//! How many hosts there were in one period after the other.
+
+use super::super::super::document::Document;
+use super::super::MAX_ROWS;
+use super::super::svg::{Lines, Named, Series, lines};
+use super::super::table::{Form, Head, folded, table};
+use super::super::words::{Shown, number};
+use super::figures::{bounded, count, known, share};
+use super::{Section, left_out};
+use crate::measure::{Daily, Period, Point, Signal, Trend};
+use maud::{Markup, html};
+
+pub(super) fn section(d: &Document<'_>) -> Option<Section> {
+    let trend = d.trend?;
+    let body = html! {
+        p {
+            "The two signals are independent: an installation that is kept from updating still asks for reputation. The "
+            "band reaches from the least to the most hosts that the records allow."
+        }
+        @if !trend.warnings.is_empty() {
+            div class="box warn" {
+                h3 { "Periods that are in doubt, or cannot be compared" }
+                ul { @for warning in &trend.warnings { li { (Shown(warning)) } } }
+            }
+        }
+        (chart(trend))
+        (organisations(trend))
+        (folded("The trend in numbers", &numbers(trend)))
+        (folded("New, returning and lost hosts", &moves(trend)))
+        (folded("Verdicts by period", &verdicts(trend)))
+    };
+    Some(Section::new("trend", "Trend", body))
+}
+
+fn labels(t: &Trend) -> Vec<String> {
+    t.periods.iter().map(|p| p.label.clone()).collect()
+}
+
+/// One value for each period; none where nothing is known to have been seen.
+fn values(t: &Trend, of: impl Fn(&Point) -> u64) -> Vec<Option<u64>> {
+    let periods = t.periods.iter().zip(&t.whole);
+    periods.map(|(p, point)| (!p.coverage.known || p.coverage.quarters_up > 0).then(|| of(point))).collect()
+}
+
+fn chart(t: &Trend) -> Markup {
+    let bounds = |of: fn(&Point) -> &Signal| {
+        let at = |(p, point): (&Period, &Point)| {
+            let hosts = &of(point).hosts;
+            (!p.coverage.known || p.coverage.quarters_up > 0).then_some((hosts.lower, hosts.upper))
+        };
+        Some(t.periods.iter().zip(&t.whole).map(at).collect())
+    };
+    let series = [
+        Series {
+            name: "with update contacts",
+            values: values(t, |p| p.update.hosts.hosts),
+            bounds: bounds(|p| &p.update),
+        },
+        Series { name: "with reputation contacts", values: values(t, |p| p.reputation.hosts.hosts), bounds: None },
+    ];
+    let unit = format!("per {}", t.step);
+    let named = Named { id: "trend-chart", title: "Hosts", unit: &unit, says: &t.headline };
+    lines(&Lines { named, labels: &labels(t), series: &series })
+}
+
+/// Organisations, where groups name them.
+fn organisations(t: &Trend) -> Markup {
+    let any = t.whole.iter().any(|p| p.update.organisations.is_some());
+    let of = |s: &Signal| s.organisations.map_or(0, |o| o.seen);
+    let series = [
+        Series { name: "with update contacts", values: values(t, |p| of(&p.update)), bounds: None },
+        Series { name: "with reputation contacts", values: values(t, |p| of(&p.reputation)), bounds: None },
+    ];
+    let unit = format!("per {}", t.step);
+    let says = "Organisations of which a host was seen, by period; the table has the numbers.";
+    let named = Named { id: "organisations-chart", title: "Organisations", unit: &unit, says };
+    html! { @if any { (lines(&Lines { named, labels: &labels(t), series: &series })) } }
+}
+
+fn numbers(t: &Trend) -> Markup {
+    let heads = [
+        Head::Text("Period"),
+        Head::Number("Update hosts"),
+        Head::Number("Daily, median (range)"),
+        Head::Number("Busiest hour"),
+        Head::Number("Reputation hosts"),
+        Head::Number("Both"),
+        Head::Number("Confirmed"),
+        Head::Number("By MAC"),
+        Head::Number("By address"),
+        Head::Number("Organisations"),
+        Head::Number("Sensor up"),
+        Head::Text("In doubt because"),
+    ];
+    let rows = html! {
+        @for (p, point) in t.periods.iter().zip(&t.whole).rev().take(MAX_ROWS) {
+            @let hosts = &point.update.hosts;
+            tr {
+                th.nowrap scope="row" { (p.label) @if !p.whole { span.sub { "in part" } } }
+                (bounded(hosts))
+                td.num data-v=(point.update.daily.median) { (daily(&point.update.daily)) }
+                (known(point.update.busiest_hour))
+                (bounded(&point.reputation.hosts))
+                (count(point.both))
+                (count(hosts.confirmed))
+                (count(hosts.by_mac))
+                (count(hosts.by_address))
+                (known(point.update.organisations.map(|o| o.seen)))
+                td.num data-v=(p.coverage.up) { @if p.coverage.known { (share(p.coverage.up)) } @else { "not known" } }
+                td.why { @for doubt in &p.doubts { span.sub { (Shown(&doubt.what)) } } }
+            }
+        }
+    };
+    let form = Form { id: "trend-table", caption: "Hosts by period, the newest first; the lower line is from bound to bound", find: false };
+    html! {
+        (table(&form, &heads, &rows))
+        (left_out(t.periods.len().min(MAX_ROWS), t.periods.len() as u64, "periods"))
+    }
+}
+
+fn daily(d: &Daily) -> String {
+    format!("{} ({} to {})", d.median, number(d.least.into()), number(d.most.into()))
+}
+
+fn moves(t: &Trend) -> Markup {
+    let heads = [
+        Head::Text("Period"),
+        Head::Number("Update: new"),
+        Head::Number("Returning"),
+        Head::Number("Kept"),
+        Head::Number("Lost"),
+        Head::Number("Reputation: new"),
+        Head::Number("Returning"),
+        Head::Number("Kept"),
+        Head::Number("Lost"),
+    ];
+    let rows = html! {
+        @for (p, point) in t.periods.iter().zip(&t.whole).rev().take(MAX_ROWS) {
+            tr {
+                th.nowrap scope="row" { (p.label) }
+                @for m in [&point.update.moves, &point.reputation.moves] {
+                    (count(m.new)) (count(m.returning)) (count(m.kept)) (count(m.lost))
+                }
+            }
+        }
+    };
+    let form = Form { id: "moves-table", caption: "Hosts compared with earlier periods of this report", find: false };
+    table(&form, &heads, &rows)
+}
+
+fn verdicts(t: &Trend) -> Markup {
+    let heads = [Head::Text("Period"), Head::Text("Hosts by verdict"), Head::Text("Hosts by category, however far a contact got")];
+    let rows = html! {
+        @for (p, point) in t.periods.iter().zip(&t.whole).rev().take(MAX_ROWS) {
+            tr {
+                th.nowrap scope="row" { (p.label) }
+                td { (list(point.verdicts.iter().map(|(v, n)| (v.as_str(), *n)))) }
+                td { (list(point.categories.iter().map(|(c, n)| (c.as_str(), *n)))) }
+            }
+        }
+    };
+    let form = Form { id: "verdicts-table", caption: "Verdicts and categories by period", find: false };
+    table(&form, &heads, &rows)
+}
+
+/// `3 active, 1 updating`.
+fn list<'w>(all: impl Iterator<Item = (&'w str, u64)>) -> String {
+    all.map(|(word, n)| format!("{} {word}", number(n))).collect::<Vec<_>>().join(", ")
+}
