@@ -86,7 +86,7 @@ pub fn category_bit(category: Category) -> u16 {
 impl Judge<'_> {
     /// Who a host is.
     pub fn person(&self, node: u32) -> Person {
-        let mac = self.identities.nodes.get(node as usize).and_then(|n| n.mac);
+        let mac = self.mac_of(node);
         let all = self.parts_of.of(node).iter().filter_map(|at| self.parts.get(*at as usize));
         let contacts = all.filter_map(|p| self.facts.contacts.get(p.contact as usize));
         let signals = self.signals_of.of(node).iter().filter_map(|at| self.facts.signals.get(*at as usize));
@@ -97,6 +97,17 @@ impl Judge<'_> {
             confirmed: self.intervals(node).any(confirms) || shown(),
             nat_at_least: nat::at_least(signals),
         }
+    }
+
+    /// The hardware address of a host, where it is its own.
+    pub fn mac_of(&self, node: u32) -> Option<Mac> {
+        self.identities.nodes.get(node as usize).and_then(|n| n.mac)
+    }
+
+    /// Of each contact, in no order, the place of its host as seen in
+    /// [`Facts::seen`](super::Facts::seen), and who that was.
+    pub fn owners(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.parts.iter().filter_map(|p| Some((self.facts.contacts.get(p.contact as usize)?.seen, p.node)))
     }
 
     fn intervals(&self, node: u32) -> impl Iterator<Item = &super::Interval> {
