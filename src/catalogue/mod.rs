@@ -133,6 +133,17 @@ pub enum Confidence {
     High,
 }
 
+impl Confidence {
+    /// The word used in output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Confidence::Low => "low",
+            Confidence::Medium => "medium",
+            Confidence::High => "high",
+        }
+    }
+}
+
 /// Index of an indicator in its catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndicatorRef(pub u32);

@@ -2,9 +2,11 @@
 
 mod explain;
 mod hosts;
+mod report;
 
 pub use explain::{ExplainArgs, ExplainFormat};
 pub use hosts::{EventArgs, HostsArgs, JudgingArgs, KnowledgeArgs};
+pub use report::ReportArgs;
 
 use super::catalogue::ListFormat;
 use crate::base::Timestamp;
@@ -12,6 +14,7 @@ use crate::catalogue::{Catalogue, CatalogueError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use explain::EXPLAIN_HELP;
 use hosts::HOSTS_HELP;
+use report::REPORT_HELP;
 use std::path::{Path, PathBuf};
 
 /// Says which hosts contact Kaspersky update infrastructure, from capture
@@ -38,6 +41,9 @@ pub enum Command {
     /// Say which hosts of a store use the product, with a verdict and its reason for each
     #[command(after_help = HOSTS_HELP)]
     Hosts(HostsArgs),
+    /// Write what a store shows as one page for people, as JSON and as CSV
+    #[command(after_help = REPORT_HELP)]
+    Report(ReportArgs),
     /// Show the evidence behind a sighting or a host, down to the frames
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),

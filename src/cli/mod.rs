@@ -18,6 +18,7 @@ mod output;
 pub mod panics;
 mod places;
 mod replay;
+mod report;
 mod run_record;
 mod stored;
 mod verify;
@@ -53,6 +54,7 @@ fn run() -> ExitCode {
         Command::Watch(args) => watch::run(&args),
         Command::Names(args) => names::run(&args),
         Command::Hosts(args) => hosts::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Import(args) => import::run(&args),

@@ -13,6 +13,7 @@ pub mod figures;
 pub mod groups;
 pub mod recount;
 pub mod stats;
+pub mod total;
 pub mod trend;
 pub mod window;
 
@@ -22,5 +23,6 @@ pub use coverage::{Comparability, Coverage};
 pub use fact::{Days, Fact, FactSource, Names, Part, RunOf, Seen, SourceError, Wanted};
 pub use figures::{Bounds, Cohort, Method, Point, Signal, Zero};
 pub use groups::{GroupFile, Groups, GroupsError};
+pub use total::{Total, TotalBy, TotalGroup};
 pub use trend::{Breakdown, Period, Series, Trend};
 pub use window::{Step, UtcOffset, Window, WindowError};

@@ -97,7 +97,7 @@ impl Summary {
     }
 
     /// What was read, what was outside, what is unknown.
-    pub(super) fn read(&self) -> Vec<String> {
+    pub fn read(&self) -> Vec<String> {
         let mut lines = vec![self.read_line()];
         lines.extend(self.filtered_line());
         if self.files_skipped > 0 {
@@ -113,7 +113,7 @@ impl Summary {
     }
 
     /// What could not be seen, most important first.
-    pub(super) fn unseen(&self) -> Vec<String> {
+    pub fn unseen(&self) -> Vec<String> {
         let mut unseen = unseen::lines(&self.counts, &self.reach);
         if let Some((what, how)) = self.damaged() {
             let what =
@@ -157,7 +157,7 @@ impl Summary {
     }
 
     /// With hosts in the table, what may keep others out of it.
-    pub(super) fn hosts_may_be_missing(&self) -> Option<String> {
+    fn hosts_may_be_missing(&self) -> Option<String> {
         self.doubted().map(|doubts| format!("Hosts may be missing above: {doubts}."))
     }
 

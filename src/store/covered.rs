@@ -7,7 +7,7 @@ use crate::base::Timestamp;
 use crate::base::time::parse_day;
 use crate::coverage::{Counter, Counts};
 use rusqlite::{Connection, params};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What the sources of a store could see in a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,29 +71,6 @@ impl Store {
             covered.last = covered.last.max(Some(last));
         }
         Ok(covered)
-    }
-
-    /// What was counted on each UTC day of `first` to `last` (since the epoch,
-    /// both included) with any frame, of all sources together.
-    ///
-    /// # Errors
-    /// Any [`StoreError`](super::StoreError).
-    pub fn counts_by_day(&self, first: i64, last: i64) -> Result<BTreeMap<i64, Counts>> {
-        let read = || -> rusqlite::Result<BTreeMap<i64, Counts>> {
-            let mut days: BTreeMap<i64, Counts> = BTreeMap::new();
-            let mut query = self.conn.prepare_cached(
-                "SELECT day, counter, total(value) FROM coverage_days WHERE day BETWEEN ?1 AND ?2 GROUP BY day, counter",
-            )?;
-            let mut rows = query.query([first, last])?;
-            while let Some(row) = rows.next()? {
-                if let Some(counter) = Counter::from_word(row.get_ref(1)?.as_str()?) {
-                    // A sum of integers could be too great for one.
-                    days.entry(row.get(0)?).or_default().add(counter, row.get::<_, f64>(2)? as u64);
-                }
-            }
-            Ok(days)
-        };
-        read().map_err(|e| self.place.error(e))
     }
 
     /// The first UTC day, from `since` on, of the newest days that hold no more

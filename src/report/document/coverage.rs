@@ -2,10 +2,10 @@
 
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, format_day};
-use crate::coverage::{Counter, Counts, shares};
-use crate::measure::{Days, Seen, UtcOffset};
+use crate::coverage::{Counter, shares};
+use crate::measure::{Days, Seen, SourceError, UtcOffset};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Gaps that are listed, the longest first.
 const MAX_GAPS: usize = 200;
@@ -59,38 +59,49 @@ pub struct Gap {
 }
 
 impl CoverageAccount {
-    /// Of the days of a window. `counts` are by UTC day.
-    pub fn new(days: Days, offset: UtcOffset, seen: &Seen, counts: &BTreeMap<i64, Counts>) -> Self {
+    /// Of the days of a window. `seen` tells what was seen in quarter hours from
+    /// first to last.
+    ///
+    /// # Errors
+    /// Those of `seen`.
+    pub fn new(
+        days: Days,
+        offset: UtcOffset,
+        seen: &dyn Fn(i64, i64) -> Result<Seen, SourceError>,
+    ) -> Result<Self, SourceError> {
         let (from, to) = offset.quarters(days);
+        let all = seen(from, to)?;
+        let named = |name: &str| if name.is_empty() { "(no name)".to_owned() } else { name.to_owned() };
         let mut lanes: Vec<(String, &BTreeSet<i64>)> =
-            seen.sensors.iter().map(|(name, quarters)| (name.clone(), quarters)).collect();
+            all.sensors.iter().map(|(name, quarters)| (named(name), quarters)).collect();
         if lanes.is_empty() {
-            lanes.push(("all sensors".to_owned(), &seen.quarters));
+            lanes.push(("all sensors".to_owned(), &all.quarters));
         }
         let of_day = |quarters: &BTreeSet<i64>, day: i32| {
             let (from, to) = offset.quarters(Days::new(day, day));
             u32::try_from(quarters.range(from..=to).count()).unwrap_or(u32::MAX)
         };
         let account = |day: i32| {
-            let none = Counts::default();
-            let counts = counts.get(&i64::from(day)).unwrap_or(&none);
-            DayAccount {
+            // Counters are kept by UTC day.
+            let (from, to) = UtcOffset::default().quarters(Days::new(day, day));
+            let counts = seen(from, to)?.counts;
+            Ok(DayAccount {
                 day: format_day(day.into()),
                 quarters: lanes.iter().map(|(_, quarters)| of_day(quarters, day)).collect(),
                 frames: counts.get(Counter::Frames),
                 dropped: counts.get(Counter::DroppedKernel).saturating_add(counts.get(Counter::DroppedInterface)),
-                sample_unseen: shares::SAMPLE_UNSEEN.of(counts).map(|s| s.ratio()),
-            }
+                sample_unseen: shares::SAMPLE_UNSEEN.of(&counts).map(|s| s.ratio()),
+            })
         };
-        let (gaps, gaps_more) = gaps(&seen.quarters, from, to);
-        CoverageAccount {
+        let (gaps, gaps_more) = gaps(&all.quarters, from, to);
+        Ok(CoverageAccount {
             quarters: u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0),
-            quarters_seen: seen.quarters.range(from..=to).count() as u64,
-            days: (days.first..=days.last).map(account).collect(),
+            quarters_seen: all.quarters.range(from..=to).count() as u64,
+            days: (days.first..=days.last).map(account).collect::<Result<_, SourceError>>()?,
             gaps,
             gaps_more,
             sensors: lanes.into_iter().map(|(name, _)| name).collect(),
-        }
+        })
     }
 }
 
@@ -130,12 +141,16 @@ mod tests {
         let start = i64::from(DAY) * 96;
         // Up but for three quarter hours, and for the last hour of the second day.
         let up = (0..192).filter(|q| !(10..13).contains(q) && *q < 188).map(|q| start + q);
-        let account =
-            CoverageAccount::new(Days::new(DAY, DAY + 1), UtcOffset::default(), &seen(up), &BTreeMap::new());
+        let seen = seen(up);
+        let days = Days::new(DAY, DAY + 1);
+        let account = CoverageAccount::new(days, UtcOffset::default(), &|_, _| Ok(seen.clone())).unwrap();
         assert_eq!((account.quarters, account.quarters_seen), (192, 185));
         let gap = account.gaps.first().unwrap();
         assert_eq!((account.gaps.len(), gap.quarters), (1, 4));
-        assert_eq!((gap.from.to_string(), gap.to.to_string()), ("2026-03-02T23:00:00Z".into(), "2026-03-03T00:00:00Z".into()));
+        assert_eq!(
+            (gap.from.to_string(), gap.to.to_string()),
+            ("2026-03-02T23:00:00Z".into(), "2026-03-03T00:00:00Z".into())
+        );
         let days: Vec<(&str, u32)> = account.days.iter().map(|d| (d.day.as_str(), d.quarters[0])).collect();
         assert_eq!(days, [("2026-03-01", 93), ("2026-03-02", 92)]);
     }

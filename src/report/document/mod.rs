@@ -19,7 +19,7 @@ pub use runs::{RunAccount, SourceAccount};
 use super::hosts::Roll;
 use super::ndjson::write_line;
 use crate::base::Timestamp;
-use crate::measure::{Days, UtcOffset};
+use crate::measure::{Comparison, Days, Total, Trend, UtcOffset};
 use serde::Serialize;
 use std::io;
 
@@ -83,6 +83,12 @@ pub struct Document<'a> {
     pub doubts: Vec<String>,
     /// Hosts by verdict.
     pub headline: Headline,
+    /// The window in all, and by groups; `None` of an empty store.
+    pub total: Option<&'a Total>,
+    /// The window in steps.
+    pub trend: Option<&'a Trend>,
+    /// Two windows against each other, where they were asked for.
+    pub comparison: Option<&'a Comparison>,
     /// What was read, and what was outside.
     pub read: Vec<String>,
     /// What could not be seen, most important first.

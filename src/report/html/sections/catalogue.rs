@@ -5,17 +5,12 @@ use super::super::MAX_ROWS;
 use super::super::table::{Form, Head, folded, table};
 use super::super::words::{Shown, number, time};
 use super::{Section, left_out};
-use crate::catalogue::Confidence;
 use maud::{Markup, html};
 
 pub(super) fn section(d: &Document<'_>) -> Section {
     let c = &d.catalogue;
-    let heads = [
-        Head::Text("SHA-256"),
-        Head::Number("Runs"),
-        Head::Text("First run (UTC)"),
-        Head::Text("Last run (UTC)"),
-    ];
+    let heads =
+        [Head::Text("SHA-256"), Head::Number("Runs"), Head::Text("First run (UTC)"), Head::Text("Last run (UTC)")];
     let rows = html! {
         @for u in c.used.iter().take(MAX_ROWS) {
             tr {
@@ -55,7 +50,7 @@ fn seen(all: &[IndicatorAccount]) -> Markup {
                 th.nowrap scope="row" { (Shown(&i.id)) }
                 td.nowrap { (i.category) }
                 td.num data-v=(i.records) { (number(i.records)) }
-                td { (i.confidence.map_or("not in this catalogue", confidence)) }
+                td { (i.confidence.map_or("not in this catalogue", |c| c.as_str())) }
                 td { (Shown(&i.meaning)) }
                 td.why { @for s in &i.sources { span.sub { (Shown(s)) } } }
             }
@@ -65,13 +60,5 @@ fn seen(all: &[IndicatorAccount]) -> Markup {
     html! {
         (table(&form, &heads, &rows))
         (left_out(all.len().min(MAX_ROWS), all.len() as u64, "indicators"))
-    }
-}
-
-fn confidence(c: Confidence) -> &'static str {
-    match c {
-        Confidence::Low => "low",
-        Confidence::Medium => "medium",
-        Confidence::High => "high",
     }
 }

@@ -7,7 +7,9 @@ use super::super::table::{Form, Head, folded, table};
 use super::super::words::{Shown, number};
 use super::figures::{bounded, change, count, known, share, span, still};
 use super::{Section, left_out};
-use crate::measure::{Basis, Compared, ComparedBy, ComparedGroup, Comparison, Moved, Signal, shown};
+use crate::measure::compare::{Basis, Moved};
+use crate::measure::figures::shown;
+use crate::measure::{Compared, ComparedBy, ComparedGroup, Comparison, Signal};
 use maud::{Markup, html};
 use std::cmp::Reverse;
 
@@ -76,7 +78,8 @@ fn signals(c: &Comparison) -> Markup {
         (row("update", &w.baseline.update, &w.current.update, &w.update))
         (row("reputation", &w.baseline.reputation, &w.current.reputation, &w.reputation))
     };
-    let form = Form { id: "comparison-table", caption: "Hosts and organisations in both windows, by signal", find: false };
+    let form =
+        Form { id: "comparison-table", caption: "Hosts and organisations in both windows, by signal", find: false };
     html! {
         (table(&form, &heads, &rows))
         (zero(c))
@@ -148,9 +151,13 @@ fn groups(c: &Comparison, by: &ComparedBy, number: usize) -> Markup {
     let mut largest: Vec<&ComparedGroup> = by.groups.iter().collect();
     largest.sort_by_key(|g| Reverse(g.compared.baseline.update.hosts.hosts.max(g.compared.current.update.hosts.hosts)));
     let labels: Vec<String> = largest.iter().map(|g| shown(&by.columns, &g.group)).collect();
-    let pair = |(g, label)| pair(g, label);
-    let drawn: Vec<Pair<'_>> = largest.iter().map(|g| &g.compared).zip(&labels).take(DRAWN).map(pair).collect();
-    let unit = if by.groups.len() > DRAWN { format!("the {DRAWN} greatest groups of {}", by.groups.len()) } else { String::new() };
+    let drawn = largest.iter().zip(&labels).take(DRAWN);
+    let drawn: Vec<Pair<'_>> = drawn.map(|(g, label)| pair(&g.compared, label)).collect();
+    let unit = if by.groups.len() > DRAWN {
+        format!("the {DRAWN} greatest groups of {}", by.groups.len())
+    } else {
+        String::new()
+    };
     let says = "Hosts with update contacts of each group in both windows; the table has the numbers.";
     let named = Named { id: chart_id, title: &title, unit: &unit, says };
     html! {

@@ -3,10 +3,12 @@
 use super::super::super::document::{CoverageAccount, DayAccount, Document, Gap};
 use super::super::super::text::{counted, percent};
 use super::super::MAX_ROWS;
-use super::super::svg::{Lane, Named, Strip, strip};
+use super::super::svg::{Lane, Mark, Named, Strip, strip};
 use super::super::table::{Form, Head, folded, table};
 use super::super::words::{Shown, number, time};
 use super::{Section, left_out};
+use crate::base::time::format_day;
+use crate::measure::Days;
 use maud::{Markup, html};
 
 /// Sensors that the chart draws; the table has all.
@@ -24,7 +26,7 @@ pub(super) fn section(d: &Document<'_>) -> Section {
                 " of the window. Where none came, the sensor was down or had nothing to see, and nothing can be said of "
                 "that time."
             }
-            (chart(c, &share))
+            (chart(d, &share))
             (folded("Coverage by day, in numbers", &days(c)))
             @if !c.gaps.is_empty() { (gaps(c)) }
         }
@@ -32,24 +34,31 @@ pub(super) fn section(d: &Document<'_>) -> Section {
     Section { id: "coverage", title: "Coverage", count: (!c.days.is_empty()).then_some(share), body }
 }
 
-fn chart(c: &CoverageAccount, share: &str) -> Markup {
+fn chart(d: &Document<'_>, share: &str) -> Markup {
+    let c = &d.coverage;
     let labels: Vec<String> = c.days.iter().map(|d| d.day.clone()).collect();
-    let lane = |(i, name): (usize, &String)| Lane {
-        name: name.as_str(),
-        days: c.days.iter().map(|d| d.quarters.get(i).copied().unwrap_or(0)).collect(),
-    };
-    let lanes: Vec<Lane<'_>> = c.sensors.iter().enumerate().take(LANES).map(|(i, name)| {
-        let Lane { days, .. } = lane((i, name));
-        Lane { name, days }
-    }).collect();
+    let days = |i: usize| c.days.iter().map(move |d| d.quarters.get(i).copied().unwrap_or(0)).collect();
+    let lanes: Vec<Lane<'_>> =
+        c.sensors.iter().enumerate().take(LANES).map(|(i, name)| Lane { name, days: days(i) }).collect();
     let says = format!("For each sensor and day, how much of the day frames came in; {share} in all.");
     let named = Named { id: "coverage-chart", title: "When sensors saw frames", unit: "by day", says: &says };
     html! {
-        (strip(&Strip { named, labels: &labels, lanes: &lanes, marks: &[] }))
+        (strip(&Strip { named, labels: &labels, lanes: &lanes, marks: &marks(d) }))
         @if c.sensors.len() > LANES {
             p.note { "The chart draws " (LANES) " of " (number(c.sensors.len() as u64)) " sensors; the table has all." }
         }
     }
+}
+
+/// The windows that are compared, where they lie among the days.
+fn marks(d: &Document<'_>) -> Vec<Mark<'static>> {
+    let place = |day: i32| {
+        let day = format_day(day.into());
+        d.coverage.days.iter().position(|d| d.day == day)
+    };
+    let mark = |name, days: Days| Some(Mark { name, days: (place(days.first)?, place(days.last)?) });
+    let both = d.comparison.map(|c| [mark("baseline", c.baseline.days), mark("current", c.current.days)]);
+    both.into_iter().flatten().flatten().collect()
 }
 
 fn days(c: &CoverageAccount) -> Markup {
@@ -95,7 +104,8 @@ fn gaps(c: &CoverageAccount) -> Markup {
         }
     };
     let heads = [Head::Text("From (UTC)"), Head::Text("To (UTC)"), Head::Number("Length")];
-    let form = Form { id: "gaps-table", caption: "Pauses of an hour or more in which no sensor saw a frame", find: false };
+    let form =
+        Form { id: "gaps-table", caption: "Pauses of an hour or more in which no sensor saw a frame", find: false };
     let all = (c.gaps.len() as u64).saturating_add(c.gaps_more);
     html! {
         (folded(&counted(all, "pause of an hour or more", "pauses of an hour or more"), &table(&form, &heads, &rows)))

@@ -2,7 +2,9 @@
 
 use super::super::svg::Span;
 use super::super::words::number;
-use crate::measure::{Bounds, Change, Cohort, Proportion};
+use crate::measure::compare::Change;
+use crate::measure::stats::Proportion;
+use crate::measure::{Bounds, Cohort};
 use maud::{Markup, html};
 
 /// A count as a bar with whiskers.

@@ -7,7 +7,8 @@ use super::super::table::{Form, Head, table};
 use super::super::words::{Shown, number};
 use super::figures::{bounded, count, known, span};
 use super::{Section, left_out};
-use crate::measure::{TotalBy, TotalGroup, shown};
+use crate::measure::figures::shown;
+use crate::measure::{TotalBy, TotalGroup};
 use maud::{Markup, html};
 use std::cmp::Reverse;
 
@@ -42,18 +43,21 @@ pub(super) fn section(d: &Document<'_>) -> Option<Section> {
     Some(Section { count: (groups > 0).then(|| number(groups)), ..Section::new("groups", "Groups", body) })
 }
 
-fn breakdown(by: &TotalBy, number: usize) -> Markup {
-    let (Some(id), Some(chart_id)) = (TABLES.get(number), CHARTS.get(number)) else { return html! {} };
+fn breakdown(by: &TotalBy, place: usize) -> Markup {
+    let (Some(id), Some(chart_id)) = (TABLES.get(place), CHARTS.get(place)) else { return html! {} };
     let mut largest: Vec<&TotalGroup> = by.groups.iter().collect();
     largest.sort_by_key(|g| Reverse(g.point.update.hosts.hosts.max(g.point.reputation.hosts.hosts)));
     let labels: Vec<String> = largest.iter().map(|g| shown(&by.columns, &g.group)).collect();
-    let pair = |(g, label): (&&TotalGroup, &'_ String)| (span(&g.point.update.hosts), span(&g.point.reputation.hosts), label.clone());
-    let spans: Vec<_> = largest.iter().zip(&labels).take(DRAWN).map(pair).collect();
-    let drawn: Vec<Pair<'_>> =
-        spans.iter().map(|(update, reputation, label)| Pair { label, baseline: *reputation, current: *update }).collect();
+    let both = largest.iter().map(|g| (span(&g.point.reputation.hosts), span(&g.point.update.hosts)));
+    let drawn = both.zip(&labels).take(DRAWN);
+    let drawn: Vec<Pair<'_>> = drawn.map(|((baseline, current), label)| Pair { label, baseline, current }).collect();
     let columns = by.columns.join(" and ");
     let title = format!("Hosts by {columns}");
-    let unit = if by.groups.len() > DRAWN { format!("the {DRAWN} greatest groups of {}", by.groups.len()) } else { String::new() };
+    let unit = if by.groups.len() > DRAWN {
+        format!("the {DRAWN} greatest groups of {}", by.groups.len())
+    } else {
+        String::new()
+    };
     let says = "Hosts with update contacts and with reputation contacts of each group; the table has the numbers.";
     html! {
         h3 { "By " (Shown(&columns)) }

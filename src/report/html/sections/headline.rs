@@ -1,9 +1,12 @@
-//! What the report says in one minute.
+//! What the report says in one minute: first what makes it doubtful, then the
+//! figures with their bounds.
 
 use super::super::super::document::Document;
 use super::super::super::text::counted;
 use super::super::words::{Shown, number};
 use super::Section;
+use super::figures::between;
+use crate::measure::{Bounds, Total};
 use maud::{Markup, html};
 
 pub(super) fn section(d: &Document<'_>) -> Section {
@@ -12,7 +15,11 @@ pub(super) fn section(d: &Document<'_>) -> Section {
         "Summary",
         html! {
             (doubts(d))
-            (figures(d))
+            p.big { (sentence(d)) }
+            @if let Some(c) = d.comparison { p { strong { "Compared: " } (Shown(&c.headline)) } }
+            (tiles(d))
+            @for line in &d.headline.sentences { p.soft { (Shown(line)) } }
+            @if let Some(total) = d.total { (bounds(total, d.headline.accepted)) }
         },
     )
 }
@@ -22,14 +29,34 @@ fn doubts(d: &Document<'_>) -> Markup {
     html! {
         @if !d.doubts.is_empty() {
             div class="box warn" role="note" aria-labelledby="doubts" {
-                h2 id="doubts" { "Read this first: what makes the figures doubtful" }
+                h3 id="doubts" { "Read this first: what makes the figures doubtful" }
                 ul { @for doubt in &d.doubts { li { (Shown(doubt)) } } }
             }
         }
     }
 }
 
-fn figures(d: &Document<'_>) -> Markup {
+fn sentence(d: &Document<'_>) -> Markup {
+    let Some(total) = d.total else { return html! { "The store holds no contact." } };
+    let (update, reputation) = (&total.whole.update.hosts, &total.whole.reputation.hosts);
+    let hosts = counted(update.hosts, "host was", "hosts were");
+    html! {
+        @if update.hosts == 0 { "No host was seen to use the product" }
+        @else { (hosts) " seen to use the product" (range(update)) }
+        @if reputation.hosts > 0 { "; " (number(reputation.hosts)) (range(reputation)) " used its cloud reputation" }
+        @if d.headline.installed > 0 {
+            "; on " (number(d.headline.installed)) " it is installed and was not seen to update"
+        }
+        "."
+    }
+}
+
+/// ` (4 to 6)`, where the bounds differ.
+fn range(b: &Bounds) -> Markup {
+    html! { @if b.lower != b.upper { " (" (between(b)) ")" } }
+}
+
+fn tiles(d: &Document<'_>) -> Markup {
     let h = &d.headline;
     let tiles = [
         ("in alarm: look-alikes, sinkholes", h.alarms, h.alarms > 0),
@@ -40,23 +67,29 @@ fn figures(d: &Document<'_>) -> Markup {
         ("accepted by somebody", h.accepted, false),
     ];
     html! {
-        p.big { (sentence(h.in_use, h.installed)) }
         dl.tiles {
             @for (what, n, alarm) in tiles {
                 div .alarm[alarm] { dt { (what) } dd { (number(n)) } }
             }
         }
-        @for line in &h.sentences { p.soft { (Shown(line)) } }
     }
 }
 
-fn sentence(in_use: u64, installed: u64) -> String {
-    let hosts = match in_use {
-        0 => "No host was seen to use the product".to_owned(),
-        n => format!("{} seen to use the product", counted(n, "host was", "hosts were")),
-    };
-    match installed {
-        0 => format!("{hosts}."),
-        n => format!("{hosts}; on {} it is installed and was not seen to update.", number(n)),
+/// How the bounds of the headline come about.
+fn bounds(total: &Total, accepted: u64) -> Markup {
+    let b = &total.whole.update.hosts;
+    html! {
+        p.soft {
+            "Bounds: at least " (number(b.lower)) ", since each confirmed hardware address is one host and each gateway or "
+            "relay one; at most " (number(b.upper)) ", if each address were a host of its own. "
+            (number(b.confirmed)) " of " (number(b.hosts)) " are confirmed; "
+            (counted(b.by_address, "address was", "addresses were")) " used"
+            @if let Some(n) = b.addresses_per_host { ", " (n) " for each host known by its hardware address" }
+            "."
+            @if let Some(orgs) = total.whole.update.organisations {
+                " They are of " (counted(orgs.seen, "organisation", "organisations")) "."
+            }
+            @if accepted > 0 { " Figures with bounds count accepted hosts too; the list of hosts sets them apart." }
+        }
     }
 }

@@ -2,12 +2,16 @@
 
 mod blind;
 mod catalogue;
+mod comparison;
 mod coverage;
 mod custody;
+mod figures;
+mod groups;
 mod headline;
 mod hosts;
 mod method;
 mod runs;
+mod trend;
 
 use super::super::document::Document;
 use super::words::number;
@@ -41,6 +45,9 @@ pub(super) fn all(d: &Document<'_>) -> io::Result<Vec<Section>> {
     let lists = hosts::Lists::new(d)?;
     let mut all = vec![headline::section(d), lists.alarms(), lists.to_act_on()];
     all.extend(lists.accepted());
+    all.extend(trend::section(d));
+    all.extend(comparison::section(d));
+    all.extend(groups::section(d));
     all.extend(lists.others());
     all.push(lists.roles());
     all.push(blind::section(d));

@@ -7,7 +7,8 @@ use super::super::table::{Form, Head, folded, table};
 use super::super::words::{Shown, number};
 use super::figures::{bounded, count, known, share};
 use super::{Section, left_out};
-use crate::measure::{Daily, Period, Point, Signal, Trend};
+use crate::measure::stats::Daily;
+use crate::measure::{Period, Point, Signal, Trend};
 use maud::{Markup, html};
 
 pub(super) fn section(d: &Document<'_>) -> Option<Section> {
@@ -111,7 +112,11 @@ fn numbers(t: &Trend) -> Markup {
             }
         }
     };
-    let form = Form { id: "trend-table", caption: "Hosts by period, the newest first; the lower line is from bound to bound", find: false };
+    let form = Form {
+        id: "trend-table",
+        caption: "Hosts by period, the newest first; the lower line is from bound to bound",
+        find: false,
+    };
     html! {
         (table(&form, &heads, &rows))
         (left_out(t.periods.len().min(MAX_ROWS), t.periods.len() as u64, "periods"))
@@ -138,8 +143,9 @@ fn moves(t: &Trend) -> Markup {
         @for (p, point) in t.periods.iter().zip(&t.whole).rev().take(MAX_ROWS) {
             tr {
                 th.nowrap scope="row" { (p.label) }
-                @for m in [&point.update.moves, &point.reputation.moves] {
-                    (count(m.new)) (count(m.returning)) (count(m.kept)) (count(m.lost))
+                @for m in [point.update.moves, point.reputation.moves] {
+                    (known(m.map(|m| m.new))) (known(m.map(|m| m.returning)))
+                    (known(m.map(|m| m.kept))) (known(m.map(|m| m.lost)))
                 }
             }
         }
@@ -149,7 +155,11 @@ fn moves(t: &Trend) -> Markup {
 }
 
 fn verdicts(t: &Trend) -> Markup {
-    let heads = [Head::Text("Period"), Head::Text("Hosts by verdict"), Head::Text("Hosts by category, however far a contact got")];
+    let heads = [
+        Head::Text("Period"),
+        Head::Text("Hosts by verdict"),
+        Head::Text("Hosts by category, however far a contact got"),
+    ];
     let rows = html! {
         @for (p, point) in t.periods.iter().zip(&t.whole).rev().take(MAX_ROWS) {
             tr {

@@ -124,7 +124,10 @@ mod tests {
         let path = drawn.split("<path class=\"line s0\" d=\"").nth(1).unwrap().split('"').next().unwrap();
         assert_eq!((path.matches('M').count(), path.matches('L').count()), (2, 1), "{path}");
         assert_eq!(drawn.matches("<circle").count(), 3);
-        assert_eq!(drawn.split("class=\"band\" d=\"").nth(1).unwrap().split('"').next().unwrap().matches('M').count(), 2);
+        assert_eq!(
+            drawn.split("class=\"band\" d=\"").nth(1).unwrap().split('"').next().unwrap().matches('M').count(),
+            2
+        );
         assert!(!drawn.contains("NaN") && !drawn.contains("inf"), "{drawn}");
     }
 

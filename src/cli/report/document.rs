@@ -1,0 +1,169 @@
+//! Everything that a report says, put together.
+
+use super::super::args::ReportArgs;
+use super::super::environment;
+use super::super::exit::Stop;
+use super::super::judging::Judging;
+use super::super::stored;
+use super::windows::Windows;
+use crate::catalogue::Catalogue;
+use crate::host::{Facts, Verdict};
+use crate::measure::coverage::Because;
+use crate::measure::{Comparison, FactSource, Groups, Total, Trend};
+use crate::report::document::{
+    About, CatalogueAccount, CoverageAccount, CustodyAccount, Document, FileHash, Headline, HostsOf, RunAccount,
+    SCHEMA, SourceAccount, method,
+};
+use crate::report::hosts::Roll;
+use crate::report::summary::Summary;
+use crate::store::Measured;
+use std::path::Path;
+
+/// What a report is made from.
+pub(super) struct Made<'a> {
+    pub(super) args: &'a ReportArgs,
+    pub(super) judging: &'a Judging,
+    pub(super) catalogue: &'a Catalogue,
+    pub(super) facts: &'a Facts,
+    pub(super) summary: &'a Summary,
+    pub(super) windows: &'a Windows,
+    pub(super) measured: &'a Measured,
+    pub(super) groups: &'a Groups,
+}
+
+impl Made<'_> {
+    /// The whole report.
+    pub(super) fn document<'d>(
+        &self,
+        roll: &'d Roll<'d>,
+        total: Option<&'d Total>,
+        trend: Option<&'d Trend>,
+        comparison: Option<&'d Comparison>,
+    ) -> Result<Document<'d>, Stop> {
+        let coverage = match self.windows.report {
+            Some(days) => CoverageAccount::new(days, self.args.utc_offset, &|from, to| self.measured.seen(from, to))?,
+            None => CoverageAccount::default(),
+        };
+        let store = self.measured.store();
+        let runs = store.runs()?;
+        let mut sensors: Vec<String> = runs.iter().map(|(_, run)| run.sensor.clone()).collect();
+        sensors.sort_unstable();
+        sensors.dedup();
+        let mut sources = store.sources()?;
+        let (since, until) = self.windows.ends(self.args.utc_offset);
+        sources.retain(|s| {
+            s.last.is_none_or(|t| since.is_none_or(|since| t >= since))
+                && s.first.is_none_or(|t| until.is_none_or(|until| t < until))
+        });
+        Ok(Document {
+            schema: SCHEMA,
+            about: About {
+                version: env!("CARGO_PKG_VERSION").into(),
+                command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
+                store: self.args.store.to_string_lossy().into_owned(),
+                window: self.windows.report,
+                utc_offset: self.args.utc_offset,
+                as_of: self.judging.as_of,
+                sensors,
+                home_networks: runs.last().map(|(_, run)| run.home_nets.clone()).unwrap_or_default(),
+            },
+            doubts: self.doubts(stored::pseudonyms(&store)?, total, comparison),
+            headline: self.headline(roll),
+            total,
+            trend,
+            comparison,
+            read: self.summary.read(),
+            blind_spots: self.summary.unseen(),
+            coverage,
+            method: method(),
+            catalogue: CatalogueAccount::new(self.catalogue, &runs, self.facts),
+            runs: runs.iter().map(|(number, run)| RunAccount::of(*number, run)).collect(),
+            sources: sources.into_iter().map(SourceAccount::of).collect(),
+            custody: CustodyAccount::new(&store, self.files())?,
+            hosts: HostsOf(roll),
+        })
+    }
+
+    /// What makes the report doubtful: first that windows cannot be compared,
+    /// then what was not seen in all of it.
+    fn doubts(
+        &self,
+        pseudonyms: Option<String>,
+        total: Option<&Total>,
+        comparison: Option<&Comparison>,
+    ) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        if let Some(c) = comparison.filter(|c| !c.comparability.comparable) {
+            let why =
+                c.comparability.differences.iter().map(|d| format!("The windows are not comparable: {}.", d.what));
+            all.extend(why);
+        }
+        let Some(total) = total else {
+            all.push("The store holds no record of a contact, so that there is nothing to count.".to_owned());
+            all.extend(self.summary.doubted().map(|why| format!("Hosts may be missing: {why}.")));
+            return all;
+        };
+        // What was lost or could not be read is among the doubts of the summary.
+        let said = |because| matches!(because, Because::SensorUp | Because::Unknown);
+        all.extend(total.doubts.iter().filter(|d| said(d.because)).map(|d| sentence(&d.what)));
+        if total.coverage.known {
+            all.extend(self.summary.doubted().map(|why| format!("Hosts may be missing: {why}.")));
+        }
+        let catalogues = total.coverage.catalogues.len();
+        if catalogues > 1 && total.method.catalogue_as_of.is_none() {
+            all.push(format!(
+                "The runs of this window used {catalogues} different catalogues, so that a new indicator can look like \
+                 new use; --catalogue-as-of applies one to all records."
+            ));
+        }
+        all.extend(pseudonyms.map(|why| sentence(why.trim_start_matches("warning: "))));
+        all
+    }
+
+    fn headline(&self, roll: &Roll<'_>) -> Headline {
+        let tally = roll.tally();
+        let mut sentences = tally.lines();
+        if self.summary.hosts == 0 {
+            sentences.push(self.summary.nothing_seen());
+        }
+        Headline {
+            alarms: roll.alarms(),
+            in_use: tally.in_use(),
+            installed: tally.installed(),
+            managed: tally.get(Verdict::Managed),
+            oem: tally.get(Verdict::Oem),
+            accepted: tally.accepted(),
+            unconfirmed: tally.unconfirmed(),
+            sentences,
+        }
+    }
+
+    /// Every file that was read beside the store.
+    fn files(&self) -> Vec<FileHash> {
+        let hash = |what: &str, path: &Path| FileHash {
+            what: what.to_owned(),
+            path: path.to_string_lossy().into_owned(),
+            sha256: environment::file_sha256(path).ok(),
+        };
+        let knowledge = &self.args.judging.knowledge;
+        let mut all: Vec<FileHash> = Vec::new();
+        all.extend(std::env::current_exe().ok().map(|path| hash("program", &path)));
+        all.extend(knowledge.accept.as_deref().map(|path| hash("--accept", path)));
+        all.extend(knowledge.inventory.as_deref().map(|path| hash("--inventory", path)));
+        all.extend(self.args.catalogue.paths().map(|path| hash("catalogue", path)));
+        // These were hashed as they were read.
+        all.extend(self.groups.files().into_iter().map(|f| FileHash {
+            what: "--groups".to_owned(),
+            path: f.path,
+            sha256: Some(f.sha256),
+        }));
+        all
+    }
+}
+
+/// Begins with a capital and ends with a full stop.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", rest.as_str().trim_end_matches('.'))
+}
