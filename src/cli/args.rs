@@ -2,10 +2,12 @@
 
 mod explain;
 mod hosts;
+mod measure;
 mod report;
 
 pub use explain::{ExplainArgs, ExplainFormat};
 pub use hosts::{EventArgs, HostsArgs, JudgingArgs, KnowledgeArgs};
+pub use measure::{CompareArgs, MeasureArgs, MeasureFormat, StepArg, TrendArgs};
 pub use report::ReportArgs;
 
 use super::catalogue::ListFormat;
@@ -44,6 +46,12 @@ pub enum Command {
     /// Write what a store shows as one page for people, as JSON and as CSV
     #[command(after_help = REPORT_HELP)]
     Report(ReportArgs),
+    /// Count hosts and organisations by day, week or month, and by groups
+    #[command(after_help = measure::trend_help())]
+    Trend(TrendArgs),
+    /// Compare two windows: how many hosts and organisations in each, how many are still there
+    #[command(after_help = measure::compare_help())]
+    Compare(CompareArgs),
     /// Show the evidence behind a sighting or a host, down to the frames
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),

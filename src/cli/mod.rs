@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod catalogue;
+mod compare;
 mod environment;
 mod evidence;
 mod exit;
@@ -13,6 +14,7 @@ mod import;
 mod inputs;
 mod judged;
 mod judging;
+mod measuring;
 mod names;
 mod output;
 pub mod panics;
@@ -21,6 +23,7 @@ mod replay;
 mod report;
 mod run_record;
 mod stored;
+mod trend;
 mod verify;
 mod watch;
 
@@ -55,6 +58,8 @@ fn run() -> ExitCode {
         Command::Names(args) => names::run(&args),
         Command::Hosts(args) => hosts::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Trend(args) => trend::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Import(args) => import::run(&args),

@@ -7,12 +7,12 @@ mod windows;
 use super::args::ReportArgs;
 use super::exit::{Exit, Stop, say};
 use super::judging::{Judging, Unmet};
-use super::{inputs, places, stored};
+use super::{inputs, measuring, places, stored};
 use crate::base::Timestamp;
 use crate::host::{self, HostView};
 use crate::measure::compare::CompareError;
 use crate::measure::recount::Recount;
-use crate::measure::{Asked, Comparison, FactSource, Groups, SourceError, Total, Trend, catalogue_as_of};
+use crate::measure::{Asked, Comparison, FactSource, Groups, Total, Trend, catalogue_as_of};
 use crate::report::document::{Document, csv};
 use crate::report::hosts::Roll;
 use crate::report::html;
@@ -21,23 +21,15 @@ use crate::store::Measured;
 use crate::store::Store;
 use source::Held;
 use std::borrow::Cow;
-use std::io;
 use std::path::Path;
-use std::thread::available_parallelism;
 use windows::Windows;
-
-impl From<SourceError> for Stop {
-    fn from(e: SourceError) -> Self {
-        Stop::failed(e)
-    }
-}
 
 /// Runs the command.
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
     check_outputs(args)?;
     let given = args.catalogue.load().map_err(Stop::usage)?;
-    let groups = Groups::read(&args.groups).map_err(Stop::usage)?;
-    let dimensions = groups.dimensions(&args.by).map_err(Stop::usage)?;
+    let groups = Groups::read(&args.groups).map_err(|e| Stop::usage(format_args!("--groups: {e}")))?;
+    let dimensions = groups.dimensions(&args.by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
     let nets = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
     let measured = Measured::new(Store::open_read_only(&args.store)?);
     let windows = Windows::new(args, measured.days()?, Timestamp::now())?;
@@ -53,7 +45,6 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
 
     // The facts of the window are read once, for hosts and figures alike.
     let held = Held::new(&measured, windows.report, args.utc_offset, as_of.is_some())?;
-    let threads = available_parallelism().map_or(1, usize::from);
     let asked = Asked {
         source: &held,
         groups: &groups,
@@ -62,12 +53,12 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
         as_of,
         home: home.clone(),
         offset: args.utc_offset,
-        threads,
+        threads: measuring::threads(),
     };
     let total = windows.report.map(|days| Total::new(&asked, days)).transpose()?;
     let trend = windows.report.map(|days| Trend::new(&asked, days, windows.step)).transpose()?;
     let comparison = windows.compared.map(|(a, b)| Comparison::new(&asked, a, b)).transpose().map_err(|e| match e {
-        CompareError::Overlap(..) => Stop::usage(e),
+        CompareError::Overlap(..) => Stop::usage(format_args!("--baseline and --current: {e}")),
         CompareError::Source(e) => Stop::failed(e),
     })?;
 
@@ -140,28 +131,17 @@ fn check_outputs(args: &ReportArgs) -> Result<(), Stop> {
 
 /// Writes all that was asked for. Each file appears when it is complete.
 fn write(args: &ReportArgs, document: &Document<'_>) -> Result<(), Stop> {
-    let one = |path: Option<&Path>, write: &dyn Fn(&mut dyn io::Write) -> io::Result<()>| -> Result<(), Stop> {
-        let mut out = Output::open(path).map_err(Stop::failed)?;
-        let result = match write(&mut out) {
-            Ok(()) => out.finish(),
-            Err(e) => Err(out.error(e)),
-        };
-        match result {
-            Err(e) if !e.is_closed_pipe() => Err(Stop::failed(e)),
-            _ => Ok(()),
-        }
-    };
     if let Some(path) = &args.html {
-        one(Some(path), &|out| html::write(out, document))?;
+        measuring::write(Some(path), |out| html::write(out, document))?;
     }
     if let Some(path) = &args.json {
-        one(Some(path), &|out| document.write_json(out))?;
+        measuring::write(Some(path), |out| document.write_json(out))?;
     }
     if let Some(folder) = &args.csv {
         let made = std::fs::create_dir_all(folder);
         made.map_err(|e| Stop::failed(format_args!("cannot make the folder {} ({e})", folder.display())))?;
         for file in csv::FILES {
-            one(Some(&folder.join(file.name)), &|out| (file.write)(out, document))?;
+            measuring::write(Some(&folder.join(file.name)), |out| (file.write)(out, document))?;
         }
     }
     Ok(())

@@ -265,7 +265,8 @@ impl Comparability {
                 );
             }
         }
-        if !one_catalogue && baseline.catalogues != current.catalogues {
+        let known = !baseline.catalogues.is_empty() && !current.catalogues.is_empty();
+        if !one_catalogue && known && baseline.catalogues != current.catalogues {
             add(
                 Because::Catalogue,
                 "the windows were recorded with different catalogues; --catalogue-as-of applies one to both".into(),

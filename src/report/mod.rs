@@ -16,6 +16,7 @@ pub mod hosts;
 pub mod html;
 pub mod judged;
 mod layout;
+pub mod measure;
 pub mod ndjson;
 pub mod output;
 pub mod stats;

@@ -1,17 +1,14 @@
 //! Arguments of `report`.
 
-use super::{CatalogueFiles, JudgingArgs, time};
+use super::{CatalogueFiles, JudgingArgs, StepArg, measure, time};
 use crate::base::Timestamp;
-use crate::base::time::parse_day;
-use crate::measure::{Step, UtcOffset, Window};
+use crate::measure::{UtcOffset, Window};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
 /// What `report --help` ends with.
 pub(super) const REPORT_HELP: &str = "\
-WINDOW is a year (2024), a month (2024-04), a week (2024-W15), a day (2024-04-01), two of these with .. \
-between (both included), or a number of days up to the newest record (30d). Without a window the report \
-covers both windows of a comparison and what lies between, or else the whole store.
+WINDOW is as for `trend`, such as 2024-04 or 30d. Without one the report covers both windows of a comparison and what lies between, or else the whole store.
 
 The page is one file that needs nothing else: it loads nothing and can be read without a script. It lists \
 up to 2,000 hosts in a table; JSON and CSV have all. Days since the last contact are counted from the end of \
@@ -50,19 +47,19 @@ pub struct ReportArgs {
     /// … with this one
     #[arg(long, value_name = "WINDOW", requires = "baseline")]
     pub current: Option<Window>,
-    /// Periods of the trend: day, week or month [default: as many as are easy to read]
-    #[arg(long, value_name = "STEP", value_parser = step)]
-    pub step: Option<Step>,
-    /// Organisations, sites, countries of addresses: CSV, or a MaxMind database; may be repeated
+    /// How long a period of the trend is [default: so that there are not too many]
+    #[arg(long, value_enum)]
+    pub step: Option<StepArg>,
+    /// Groups of addresses, as for `trend`
     #[arg(long, value_name = "FILE")]
     pub groups: Vec<PathBuf>,
-    /// Columns of --groups to count by, such as country or country+sector
-    #[arg(long, value_name = "GROUP", value_delimiter = ',', requires = "groups")]
+    /// Also count by these columns of --groups; with + between columns by all combinations
+    #[arg(long, value_name = "GROUP", value_delimiter = ',')]
     pub by: Vec<String>,
-    /// Apply the catalogue of this day to all records
-    #[arg(long, value_name = "DATE", value_parser = day)]
+    /// Apply one catalogue to all records, as for `trend`
+    #[arg(long, value_name = "DATE", value_parser = measure::day)]
     pub catalogue_as_of: Option<i32>,
-    /// Days begin so much before those of UTC, such as +01:00
+    /// Days begin so much before those of UTC, in whole quarter hours
     #[arg(
         long,
         value_name = "±HH:MM",
@@ -91,16 +88,4 @@ impl ReportArgs {
         let groups = self.groups.iter().map(PathBuf::as_path);
         self.catalogue.paths().chain(self.judging.files()).chain([self.store.as_path()]).chain(groups)
     }
-}
-
-fn step(text: &str) -> Result<Step, String> {
-    [Step::Day, Step::Week, Step::Month]
-        .into_iter()
-        .find(|s| s.as_str() == text)
-        .ok_or_else(|| "give day, week or month".into())
-}
-
-fn day(text: &str) -> Result<i32, String> {
-    let day = parse_day(text).and_then(|d| i32::try_from(d).ok());
-    day.ok_or_else(|| "give a date such as 2026-03-01".into())
 }

@@ -49,7 +49,7 @@ impl Windows {
         };
         let report = asked.or(stored);
         let until = asked.map(|days| end(days, offset)).filter(|end| *end <= now);
-        let step = args.step.unwrap_or(match report.map_or(0, Days::len) {
+        let step = args.step.map(Step::from).unwrap_or(match report.map_or(0, Days::len) {
             0..=DAYS => Step::Day,
             ..=WEEKS => Step::Week,
             _ => Step::Month,

@@ -3,9 +3,11 @@
 
 use super::super::csv::write_row;
 use super::super::hosts::csv as host_csv;
+use super::super::measure;
+use super::super::measure::trend::{point_cells, point_columns};
 use super::Document;
+use crate::measure::Point;
 use crate::measure::figures::{Label, shown};
-use crate::measure::{Point, Signal};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -114,81 +116,8 @@ fn all_hosts(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
     d.roll().each(|h| host_csv::write(out, h))
 }
 
-/// Columns of one signal, behind its name.
-const SIGNAL: [&str; 19] = [
-    "hosts",
-    "lower",
-    "upper",
-    "confirmed",
-    "by_mac",
-    "by_address",
-    "addresses_per_host",
-    "relays",
-    "nat_gateways",
-    "new",
-    "returning",
-    "kept",
-    "lost",
-    "organisations",
-    "daily_median",
-    "daily_mean",
-    "daily_least",
-    "daily_most",
-    "busiest_hour",
-];
-
 fn text<T: ToString>(value: Option<T>) -> String {
     value.map(|v| v.to_string()).unwrap_or_default()
-}
-
-fn signal(s: &Signal) -> [String; SIGNAL.len()] {
-    let (h, moves) = (&s.hosts, s.moves);
-    [
-        h.hosts.to_string(),
-        h.lower.to_string(),
-        h.upper.to_string(),
-        h.confirmed.to_string(),
-        h.by_mac.to_string(),
-        h.by_address.to_string(),
-        text(h.addresses_per_host),
-        h.relays.to_string(),
-        h.nat_gateways.to_string(),
-        text(moves.map(|m| m.new)),
-        text(moves.map(|m| m.returning)),
-        text(moves.map(|m| m.kept)),
-        text(moves.map(|m| m.lost)),
-        text(s.organisations.map(|o| o.seen)),
-        s.daily.median.to_string(),
-        s.daily.mean.to_string(),
-        s.daily.least.to_string(),
-        s.daily.most.to_string(),
-        text(s.busiest_hour),
-    ]
-}
-
-/// The header of a file of points: where they are, then both signals.
-fn points_header(out: &mut dyn Write, first: &[&str]) -> io::Result<()> {
-    let of = |word: &str| SIGNAL.map(|column| format!("{word}_{column}"));
-    let mut cells: Vec<String> = first.iter().map(|c| (*c).to_owned()).collect();
-    cells.extend(of("update"));
-    cells.extend(of("reputation"));
-    cells.extend(["both", "likely_installed", "verdicts", "categories"].map(String::from));
-    write_row(out, &cells)
-}
-
-fn point(out: &mut dyn Write, first: &[&str], p: &Point) -> io::Result<()> {
-    let mut cells: Vec<String> = first.iter().map(|c| (*c).to_owned()).collect();
-    cells.extend(signal(&p.update));
-    cells.extend(signal(&p.reputation));
-    let verdicts = p.verdicts.iter().map(|(v, n)| format!("{v}={n}"));
-    let categories = p.categories.iter().map(|(c, n)| format!("{c}={n}"));
-    cells.extend([
-        p.both.to_string(),
-        p.likely_installed.to_string(),
-        verdicts.collect::<Vec<_>>().join(" "),
-        categories.collect::<Vec<_>>().join(" "),
-    ]);
-    write_row(out, &cells)
 }
 
 /// By which columns a group is one, and what it is called.
@@ -196,107 +125,30 @@ fn names(columns: &[String], group: &Label) -> [String; 2] {
     [columns.join("+"), shown(columns, group)]
 }
 
+/// The window in all, and by groups; columns as those of a trend.
 fn total(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
-    points_header(out, &["by", "group"])?;
+    let header: Vec<String> = ["by", "group"].map(String::from).into_iter().chain(point_columns()).collect();
+    write_row(out, &header)?;
     let Some(total) = d.total else { return Ok(()) };
-    point(out, &["", ""], &total.whole)?;
+    let mut line = |names: [String; 2], p: &Point| {
+        let cells: Vec<String> = names.into_iter().chain(point_cells(p)).collect();
+        write_row(out, &cells)
+    };
+    line(Default::default(), &total.whole)?;
     for by in &total.by {
-        for g in &by.groups {
-            let [columns, group] = names(&by.columns, &g.group);
-            point(out, &[&columns, &group], &g.point)?;
-        }
+        by.groups.iter().try_for_each(|g| line(names(&by.columns, &g.group), &g.point))?;
     }
     Ok(())
 }
 
+/// As `trend --format csv`; empty where there is none.
 fn trend(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
-    points_header(out, &["by", "group", "period", "first_day", "last_day", "sensor_up", "doubts"])?;
-    let Some(trend) = d.trend else { return Ok(()) };
-    let mut series = |columns: &str, group: &str, points: &[Point]| -> io::Result<()> {
-        for (p, of) in trend.periods.iter().zip(points) {
-            let day = |day: i32| crate::base::time::format_day(day.into());
-            let up = p.coverage.known.then_some(p.coverage.up);
-            let doubts: Vec<&str> = p.doubts.iter().map(|d| d.what.as_str()).collect();
-            let (first, last, up) = (day(p.days.first), day(p.days.last), text(up));
-            point(out, &[columns, group, &p.label, &first, &last, &up, &doubts.join("; ")], of)?;
-        }
-        Ok(())
-    };
-    series("", "", &trend.whole)?;
-    for by in &trend.by {
-        for g in &by.groups {
-            let [columns, group] = names(&by.columns, &g.group);
-            series(&columns, &group, &g.points)?;
-        }
-    }
-    Ok(())
+    d.trend.map_or(Ok(()), |trend| measure::trend::write_csv(out, trend))
 }
 
-/// Two lines a group, one for each signal.
+/// As `compare --format csv`; empty where there is none.
 fn comparison(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
-    let header = [
-        "by",
-        "group",
-        "signal",
-        "baseline_hosts",
-        "baseline_lower",
-        "baseline_upper",
-        "current_hosts",
-        "current_lower",
-        "current_upper",
-        "per_cent",
-        "per_cent_least",
-        "per_cent_most",
-        "still",
-        "still_share",
-        "still_low",
-        "still_high",
-        "gone",
-        "new",
-        "baseline_organisations",
-        "current_organisations",
-        "organisations_per_cent",
-        "organisations_still",
-        "organisations_still_share",
-        "organisations_still_low",
-        "organisations_still_high",
-    ];
-    row(out, &header)?;
-    let Some(c) = d.comparison else { return Ok(()) };
-    let mut both = |columns: &str, group: &str, w: &crate::measure::Compared| -> io::Result<()> {
-        for (word, a, b, m) in [
-            ("update", &w.baseline.update, &w.current.update, &w.update),
-            ("reputation", &w.baseline.reputation, &w.current.reputation, &w.reputation),
-        ] {
-            let mut cells = vec![columns.to_owned(), group.to_owned(), word.to_owned()];
-            for s in [a, b] {
-                cells.extend([s.hosts.hosts, s.hosts.lower, s.hosts.upper].map(|n| n.to_string()));
-            }
-            cells.extend([m.hosts.per_cent, m.hosts.per_cent_least, m.hosts.per_cent_most].map(text));
-            cells.push(m.cohort.still.to_string());
-            cells.extend(
-                [m.cohort.share.map(|p| p.share), m.cohort.share.map(|p| p.low), m.cohort.share.map(|p| p.high)]
-                    .map(text),
-            );
-            cells.extend([m.cohort.gone.to_string(), m.cohort.new.to_string()]);
-            cells.extend([a, b].map(|s| text(s.organisations.map(|o| o.seen))));
-            cells.push(text(m.organisations.and_then(|o| o.per_cent)));
-            let orgs = m.organisation_cohort;
-            let share = orgs.and_then(|o| o.share);
-            cells.push(text(orgs.map(|o| o.still)));
-            cells.extend([share.map(|p| p.share), share.map(|p| p.low), share.map(|p| p.high)].map(text));
-            write_row(out, &cells)?;
-        }
-        Ok(())
-    };
-    both("", "", &c.whole)?;
-    for by in &c.by {
-        for g in &by.groups {
-            let [columns, group] = names(&by.columns, &g.group);
-            both(&columns, &group, &g.compared)?;
-        }
-    }
-    Ok(())
+    d.comparison.map_or(Ok(()), |c| measure::compare::write_csv(out, c))
 }
 
 /// A line for each day and sensor; frames and drops are those of all sensors.
