@@ -23,6 +23,7 @@ mod made_up;
 mod names;
 mod panics;
 mod pseudonyms;
+mod report;
 mod span;
 mod store;
 mod tunnels;

@@ -3,6 +3,7 @@
 pub mod compress;
 pub mod labels;
 pub mod neighbours;
+pub mod office;
 pub mod packets;
 pub mod program;
 pub mod rewrite;

@@ -31,6 +31,15 @@ pub(super) fn number(n: u64) -> String {
     grouped(n)
 }
 
+/// `3 days ago`.
+pub(super) fn ago(days: u64) -> String {
+    match days {
+        0 => "today".to_owned(),
+        1 => "1 day ago".to_owned(),
+        n => format!("{} days ago", grouped(n)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +57,6 @@ mod tests {
         let t = Timestamp::parse("2026-03-01T10:05:30.5Z").unwrap();
         let wanted = "<time datetime=\"2026-03-01T10:05:30.500Z\">2026-03-01 10:05</time>";
         assert_eq!((time(t).into_string().as_str(), number(12_345).as_str()), (wanted, "12,345"));
+        assert_eq!([0, 1, 2_000].map(ago), ["today", "1 day ago", "2,000 days ago"]);
     }
 }

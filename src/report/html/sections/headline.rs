@@ -84,7 +84,7 @@ fn bounds(total: &Total, accepted: u64) -> Markup {
             "relay one; at most " (number(b.upper)) ", if each address were a host of its own. "
             (number(b.confirmed)) " of " (number(b.hosts)) " are confirmed; "
             (counted(b.by_address, "address was", "addresses were")) " used"
-            @if let Some(n) = b.addresses_per_host { ", " (n) " for each host known by its hardware address" }
+            @if let Some(n) = b.addresses_per_host { ", " (format!("{n:.1}")) " for each host known by its hardware address" }
             "."
             @if let Some(orgs) = total.whole.update.organisations {
                 " They are of " (counted(orgs.seen, "organisation", "organisations")) "."

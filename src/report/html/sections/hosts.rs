@@ -6,11 +6,11 @@ use super::super::super::hosts::Listed;
 use super::super::super::hosts::table::exception;
 use super::super::MAX_ROWS;
 use super::super::table::{Form, Head, table};
-use super::super::words::{Shown, number, time};
+use super::super::words::{Shown, ago, number, time};
 use super::{Section, left_out};
 use crate::catalogue::Category;
 use crate::host::{Cadence, HostView, Verdict};
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
@@ -99,7 +99,6 @@ impl Lists {
             Head::Text("Host"),
             Head::Text("Alarm"),
             Head::Text("Last contact (UTC)"),
-            Head::Number("Days ago"),
             Head::Text("Contacts"),
             Head::Text("Verdict"),
             Head::Text("Why"),
@@ -189,7 +188,6 @@ impl Rows {
             Head::Text("Host"),
             Head::Text("Verdict"),
             Head::Text("Last contact (UTC)"),
-            Head::Number("Days ago"),
             Head::Text("Update contacts"),
             Head::Text("Reputation"),
             Head::Text("Why"),
@@ -207,8 +205,7 @@ fn host(h: &Listed<'_>) -> Markup {
         tr {
             (name(v))
             (verdict(v))
-            td.nowrap data-v=(v.last_seen.to_string()) { (time(v.last_seen)) }
-            td.num data-v=(h.days_since()) { (number(h.days_since())) }
+            (last(h))
             (cadence(v, Category::Update))
             (cadence(v, Category::Reputation))
             (why(h))
@@ -223,8 +220,7 @@ fn alarm(h: &Listed<'_>) -> Markup {
         tr {
             (name(v))
             td { @for alarm in &v.alarms { span class="v alarm" { (alarm.as_str()) } " " } }
-            td.nowrap data-v=(v.last_seen.to_string()) { (time(v.last_seen)) }
-            td.num data-v=(h.days_since()) { (number(h.days_since())) }
+            (last(h))
             td { @for (category, c) in &often { span.sub { (category) ": " (sessions(c)) } } }
             (verdict(v))
             (why(h))
@@ -295,6 +291,12 @@ fn verdict(v: &HostView) -> Markup {
     }
 }
 
+/// The last contact, and how long ago that was.
+fn last(h: &Listed<'_>) -> Markup {
+    let t = h.view.last_seen;
+    html! { td.nowrap data-v=(t.to_string()) { (time(t)) span.sub { (ago(h.days_since())) } } }
+}
+
 fn sessions(c: &Cadence) -> String {
     let one = |n: u32, one: &str, many: &str| super::super::super::text::counted(n.into(), one, many);
     let mut text = format!("{} on {}", one(c.sessions, "session", "sessions"), one(c.days, "day", "days"));
@@ -324,19 +326,17 @@ fn duration(seconds: u64) -> String {
 
 fn why(h: &Listed<'_>) -> Markup {
     let v = h.view;
-    let line = |label: &str, text: &str| {
-        if text.is_empty() {
-            PreEscaped(String::new())
-        } else {
-            html! { span.sub { (label) (Shown(text)) } }
-        }
-    };
     html! {
         td.why {
             (Shown(&v.reason))
-            (line("Stronger with: ", &v.stronger))
-            (line("Weaker with: ", &v.weaker))
             @if let Some(sentence) = exception(h.standing) { span.sub { (sentence) } }
+            @if !v.stronger.is_empty() || !v.weaker.is_empty() {
+                details {
+                    summary { "What would change it" }
+                    @if !v.stronger.is_empty() { span.sub { "Stronger with: " (Shown(&v.stronger)) } }
+                    @if !v.weaker.is_empty() { span.sub { "Weaker with: " (Shown(&v.weaker)) } }
+                }
+            }
         }
     }
 }
