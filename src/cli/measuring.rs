@@ -43,12 +43,19 @@ struct Settings {
     offset: crate::measure::UtcOffset,
 }
 
-/// An opened store: where facts come from, the home networks of its records,
-/// and what to say of its pseudonyms.
-fn open(path: &Path) -> Result<(Box<dyn FactSource>, HomeNets, Option<String>), Stop> {
+/// An opened store.
+struct Opened {
+    source: Box<dyn FactSource>,
+    /// Home networks of its records.
+    home: HomeNets,
+    /// What to say of its pseudonyms.
+    pseudonyms: Option<String>,
+}
+
+fn open(path: &Path) -> Result<Opened, Stop> {
     let store = Store::open_read_only(path)?;
     let (home, pseudonyms) = (stored::home(&store)?, stored::pseudonyms(&store)?);
-    Ok((Box::new(Measured::new(store)), home, pseudonyms))
+    Ok(Opened { source: Box::new(Measured::new(store)), home, pseudonyms })
 }
 
 impl Measuring {
@@ -62,7 +69,7 @@ impl Measuring {
         let read = args.catalogue.paths().chain(args.groups.iter().map(|p| p.as_path())).chain([args.store.as_path()]);
         places::check(&[("--output", output)], read)?;
         Output::check(output).map_err(Stop::failed)?;
-        let (source, stored_home, pseudonyms) = open(&args.store)?;
+        let Opened { source, home: stored_home, pseudonyms } = open(&args.store)?;
         if let Some(sentence) = pseudonyms.filter(|_| !args.quiet) {
             say(sentence);
         }
