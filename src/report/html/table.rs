@@ -1,5 +1,6 @@
 //! Tables that can be sorted, filtered, printed and read aloud.
 
+use super::words::Shown;
 use maud::{Markup, html};
 
 /// A column.
@@ -27,7 +28,7 @@ pub(super) fn table(form: &Form<'_>, heads: &[Head], rows: &Markup) -> Markup {
     html! {
         div.scroll role="region" aria-labelledby=(caption) tabindex="0" {
             table id=(form.id) data-sort=(if form.find { "find" } else { "sort" }) {
-                caption id=(caption) { (form.caption) }
+                caption id=(caption) { (Shown(form.caption)) }
                 thead { tr { @for head in heads { (one(*head)) } } }
                 tbody { (rows) }
             }

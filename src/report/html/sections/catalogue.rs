@@ -25,7 +25,7 @@ pub(super) fn section(d: &Document<'_>) -> Section {
     let body = html! {
         dl.facts {
             dt { "In effect for this report" } dd { (Shown(&c.files.join(", "))) ", " (number(c.indicators)) " indicators" }
-            dt { "SHA-256" } dd { code { (c.sha256) } }
+            dt { "SHA-256" } dd { code { (Shown(&c.sha256)) } }
         }
         @if !c.used.is_empty() { (table(&form, &heads, &rows)) (left_out(c.used.len().min(MAX_ROWS), c.used.len() as u64, "catalogues")) }
         @if !c.seen.is_empty() {

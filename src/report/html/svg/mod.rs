@@ -12,6 +12,7 @@ pub(super) use bars::{Pair, Span, pairs};
 pub(super) use lines::{Lines, Series, lines};
 pub(super) use strip::{Lane, Mark, Strip, strip};
 
+use super::words::Shown;
 use maud::{Markup, html};
 
 /// Width of every chart, in its own units.
@@ -41,11 +42,11 @@ fn figure(named: Named<'_>, height: f64, key: &Markup, drawing: &Markup) -> Mark
     let Named { id, title, unit, says } = named;
     html! {
         figure {
-            figcaption id={ (id) "-title" } { (title) " " span.soft { (unit) } }
+            figcaption id={ (id) "-title" } { (Shown(title)) " " span.soft { (Shown(unit)) } }
             (key)
             svg viewBox={ "0 0 " (at(WIDTH)) " " (at(height)) } role="img"
                 aria-labelledby={ (id) "-title" } aria-describedby={ (id) "-says" } {
-                desc id={ (id) "-says" } { (says) }
+                desc id={ (id) "-says" } { (Shown(says)) }
                 (drawing)
             }
         }
@@ -57,7 +58,7 @@ fn key(entries: &[(Markup, String)]) -> Markup {
     html! {
         ul.key {
             @for (sign, name) in entries {
-                li { svg viewBox="0 0 26 12" aria-hidden="true" { (sign) } (name) }
+                li { svg viewBox="0 0 26 12" aria-hidden="true" { (sign) } (Shown(name)) }
             }
         }
     }
