@@ -98,7 +98,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
         for doubt in &document.doubts {
             say(format_args!("doubtful: {doubt}"));
         }
-        let window = windows.asked.then_some("the window").unwrap_or("the store");
+        let window = if windows.asked { "the window" } else { "the store" };
         if let Some(sentence) = unmet.sentence(window) {
             say(sentence);
         }

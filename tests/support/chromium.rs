@@ -132,9 +132,9 @@ impl Browser {
         self.ask("Emulation.setScriptExecutionDisabled", &json!({"value": !scripts}));
     }
 
-    /// Writes the page as PNG, down to this height.
-    pub fn screenshot(&mut self, path: &Path, width: u32, height: u32) {
-        let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": 1});
+    /// Writes a part of the page as PNG.
+    pub fn screenshot(&mut self, path: &Path, width: u32, from: u32, to: u32) {
+        let clip = json!({"x": 0, "y": from, "width": width, "height": to - from, "scale": 1});
         let asked = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let answer = self.ask("Page.captureScreenshot", &asked);
         write_base64(path, answer["data"].as_str().unwrap());

@@ -49,11 +49,7 @@ impl Windows {
         };
         let report = asked.or(stored);
         let until = asked.map(|days| end(days, offset)).filter(|end| *end <= now);
-        let step = args.step.map(Step::from).unwrap_or(match report.map_or(0, Days::len) {
-            0..=DAYS => Step::Day,
-            ..=WEEKS => Step::Week,
-            _ => Step::Month,
-        });
+        let step = args.step.map_or_else(|| readable(report.map_or(0, Days::len)), Step::from);
         Ok(Windows { report, compared, step, asked: asked.is_some(), until })
     }
 
@@ -61,6 +57,17 @@ impl Windows {
     pub(super) fn ends(&self, offset: UtcOffset) -> (Option<Timestamp>, Option<Timestamp>) {
         let asked = self.report.filter(|_| self.asked);
         (asked.map(|days| start(days, offset)), asked.map(|days| end(days, offset)))
+    }
+}
+
+/// Periods that make a trend of so many days easy to read.
+fn readable(days: u32) -> Step {
+    if days <= DAYS {
+        Step::Day
+    } else if days <= WEEKS {
+        Step::Week
+    } else {
+        Step::Month
     }
 }
 
