@@ -123,9 +123,9 @@ fn figures_are_those_of_another_program() {
     let dir = dir.path();
     import(dir, &office(400));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/recount.py");
-    let output =
-        Command::new("python3").arg(script).current_dir(dir).args(["r.ndjson", "groups.csv", "2025-03", "2025-05"]);
-    let output = output.output().expect("python3 is installed by scripts/test");
+    let mut recount = Command::new("python3");
+    recount.arg(script).current_dir(dir).args(["r.ndjson", "groups.csv", "2025-03", "2025-05"]);
+    let output = recount.output().expect("python3 is installed by scripts/test");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let wanted: Value = serde_json::from_slice(&output.stdout).unwrap();
 
