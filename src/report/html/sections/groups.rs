@@ -88,7 +88,7 @@ fn numbers(id: &'static str, by: &TotalBy, groups: &[&TotalGroup]) -> Markup {
                 (count(p.likely_installed))
                 (known(p.update.organisations.map(|o| o.seen)))
                 (known(p.reputation.organisations.map(|o| o.seen)))
-                td { (p.verdicts.iter().map(|(v, n)| format!("{} {v}", number(*n))).collect::<Vec<_>>().join(", ")) }
+                td.list { (p.verdicts.iter().map(|(v, n)| format!("{} {v}", number(*n))).collect::<Vec<_>>().join(", ")) }
             }
         }
     };

@@ -37,6 +37,11 @@ fn labels(t: &Trend) -> Vec<String> {
     t.periods.iter().map(|p| p.label.clone()).collect()
 }
 
+/// Whether a period is in doubt, or only a part of it is in the window.
+fn doubted(t: &Trend) -> Vec<bool> {
+    t.periods.iter().map(|p| !p.doubts.is_empty() || !p.whole).collect()
+}
+
 /// One value for each period; none where nothing is known to have been seen.
 fn values(t: &Trend, of: impl Fn(&Point) -> u64) -> Vec<Option<u64>> {
     let periods = t.periods.iter().zip(&t.whole);
@@ -61,7 +66,7 @@ fn chart(t: &Trend) -> Markup {
     ];
     let unit = format!("per {}", t.step);
     let named = Named { id: "trend-chart", title: "Hosts", unit: &unit, says: &t.headline };
-    lines(&Lines { named, labels: &labels(t), series: &series })
+    lines(&Lines { named, labels: &labels(t), doubted: &doubted(t), series: &series })
 }
 
 /// Organisations, where groups name them.
@@ -75,7 +80,7 @@ fn organisations(t: &Trend) -> Markup {
     let unit = format!("per {}", t.step);
     let says = "Organisations of which a host was seen, by period; the table has the numbers.";
     let named = Named { id: "organisations-chart", title: "Organisations", unit: &unit, says };
-    html! { @if any { (lines(&Lines { named, labels: &labels(t), series: &series })) } }
+    html! { @if any { (lines(&Lines { named, labels: &labels(t), doubted: &doubted(t), series: &series })) } }
 }
 
 fn numbers(t: &Trend) -> Markup {

@@ -29,6 +29,8 @@ pub(in super::super) struct Lines<'c> {
     pub(in super::super) named: Named<'c>,
     /// The periods in order.
     pub(in super::super) labels: &'c [String],
+    /// Whether each of them is in doubt; these are shaded.
+    pub(in super::super) doubted: &'c [bool],
     /// The lines.
     pub(in super::super) series: &'c [Series<'c>],
 }
@@ -46,7 +48,12 @@ pub(in super::super) fn lines(chart: &Lines<'_>) -> Markup {
     };
     let y = |v: f64| TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - v / top);
     let step = every(n, 10);
+    let width = (WIDTH - LEFT - RIGHT) / n.saturating_sub(1).max(1) as f64;
     let drawing = html! {
+        @for (i, _) in chart.doubted.iter().enumerate().filter(|(_, doubted)| **doubted) {
+            @let (from, to) = ((x(i) - width / 2.0).max(LEFT), (x(i) + width / 2.0).min(WIDTH - RIGHT));
+            rect.doubt x=(at(from)) y=(at(TOP)) width=(at(to - from)) height=(at(HEIGHT - TOP - BOTTOM)) {}
+        }
         @for mark in &marks {
             line.grid x1=(at(LEFT)) x2=(at(WIDTH - RIGHT)) y1=(at(y(*mark))) y2=(at(y(*mark))) {}
             text.end x=(at(LEFT - 8.0)) y=(at(y(*mark) + 4.0)) { (number(*mark as u64)) }
@@ -65,6 +72,9 @@ pub(in super::super) fn lines(chart: &Lines<'_>) -> Markup {
         chart.series.iter().enumerate().map(|(i, s)| (sign(i), s.name.to_owned())).collect();
     if chart.series.iter().any(|s| s.bounds.is_some()) {
         entries.push((html! { rect.band x="0" y="0" width="26" height="12" {} }, "lower to upper bound".into()));
+    }
+    if chart.doubted.contains(&true) {
+        entries.push((html! { rect.doubt x="0" y="0" width="26" height="12" {} }, "in doubt".into()));
     }
     figure(chart.named, HEIGHT, &key(&entries), &drawing)
 }
@@ -120,10 +130,12 @@ mod tests {
         let labels: Vec<String> = ["a", "b", "c", "d"].map(String::from).into();
         let bounds = Some(vec![Some((1, 2)), None, Some((3, 8)), Some((4, 9))]);
         let series = [Series { name: "in all", values: vec![Some(1), None, Some(3), Some(4)], bounds }];
-        let drawn = lines(&Lines { named: NAMED, labels: &labels, series: &series }).into_string();
+        let drawn =
+            lines(&Lines { named: NAMED, labels: &labels, doubted: &[false, true], series: &series }).into_string();
         let path = drawn.split("<path class=\"line s0\" d=\"").nth(1).unwrap().split('"').next().unwrap();
         assert_eq!((path.matches('M').count(), path.matches('L').count()), (2, 1), "{path}");
         assert_eq!(drawn.matches("<circle").count(), 3);
+        assert_eq!(drawn.matches("class=\"doubt\"").count(), 2, "a period and its key");
         assert_eq!(
             drawn.split("class=\"band\" d=\"").nth(1).unwrap().split('"').next().unwrap().matches('M').count(),
             2
@@ -136,7 +148,8 @@ mod tests {
         for n in [0usize, 1] {
             let labels: Vec<String> = vec!["2026-03".into(); n];
             let series = [Series { name: "in all", values: vec![Some(5); n], bounds: None }];
-            let drawn = lines(&Lines { named: NAMED, labels: &labels, series: &series }).into_string();
+            let drawn =
+                lines(&Lines { named: NAMED, labels: &labels, doubted: &[true], series: &series }).into_string();
             assert!(!drawn.contains("NaN") && !drawn.contains("inf"), "{drawn}");
         }
     }

@@ -14,6 +14,8 @@ const GAP: f64 = 6.0;
 const BOTTOM: f64 = 22.0;
 /// Quarter hours in a day.
 const QUARTERS: u32 = 96;
+/// Width of a label.
+const LABEL: f64 = 75.0;
 
 /// What a colour stands for, from nothing seen to all day.
 const LEVELS: [&str; 4] = ["no frame all day", "under half of the day", "half of the day or more", "all day"];
@@ -77,7 +79,7 @@ pub(in super::super) fn strip(chart: &Strip<'_>) -> Markup {
         }
         @for (i, label) in chart.labels.iter().enumerate().step_by(every(n, 8)) {
             line.axis x1=(at(x(i))) x2=(at(x(i))) y1=(at(bottom - GAP)) y2=(at(bottom)) {}
-            text x=(at(x(i))) y=(at(bottom + 13.0)) { (label) }
+            text .end[x(i) > WIDTH - LABEL] x=(at(x(i))) y=(at(bottom + 13.0)) { (label) }
         }
     };
     let entries: Vec<(Markup, String)> = LEVELS
