@@ -33,6 +33,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
     let nets = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
     let measured = Measured::new(Store::open_read_only(&args.store)?);
     let windows = Windows::new(args, measured.days()?, Timestamp::now())?;
+    windows.check()?;
     let judging = Judging::new(&args.judging, windows.until)?;
     let home = nets.map_or_else(|| stored::home(&measured.store()), Ok)?;
     let (catalogue, as_of) = match args.catalogue_as_of {

@@ -336,6 +336,6 @@ fn an_empty_store_makes_a_report_that_says_so() {
     assert!(texts(&value["doubts"])[0].contains("holds no record"), "{value}");
     let page = page(&dir, &[]);
     tags(&page);
-    assert!(page.contains("The store holds no contact.") && !page.contains("NaN"));
+    assert!(page.contains("The store holds no contact.") && !page.replace("isNaN", "").contains("NaN"));
     report(&dir, &["--html", "r.html", "--window", "30d"]).said_once(USAGE, &["give dates"]);
 }

@@ -10,6 +10,9 @@ use crate::measure::{Days, Step, UtcOffset, Window};
 const DAYS: u32 = 45;
 const WEEKS: u32 = 7 * 40;
 
+/// Periods of a trend at most, as for `trend`.
+const MOST_PERIODS: u32 = 4_000;
+
 /// The windows of a report.
 #[derive(Debug)]
 pub(super) struct Windows {
@@ -51,6 +54,18 @@ impl Windows {
         let until = asked.map(|days| end(days, offset)).filter(|end| *end <= now);
         let step = args.step.map_or_else(|| readable(report.map_or(0, Days::len)), Step::from);
         Ok(Windows { report, compared, step, asked: asked.is_some(), until })
+    }
+
+    /// Refuses what no page could show.
+    pub(super) fn check(&self) -> Result<(), Stop> {
+        let Some(days) = self.report else { return Ok(()) };
+        let periods = days.len() / if self.step == Step::Day { 1 } else { 7 };
+        if periods > MOST_PERIODS {
+            return Err(Stop::usage(format_args!(
+                "the window {days} has more than {MOST_PERIODS} periods; give a longer --step, or a shorter --window"
+            )));
+        }
+        Ok(())
     }
 
     /// Beginning and end of the window, where one was asked for.

@@ -6,7 +6,7 @@ use super::super::svg::{Named, Pair, pairs};
 use super::super::table::{Form, Head, folded, table};
 use super::super::words::{Shown, number};
 use super::figures::{bounded, change, count, known, share, span, still};
-use super::{Section, left_out};
+use super::{BREAKDOWNS, Section, left_out, more_breakdowns};
 use crate::measure::compare::{Basis, Moved};
 use crate::measure::figures::shown;
 use crate::measure::{Compared, ComparedBy, ComparedGroup, Comparison, Signal};
@@ -16,9 +16,9 @@ use std::cmp::Reverse;
 /// Groups that a chart draws, the greatest first.
 const DRAWN: usize = 15;
 /// Names of tables, one for each breakdown that is shown.
-const TABLES: [&str; 4] = ["compared-1", "compared-2", "compared-3", "compared-4"];
+const TABLES: [&str; BREAKDOWNS] = ["compared-1", "compared-2", "compared-3", "compared-4"];
 /// Names of charts, likewise.
-const CHARTS: [&str; 4] = ["compared-chart-1", "compared-chart-2", "compared-chart-3", "compared-chart-4"];
+const CHARTS: [&str; BREAKDOWNS] = ["compared-chart-1", "compared-chart-2", "compared-chart-3", "compared-chart-4"];
 
 pub(super) fn section(d: &Document<'_>) -> Option<Section> {
     let c = d.comparison?;
@@ -36,7 +36,8 @@ pub(super) fn section(d: &Document<'_>) -> Option<Section> {
         (chart(c))
         (signals(c))
         (catalogues(c))
-        @for (number, by) in c.by.iter().enumerate().take(TABLES.len()) { (groups(c, by, number)) }
+        @for (number, by) in c.by.iter().enumerate().take(BREAKDOWNS) { (groups(c, by, number)) }
+        (more_breakdowns(c.by.len()))
     };
     Some(Section::new("comparison", "Comparison", body))
 }

@@ -6,7 +6,7 @@ use super::super::svg::{Named, Pair, pairs};
 use super::super::table::{Form, Head, table};
 use super::super::words::{Shown, number};
 use super::figures::{bounded, count, known, span};
-use super::{Section, left_out};
+use super::{BREAKDOWNS, Section, left_out, more_breakdowns};
 use crate::measure::figures::shown;
 use crate::measure::{TotalBy, TotalGroup};
 use maud::{Markup, html};
@@ -15,9 +15,9 @@ use std::cmp::Reverse;
 /// Groups that a chart draws, the greatest first.
 const DRAWN: usize = 15;
 /// Names of tables, one for each breakdown that is shown.
-const TABLES: [&str; 4] = ["groups-1", "groups-2", "groups-3", "groups-4"];
+const TABLES: [&str; BREAKDOWNS] = ["groups-1", "groups-2", "groups-3", "groups-4"];
 /// Names of charts, likewise.
-const CHARTS: [&str; 4] = ["groups-chart-1", "groups-chart-2", "groups-chart-3", "groups-chart-4"];
+const CHARTS: [&str; BREAKDOWNS] = ["groups-chart-1", "groups-chart-2", "groups-chart-3", "groups-chart-4"];
 
 pub(super) fn section(d: &Document<'_>) -> Option<Section> {
     let total = d.total?;
@@ -29,7 +29,8 @@ pub(super) fn section(d: &Document<'_>) -> Option<Section> {
                 "or countries, and " code { "--by" } " says what to count by."
             }
         }
-        @for (number, by) in total.by.iter().enumerate().take(TABLES.len()) { (breakdown(by, number)) }
+        @for (number, by) in total.by.iter().enumerate().take(BREAKDOWNS) { (breakdown(by, number)) }
+        (more_breakdowns(total.by.len()))
         @for file in files {
             @if !file.overlaps.is_empty() {
                 p.note {

@@ -59,6 +59,21 @@ pub(super) fn all(d: &Document<'_>) -> io::Result<Vec<Section>> {
     Ok(all)
 }
 
+/// Breakdowns by groups that are shown.
+const BREAKDOWNS: usize = 4;
+
+/// That there are more of them.
+fn more_breakdowns(all: usize) -> Markup {
+    html! {
+        @if all > BREAKDOWNS {
+            p.note {
+                "Shown are the first " (BREAKDOWNS) " of " (all) " breakdowns; all are in what " code { "--json" } " and "
+                code { "--csv" } " write."
+            }
+        }
+    }
+}
+
 /// What a table leaves out, and where it is.
 fn left_out(shown: usize, all: u64, what: &str) -> Markup {
     let more = all.saturating_sub(shown as u64);
