@@ -130,3 +130,70 @@ fn between(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::args::{Cli, Command};
+    use super::*;
+    use clap::Parser;
+
+    /// Of a store with records of 2026-01-01 to 2026-03-31, on 2026-03-15 at noon.
+    fn windows(options: &str) -> Result<Windows, String> {
+        let line = ["spansight", "report", "--store", "s", "--html", "h"].into_iter().chain(options.split_whitespace());
+        let Command::Report(args) = Cli::try_parse_from(line).unwrap().command else { panic!() };
+        let Ok(Window::Days(stored)) = "2026-01..2026-03".parse() else { panic!() };
+        let now = Timestamp::parse("2026-03-15T12:00:00Z").unwrap();
+        let windows = Windows::new(&args, Some(stored), now).map_err(|stop| stop.message)?;
+        windows.check().map_err(|stop| stop.message).map(|()| windows)
+    }
+
+    fn days(options: &str) -> String {
+        windows(options).unwrap().report.unwrap().to_string()
+    }
+
+    #[test]
+    fn a_window_is_what_was_asked_for_or_all() {
+        assert_eq!(days(""), "2026-01-01 to 2026-03-31");
+        assert_eq!(days("--window 2026-02"), "2026-02-01 to 2026-02-28");
+        assert_eq!(days("--window 7d"), "2026-03-25 to 2026-03-31");
+        assert_eq!(days("--baseline 2026-02 --current 2026-01"), "2026-01-01 to 2026-02-28");
+        assert_eq!(days("--baseline 2026-01 --current 2026-02 --window 2026-03"), "2026-03-01 to 2026-03-31");
+        assert_eq!(days("--since 2026-01-03 --until 2026-01-05"), "2026-01-03 to 2026-01-04");
+        assert_eq!(days("--since 2026-03-30"), "2026-03-30 to 2026-03-31");
+        assert_eq!(
+            days("--since 2026-01-02T23:00:00Z --until 2026-01-04T23:00:00Z --utc-offset +01:00"),
+            "2026-01-03 to 2026-01-04"
+        );
+    }
+
+    #[test]
+    fn days_are_counted_from_the_end_of_a_window_that_has_passed() {
+        let until = |options: &str| windows(options).unwrap().until.map(|t| t.to_string());
+        assert_eq!(until(""), None);
+        assert_eq!(until("--window 2026-02").as_deref(), Some("2026-03-01T00:00:00Z"));
+        assert_eq!(until("--window 2026-02 --utc-offset -03:30").as_deref(), Some("2026-03-01T03:30:00Z"));
+        assert_eq!(until("--window 2026-03"), None, "it goes on");
+    }
+
+    #[test]
+    fn what_makes_no_window_is_refused() {
+        for (options, word) in [
+            ("--since 2026-01-03T10:00:00Z", "whole days"),
+            ("--since 2026-01-03 --utc-offset +01:00", "whole days"),
+            ("--since 2026-01-05 --until 2026-01-05", "no time lies between"),
+            ("--since 2026-05-01", "or later"),
+            ("--until 2025-05-01", "before --until"),
+            ("--window 2000..2026 --step day", "longer --step"),
+        ] {
+            let said = windows(options).unwrap_err();
+            assert!(said.contains(word), "{options}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_trend_is_easy_to_read() {
+        let step = |options: &str| windows(options).unwrap().step;
+        assert_eq!((step("--window 45d"), step("--window 46d")), (Step::Day, Step::Week));
+        assert_eq!((step("--window 2026"), step("--window 2026 --step week")), (Step::Month, Step::Week));
+    }
+}

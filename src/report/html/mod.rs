@@ -2,7 +2,7 @@
 //! read, on a screen, on paper, aloud.
 //!
 //! Whatever others can put into it (names, paths, catalogues, command lines)
-//! goes through [`words::Shown`] and the escaping of [`maud`]; nothing on the
+//! goes through `words::Shown` and the escaping of [`maud`]; nothing on the
 //! page is put together from strings by hand.
 
 mod assets;

@@ -6,9 +6,9 @@ use super::super::MAX_ROWS;
 use super::super::svg::{Lane, Mark, Named, Strip, strip};
 use super::super::table::{Form, Head, folded, table};
 use super::super::words::{Shown, number, time};
-use super::{Section, left_out};
+use super::{Section, figures, left_out};
 use crate::base::time::format_day;
-use crate::measure::Days;
+use crate::measure::{Coverage, Days};
 use maud::{Markup, html};
 
 /// Sensors that the chart draws; the table has all.
@@ -26,12 +26,33 @@ pub(super) fn section(d: &Document<'_>) -> Section {
                 " of the window. Where none came, the sensor was down or had nothing to see, and nothing can be said of "
                 "that time."
             }
+            @if let Some(total) = d.total { (in_view(&total.coverage)) }
             (chart(d, &share))
             (folded("Coverage by day, in numbers", &days(c)))
             @if !c.gaps.is_empty() { (gaps(c)) }
         }
     };
     Section { id: "coverage", title: "Coverage", count: (!c.days.is_empty()).then_some(share), body }
+}
+
+/// Whom the sensors saw, and the chance to see a contact.
+fn in_view(c: &Coverage) -> Markup {
+    html! {
+        @if c.known {
+            p {
+                "Up to " (counted(c.addresses, "home address", "home addresses")) " of "
+                (counted(c.networks, "network", "networks")) " (/24 and /64) were seen in a quarter hour"
+                @if c.encrypted_dns > 0 { ", up to " (number(c.encrypted_dns)) " of them with encrypted DNS" }
+                "."
+                @if let Some(chance) = c.detection() {
+                    " One contact at a random time was captured with a chance of at most " (figures::share(chance))
+                    ": sensor time, less what was lost."
+                }
+            }
+        } @else {
+            p { "What else the sensors saw is not known, as only records were imported." }
+        }
+    }
 }
 
 fn chart(d: &Document<'_>, share: &str) -> Markup {

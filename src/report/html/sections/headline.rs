@@ -47,6 +47,9 @@ fn sentence(d: &Document<'_>) -> Markup {
         @if d.headline.installed > 0 {
             "; on " (number(d.headline.installed)) " it is installed and was not seen to update"
         }
+        @if total.coverage.addresses > 0 {
+            ", of up to " (counted(total.coverage.addresses, "home address", "home addresses")) " in view at a time"
+        }
         "."
     }
 }

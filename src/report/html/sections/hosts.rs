@@ -87,7 +87,7 @@ impl Lists {
             self.accepted.add(strength, || host(h));
         } else if wants_action(v) {
             self.act.add(strength, || host(h));
-        } else if v.made_contact() && v.verdict != Verdict::None {
+        } else if v.made_contact() && (v.verdict != Verdict::None || v.roles.is_empty() && v.alarms.is_empty()) {
             self.others.add(strength, || host(h));
         }
     }
@@ -150,7 +150,8 @@ impl Lists {
     pub(super) fn others(&self) -> Option<Section> {
         let body = html! {
             p.note {
-                "Contacts that do not show an installation: other services of the product, web sites, lookups without more."
+                "Contacts that do not show an installation: other services of the product, web sites, lookups without more, "
+                "signs that prove nothing alone."
             }
             (self.others.hosts("others-table", "Other hosts with contacts, not counted"))
         };
