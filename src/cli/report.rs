@@ -17,6 +17,7 @@ use crate::report::document::{Document, csv};
 use crate::report::hosts::Roll;
 use crate::report::html;
 use crate::report::output::Output;
+use crate::sighting::HomeNets;
 use crate::store::Measured;
 use crate::store::Store;
 use source::Held;
@@ -56,23 +57,62 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
         offset: args.utc_offset,
         threads: measuring::threads(),
     };
-    let total = windows.report.map(|days| Total::new(&asked, days)).transpose()?;
-    let trend = windows.report.map(|days| Trend::new(&asked, days, windows.step)).transpose()?;
-    let comparison = windows.compared.map(|(a, b)| Comparison::new(&asked, a, b)).transpose().map_err(|e| match e {
-        CompareError::Overlap(..) => Stop::usage(format_args!("--baseline and --current: {e}")),
-        CompareError::Source(e) => Stop::failed(e),
-    })?;
-
     let part = held.part();
     let facts = match &asked.as_of {
         Some(_) => Cow::Owned(Recount::new(&catalogue).apply(part)),
         None => Cow::Borrowed(&part.facts),
     };
+    let made = document::Made {
+        args,
+        judging: &judging,
+        catalogue: &catalogue,
+        facts: &facts,
+        windows: &windows,
+        measured: &measured,
+        groups: &groups,
+    };
+    std::thread::scope(|scope| {
+        let total = scope.spawn(|| windows.report.map(|days| Total::new(&asked, days)).transpose());
+        let trend = scope.spawn(|| windows.report.map(|days| Trend::new(&asked, days, windows.step)).transpose());
+        let comparison = scope.spawn(|| windows.compared.map(|(a, b)| Comparison::new(&asked, a, b)).transpose());
+        let figures = || -> Result<Figures, Stop> {
+            Ok(Figures {
+                total: total.join().map_err(|_| ended())??,
+                trend: trend.join().map_err(|_| ended())??,
+                comparison: comparison.join().map_err(|_| ended())?.map_err(|e| match e {
+                    CompareError::Overlap(..) => Stop::usage(format_args!("--baseline and --current: {e}")),
+                    CompareError::Source(e) => Stop::failed(e),
+                })?,
+            })
+        };
+        finish(&made, home, figures)
+    })
+}
+
+/// A thread that counted broke down.
+fn ended() -> Stop {
+    Stop::failed(super::panics::sentence())
+}
+
+/// What was counted.
+struct Figures {
+    total: Option<Total>,
+    trend: Option<Trend>,
+    comparison: Option<Comparison>,
+}
+
+/// Judges the hosts, waits for the figures, and writes everything.
+fn finish(
+    made: &document::Made<'_>,
+    home: HomeNets,
+    figures: impl FnOnce() -> Result<Figures, Stop>,
+) -> Result<Exit, Stop> {
+    let document::Made { args, judging, windows, .. } = made;
     let (since, until) = windows.ends(args.utc_offset);
     let options = host::Options { since, until, inventory: judging.inventory.clone(), home };
-    let judge = host::Judge::new(&facts, &catalogue, &options);
-    let findings = judging.findings(&facts);
-    let mut unmet = Unmet::new(&judging);
+    let judge = host::Judge::new(made.facts, made.catalogue, &options);
+    let findings = judging.findings(made.facts);
+    let mut unmet = Unmet::new(judging);
     let (mut contacted, mut found) = (0u64, false);
     let make = |number| judge.view(number);
     let roll = Roll::new(judge.hosts(), &make, judging.as_of, |view: &HostView| {
@@ -82,18 +122,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
         found |= findings.has(view, standing);
         Some(standing)
     });
-    let summary = stored::summary(&measured.store(), since, until, contacted)?;
-    let made = document::Made {
-        args,
-        judging: &judging,
-        catalogue: &catalogue,
-        facts: &facts,
-        summary: &summary,
-        windows: &windows,
-        measured: &measured,
-        groups: &groups,
-    };
-    let document = made.document(&roll, total.as_ref(), trend.as_ref(), comparison.as_ref())?;
+    let summary = stored::summary(&made.measured.store(), since, until, contacted)?;
+    let figures = figures()?;
+    let document = made.document(&roll, &summary, &figures)?;
     write(args, &document)?;
     if !args.quiet {
         for doubt in &document.doubts {

@@ -173,7 +173,10 @@ fn page_json_and_csv_say_the_same() {
     assert_eq!((&headline["in_use"], &headline["installed"], &headline["alarms"]), (&13.into(), &3.into(), &1.into()));
     assert_eq!(value["total"]["whole"]["update"]["hosts"]["hosts"], 13);
     let page = fs::read_to_string(&html).unwrap();
-    assert!(page.contains("13 hosts were seen to use the product"), "{page}");
+    assert!(
+        page.contains("With up to 100 home addresses in view at a time, 13 hosts were seen to use the product"),
+        "{page}"
+    );
     let hosts = value["hosts"].as_array().unwrap();
     let lines = fs::read_to_string(csv.join("hosts.csv")).unwrap();
     assert_eq!(lines.lines().count(), hosts.len() + 1);

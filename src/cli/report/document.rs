@@ -5,11 +5,12 @@ use super::super::environment;
 use super::super::exit::Stop;
 use super::super::judging::Judging;
 use super::super::stored;
+use super::Figures;
 use super::windows::Windows;
 use crate::catalogue::Catalogue;
 use crate::host::{Facts, Verdict};
 use crate::measure::coverage::Because;
-use crate::measure::{Comparison, FactSource, Groups, Total, Trend};
+use crate::measure::{Comparison, FactSource, Groups, Total};
 use crate::report::document::{
     About, CatalogueAccount, CoverageAccount, CustodyAccount, Document, FileHash, Headline, HostsOf, RunAccount,
     SCHEMA, SourceAccount, method,
@@ -25,7 +26,6 @@ pub(super) struct Made<'a> {
     pub(super) judging: &'a Judging,
     pub(super) catalogue: &'a Catalogue,
     pub(super) facts: &'a Facts,
-    pub(super) summary: &'a Summary,
     pub(super) windows: &'a Windows,
     pub(super) measured: &'a Measured,
     pub(super) groups: &'a Groups,
@@ -36,10 +36,11 @@ impl Made<'_> {
     pub(super) fn document<'d>(
         &self,
         roll: &'d Roll<'d>,
-        total: Option<&'d Total>,
-        trend: Option<&'d Trend>,
-        comparison: Option<&'d Comparison>,
+        summary: &Summary,
+        figures: &'d Figures,
     ) -> Result<Document<'d>, Stop> {
+        let (total, trend) = (figures.total.as_ref(), figures.trend.as_ref());
+        let comparison = figures.comparison.as_ref();
         let coverage = match self.windows.report {
             Some(days) => CoverageAccount::new(days, self.args.utc_offset, &|from, to| self.measured.seen(from, to))?,
             None => CoverageAccount::default(),
@@ -67,13 +68,13 @@ impl Made<'_> {
                 sensors,
                 home_networks: runs.last().map(|(_, run)| run.home_nets.clone()).unwrap_or_default(),
             },
-            doubts: self.doubts(stored::pseudonyms(&store)?, total, comparison),
-            headline: self.headline(roll),
+            doubts: doubts(summary, stored::pseudonyms(&store)?, total, comparison),
+            headline: headline(summary, roll),
             total,
             trend,
             comparison,
-            read: self.summary.read(),
-            blind_spots: self.summary.unseen(),
+            read: summary.read(),
+            blind_spots: summary.unseen(),
             coverage,
             method: method(),
             catalogue: CatalogueAccount::new(self.catalogue, &runs, self.facts),
@@ -82,60 +83,6 @@ impl Made<'_> {
             custody: CustodyAccount::new(&store, self.files())?,
             hosts: HostsOf(roll),
         })
-    }
-
-    /// What makes the report doubtful: first that windows cannot be compared,
-    /// then what was not seen in all of it.
-    fn doubts(
-        &self,
-        pseudonyms: Option<String>,
-        total: Option<&Total>,
-        comparison: Option<&Comparison>,
-    ) -> Vec<String> {
-        let mut all: Vec<String> = Vec::new();
-        if let Some(c) = comparison.filter(|c| !c.comparability.comparable) {
-            let why =
-                c.comparability.differences.iter().map(|d| format!("The windows are not comparable: {}.", d.what));
-            all.extend(why);
-        }
-        let Some(total) = total else {
-            all.push("The store holds no record of a contact, so that there is nothing to count.".to_owned());
-            all.extend(self.summary.doubted().map(|why| format!("Hosts may be missing: {why}.")));
-            return all;
-        };
-        // What was lost or could not be read is among the doubts of the summary.
-        let said = |because| matches!(because, Because::SensorUp | Because::Unknown);
-        all.extend(total.doubts.iter().filter(|d| said(d.because)).map(|d| sentence(&d.what)));
-        if total.coverage.known {
-            all.extend(self.summary.doubted().map(|why| format!("Hosts may be missing: {why}.")));
-        }
-        let catalogues = total.coverage.catalogues.len();
-        if catalogues > 1 && total.method.catalogue_as_of.is_none() {
-            all.push(format!(
-                "The runs of this window used {catalogues} different catalogues, so that a new indicator can look like \
-                 new use; --catalogue-as-of applies one to all records."
-            ));
-        }
-        all.extend(pseudonyms.map(|why| sentence(why.trim_start_matches("warning: "))));
-        all
-    }
-
-    fn headline(&self, roll: &Roll<'_>) -> Headline {
-        let tally = roll.tally();
-        let mut sentences = tally.lines();
-        if self.summary.hosts == 0 {
-            sentences.push(self.summary.nothing_seen());
-        }
-        Headline {
-            alarms: roll.alarms(),
-            in_use: tally.in_use(),
-            installed: tally.installed(),
-            managed: tally.get(Verdict::Managed),
-            oem: tally.get(Verdict::Oem),
-            accepted: tally.accepted(),
-            unconfirmed: tally.unconfirmed(),
-            sentences,
-        }
     }
 
     /// Every file that was read beside the store.
@@ -158,6 +105,60 @@ impl Made<'_> {
             sha256: Some(f.sha256),
         }));
         all
+    }
+}
+
+/// What makes the report doubtful: first that windows cannot be compared, then
+/// what was not seen in all of it.
+fn doubts(
+    summary: &Summary,
+    pseudonyms: Option<String>,
+    total: Option<&Total>,
+    comparison: Option<&Comparison>,
+) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    if let Some(c) = comparison.filter(|c| !c.comparability.comparable) {
+        let why: Vec<&str> = c.comparability.differences.iter().map(|d| d.what.as_str()).collect();
+        all.push(format!("The windows are not comparable: {}.", why.join("; ")));
+    }
+    let missing = || summary.doubted().map(|why| format!("Hosts may be missing: {why}."));
+    let Some(total) = total else {
+        all.push("The store holds no record of a contact, so that there is nothing to count.".to_owned());
+        all.extend(missing());
+        return all;
+    };
+    // What was lost or could not be read is among the doubts of the summary.
+    let said = |because| matches!(because, Because::SensorUp | Because::Unknown);
+    all.extend(total.doubts.iter().filter(|d| said(d.because)).map(|d| sentence(&d.what)));
+    if total.coverage.known {
+        all.extend(missing());
+    }
+    let catalogues = total.coverage.catalogues.len();
+    if catalogues > 1 && total.method.catalogue_as_of.is_none() {
+        all.push(format!(
+            "The runs of this window used {catalogues} different catalogues, so that a new indicator can look like new \
+             use; --catalogue-as-of applies one to all records."
+        ));
+    }
+    all.extend(pseudonyms.map(|why| sentence(why.trim_start_matches("warning: "))));
+    all
+}
+
+fn headline(summary: &Summary, roll: &Roll<'_>) -> Headline {
+    let tally = roll.tally();
+    let mut sentences = tally.lines();
+    if summary.hosts == 0 {
+        sentences.push(summary.nothing_seen());
+    }
+    Headline {
+        alarms: roll.alarms(),
+        in_use: tally.in_use(),
+        installed: tally.installed(),
+        managed: tally.get(Verdict::Managed),
+        oem: tally.get(Verdict::Oem),
+        accepted: tally.accepted(),
+        unconfirmed: tally.unconfirmed(),
+        sentences,
     }
 }
 

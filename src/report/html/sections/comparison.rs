@@ -57,37 +57,37 @@ fn chart(c: &Comparison) -> Markup {
     pairs(named, [&baseline, &current], &all)
 }
 
+/// Columns of hosts.
+const HOSTS: [Head; 6] = [
+    Head::Number("Baseline"),
+    Head::Number("Current"),
+    Head::Number("Change"),
+    Head::Number("Still seen"),
+    Head::Number("Gone"),
+    Head::Number("New"),
+];
+
 fn signals(c: &Comparison) -> Markup {
-    let heads = [
-        Head::Text("Signal"),
-        Head::Number("Baseline"),
-        Head::Number("Current"),
-        Head::Number("Change"),
-        Head::Number("Still seen"),
-        Head::Number("Gone"),
-        Head::Number("New"),
-        Head::Number("Organisations, baseline"),
-        Head::Number("Current"),
-        Head::Number("Change"),
-        Head::Number("Still seen"),
-    ];
-    let row = |name: &str, a: &Signal, b: &Signal, m: &Moved| {
-        html! { tr { th scope="row" { (name) } (cells(a, b, m)) } }
-    };
     let w = &c.whole;
-    let rows = html! {
-        (row("update", &w.baseline.update, &w.current.update, &w.update))
-        (row("reputation", &w.baseline.reputation, &w.current.reputation, &w.reputation))
-    };
-    let form =
-        Form { id: "comparison-table", caption: "Hosts and organisations in both windows, by signal", find: false };
+    let both = [
+        ("update", &w.baseline.update, &w.current.update, &w.update),
+        ("reputation", &w.baseline.reputation, &w.current.reputation, &w.reputation),
+    ];
+    let heads: Vec<Head> = [Head::Text("Signal")].into_iter().chain(HOSTS).collect();
+    let hosts = html! { @for (name, a, b, m) in both { tr { th scope="row" { (name) } (hosts(a, b, m)) } } };
+    let orgs = html! { @for (name, a, b, m) in both { tr { th scope="row" { (name) } (organisations(a, b, m)) } } };
+    let form = |id, caption| Form { id, caption, find: false };
     html! {
-        (table(&form, &heads, &rows))
+        (table(&form("comparison-table", "Hosts in both windows, by signal"), &heads, &hosts))
+        @if w.update.organisations.is_some() {
+            h3 { "Organisations in both windows" }
+            (table(&form("organisations-table", "Organisations in both windows, by signal"), &heads, &orgs))
+        }
         (zero(c))
     }
 }
 
-fn cells(a: &Signal, b: &Signal, m: &Moved) -> Markup {
+fn hosts(a: &Signal, b: &Signal, m: &Moved) -> Markup {
     html! {
         (bounded(&a.hosts))
         (bounded(&b.hosts))
@@ -95,10 +95,18 @@ fn cells(a: &Signal, b: &Signal, m: &Moved) -> Markup {
         (still(&m.cohort))
         (count(m.cohort.gone))
         (count(m.cohort.new))
+    }
+}
+
+fn organisations(a: &Signal, b: &Signal, m: &Moved) -> Markup {
+    html! {
         (known(a.organisations.map(|o| o.seen)))
         (known(b.organisations.map(|o| o.seen)))
         @match &m.organisations { Some(c) => (change(c)), None => td {} }
-        @match &m.organisation_cohort { Some(c) => (still(c)), None => td {} }
+        @match &m.organisation_cohort {
+            Some(c) => { (still(c)) (count(c.gone)) (count(c.new)) }
+            None => { td {} td {} td {} }
+        }
     }
 }
 
@@ -173,20 +181,19 @@ fn pair<'c>(compared: &Compared, label: &'c str) -> Pair<'c> {
 }
 
 fn numbers(id: &'static str, by: &ComparedBy, groups: &[&ComparedGroup]) -> Markup {
-    let heads = [
-        Head::Text("Group"),
-        Head::Text("Signal"),
-        Head::Number("Baseline"),
-        Head::Number("Current"),
-        Head::Number("Change"),
-        Head::Number("Still seen"),
-        Head::Number("Gone"),
-        Head::Number("New"),
-        Head::Number("Organisations, baseline"),
-        Head::Number("Current"),
-        Head::Number("Change"),
-        Head::Number("Still seen"),
-    ];
+    let with_orgs = groups.iter().any(|g| g.compared.update.organisations.is_some());
+    let mut heads = vec![Head::Text("Group"), Head::Text("Signal")];
+    heads.extend(HOSTS);
+    if with_orgs {
+        heads.extend([
+            Head::Number("Organisations, baseline"),
+            Head::Number("Current"),
+            Head::Number("Change"),
+            Head::Number("Still seen"),
+            Head::Number("Gone"),
+            Head::Number("New"),
+        ]);
+    }
     // Two rows each, one for each signal.
     let listed = groups.len().min(MAX_ROWS / 2);
     let rows = html! {
@@ -196,7 +203,12 @@ fn numbers(id: &'static str, by: &ComparedBy, groups: &[&ComparedGroup]) -> Mark
                 ("update", &w.baseline.update, &w.current.update, &w.update),
                 ("reputation", &w.baseline.reputation, &w.current.reputation, &w.reputation),
             ] {
-                tr { th scope="row" { (Shown(&name)) } td { (signal) } (cells(a, b, m)) }
+                tr {
+                    th scope="row" { (Shown(&name)) }
+                    td { (signal) }
+                    (hosts(a, b, m))
+                    @if with_orgs { (organisations(a, b, m)) }
+                }
             }
         }
     };

@@ -39,16 +39,17 @@ fn doubts(d: &Document<'_>) -> Markup {
 fn sentence(d: &Document<'_>) -> Markup {
     let Some(total) = d.total else { return html! { "The store holds no contact." } };
     let (update, reputation) = (&total.whole.update.hosts, &total.whole.reputation.hosts);
-    let hosts = counted(update.hosts, "host was", "hosts were");
+    let in_view = total.coverage.addresses;
     html! {
-        @if update.hosts == 0 { "No host was seen to use the product" }
-        @else { (hosts) " seen to use the product" (range(update)) }
-        @if reputation.hosts > 0 { "; " (number(reputation.hosts)) (range(reputation)) " used its cloud reputation" }
+        @if in_view > 0 { "With up to " (counted(in_view, "home address", "home addresses")) " in view at a time, " }
+        @else { "In this window, " }
+        @match update.hosts {
+            0 => "no host was seen to use the product",
+            n => { (counted(n, "host", "hosts")) (range(update)) (if n == 1 { " was" } else { " were" }) " seen to use the product" }
+        }
+        @if reputation.hosts > 0 { ", " (number(reputation.hosts)) (range(reputation)) " to use its cloud reputation" }
         @if d.headline.installed > 0 {
             "; on " (number(d.headline.installed)) " it is installed and was not seen to update"
-        }
-        @if total.coverage.addresses > 0 {
-            ", of up to " (counted(total.coverage.addresses, "home address", "home addresses")) " in view at a time"
         }
         "."
     }
