@@ -4,6 +4,7 @@ use super::args::MeasureArgs;
 use super::exit::{Stop, say};
 use super::{inputs, places, stored};
 use crate::catalogue::Catalogue;
+use crate::measure::groups;
 use crate::measure::{AsOf, Asked, Days, FactSource, Groups, SourceError, catalogue_as_of};
 use crate::report::output::Output;
 use crate::sighting::HomeNets;
@@ -28,6 +29,7 @@ pub(super) struct Measuring {
     catalogue: Catalogue,
     as_of: Option<AsOf>,
     home: HomeNets,
+    doubts: Vec<String>,
     args: Settings,
     /// First and last day with records.
     pub(super) days: Days,
@@ -63,13 +65,11 @@ impl Measuring {
         let groups = Groups::read(&args.groups).map_err(|e| Stop::usage(format_args!("--groups: {e}")))?;
         let dimensions = groups.dimensions(&args.by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
         let output = args.output.as_deref();
-        let read = args.catalogue.paths().chain(args.groups.iter().map(|p| p.as_path())).chain([args.store.as_path()]);
+        let read =
+            args.catalogue.paths().chain(args.groups.iter().map(|p| groups::path_of(p))).chain([args.store.as_path()]);
         places::check(&[("--output", output)], read)?;
         Output::check(output).map_err(Stop::failed)?;
         let Opened { source, home: stored_home, pseudonyms } = open(&args.store)?;
-        if let Some(sentence) = pseudonyms.filter(|_| !args.quiet) {
-            say(sentence);
-        }
         let (catalogue, as_of) = match args.catalogue_as_of {
             Some(day) => catalogue_as_of(&*source, &given, day).map(|(c, of)| (c, Some(of)))?,
             None => (given, None),
@@ -83,7 +83,8 @@ impl Measuring {
         let watched = source.watched()?.unwrap_or(days);
         let watched = Days::new(days.first.min(watched.first), days.last.max(watched.last));
         let (args, home) = (Settings { offset: args.utc_offset }, home.unwrap_or(stored_home));
-        Ok(Measuring { source, groups, dimensions, catalogue, as_of, home, args, days, watched })
+        let doubts = pseudonyms.iter().map(|s| s.trim_start_matches("warning: ").to_owned()).collect();
+        Ok(Measuring { source, groups, dimensions, catalogue, as_of, home, doubts, args, days, watched })
     }
 
     /// What is asked for.
@@ -96,6 +97,7 @@ impl Measuring {
             catalogue: &self.catalogue,
             as_of: self.as_of.clone(),
             home: self.home.clone(),
+            doubts: self.doubts.clone(),
             offset: self.args.offset,
             threads,
         }
