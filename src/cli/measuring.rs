@@ -42,6 +42,12 @@ struct Settings {
     offset: crate::measure::UtcOffset,
 }
 
+/// What is counted by where nothing is asked for: columns with few values.
+fn usual(groups: &Groups) -> Vec<String> {
+    let known = groups.columns();
+    ["country", "sector"].into_iter().filter(|c| known.contains(c)).map(str::to_owned).collect()
+}
+
 /// An opened store.
 struct Opened {
     source: Box<dyn FactSource>,
@@ -63,7 +69,8 @@ impl Measuring {
         let given = args.catalogue.load().map_err(Stop::usage)?;
         let home = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
         let groups = Groups::read(&args.groups).map_err(|e| Stop::usage(format_args!("--groups: {e}")))?;
-        let dimensions = groups.dimensions(&args.by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
+        let by = if args.by.is_empty() { usual(&groups) } else { args.by.clone() };
+        let dimensions = groups.dimensions(&by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
         let output = args.output.as_deref();
         let read =
             args.catalogue.paths().chain(args.groups.iter().map(|p| groups::path_of(p))).chain([args.store.as_path()]);

@@ -201,6 +201,11 @@ fn the_same_store_gives_the_same_bytes_in_each_format() {
             }
         }
     }
+    // Without --by, by the columns with few values.
+    let usual = run_in(dir, &["trend", "--store", "s.db", "--groups", "groups.csv", "--format", "ndjson", "-q"]).json();
+    let columns = |l: &Value| l.get("group").map(|g| g.as_object().unwrap().keys().cloned().collect::<Vec<_>>());
+    assert!(usual.iter().any(|l| columns(l) == Some(vec!["country".to_owned()])), "{usual:?}");
+    assert!(!usual.iter().any(|l| l["group"].get("org").is_some()));
     let ran = run_in(dir, &[&windows[..], &common, &["--output", "c.json", "--format", "json"]].concat());
     assert_eq!((ran.code, ran.out.as_str()), (0, ""));
     assert!(fs::read_to_string(dir.join("c.json")).unwrap().starts_with("{\n"));
