@@ -4,6 +4,7 @@ use super::args::MeasureArgs;
 use super::exit::{Stop, say};
 use super::{inputs, places, stored};
 use crate::catalogue::Catalogue;
+use crate::measure::count::MOST_DAYS;
 use crate::measure::groups;
 use crate::measure::{AsOf, Asked, Days, FactSource, Groups, SourceError, catalogue_as_of};
 use crate::report::output::Output;
@@ -109,6 +110,17 @@ impl Measuring {
             threads,
         }
     }
+}
+
+/// Refuses windows with more days than a report can have.
+pub(super) fn check_length(windows: &[Days]) -> Result<(), Stop> {
+    let days = windows.iter().fold(0u32, |sum, window| sum.saturating_add(window.len()));
+    if days > MOST_DAYS {
+        let shown: Vec<String> = windows.iter().map(ToString::to_string).collect();
+        let shown = shown.join(" and ");
+        return Err(Stop::usage(format_args!("{shown} has more than {MOST_DAYS} days; give a shorter window")));
+    }
+    Ok(())
 }
 
 /// Writes a report. A reader that closes standard output early has what it

@@ -352,6 +352,7 @@ fn bad_input_gets_one_sentence() {
     ] {
         assert_eq!(run(&args).code, USAGE, "{args:?}");
     }
-    let empty = run(&["trend", "--store", "s.db", "--window", "1970..2025", "--step", "day"]);
-    empty.said_once(USAGE, &["more than 4000 periods"]);
+    run(&["trend", "--store", "s.db", "--window", "1970..2025"]).said_once(USAGE, &["more than 3660 days"]);
+    let long = ["compare", "--store", "s.db", "--baseline", "0001..2000", "--current", "2025"];
+    run(&long).said_once(USAGE, &["more than 3660 days"]);
 }
