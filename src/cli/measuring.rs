@@ -49,7 +49,7 @@ struct Settings {
 }
 
 /// What is counted by where nothing is asked for: columns with few values.
-fn usual(groups: &Groups) -> Vec<String> {
+pub(super) fn usual(groups: &Groups) -> Vec<String> {
     let known = groups.columns();
     ["country", "sector"].into_iter().filter(|c| known.contains(c)).map(str::to_owned).collect()
 }

@@ -30,11 +30,13 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
     check_outputs(args)?;
     let given = args.catalogue.load().map_err(Stop::usage)?;
     let groups = Groups::read(&args.groups).map_err(|e| Stop::usage(format_args!("--groups: {e}")))?;
-    let dimensions = groups.dimensions(&args.by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
+    let by = if args.by.is_empty() { measuring::usual(&groups) } else { args.by.clone() };
+    let dimensions = groups.dimensions(&by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
     let nets = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
     let measured = Measured::new(Store::open_read_only(&args.store)?);
-    let windows = Windows::new(args, measured.days()?, Timestamp::now())?;
+    let windows = Windows::new(args, measured.days()?, measured.watched()?, Timestamp::now())?;
     windows.check()?;
+    let pseudonyms = stored::pseudonyms(&measured.store())?.map(|s| s.trim_start_matches("warning: ").to_owned());
     let judging = Judging::new(&args.judging, windows.until)?;
     let home = nets.map_or_else(|| stored::home(&measured.store()), Ok)?;
     let (catalogue, as_of) = match args.catalogue_as_of {
@@ -54,6 +56,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
         catalogue: &catalogue,
         as_of,
         home: home.clone(),
+        doubts: pseudonyms.iter().cloned().collect(),
         offset: args.utc_offset,
         threads: measuring::threads(),
     };
@@ -70,6 +73,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
         windows: &windows,
         measured: &measured,
         groups: &groups,
+        pseudonyms: pseudonyms.as_deref(),
     };
     std::thread::scope(|scope| {
         let total = scope.spawn(|| windows.report.map(|days| Total::new(&asked, days)).transpose());

@@ -342,3 +342,18 @@ fn an_empty_store_makes_a_report_that_says_so() {
     assert!(page.contains("The store holds no contact.") && !page.replace("isNaN", "").contains("NaN"));
     report(&dir, &["--html", "r.html", "--window", "30d"]).said_once(USAGE, &["give dates"]);
 }
+
+#[test]
+fn no_contact_is_no_proof_of_absence() {
+    let dir = office(&Office { one_in: 0, days: 3, ..Office::default() });
+    let value = json(&dir, &[]);
+    assert_eq!(
+        (&value["about"]["window"]["days"], &value["total"]["whole"]["update"]["hosts"]["hosts"]),
+        (&3.into(), &0.into())
+    );
+    let page = page(&dir, &[]);
+    assert!(page.contains("no host was seen to use the product") && page.contains("no proof of absence"), "{page}");
+    assert!(page.contains("up to 3 % of them (3) can have been missed at 95 %"), "{page}");
+    let ran = report(&dir, &["--html", "r.html", "--fail-on", "active"]);
+    assert_eq!(ran.code, DONE, "{ran:?}");
+}

@@ -18,7 +18,7 @@ pub const FIRST_DAY: i64 = 20_454;
 pub struct Office {
     /// Hosts that are seen at all.
     pub hosts: u32,
-    /// One in so many of them has contacts.
+    /// One in so many of them has contacts; with 0 none.
     pub one_in: u32,
     /// Days from [`FIRST_DAY`] on.
     pub days: i64,
@@ -183,7 +183,7 @@ impl Office {
                 to: from.plus(40_000 * SECOND),
             };
             w.put_interval(&interval("handshake", None)).unwrap();
-            if host % self.one_in != 0 || self.is_gone(host, day) {
+            if host.checked_rem(self.one_in) != Some(0) || self.is_gone(host, day) {
                 continue;
             }
             w.put_interval(&interval("mdns", Some((self.name)(host)))).unwrap();

@@ -2,6 +2,7 @@
 
 use super::{CatalogueFiles, JudgingArgs, StepArg, measure, time};
 use crate::base::Timestamp;
+use crate::measure::groups::path_of;
 use crate::measure::{UtcOffset, Window};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -53,7 +54,8 @@ pub struct ReportArgs {
     /// Groups of addresses, as for `trend`
     #[arg(long, value_name = "FILE")]
     pub groups: Vec<PathBuf>,
-    /// Also count by these columns of --groups; with + between columns by all combinations
+    /// Also count by these columns of --groups; with + between columns by all combinations [default: country
+    /// and sector, where there are such]
     #[arg(long, value_name = "GROUP", value_delimiter = ',')]
     pub by: Vec<String>,
     /// Apply one catalogue to all records, as for `trend`
@@ -85,7 +87,7 @@ pub struct ReportArgs {
 impl ReportArgs {
     /// The files that are read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let groups = self.groups.iter().map(PathBuf::as_path);
+        let groups = self.groups.iter().map(|p| path_of(p));
         self.catalogue.paths().chain(self.judging.files()).chain([self.store.as_path()]).chain(groups)
     }
 }

@@ -4,7 +4,6 @@ use super::super::args::ReportArgs;
 use super::super::environment;
 use super::super::exit::Stop;
 use super::super::judging::Judging;
-use super::super::stored;
 use super::Figures;
 use super::windows::Windows;
 use crate::catalogue::Catalogue;
@@ -29,6 +28,8 @@ pub(super) struct Made<'a> {
     pub(super) windows: &'a Windows,
     pub(super) measured: &'a Measured,
     pub(super) groups: &'a Groups,
+    /// What to say of the store's pseudonyms.
+    pub(super) pseudonyms: Option<&'a str>,
 }
 
 impl Made<'_> {
@@ -68,7 +69,7 @@ impl Made<'_> {
                 sensors,
                 home_networks: runs.last().map(|(_, run)| run.home_nets.clone()).unwrap_or_default(),
             },
-            doubts: doubts(summary, stored::pseudonyms(&store)?, total, comparison),
+            doubts: doubts(summary, self.pseudonyms, total, comparison),
             headline: headline(summary, roll),
             total,
             trend,
@@ -112,7 +113,7 @@ impl Made<'_> {
 /// what was not seen in all of it.
 fn doubts(
     summary: &Summary,
-    pseudonyms: Option<String>,
+    pseudonyms: Option<&str>,
     total: Option<&Total>,
     comparison: Option<&Comparison>,
 ) -> Vec<String> {
@@ -140,7 +141,8 @@ fn doubts(
              use; --catalogue-as-of applies one to all records."
         ));
     }
-    all.extend(pseudonyms.map(|why| sentence(why.trim_start_matches("warning: "))));
+    // A comparison says it among its own.
+    all.extend(pseudonyms.filter(|_| comparison.is_none()).map(sentence));
     all
 }
 

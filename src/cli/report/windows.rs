@@ -2,6 +2,7 @@
 
 use super::super::args::ReportArgs;
 use super::super::exit::Stop;
+use super::super::measuring::check_length;
 use crate::base::Timestamp;
 use crate::base::time::QUARTER_SECS;
 use crate::measure::{Days, Step, UtcOffset, Window};
@@ -9,9 +10,6 @@ use crate::measure::{Days, Step, UtcOffset, Window};
 /// Periods of a trend that are easy to read, at most.
 const DAYS: u32 = 45;
 const WEEKS: u32 = 7 * 40;
-
-/// Periods of a trend at most, as for `trend`.
-const MOST_PERIODS: u32 = 4_000;
 
 /// The windows of a report.
 #[derive(Debug)]
@@ -29,10 +27,19 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// Of a store with records of these days.
-    pub(super) fn new(args: &ReportArgs, stored: Option<Days>, now: Timestamp) -> Result<Self, Stop> {
+    /// Of a store with records of these days, whose sensors saw anything on those.
+    pub(super) fn new(
+        args: &ReportArgs,
+        recorded: Option<Days>,
+        watched: Option<Days>,
+        now: Timestamp,
+    ) -> Result<Self, Stop> {
         let offset = args.utc_offset;
-        let newest = stored.map(|days| days.last);
+        let newest = recorded.map(|days| days.last);
+        let stored = match (recorded, watched) {
+            (Some(a), Some(b)) => Some(Days::new(a.first.min(b.first), a.last.max(b.last))),
+            (a, b) => a.or(b),
+        };
         let days = |window: Window| match (window, newest) {
             (Window::Last(_), None) => {
                 Err(Stop::usage("the store holds no record that a number of days could end with; give dates"))
@@ -56,16 +63,10 @@ impl Windows {
         Ok(Windows { report, compared, step, asked: asked.is_some(), until })
     }
 
-    /// Refuses what no page could show.
+    /// Refuses more days than can be counted.
     pub(super) fn check(&self) -> Result<(), Stop> {
-        let Some(days) = self.report else { return Ok(()) };
-        let periods = days.len() / if self.step == Step::Day { 1 } else { 7 };
-        if periods > MOST_PERIODS {
-            return Err(Stop::usage(format_args!(
-                "the window {days} has more than {MOST_PERIODS} periods; give a longer --step, or a shorter --window"
-            )));
-        }
-        Ok(())
+        check_length(self.report.as_slice())?;
+        self.compared.map_or(Ok(()), |(a, b)| check_length(&[a, b]))
     }
 
     /// Beginning and end of the window, where one was asked for.
@@ -143,7 +144,7 @@ mod tests {
         let Command::Report(args) = Cli::try_parse_from(line).unwrap().command else { panic!() };
         let Ok(Window::Days(stored)) = "2026-01..2026-03".parse() else { panic!() };
         let now = Timestamp::parse("2026-03-15T12:00:00Z").unwrap();
-        let windows = Windows::new(&args, Some(stored), now).map_err(|stop| stop.message)?;
+        let windows = Windows::new(&args, Some(stored), None, now).map_err(|stop| stop.message)?;
         windows.check().map_err(|stop| stop.message).map(|()| windows)
     }
 
@@ -183,7 +184,7 @@ mod tests {
             ("--since 2026-01-05 --until 2026-01-05", "no time lies between"),
             ("--since 2026-05-01", "or later"),
             ("--until 2025-05-01", "before --until"),
-            ("--window 2000..2026 --step day", "longer --step"),
+            ("--window 2000..2026", "more than 3660 days"),
         ] {
             let said = windows(options).unwrap_err();
             assert!(said.contains(word), "{options}: {said}");

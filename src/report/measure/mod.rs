@@ -54,7 +54,7 @@ fn bounds(s: &Signal) -> String {
 }
 
 /// What zero can exclude, in a sentence.
-fn zero(signal: &str, when: &str, s: &Signal) -> Option<String> {
+pub(super) fn zero(signal: &str, when: &str, s: &Signal) -> Option<String> {
     let zero = s.zero.as_ref()?;
     Some(match (zero.detection, zero.share_at_most, zero.hosts_at_most) {
         (Some(detection), Some(share), Some(hosts)) => format!(

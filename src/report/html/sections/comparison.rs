@@ -1,11 +1,12 @@
 //! Two windows against each other.
 
 use super::super::super::document::Document;
+use super::super::super::measure::zero;
 use super::super::MAX_ROWS;
 use super::super::svg::{Named, Pair, pairs};
 use super::super::table::{Form, Head, folded, table};
 use super::super::words::{Shown, number};
-use super::figures::{bounded, change, count, known, share, span, still};
+use super::figures::{bounded, change, count, known, span, still};
 use super::{BREAKDOWNS, Section, left_out, more_breakdowns};
 use crate::measure::compare::{Basis, Moved};
 use crate::measure::figures::shown;
@@ -83,7 +84,7 @@ fn signals(c: &Comparison) -> Markup {
             h3 { "Organisations in both windows" }
             (table(&form("organisations-table", "Organisations in both windows, by signal"), &heads, &orgs))
         }
-        (zero(c))
+        (zeros(c))
     }
 }
 
@@ -111,31 +112,15 @@ fn organisations(a: &Signal, b: &Signal, m: &Moved) -> Markup {
 }
 
 /// What zero sightings exclude, and what they do not.
-fn zero(c: &Comparison) -> Markup {
+fn zeros(c: &Comparison) -> Markup {
     let w = &c.whole;
     let all = [
-        ("update", "the baseline", &w.baseline.update),
-        ("update", "the current window", &w.current.update),
-        ("reputation", "the baseline", &w.baseline.reputation),
-        ("reputation", "the current window", &w.current.reputation),
+        zero("update", "the baseline", &w.baseline.update),
+        zero("update", "the current window", &w.current.update),
+        zero("reputation", "the baseline", &w.baseline.reputation),
+        zero("reputation", "the current window", &w.current.reputation),
     ];
-    html! {
-        @for (signal, window, s) in all {
-            @if let Some(zero) = &s.zero {
-                p {
-                    "No host with " (signal) " contacts was seen in " (window) ". That is no proof of absence: "
-                    @match (zero.share_at_most, zero.hosts_at_most) {
-                        (Some(most), Some(hosts)) => {
-                            "at 95 % it excludes more than " (share(most)) " of the " (number(zero.of_hosts))
-                            " home addresses, " (number(hosts)) " hosts"
-                        }
-                        _ => "as what the sensor could see is not known, it excludes nothing",
-                    }
-                    "."
-                }
-            }
-        }
-    }
+    html! { @for sentence in all.into_iter().flatten() { p { (Shown(&sentence)) } } }
 }
 
 fn catalogues(c: &Comparison) -> Markup {

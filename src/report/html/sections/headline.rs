@@ -2,6 +2,7 @@
 //! figures with their bounds.
 
 use super::super::super::document::Document;
+use super::super::super::measure::zero;
 use super::super::super::text::counted;
 use super::super::words::{Shown, number};
 use super::Section;
@@ -17,9 +18,14 @@ pub(super) fn section(d: &Document<'_>) -> Section {
             (doubts(d))
             p.big { (sentence(d)) }
             @if let Some(c) = d.comparison { p { strong { "Compared: " } (Shown(&c.headline)) } }
+            @if let Some(total) = d.total {
+                @for sentence in [zero("update", "this window", &total.whole.update), zero("reputation", "this window", &total.whole.reputation)].into_iter().flatten() {
+                    p { (Shown(&sentence)) }
+                }
+            }
             (tiles(d))
             @for line in &d.headline.sentences { p.soft { (Shown(line)) } }
-            @if let Some(total) = d.total { (bounds(total, d.headline.accepted)) }
+            @if let Some(total) = d.total.filter(|t| t.whole.update.hosts.hosts > 0) { (bounds(total, d.headline.accepted)) }
         },
     )
 }
