@@ -211,7 +211,7 @@ impl Lab {
         };
         self.frame += 1;
         let frame = FrameRef { bytes: &[], orig_len: 0, number: self.frame, offset: 0, source: 0, interface: 0 };
-        self.engine.segment(&packet, kept, frame, 0, &mut self.ledger);
+        self.engine.segment(&packet, 0, (0, 0), &mut self.ledger, || (kept, frame));
         self.wait(1);
     }
 

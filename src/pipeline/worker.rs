@@ -311,20 +311,22 @@ impl<H: Harvest> Worker<H> {
                 quarter_until = quarter_from.saturating_add(QUARTER_SECS * SECOND);
                 self.ledger.turn_to(key);
             }
-            let start = packet.payload_offset as usize;
-            let end = start.saturating_add(packet.payload_len as usize);
-            let held = if packet.in_arena { &work.arena } else { &work.batch.buf };
-            let payload = held.get(start..end).unwrap_or(&[]);
-            let frame = FrameRef {
-                bytes: work.batch.bytes(meta),
-                orig_len: meta.orig_len,
-                number: work.batch.first_number.saturating_add(u64::from(item.frame)),
-                offset: work.batch.position(meta),
-                source: work.source,
-                interface: meta.interface,
+            let bytes = || {
+                let start = packet.payload_offset as usize;
+                let end = start.saturating_add(packet.payload_len as usize);
+                let held = if packet.in_arena { &work.arena } else { &work.batch.buf };
+                let frame = FrameRef {
+                    bytes: work.batch.bytes(meta),
+                    orig_len: meta.orig_len,
+                    number: work.batch.first_number.saturating_add(u64::from(item.frame)),
+                    offset: work.batch.position(meta),
+                    source: work.source,
+                    interface: meta.interface,
+                };
+                (held.get(start..end).unwrap_or(&[]), frame)
             };
             if let Some(engine) = self.engines.get_mut(usize::from(item.place)) {
-                engine.segment(packet, payload, frame, item.segment, &mut self.ledger);
+                engine.segment(packet, item.segment, (work.source, meta.interface), &mut self.ledger, bytes);
             }
             self.countdown = self.countdown.saturating_sub(1);
             if self.countdown == 0 {
