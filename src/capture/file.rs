@@ -125,6 +125,11 @@ impl FileSource {
         self.parts.compression.is_some()
     }
 
+    /// Whether decompressing may take far more memory than a batch.
+    pub(super) fn has_large_window(&self) -> bool {
+        matches!(self.parts.compression, Some(Compression::Zstd | Compression::Xz))
+    }
+
     /// Whether a call has nothing to say before more content comes.
     pub(super) fn wants_more(&self) -> bool {
         matches!(self.next, Next::Read)

@@ -11,6 +11,7 @@ mod pcapng;
 #[cfg(test)]
 mod testing;
 
+pub mod ahead;
 pub mod bpf;
 pub mod device;
 pub mod error;
@@ -21,6 +22,7 @@ pub mod pick;
 pub mod set;
 pub mod source;
 
+pub use ahead::Ahead;
 pub use bpf::BpfFilter;
 pub use device::interface_prefixes;
 pub use error::CaptureError;
