@@ -13,7 +13,7 @@
 
 use super::file::FileSource;
 use super::input::Input;
-use super::open::{OpenOptions, from_input};
+use super::open::{OpenOptions, from_input_beside};
 use super::{Batch, CaptureError, FrameMeta, FrameSource, Interface, InterfaceStatistics, Item, Progress, Status};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::VecDeque;
@@ -90,7 +90,7 @@ impl Ahead {
                 Box::new(source)
             }
             None => {
-                let source = from_input(Input::open(&item.path)?, &self.options)?;
+                let source = from_input_beside(Input::open(&item.path)?, &self.options, self.threads > 1)?;
                 let small = source.progress().total().is_some_and(|n| n < SMALL);
                 if self.threads > 1 && source.is_compressed() && !small {
                     match self.start(source) {
@@ -150,7 +150,7 @@ fn compressed(path: &Path, options: &OpenOptions) -> Option<FileSource> {
     if path.as_os_str() == "-" || !meta.is_file() || meta.len() < SMALL {
         return None;
     }
-    from_input(Input::open(path).ok()?, options).ok().filter(FileSource::is_compressed)
+    from_input_beside(Input::open(path).ok()?, options, true).ok().filter(FileSource::is_compressed)
 }
 
 /// What the threads share: how much waits, and used batches.
@@ -410,7 +410,11 @@ mod tests {
                     continue;
                 };
                 assert!(got.frames == want.frames && got.content == want.content, "{at} with {cores} cores");
-                assert_eq!((got.error(), &got.before), (want.error(), &want.before), "{at}");
+                assert_eq!(
+                    (format!("{:?}", got.errors), &got.before),
+                    (format!("{:?}", want.errors), &want.before),
+                    "{at}"
+                );
                 assert_eq!(got.interfaces, want.interfaces, "{at}");
             }
         }

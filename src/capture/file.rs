@@ -127,7 +127,7 @@ impl FileSource {
 
     /// Whether decompressing may take far more memory than a batch.
     pub(super) fn has_large_window(&self) -> bool {
-        matches!(self.parts.compression, Some(Compression::Zstd | Compression::Xz))
+        self.parts.compression.is_some_and(Compression::has_large_window)
     }
 
     /// Whether a call has nothing to say before more content comes.

@@ -8,6 +8,7 @@ mod file;
 pub mod follow;
 mod input;
 mod pcapng;
+mod pump;
 #[cfg(test)]
 mod testing;
 
