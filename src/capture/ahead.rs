@@ -11,6 +11,7 @@
     clippy::arithmetic_side_effects
 )]
 
+use super::decompress::Compression;
 use super::file::FileSource;
 use super::input::Input;
 use super::open::{OpenOptions, from_input_beside};
@@ -23,25 +24,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// Bytes of batches that wait for their turn, of all files together, beyond
-/// [`OWN`] batches of each.
-pub const MOST_AHEAD: usize = 32 << 20;
+/// Bytes of batches that wait for their turn, of all files together.
+pub(crate) const MOST_AHEAD: usize = 16 << 20;
 
-/// Batches of a file that may wait in any case, so that its thread and the
-/// reader's work side by side. More of them would leave the cores' caches.
+/// Batches that may wait of the file that is being read, so that its thread and
+/// the reader's work side by side. More of them would leave the cores' caches.
 const OWN: usize = 3;
 
 /// Files that are decompressed at a time, at most.
 const MOST_THREADS: usize = 4;
-
-/// The same of formats whose windows may take 128 MiB each.
-const MOST_LARGE_WINDOWS: usize = 2;
 
 /// Files that may be begun before their turn.
 const MOST_BEGUN: usize = 8;
 
 /// A compressed file of fewer bytes is read sooner than a thread starts.
 const SMALL: u64 = 64 << 10;
+
+/// Batches that there are beyond [`MOST_AHEAD`]: of the file that is being read,
+/// and one in the hands of each thread.
+#[cfg(test)]
+pub(crate) const MOST_BESIDE: usize = OWN + MOST_THREADS;
 
 /// Opens captures in order, those that are compressed ahead of their turn.
 pub struct Ahead {
@@ -85,19 +87,13 @@ impl Ahead {
             _ => None,
         };
         let source: Box<dyn FrameSource> = match opened {
-            Some((_, source)) => {
-                source.state.is_due.store(true, Ordering::Relaxed);
-                Box::new(source)
-            }
+            Some((_, source)) => Box::new(source.due()),
             None => {
                 let source = from_input_beside(Input::open(&item.path)?, &self.options, self.threads > 1)?;
                 let small = source.progress().total().is_some_and(|n| n < SMALL);
                 if self.threads > 1 && source.is_compressed() && !small {
                     match self.start(source) {
-                        Ok(source) => {
-                            source.state.is_due.store(true, Ordering::Relaxed);
-                            Box::new(source)
-                        }
+                        Ok(source) => Box::new(source.due()),
                         Err(source) => source,
                     }
                 } else {
@@ -122,8 +118,8 @@ impl Ahead {
             }
             let Some(item) = items.get(self.next) else { return };
             if let Some(source) = compressed(&item.path, &self.options) {
-                let large = self.running.iter().filter(|s| s.has_large_window).count();
-                if source.has_large_window() && large >= MOST_LARGE_WINDOWS {
+                let same = self.running.iter().filter(|s| s.compression == source.compression()).count();
+                if same >= source.compression().map_or(0, |c| c.at_once(self.threads)) {
                     return;
                 }
                 match self.start(source) {
@@ -178,7 +174,7 @@ impl Room {
                 return None;
             }
             let is_due = state.is_due.load(Ordering::Relaxed);
-            if waiting.len() < OWN || (!is_due && inside.held < MOST_AHEAD) {
+            if if is_due { waiting.len() < OWN } else { inside.held < MOST_AHEAD } {
                 return Some(inside.used.pop().unwrap_or_default());
             }
             inside = self.freed.wait(inside).unwrap_or_else(PoisonError::into_inner);
@@ -191,7 +187,8 @@ impl Room {
         inside.held = inside.held.saturating_add(bytes);
     }
 
-    /// It waits no longer; `used` can be filled in its place.
+    /// It waits no longer; `used` can be filled in its place. Wakes who waits
+    /// for room.
     fn free(&self, bytes: usize, used: Option<Batch>) {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         inside.held = inside.held.saturating_sub(bytes);
@@ -204,7 +201,7 @@ impl Room {
 /// What a file's thread and its reader tell each other.
 #[derive(Default)]
 struct State {
-    has_large_window: bool,
+    compression: Option<Compression>,
     /// It is being read now.
     is_due: AtomicBool,
     /// Nobody reads it any more.
@@ -237,7 +234,7 @@ struct AheadSource {
 
 impl AheadSource {
     fn start(source: FileSource, room: Arc<Room>) -> Result<Self, Box<FileSource>> {
-        let state = Arc::new(State { has_large_window: source.has_large_window(), ..State::default() });
+        let state = Arc::new(State { compression: source.compression(), ..State::default() });
         let (interfaces, progress) = (source.interfaces(), source.progress());
         let (tx, deliveries) = unbounded();
         // Only when the thread is there the file is given away.
@@ -257,6 +254,13 @@ impl AheadSource {
         }
         let thread = Some(thread);
         Ok(AheadSource { state, room, deliveries, thread, interfaces, statistics: Vec::new(), progress, ended: false })
+    }
+
+    /// Its turn has come: it need not wait for others to make room.
+    fn due(self) -> Self {
+        self.state.is_due.store(true, Ordering::Relaxed);
+        self.room.free(0, None);
+        self
     }
 }
 
@@ -322,7 +326,7 @@ impl Drop for AheadSource {
         while let Ok(delivery) = self.deliveries.try_recv() {
             self.room.free(delivery.bytes, None);
         }
-        self.room.free(0, None); // wakes the thread
+        self.room.free(0, None);
     }
 }
 
@@ -444,7 +448,7 @@ mod tests {
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
         let held = waiting(&ahead);
-        assert!((MOST_AHEAD..MOST_AHEAD + (8 << 20)).contains(&held), "{held}");
+        assert!((MOST_AHEAD..MOST_AHEAD + (4 << 20)).contains(&held), "{held}");
         assert_eq!(states.len(), 3);
         assert!(states.iter().all(|s| !s.is_done.load(Ordering::Relaxed)));
         drop((first, ahead));

@@ -76,9 +76,16 @@ impl Compression {
         }
     }
 
-    /// Whether decompressing may take far more memory than a batch.
-    pub(super) fn has_large_window(self) -> bool {
-        matches!(self, Compression::Zstd | Compression::Xz)
+    /// How many files of this format are worth decompressing at a time, where
+    /// as many as `threads` can be.
+    pub(super) fn at_once(self, threads: usize) -> usize {
+        match self {
+            Compression::Gzip | Compression::Bzip2 => threads,
+            // Windows may take 128 MiB each.
+            Compression::Xz => threads.min(2),
+            // And one is about as fast as what decodes it.
+            Compression::Zstd | Compression::Lz4 => (threads / 2).max(1),
+        }
     }
 
     /// The decompressed bytes of `input`, which has about `size` bytes, if that

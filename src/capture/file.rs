@@ -120,14 +120,14 @@ impl FileSource {
         }
     }
 
+    /// How the content was compressed.
+    pub(super) fn compression(&self) -> Option<Compression> {
+        self.parts.compression
+    }
+
     /// Whether the content was compressed.
     pub(super) fn is_compressed(&self) -> bool {
         self.parts.compression.is_some()
-    }
-
-    /// Whether decompressing may take far more memory than a batch.
-    pub(super) fn has_large_window(&self) -> bool {
-        self.parts.compression.is_some_and(Compression::has_large_window)
     }
 
     /// Whether a call has nothing to say before more content comes.
