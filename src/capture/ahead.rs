@@ -1,7 +1,7 @@
 //! Compressed captures, decompressed on threads of their own beside decoding,
 //! and several of them at once where several are to be read.
 //!
-//! What a reader gets, and in which order, is what [`open`](super::open) would
+//! What a reader gets, and in which order, is what [`open`](super::open()) would
 //! give it file by file. Batches are handed over whole; nothing is copied.
 #![deny(
     clippy::unwrap_used,
@@ -62,7 +62,7 @@ pub struct Ahead {
 impl Ahead {
     /// For a machine with so many cores. With one, a thread more would only
     /// take turns with the reader's, and captures are opened as
-    /// [`open`](super::open) does.
+    /// [`open`](super::open()) does.
     pub fn new(options: OpenOptions, cores: usize) -> Self {
         Ahead {
             options,
@@ -79,7 +79,7 @@ impl Ahead {
     ///
     /// # Errors
     ///
-    /// As [`open`](super::open), of this capture alone.
+    /// As [`open`](super::open()), of this capture alone.
     pub fn open(&mut self, items: &[Item], at: usize) -> Result<Box<dyn FrameSource>, CaptureError> {
         let Some(item) = items.get(at) else { return Err(CaptureError::NotFound) };
         let opened = match self.begun.front() {
