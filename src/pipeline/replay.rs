@@ -9,7 +9,7 @@ use super::work::Work;
 use super::worker::{Finished, Found, Harvest, Job, Report, Worker};
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
-use crate::capture::{self, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
+use crate::capture::{Ahead, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
 use crate::coverage::{Counter, Key, Ledger};
 use crate::flow::{Limits, NameLister, NameRows};
 use crate::packet::{EncapId, EncapTable};
@@ -434,9 +434,12 @@ impl Reader<'_> {
         match hasher {
             Err(e) => failure = Some(Failure::Thread(e)),
             Ok(hasher) => {
+                let options = OpenOptions { drain_after_damage: hasher.is_some(), ..OpenOptions::default() };
+                let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+                let mut ahead = Ahead::new(options, cores);
                 for (at, item) in self.plan.inputs.iter().enumerate() {
                     let mut report = SourceReport::new(item.path.clone(), item.relative.clone());
-                    let halt = self.read_source(at, &mut report, hasher.as_ref());
+                    let halt = self.read_source(at, &mut ahead, &mut report, hasher.as_ref());
                     sources.push(report);
                     match halt {
                         Ok(()) => {}
@@ -467,9 +470,14 @@ impl Reader<'_> {
         }
     }
 
-    fn read_source(&mut self, at: usize, report: &mut SourceReport, hasher: Option<&Hasher>) -> Result<(), Halt> {
-        let options = OpenOptions { drain_after_damage: hasher.is_some(), ..OpenOptions::default() };
-        let mut source = match capture::open(&report.path, &options) {
+    fn read_source(
+        &mut self,
+        at: usize,
+        ahead: &mut Ahead,
+        report: &mut SourceReport,
+        hasher: Option<&Hasher>,
+    ) -> Result<(), Halt> {
+        let mut source = match ahead.open(&self.plan.inputs, at) {
             Ok(source) => source,
             Err(e) => {
                 report.error = Some(e);

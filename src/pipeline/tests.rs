@@ -65,7 +65,10 @@ fn all_tables_full_take_less_than_is_promised() {
     let buffer = crate::capture::OpenOptions::default().buffer;
     let batch = buffer + buffer / shortest * (size_of::<crate::capture::FrameMeta>() + size_of::<super::work::Item>());
     let batch = batch + crate::packet::MAX_INFLATED_TOGETHER;
-    let batches = super::replay::LIVE_BATCHES * batch;
+    // A replay has fewer of them, and buffers of files read ahead of their turn.
+    let ahead = buffer + buffer / shortest * size_of::<crate::capture::FrameMeta>();
+    let ahead = crate::capture::ahead::MOST_AHEAD + crate::capture::ahead::MOST_BESIDE * ahead;
+    let batches = (super::replay::LIVE_BATCHES * batch).max(super::replay::BATCHES * batch + ahead);
     let spool = crate::sighting::spool::MAX_HELD;
     let fragments = crate::packet::MAX_FRAGMENT_BYTES;
     let neighbours = crate::flow::Neighbours::MOST_BYTES;
