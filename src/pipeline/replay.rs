@@ -31,16 +31,14 @@ use std::time::Instant;
 /// twice as many, or twice as large ones, cost memory and save no time.
 pub(super) const BATCHES: usize = 4;
 
-/// Batches in flight of a live run, where frames come when they like.
-pub(super) const LIVE_BATCHES: usize = 8;
+/// Batches in flight of a live run, of up to a mebibyte each: frames come when
+/// they like, and a worker may wait for a core while the reader has one.
+pub(super) const LIVE_BATCHES: usize = 12;
 
 /// A capture that begins so much before the last frame of the one before is
 /// another view of the network, not the next file of the same capture: its
 /// flows are read from their beginning.
 const ROTATION_OVERLAP: i64 = SECOND;
-
-/// Batches that may wait for one worker.
-const QUEUE: usize = 4;
 
 /// Findings of batches that may wait for the writer: those of a flood are
 /// large.
@@ -356,7 +354,8 @@ impl<H: Harvest> Crew<H> {
             let mut jobs = Vec::with_capacity(count);
             let mut threads = Vec::with_capacity(count);
             for worker in workers {
-                let (job_tx, job_rx) = bounded(QUEUE);
+                // Room for all: only the pool holds the reader back.
+                let (job_tx, job_rx) = bounded(batches);
                 jobs.push(job_tx);
                 let (tx, recycler, alarm) = (tx.clone(), pool.recycler(), Alarm(Arc::clone(&failed)));
                 let thread = std::thread::Builder::new().name("worker".into()).spawn_scoped(scope, move || {

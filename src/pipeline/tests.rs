@@ -62,9 +62,11 @@ fn all_tables_full_take_less_than_is_promised() {
     let observed = super::SHARDS * Observer::MOST_BYTES;
     // Half a mebibyte of frames as short as can be decoded: buffer, frames, items.
     let shortest = 16 + 42;
+    let each = size_of::<crate::capture::FrameMeta>() + size_of::<super::work::Item>();
     let buffer = crate::capture::OpenOptions::default().buffer;
-    let batch = buffer + buffer / shortest * (size_of::<crate::capture::FrameMeta>() + size_of::<super::work::Item>());
-    let batch = batch + crate::packet::MAX_INFLATED_TOGETHER;
+    let from_file = buffer + buffer / shortest * each;
+    let captured = crate::capture::BATCH_BYTES + crate::capture::BATCH_FRAMES * each;
+    let batch = from_file.max(captured) + crate::packet::MAX_INFLATED_TOGETHER;
     let batches = super::replay::LIVE_BATCHES * batch;
     let spool = crate::sighting::spool::MAX_HELD;
     let fragments = crate::packet::MAX_FRAGMENT_BYTES;
