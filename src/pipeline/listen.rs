@@ -4,13 +4,14 @@ use super::dispatch::{Dispatcher, Tally};
 use super::live::{Clock, Intake};
 use super::replay::{Failure, Hands, LIVE_BATCHES, ReaderEnd};
 use super::sources::{SourceId, SourceReport};
-use super::timing::{Timing, record};
+use super::timing::Timing;
 use super::work::Work;
 use super::worker::{Job, Tick};
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::capture::{Batch, FrameSource, InterfaceStatistics, Status};
 use crate::coverage::{Counter, Key, Ledger};
+use crate::report::stages::Stage;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -174,13 +175,16 @@ impl Ear<'_> {
     /// Decodes a batch and gives it to the workers; false if one is gone.
     fn hand_on(&mut self, Held { mut work, began }: Held) -> Result<bool, Failure> {
         work.read_at = Instant::now();
-        record(&mut self.timing.read, work.read_at.duration_since(began));
+        self.timing.record(Stage::Read, work.read_at.duration_since(began));
+        if let (Clock::Wall, Some(first)) = (self.time, work.batch.frames.first()) {
+            self.timing.record_since(Stage::Arrival, first.ts, Timestamp::now());
+        }
         work.source = 0;
         work.number = self.number;
         self.number = self.number.saturating_add(1);
         self.hear(&work.batch);
         self.dispatcher.batch(&mut work).map_err(Failure::Filter)?;
-        record(&mut self.timing.decode, work.read_at.elapsed());
+        self.timing.record(Stage::Decode, work.read_at.elapsed());
         let work = Arc::new(work);
         let given = self.hands.give(&work);
         self.hands.recycler.release(work);

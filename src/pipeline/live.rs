@@ -2,15 +2,17 @@
 
 use super::dispatch::{Dispatcher, Period};
 use super::listen::{SharedDesk, listen, lock};
-use super::replay::{Crew, Crop, Failure, Outcome};
+use super::replay::{Crew, Crop, Failure, LIVE_BATCHES, Outcome};
 use super::sources::SourceId;
-use super::worker::Found;
+use super::timing::Timing;
+use super::worker::{Found, Origin};
 use crate::base::Timestamp;
 use crate::base::time::QUARTER_SECS;
 use crate::capture::{BpfFilter, FrameSource, Interface};
 use crate::coverage::{Account, Forgotten, Ledger};
 use crate::flow::Limits;
 use crate::packet::EncapTable;
+use crate::report::stages::Stage;
 use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Draft, HomeNets, KeptFrame, Observed, Observer, Settings};
 use crate::sighting::{Naming, Signal, Signals};
@@ -119,10 +121,10 @@ pub fn watch(
         let observer = Observer::new(Arc::clone(settings));
         if plan.keep_frames { observer.with_frames() } else { observer }
     };
-    let crew = Crew::new(workers, plan.limits, true, &make);
+    let crew = Crew::new(workers, plan.limits, LIVE_BATCHES, plan.clock == Clock::Wall, &make);
     let failed = Arc::clone(&crew.failed);
     let ear = (plan.source, plan.path, plan.id, plan.clock);
-    let (period, filter) = (plan.period, plan.filter);
+    let (period, filter, clock) = (plan.period, plan.filter, plan.clock);
     let dispatcher = Dispatcher::new(plan.home.clone(), period, filter, plan.ignore_vlan, workers);
     let desk = SharedDesk::default();
     let mut run = Run {
@@ -133,9 +135,11 @@ pub fn watch(
         signals: Signals::default(),
         encaps: dispatcher.encaps(),
         desk: &desk,
+        clock,
+        timing: Timing::default(),
     };
     let read = |hands| listen(ear, dispatcher, hands, &failed, &desk);
-    let crop = crew.work(read, |_, found: Found| tell(run.news(found)))?;
+    let crop = crew.work(read, |origin, found| run.hear(origin, found, &mut tell))?;
     run.end(crop, tell)
 }
 
@@ -149,9 +153,31 @@ struct Run<'d> {
     signals: Signals,
     encaps: EncapTable,
     desk: &'d SharedDesk,
+    clock: Clock,
+    timing: Timing,
 }
 
 impl Run<'_> {
+    /// Tells what a worker found, and notes how long after the packets that is.
+    fn hear(
+        &mut self,
+        origin: Option<Origin>,
+        found: Found,
+        mut tell: impl FnMut(News<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let first = origin.filter(|_| self.clock == Clock::Wall).map(|o| o.first);
+        // What a record waited for by the rules is no delay: the packet that
+        // brought it out is in the batch.
+        let shown = |from: Timestamp| found.drafts.iter().map(|(_, d)| d.last.max(from)).collect();
+        let shown: Vec<Timestamp> = first.map(shown).unwrap_or_default();
+        tell(self.news(found))?;
+        if !shown.is_empty() {
+            let now = Timestamp::now();
+            shown.into_iter().for_each(|captured| self.timing.record_since(Stage::Record, captured, now));
+        }
+        Ok(())
+    }
+
     /// What a worker found, as news.
     fn news(&mut self, found: Found) -> News<'_> {
         let mut news = News {
@@ -198,6 +224,7 @@ impl Run<'_> {
         self.account.add(std::mem::take(&mut outcome.ledger));
         self.account.add(ledger);
         outcome.timing.merge(&timing);
+        outcome.timing.merge(&self.timing);
         outcome.canaries = self.canaries.list;
         let drafts: Vec<(usize, Draft)> =
             shards.iter().flat_map(|(shard, o)| o.drafts.iter().map(|d| (*shard, d.clone()))).collect();
