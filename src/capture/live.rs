@@ -361,7 +361,9 @@ impl LiveSource {
     }
 
     /// Collects frames until there are none for now, or enough of them; if
-    /// none come at all, for so long.
+    /// none come at all, for so long. From several interfaces, for so long
+    /// also if some came: each has blocks of its own, and what one delivers
+    /// late is to be sorted among the others'.
     fn fill(&mut self, batch: &mut Batch, patience: Duration) {
         let mut now = Instant::now();
         let deadline = now + patience;
@@ -382,7 +384,8 @@ impl LiveSource {
                 }
             }
             let more = batch.frames.len() > had;
-            let done = batch.buf.len() >= enough.0 || batch.frames.len() >= enough.1 || (more && got == 0);
+            let dry = more && got == 0 && self.taps.len() == 1;
+            let done = batch.buf.len() >= enough.0 || batch.frames.len() >= enough.1 || dry;
             if done || self.failure.is_some() || now >= deadline {
                 break;
             }
@@ -402,7 +405,7 @@ fn is_full(batch: &Batch) -> bool {
 
 impl FrameSource for LiveSource {
     /// Returns when no more frames wait, or a step of them is read; without
-    /// any after 20 ms. When an interface vanishes, that is the error of one
+    /// any after 20 ms, and so with several interfaces. When an interface vanishes, that is the error of one
     /// call; the others are read on.
     fn next_batch(&mut self, batch: &mut Batch) -> Result<Status, CaptureError> {
         batch.buf.clear();
