@@ -16,6 +16,7 @@ pub mod judged;
 mod layout;
 pub mod ndjson;
 pub mod output;
+pub mod stages;
 pub mod stats;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
