@@ -6,6 +6,7 @@ mod environment;
 mod evidence;
 mod exit;
 mod explain;
+mod export;
 mod fail_on;
 mod follow;
 mod hosts;
@@ -56,6 +57,7 @@ fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };
     match result {

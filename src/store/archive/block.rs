@@ -322,9 +322,8 @@ impl<'a> Head<'a> {
 
 /// Unpacks a half into room that is kept.
 fn unpack((len, packed): (usize, &[u8]), into: &mut Vec<u8>) -> Option<()> {
-    into.clear();
-    into.reserve(len);
-    let written = zstd::bulk::decompress_to_buffer(packed, into).ok()?;
+    into.resize(len, 0);
+    let written = zstd::bulk::decompress_to_buffer(packed, into.as_mut_slice()).ok()?;
     (written == len).then_some(())
 }
 

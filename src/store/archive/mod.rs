@@ -23,6 +23,9 @@ mod piece;
 mod read;
 mod row;
 mod spool;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;
 mod verify;
 
 pub use facts::{ImportOf, NamesInto};
