@@ -49,9 +49,8 @@ pub(super) fn run(args: &ExportArgs) -> Result<Exit, Stop> {
     let written = if Archive::is_meant(&args.store) {
         let archive = Archive::open(&args.store)?;
         out = Output::open(output).map_err(Stop::failed)?;
-        header(args, &mut out).and_then(|()| {
-            archive.contributions(&filter, |stored| write(args, &stored, &mut out, &mut records))
-        })
+        header(args, &mut out)
+            .and_then(|()| archive.contributions(&filter, |stored| write(args, &stored, &mut out, &mut records)))
     } else {
         let store = Store::open_read_only(&args.store)?;
         let mut all = store.contributions(filter)?;

@@ -7,6 +7,7 @@ use crate::catalogue::Catalogue;
 use crate::measure::{AsOf, Asked, Days, FactSource, Groups, SourceError, catalogue_as_of};
 use crate::report::output::Output;
 use crate::sighting::HomeNets;
+use crate::store::archive::Archive;
 use crate::store::{Measured, Store};
 use std::io;
 use std::path::Path;
@@ -41,6 +42,9 @@ struct Settings {
 /// An opened store: where facts come from, the home networks of its records,
 /// and what to say of its pseudonyms.
 fn open(path: &Path) -> Result<(Box<dyn FactSource>, HomeNets, Option<String>), Stop> {
+    if Archive::is_meant(path) {
+        return Ok((Box::new(Archive::open(path)?), HomeNets::default(), None));
+    }
     let store = Store::open_read_only(path)?;
     let (home, pseudonyms) = (stored::home(&store)?, stored::pseudonyms(&store)?);
     Ok((Box::new(Measured::new(store)), home, pseudonyms))

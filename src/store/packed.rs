@@ -83,7 +83,8 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 /// Every stage in the place of its number in the store.
-pub(super) const STAGES: [Stage; 5] = [Stage::Queried, Stage::Answered, Stage::Attempted, Stage::Connected, Stage::Transferred];
+pub(super) const STAGES: [Stage; 5] =
+    [Stage::Queried, Stage::Answered, Stage::Attempted, Stage::Connected, Stage::Transferred];
 
 pub(super) fn stage_code(stage: Stage) -> u8 {
     STAGES.iter().zip(0..).find(|(s, _)| **s == stage).map_or(0, |(_, n)| n)

@@ -22,6 +22,7 @@ mod labelled;
 mod made_up;
 mod names;
 mod panics;
+mod population;
 mod pseudonyms;
 mod span;
 mod store;

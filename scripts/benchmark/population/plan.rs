@@ -1,7 +1,10 @@
 //! Who is there: countries, organisations, and how many addresses of each are
 //! in use in each month.
 
-use super::SECTORS;
+use std::io::{self, Write};
+
+/// Sectors but government.
+const SECTORS: [&str; 6] = ["education", "energy", "finance", "health", "industry", "trade"];
 
 /// Months of the population, April to November 2024: number and days.
 pub const MONTHS: [(u32, u32); 8] = [(4, 30), (5, 31), (6, 30), (7, 31), (8, 31), (9, 30), (10, 31), (11, 30)];
@@ -88,6 +91,16 @@ pub struct Org {
     pub until: u32,
 }
 
+/// Writes the prefixes of organisations as CSV.
+pub fn write_groups(orgs: &[Org], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "prefix,org,country,sector")?;
+    for org in orgs {
+        let ip = org.base.to_be_bytes().map(|b| b.to_string()).join(".");
+        writeln!(out, "{ip}/{},{},{},{}", org.prefix, org.name, org.country, org.sector)?;
+    }
+    Ok(())
+}
+
 /// A generator of numbers with good bits (splitmix64): a step and its mix.
 pub fn mix(n: u64) -> u64 {
     let mut z = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -101,14 +114,9 @@ fn split(total: u64, weights: &[f64]) -> Vec<u64> {
     let sum: f64 = weights.iter().sum();
     let spare = total - weights.len() as u64;
     let mut parts: Vec<u64> = weights.iter().map(|w| 1 + (spare as f64 * w / sum) as u64).collect();
-    let mut rest = total - parts.iter().sum::<u64>();
-    for part in parts.iter_mut().cycle() {
-        if rest == 0 {
-            break;
-        }
-        *part += 1;
-        rest -= 1;
-    }
+    // What rounding left is less than one for each.
+    let rest = total - parts.iter().sum::<u64>();
+    parts.iter_mut().take(rest as usize).for_each(|part| *part += 1);
     parts
 }
 
@@ -129,8 +137,10 @@ pub fn organisations(scale: &Scale, seed: u64) -> Vec<Org> {
         let april_weights: Vec<f64> = (0..april).map(weight).collect();
         let first = split(country.april.1, &april_weights);
         let late: Vec<usize> = (0..april + new).filter(|o| stays(*o) || *o >= april).collect();
-        let late_weights: Vec<f64> =
-            late.iter().map(|o| if *o < april { first[*o] as f64 } else { country.april.1 as f64 / april as f64 }).collect();
+        let late_weights: Vec<f64> = late
+            .iter()
+            .map(|o| if *o < april { first[*o] as f64 } else { country.april.1 as f64 / april as f64 })
+            .collect();
         let mut last = vec![0; april + new];
         for (org, count) in late.iter().zip(split(country.november.1, &late_weights)) {
             last[*org] = count;

@@ -1,7 +1,7 @@
 //! What must be counted of a population, from its plan.
 
 use super::plan::{MONTHS, Org, Scale};
-use super::Habit;
+use super::records::Habit;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 

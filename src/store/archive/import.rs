@@ -12,8 +12,8 @@ use crate::sighting::draft::hex;
 use crate::store::{Place, Result, Run, StoreError};
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
 use std::hash::BuildHasher;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -249,8 +249,7 @@ impl Import {
         room.clear();
         let part = |key: &[u8]| share.parts == 1 || (host_hash(key) >> 20) % share.parts == share.part;
         if let Some(file) = before {
-            let wanted =
-                |key: &[u8]| (share.from..=share.to).contains(&super::row::partition(key).into()) && part(key);
+            let wanted = |key: &[u8]| (share.from..=share.to).contains(&super::row::partition(key).into()) && part(key);
             let meets = |p: &&Piece| usize::from(p.from) <= share.to && share.from <= usize::from(p.to);
             for piece in self.manifest.pieces.iter().filter(meets) {
                 read::rows(file, piece, |row| {

@@ -22,6 +22,7 @@ mod parse;
 mod piece;
 mod read;
 mod row;
+mod source;
 mod spool;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -34,8 +35,8 @@ pub use manifest::MANIFEST;
 pub use parse::{LineReader, Rows};
 pub use verify::Checked;
 
-use super::error::{Place, StoreError};
 use super::Result;
+use super::error::{Place, StoreError};
 use manifest::{MAX_MANIFEST, Manifest, SCHEMA};
 use std::fs::{self, File};
 use std::io;

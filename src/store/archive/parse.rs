@@ -16,8 +16,8 @@ use super::row::{self, Line, RowWriter, Vary};
 use crate::base::time::{DAY_SECS, SECOND, parse_day};
 use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
 use crate::catalogue::{Category, Confidence};
-use crate::sighting::line::{self, MAX_WORD, is_source};
 use crate::sighting::Record;
+use crate::sighting::line::{self, MAX_WORD, is_source};
 use crate::sighting::record::{MAX_COMMUNITY_IDS, MAX_NAMES, MAX_SERVERS, Slots};
 use std::collections::BTreeMap;
 
@@ -174,7 +174,8 @@ impl LineReader {
         let slots_fit = !slots.is_empty()
             && connected.bits() & !slots.bits() == 0
             && (connected.is_empty() || stage >= Stage::Connected);
-        if !(words && lists_fit && slots_fit && is_source(source) && !indicator.is_empty() && count > 0 && revision > 0) {
+        if !(words && lists_fit && slots_fit && is_source(source) && !indicator.is_empty() && count > 0 && revision > 0)
+        {
             return None;
         }
         let day = self.day(period)?;
@@ -439,10 +440,30 @@ pub(super) mod tests {
             proptest::collection::btree_set("[a-b]{1,3}", 0..3),
             proptest::collection::btree_set("1:[a-b]{1,3}", 0..3),
         );
-        let numbers = (0i64..86_400, 0i64..3, prop_oneof![Just(1i64), Just(1_000), Just(1_000_000), Just(SECOND)], 0u64..3, any::<u32>());
-        let more = (0usize..5, 0usize..10, 0usize..3, any::<bool>(), proptest::collection::btree_set(0u8..96, 1..9), 0u64..3, any::<bool>());
+        let numbers = (
+            0i64..86_400,
+            0i64..3,
+            prop_oneof![Just(1i64), Just(1_000), Just(1_000_000), Just(SECOND)],
+            0u64..3,
+            any::<u32>(),
+        );
+        let more = (
+            0usize..5,
+            0usize..10,
+            0usize..3,
+            any::<bool>(),
+            proptest::collection::btree_set(0u8..96, 1..9),
+            0u64..3,
+            any::<bool>(),
+        );
         (host, lists, numbers, more, 0i64..40).prop_map(
-            |((segment, mac, ip, name, six), (names, servers, channels, notes, ids), (second, gap, unit, count, bytes), more, day)| {
+            |(
+                (segment, mac, ip, name, six),
+                (names, servers, channels, notes, ids),
+                (second, gap, unit, count, bytes),
+                more,
+                day,
+            )| {
                 let (stage, category, source, support, slots, left_out, proof) = more;
                 let mut r = record();
                 r.host.ip = match six {

@@ -93,7 +93,10 @@ fn an_archive_holds_what_a_store_of_one_file_holds() {
         let stored: Vec<Stored> = store.contributions(everything()).unwrap().map(Result::unwrap).collect();
         assert_eq!(all_of(&folder), sorted(stored));
         let archive = Archive::open(&folder).unwrap();
-        assert_eq!(archive.imports().map(|i| i.read).collect::<Vec<_>>(), [first.len(), second.len(), first.len()].map(|n| n as u64));
+        assert_eq!(
+            archive.imports().map(|i| i.read).collect::<Vec<_>>(),
+            [first.len(), second.len(), first.len()].map(|n| n as u64)
+        );
         assert_eq!(archive.catalogue(&"ab".repeat(32)).unwrap().unwrap().to_text(), "[[indicator]]");
         let checked = Archive::verify(&folder).unwrap();
         assert!(checked.findings.is_empty(), "{checked:?}");
@@ -206,7 +209,9 @@ fn told(facts: &Facts) -> Vec<(String, Contact)> {
         let (host, source) = (&facts.seen[c.seen as usize], &facts.sources[c.source as usize].source);
         // FactsBuilder knows an indicator by its id alone.
         let text = format!("{host:?} {} {source} {c:?} {servers:?}", indicator.id);
-        let text = text.replace(&format!("{:?}", c.id), "").replace(&format!("seen: {}, indicator: {}, source: {}", c.seen, c.indicator, c.source), "");
+        let text = text
+            .replace(&format!("{:?}", c.id), "")
+            .replace(&format!("seen: {}, indicator: {}, source: {}", c.seen, c.indicator, c.source), "");
         (text, Contact { seen: 0, indicator: 0, source: 0, ..*c })
     };
     facts.contacts.iter().enumerate().map(line).collect()
