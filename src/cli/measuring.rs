@@ -39,15 +39,28 @@ struct Settings {
     offset: crate::measure::UtcOffset,
 }
 
+<<<<<<< HEAD
 /// An opened store: where facts come from, the home networks of its records,
 /// and what to say of its pseudonyms.
 fn open(path: &Path) -> Result<(Box<dyn FactSource>, HomeNets, Option<String>), Stop> {
     if Archive::is_meant(path) {
         return Ok((Box::new(Archive::open(path)?), HomeNets::default(), None));
     }
+=======
+/// An opened store.
+struct Opened {
+    source: Box<dyn FactSource>,
+    /// Home networks of its records.
+    home: HomeNets,
+    /// What to say of its pseudonyms.
+    pseudonyms: Option<String>,
+}
+
+fn open(path: &Path) -> Result<Opened, Stop> {
+>>>>>>> w-measure
     let store = Store::open_read_only(path)?;
     let (home, pseudonyms) = (stored::home(&store)?, stored::pseudonyms(&store)?);
-    Ok((Box::new(Measured::new(store)), home, pseudonyms))
+    Ok(Opened { source: Box::new(Measured::new(store)), home, pseudonyms })
 }
 
 impl Measuring {
@@ -61,7 +74,7 @@ impl Measuring {
         let read = args.catalogue.paths().chain(args.groups.iter().map(|p| p.as_path())).chain([args.store.as_path()]);
         places::check(&[("--output", output)], read)?;
         Output::check(output).map_err(Stop::failed)?;
-        let (source, stored_home, pseudonyms) = open(&args.store)?;
+        let Opened { source, home: stored_home, pseudonyms } = open(&args.store)?;
         if let Some(sentence) = pseudonyms.filter(|_| !args.quiet) {
             say(sentence);
         }

@@ -69,7 +69,7 @@ pub struct Coverage {
     /// SHA-256 of each catalogue that runs used then.
     pub catalogues: Vec<String>,
     #[serde(skip)]
-    seen: BTreeMap<String, u64>,
+    pub(super) seen: BTreeMap<String, u64>,
 }
 
 impl Coverage {

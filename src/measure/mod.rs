@@ -13,6 +13,8 @@ pub mod figures;
 pub mod groups;
 pub mod recount;
 pub mod stats;
+#[cfg(test)]
+mod testing;
 pub mod trend;
 pub mod window;
 

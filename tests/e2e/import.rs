@@ -324,13 +324,19 @@ fn an_export_can_be_narrowed() {
         assert_eq!(count(store, &["--network", "192.0.2.0/24"]), 0);
         assert_eq!(count(store, &["--network", "0.0.0.0/0,::/0"]), all);
     }
-    let refused = |args: &[&str], code: i32, parts: &[&str]| run_in(dir, &[&["export", "-q"], args].concat()).said_once(code, parts);
+    let refused = |args: &[&str], code: i32, parts: &[&str]| {
+        run_in(dir, &[&["export", "-q"], args].concat()).said_once(code, parts)
+    };
     refused(&["--store", "none.sqlite"], 3, &["there is no store at"]);
     refused(&["--store", "none/"], 3, &["there is no store at"]);
     refused(&["--store", "."], 3, &["is not a spansight store"]);
     refused(&["--store", "archive", "--output", "archive/x"], 2, &["lies in the archive"]);
     refused(&["--store", "from.sqlite", "--output", "from.sqlite"], 2, &["would overwrite what is read"]);
-    refused(&["--store", "from.sqlite", "--since", "2020-02-03", "--until", "2020-02-02"], 2, &["no time lies between"]);
+    refused(
+        &["--store", "from.sqlite", "--since", "2020-02-03", "--until", "2020-02-02"],
+        2,
+        &["no time lies between"],
+    );
     fs::write(dir.join("short.csv"), "id,source\nx,y\n").unwrap();
     let ran = run_in(dir, &["import", "--store", "s.sqlite", "short.csv"]);
     assert!(ran.code == 3 && ran.err.contains("short.csv: the header lacks the column period"), "{ran:?}");

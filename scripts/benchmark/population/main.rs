@@ -68,4 +68,3 @@ fn run() -> io::Result<()> {
     }
     if records { records::write(&orgs, &scale, seed, &mut io::stdout().lock()) } else { Ok(()) }
 }
-

@@ -170,7 +170,9 @@ impl<'p> Worker<'p> {
         }
         self.timed.sort_by_key(|(period, _)| *period);
         let host = &mut self.host;
-        (host.presence.clear(), host.judged.clear(), host.places.clear());
+        host.presence.clear();
+        host.judged.clear();
+        host.places.clear();
         let timed = std::mem::take(&mut self.timed);
         for of_period in timed.chunk_by(|a, b| a.0 == b.0) {
             self.judge(facts, judge, node, of_period);

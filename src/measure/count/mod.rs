@@ -11,6 +11,8 @@ mod calendar;
 mod finish;
 mod host;
 mod sums;
+#[cfg(test)]
+mod tests;
 
 pub use super::groups::Values;
 pub use finish::{Counted, Group, Kept, Organisations, PeriodSum, SignalSum};

@@ -165,12 +165,11 @@ pub(crate) mod tests {
         out.extend(data);
         out.extend(MARKER);
         out.push(0xe0 | 9);
-        for (key, value) in [("node_count", count), ("record_size", 32), ("ip_version", 4)] {
-            text(&mut out, key);
-            out.push(0xc4);
-            out.extend(value.to_be_bytes());
-        }
-        for (key, value) in [("binary_format_major_version", 2u16), ("binary_format_minor_version", 0)] {
+        text(&mut out, "node_count");
+        out.push(0xc4);
+        out.extend(count.to_be_bytes());
+        let numbers = [("binary_format_major_version", 2u16), ("binary_format_minor_version", 0)];
+        for (key, value) in numbers.into_iter().chain([("record_size", 32), ("ip_version", 4)]) {
             text(&mut out, key);
             out.push(0xa2);
             out.extend(value.to_be_bytes());
