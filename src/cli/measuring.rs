@@ -39,14 +39,6 @@ struct Settings {
     offset: crate::measure::UtcOffset,
 }
 
-<<<<<<< HEAD
-/// An opened store: where facts come from, the home networks of its records,
-/// and what to say of its pseudonyms.
-fn open(path: &Path) -> Result<(Box<dyn FactSource>, HomeNets, Option<String>), Stop> {
-    if Archive::is_meant(path) {
-        return Ok((Box::new(Archive::open(path)?), HomeNets::default(), None));
-    }
-=======
 /// An opened store.
 struct Opened {
     source: Box<dyn FactSource>,
@@ -57,7 +49,9 @@ struct Opened {
 }
 
 fn open(path: &Path) -> Result<Opened, Stop> {
->>>>>>> w-measure
+    if Archive::is_meant(path) {
+        return Ok(Opened { source: Box::new(Archive::open(path)?), home: HomeNets::default(), pseudonyms: None });
+    }
     let store = Store::open_read_only(path)?;
     let (home, pseudonyms) = (stored::home(&store)?, stored::pseudonyms(&store)?);
     Ok(Opened { source: Box::new(Measured::new(store)), home, pseudonyms })
