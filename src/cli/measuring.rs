@@ -32,6 +32,8 @@ pub(super) struct Measuring {
     args: Settings,
     /// First and last day with records.
     pub(super) days: Days,
+    /// The same, with days on which a sensor saw anything at all.
+    pub(super) watched: Days,
 }
 
 /// What is taken from the arguments as it is.
@@ -82,8 +84,10 @@ impl Measuring {
                 args.store.display()
             )));
         };
-        let args = Settings { offset: args.utc_offset };
-        Ok(Measuring { source, groups, dimensions, catalogue, as_of, home: home.unwrap_or(stored_home), args, days })
+        let watched = source.watched()?.unwrap_or(days);
+        let watched = Days::new(days.first.min(watched.first), days.last.max(watched.last));
+        let (args, home) = (Settings { offset: args.utc_offset }, home.unwrap_or(stored_home));
+        Ok(Measuring { source, groups, dimensions, catalogue, as_of, home, args, days, watched })
     }
 
     /// What is asked for.

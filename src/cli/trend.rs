@@ -14,7 +14,7 @@ const MOST_PERIODS: usize = 4000;
 pub(super) fn run(args: &TrendArgs) -> Result<Exit, Stop> {
     let measuring = Measuring::new(&args.measure)?;
     let step = Step::from(args.step);
-    let window = args.window.map_or(measuring.days, |w| w.days(measuring.days.last));
+    let window = args.window.map_or(measuring.watched, |w| w.days(measuring.days.last));
     let most = window.len() as usize / if step == Step::Day { 1 } else { 7 };
     if most > MOST_PERIODS {
         return Err(Stop::usage(format_args!(

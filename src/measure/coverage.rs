@@ -12,8 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Less of the window with frames than this leaves too much in doubt.
 const LEAST_UP: f64 = 0.95;
-/// Shares of sensor time that differ by more make windows incomparable.
-const MOST_APART: f64 = 0.05;
 /// More of the frames dropped than this leaves too much in doubt, as for a
 /// single run ([`crate::coverage::doubts`]).
 const MOST_DROPPED: f64 = 0.01;
@@ -192,7 +190,7 @@ fn gaps(up: &BTreeSet<i64>, from: i64, to: i64) -> Vec<(i64, i64)> {
 pub enum Because {
     /// What could be seen is not known.
     Unknown,
-    /// The sensor was up for too little of a window, or for unlike shares.
+    /// The sensor was up for too little of a window.
     SensorUp,
     /// Too much was lost.
     Losses,
@@ -234,13 +232,6 @@ impl Comparability {
         differences.extend(current.doubts("the current window"));
         let mut add = |because, what: String| differences.push(Difference { because, what });
         if baseline.known && current.known {
-            if (baseline.up - current.up).abs() > MOST_APART {
-                let (a, b) = (percent(baseline.up), percent(current.up));
-                add(
-                    Because::SensorUp,
-                    format!("the sensor saw frames in {a} of the baseline and in {b} of the current window"),
-                );
-            }
             for (here, there, word) in [(baseline, current, "the baseline"), (current, baseline, "the current window")]
             {
                 let only: Vec<&str> =
@@ -319,7 +310,7 @@ mod tests {
     #[test]
     fn each_difference_is_said() {
         let one = week(672, &["10.0.0.0/24"], "a");
-        assert_eq!(because(&one, &week(336, &["10.0.0.0/24"], "a")), [Because::SensorUp, Because::SensorUp]);
+        assert_eq!(because(&one, &week(336, &["10.0.0.0/24"], "a")), [Because::SensorUp]);
         assert_eq!(because(&one, &week(672, &["10.0.1.0/24"], "a")), [Because::Networks, Because::Networks]);
         assert_eq!(because(&one, &week(672, &["10.0.0.0/24"], "b")), [Because::Catalogue]);
         assert!(Comparability::of(&one, &week(672, &["10.0.0.0/24"], "b"), true).comparable);

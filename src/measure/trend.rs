@@ -4,7 +4,7 @@ use super::asked::Asked;
 use super::count::{Counted, Group, count};
 use super::coverage::{Coverage, Difference};
 use super::fact::{Days, SourceError};
-use super::figures::{Label, Method, Point, Zero, label};
+use super::figures::{Label, Method, Point, Zero, hosts, label};
 use super::window::{Step, UtcOffset};
 use serde::Serialize;
 
@@ -157,8 +157,12 @@ fn headline(step: Step, periods: &[Period], whole: &[Point], warnings: &[String]
     };
     let hosts = &point.update.hosts;
     let mut text = format!(
-        "{}: {} hosts with update contacts (at least {}, at most {}), {} with reputation contacts.",
-        last.label, hosts.hosts, hosts.lower, hosts.upper, point.reputation.hosts.hosts
+        "{}: {} with update contacts (at least {}, at most {}), {} with reputation contacts.",
+        last.label,
+        self::hosts(hosts.hosts),
+        hosts.lower,
+        hosts.upper,
+        point.reputation.hosts.hosts
     );
     let most =
         periods.iter().zip(whole).max_by_key(|(p, point)| (point.update.hosts.hosts, std::cmp::Reverse(p.days.first)));

@@ -62,11 +62,15 @@ fn office(hosts: u64) -> String {
     for n in 0..hosts {
         let mac = (n % 3 != 0).then(|| format!("00:16:3e:00:{:02x}:{:02x}", n >> 8, n & 255));
         let (from, to) = (dice.below(120) as i64, 60 + dice.below(120) as i64);
-        for d in (from..to.max(from)).filter(|_| dice.0 % 3 != 0).collect::<Vec<_>>() {
+        for d in from..to.max(from) {
             if dice.below(5) > 1 {
                 continue;
             }
             let day = format_day(start + d);
+            // Two addresses within twelve hours could be two hosts beyond a router.
+            if day.ends_with("-01") {
+                continue;
+            }
             let month: u64 = day[5..7].parse().unwrap();
             let k = if mac.is_some() && n % 2 == 0 { n + 256 * (month % 4) } else { n };
             let net = if mac.is_some() { 0 } else { 100 };
@@ -123,9 +127,9 @@ fn figures_are_those_of_another_program() {
     let dir = dir.path();
     import(dir, &office(400));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/recount.py");
-    let output =
-        Command::new("python3").arg(script).current_dir(dir).args(["r.ndjson", "groups.csv", "2025-03", "2025-05"]);
-    let output = output.output().expect("python3 is installed by scripts/test");
+    let mut recount = Command::new("python3");
+    recount.arg(script).current_dir(dir).args(["r.ndjson", "groups.csv", "2025-03", "2025-05"]);
+    let output = recount.output().expect("python3 is installed by scripts/test");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let wanted: Value = serde_json::from_slice(&output.stdout).unwrap();
 
@@ -208,10 +212,11 @@ fn imported_records_alone_are_not_comparable() {
     let dir = dir.path();
     import(dir, &office(40));
     let ran = run_in(dir, &["compare", "--store", "s.db", "--baseline", "2025-03", "--current", "2025-05"]);
-    assert!(ran.out.contains("not comparable: what the sensors could see"), "{ran:?}");
-    assert!(!ran.out.contains("a fall of") && !ran.out.contains("a rise of"), "{ran:?}");
+    let text = ran.out.replace('\n', " ");
+    assert!(text.contains("not comparable: what the sensors could see"), "{ran:?}");
+    assert!(!text.contains("a fall of") && !text.contains("a rise of"), "{ran:?}");
     let zero = run_in(dir, &["compare", "--store", "s.db", "--baseline", "2025-03", "--current", "2025-12"]);
-    assert!(zero.out.contains("that excludes nothing"), "{zero:?}");
+    assert!(zero.out.replace('\n', " ").contains("that excludes nothing"), "{zero:?}");
 }
 
 /// A day on which 10.0.0.5 updates at ten, and anything is seen at all in so
@@ -273,15 +278,17 @@ fn a_sensor_that_was_down_for_half_of_a_window_is_in_the_headline() {
     let zero = &found["whole"]["current"]["update"]["zero"];
     assert_eq!((&zero["detection"], &zero["share_at_most"], &zero["of_hosts"]), (&json!(0.5), &json!(1.0), &json!(2)));
     let trend = run_in(dir.path(), &["trend", "--store", "s.db", "--step", "day", "-q"]);
-    assert!(trend.out.contains("Doubtful: the sensor saw frames in only 50 % of 2026-03-02"), "{trend:?}");
+    let text = trend.out.replace('\n', " ");
+    assert!(text.contains("Doubtful: the sensor saw frames in only 50 % of 2026-03-02"), "{trend:?}");
 }
 
 #[test]
 fn equal_windows_may_fall_and_rise() {
     let dir = replayed(&[(0, 96, true), (1, 96, false)], &[]);
     let ran = compared(&dir, &[]);
-    assert!(ran.out.contains(": a fall of 100 %.") && !ran.out.contains("NOT COMPARABLE"), "{ran:?}");
-    assert!(ran.out.contains("no proof of absence"), "{ran:?}");
+    let text = ran.out.replace('\n', " ");
+    assert!(text.contains(": a fall of 100 %.") && !text.contains("NOT COMPARABLE"), "{ran:?}");
+    assert!(text.contains("no proof of absence"), "{ran:?}");
 }
 
 /// A catalogue with one indicator, perhaps two.

@@ -108,7 +108,7 @@ pub struct TrendArgs {
     /// What to measure.
     #[command(flatten)]
     pub measure: MeasureArgs,
-    /// The time to look at [default: all days with records]
+    /// The time to look at [default: from the first to the last day with records or frames]
     #[arg(long, value_name = "WINDOW")]
     pub window: Option<Window>,
     /// How long a period is

@@ -237,9 +237,31 @@ pub(super) fn add(
     }
 }
 
-fn addresses(run: &[Presence]) -> Vec<Addr> {
-    let mut all: Vec<Addr> = run.iter().map(|p| p.ip).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
+/// The different addresses of a host in a period: most have one.
+fn addresses(run: &[Presence]) -> Addresses<'_> {
+    match run {
+        [first, rest @ ..] if rest.iter().all(|p| p.ip == first.ip) => Addresses::One(&first.ip),
+        _ => {
+            let mut all: Vec<Addr> = run.iter().map(|p| p.ip).collect();
+            all.sort_unstable();
+            all.dedup();
+            Addresses::Several(all)
+        }
+    }
+}
+
+enum Addresses<'p> {
+    One(&'p Addr),
+    Several(Vec<Addr>),
+}
+
+impl std::ops::Deref for Addresses<'_> {
+    type Target = [Addr];
+
+    fn deref(&self) -> &[Addr] {
+        match self {
+            Addresses::One(one) => std::slice::from_ref(one),
+            Addresses::Several(all) => all,
+        }
+    }
 }
