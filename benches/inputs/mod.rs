@@ -6,7 +6,7 @@ use spansight::base::{Name, Timestamp};
 use spansight::capture::{Batch, LinkType, OpenOptions, Status, open};
 use spansight::catalogue::Catalogue;
 use spansight::coverage::{Key, Ledger};
-use spansight::flow::{Engine, FrameRef, Limits, NameLister};
+use spansight::flow::{Engine, FrameRef, Limits, NameLister, NameRows};
 use spansight::packet::{Decoder, Options, Packet, Transport};
 use spansight::protocol::quic::{ClientKeys, CryptoStream, crypto_frames, long_packet};
 use spansight::protocol::{Probe, dns, http, tls};
@@ -217,7 +217,7 @@ impl Flows {
         let length = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
         let place =
             FrameRef { bytes: &frame.bytes, orig_len: length, number: *number, offset: 0, source: 0, interface: 0 };
-        engine.segment(packet, payload(frame, packet), place, 0, ledger);
+        engine.segment(packet, 0, (0, 0), ledger, || (payload(frame, packet), place));
     }
 
     /// All segments of the sample. Returns how many names were found.
@@ -225,9 +225,9 @@ impl Flows {
         for (frame, packet) in &self.segments {
             Self::take(&mut self.engine, &mut self.ledger, (frame, packet), &mut self.number);
         }
-        let mut rows = Vec::new();
+        let mut rows = NameRows::default();
         self.engine.sink().drain_into(&mut rows);
-        rows.len()
+        rows.lines().count()
     }
 
     /// A thousand further segments of the download.

@@ -8,9 +8,11 @@ mod file;
 pub mod follow;
 mod input;
 mod pcapng;
+mod pump;
 #[cfg(test)]
 mod testing;
 
+pub mod ahead;
 pub mod bpf;
 pub mod device;
 pub mod error;
@@ -21,6 +23,7 @@ pub mod pick;
 pub mod set;
 pub mod source;
 
+pub use ahead::Ahead;
 pub use bpf::BpfFilter;
 pub use device::interface_prefixes;
 pub use error::CaptureError;

@@ -75,7 +75,7 @@ pub struct DecodingArgs {
     /// Treat equal addresses in different VLANs as one host
     #[arg(long)]
     pub ignore_vlan: bool,
-    /// Threads that decode, beside the one that reads
+    /// Threads that decode, beside those that read; else 1 to 3, by the number of cores
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
 }

@@ -28,8 +28,8 @@ pub(super) fn run(args: &NamesArgs) -> Result<Exit, Stop> {
     };
     let files: Arc<[String]> = plan.inputs.iter().map(|i| quote(&i.path)).collect();
     let out = Output::open(args.output.as_deref()).map_err(Stop::failed)?;
-    let mut lines = Lines { out, line: Vec::new(), failed: None };
-    let result = pipeline::names(plan, &files, |rows| rows.iter().try_for_each(|r| lines.write(&r.line)));
+    let mut lines = Lines { out, failed: None };
+    let result = pipeline::names(plan, &files, |rows| rows.lines().try_for_each(|line| lines.write(line)));
     let result = match result {
         Err(Failure::Writer(e)) => Err(e),
         other => Ok(other?),
@@ -49,22 +49,18 @@ pub(super) fn run(args: &NamesArgs) -> Result<Exit, Stop> {
 /// Where rows go.
 struct Lines {
     out: Output,
-    line: Vec<u8>,
     /// Why the file could not be written. Rows go to standard output then.
     failed: Option<OutputError>,
 }
 
 impl Lines {
-    fn write(&mut self, row: &str) -> io::Result<()> {
-        self.line.clear();
-        self.line.extend_from_slice(row.as_bytes());
-        self.line.push(b'\n');
-        match self.out.write_all(&self.line) {
+    fn write(&mut self, line: &[u8]) -> io::Result<()> {
+        match self.out.write_all(line) {
             Ok(()) => Ok(()),
             Err(e) => {
                 self.rescue(e)?;
                 // What could not be written was not kept.
-                self.out.write_all(&self.line)
+                self.out.write_all(line)
             }
         }
     }

@@ -1,31 +1,20 @@
 //! Every name, as the `names` command prints it.
 
 use super::events::{At, DnsKind, HttpSeen, Notes, Progress, Seen, Sink, Token};
+use super::rows::NameRows;
 use crate::base::{Addr, Channel, Name, Timestamp};
 use crate::coverage::{Counter, Ledger};
 use crate::protocol::dns::Data;
-use std::fmt::Write;
+use std::io::Write;
+use std::ops::Range;
 use std::sync::Arc;
-
-/// One line of output and what it is ordered by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NameRow {
-    /// Frame number in its source.
-    pub frame: u64,
-    /// Channel.
-    pub channel: Channel,
-    /// Canonical name.
-    pub name: Box<str>,
-    /// The JSON object, without line end.
-    pub line: String,
-}
 
 /// A sink that lists names and follows nothing.
 #[derive(Debug)]
 pub struct NameLister {
     /// Paths of the sources as JSON strings.
     files: Arc<[String]>,
-    rows: Vec<NameRow>,
+    rows: NameRows,
     clock: Clock,
 }
 
@@ -37,7 +26,7 @@ struct Clock {
 }
 
 impl Clock {
-    fn write(&mut self, line: &mut String, ts: Timestamp) {
+    fn write(&mut self, line: &mut Vec<u8>, ts: Timestamp) {
         if ts.secs() != self.second || self.text.is_empty() {
             self.second = ts.secs();
             self.text = Timestamp::from_parts(self.second, 0).to_string();
@@ -48,43 +37,26 @@ impl Clock {
             let _ = write!(line, "{ts}");
             return;
         }
-        line.push_str(self.text.trim_end_matches('Z'));
-        line.push('.');
-        for place in [100_000, 10_000, 1000, 100, 10, 1] {
-            line.push(digit(micros.checked_div(place).unwrap_or(0)));
-        }
-        line.push('Z');
+        line.extend_from_slice(self.text.trim_end_matches('Z').as_bytes());
+        line.push(b'.');
+        // A million more, for the zeros in front.
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(micros.wrapping_add(1_000_000));
+        line.extend_from_slice(digits.get(1..).unwrap_or_default().as_bytes());
+        line.push(b'Z');
     }
 }
 
-/// The last digit of a number.
-fn digit(n: u32) -> char {
-    char::from_digit(n % 10, 10).unwrap_or('0')
+fn decimal(line: &mut Vec<u8>, n: u64) {
+    line.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
 }
 
-/// Appends a number. A line has eight; the general formatter shows in profiles.
-fn decimal(line: &mut String, n: u64) {
-    let mut digits = [0u8; 20];
-    let mut left = n;
-    let mut start = digits.len();
-    for (at, d) in digits.iter_mut().enumerate().rev() {
-        *d = b'0'.wrapping_add((left % 10) as u8);
-        left /= 10;
-        start = at;
-        if left == 0 {
-            break;
-        }
-    }
-    let text = digits.get(start..).unwrap_or(&[]);
-    line.push_str(std::str::from_utf8(text).unwrap_or("0"));
-}
-
-fn address(line: &mut String, addr: &Addr) {
+fn address(line: &mut Vec<u8>, addr: &Addr) {
     match addr.as_v4() {
         Some(bytes) => {
             for (i, b) in bytes.into_iter().enumerate() {
                 if i > 0 {
-                    line.push('.');
+                    line.push(b'.');
                 }
                 decimal(line, b.into());
             }
@@ -95,15 +67,33 @@ fn address(line: &mut String, addr: &Addr) {
     }
 }
 
+/// Appends a canonical name as JSON has it, and returns where. Such names are
+/// printable ASCII, in which only the quotation mark and the backslash need
+/// escaping.
+fn quoted(line: &mut Vec<u8>, name: &[u8]) -> Range<usize> {
+    let start = line.len();
+    if memchr::memchr2(b'"', b'\\', name).is_none() {
+        line.extend_from_slice(name);
+    } else {
+        for &b in name {
+            if matches!(b, b'"' | b'\\') {
+                line.push(b'\\');
+            }
+            line.push(b);
+        }
+    }
+    start..line.len()
+}
+
 impl NameLister {
     /// A lister for sources with these paths.
     pub fn new(files: Arc<[String]>) -> Self {
-        NameLister { files, rows: Vec::new(), clock: Clock::default() }
+        NameLister { files, rows: NameRows::default(), clock: Clock::default() }
     }
 
     /// Moves the rows since the last call to `out`.
-    pub fn drain_into(&mut self, out: &mut Vec<NameRow>) {
-        out.append(&mut self.rows);
+    pub fn drain_into(&mut self, out: &mut NameRows) {
+        out.take_from(&mut self.rows);
     }
 
     fn row(&mut self, at: &At<'_>, channel: Channel, name: &Name, notes: Notes, ledger: &mut Ledger) {
@@ -116,44 +106,39 @@ impl NameLister {
         }
         let p = at.packet;
         let file = self.files.get(at.frame.source as usize).map_or("\"\"", |f| f);
-        let mut line = String::with_capacity(256);
-        line.push_str("{\"file\":");
-        line.push_str(file);
-        line.push_str(",\"frame\":");
-        decimal(&mut line, at.frame.number);
-        line.push_str(",\"ts\":\"");
-        self.clock.write(&mut line, p.ts);
-        line.push_str("\",\"channel\":\"");
-        line.push_str(channel.as_str());
-        for (key, addr, port_key, port) in
-            [("\",\"src\":\"", p.src, "\",\"sport\":", p.sport), (",\"dst\":\"", p.dst, "\",\"dport\":", p.dport)]
-        {
-            line.push_str(key);
-            address(&mut line, &addr);
-            line.push_str(port_key);
-            decimal(&mut line, port.into());
-        }
-        line.push_str(",\"name\":\"");
-        // Canonical names are printable ASCII in which only the quotation mark
-        // and the backslash need escaping.
-        for c in name.as_str().chars() {
-            if matches!(c, '"' | '\\') {
-                line.push('\\');
+        let NameLister { rows, clock, .. } = self;
+        rows.push(at.frame.number, channel, |line| {
+            line.extend_from_slice(b"{\"file\":");
+            line.extend_from_slice(file.as_bytes());
+            line.extend_from_slice(b",\"frame\":");
+            decimal(line, at.frame.number);
+            line.extend_from_slice(b",\"ts\":\"");
+            clock.write(line, p.ts);
+            line.extend_from_slice(b"\",\"channel\":\"");
+            line.extend_from_slice(channel.as_str().as_bytes());
+            line.extend_from_slice(b"\",\"src\":\"");
+            address(line, &p.src);
+            line.extend_from_slice(b"\",\"sport\":");
+            decimal(line, p.sport.into());
+            line.extend_from_slice(b",\"dst\":\"");
+            address(line, &p.dst);
+            line.extend_from_slice(b"\",\"dport\":");
+            decimal(line, p.dport.into());
+            line.extend_from_slice(b",\"name\":\"");
+            let name = quoted(line, name.as_bytes());
+            line.push(b'"');
+            if !notes.is_empty() {
+                line.extend_from_slice(b",\"notes\":[");
+                for (i, word) in notes.words().enumerate() {
+                    line.extend_from_slice(if i > 0 { b",\"" } else { b"\"" });
+                    line.extend_from_slice(word.as_bytes());
+                    line.push(b'"');
+                }
+                line.push(b']');
             }
-            line.push(c);
-        }
-        line.push('"');
-        if !notes.is_empty() {
-            line.push_str(",\"notes\":[");
-            for (i, word) in notes.words().enumerate() {
-                line.push_str(if i > 0 { ",\"" } else { "\"" });
-                line.push_str(word);
-                line.push('"');
-            }
-            line.push(']');
-        }
-        line.push('}');
-        self.rows.push(NameRow { frame: at.frame.number, channel, name: name.as_str().into(), line });
+            line.extend_from_slice(b"}\n");
+            name
+        });
     }
 }
 
@@ -219,22 +204,22 @@ mod tests {
     #[test]
     fn numbers_addresses_and_times_are_written_as_the_formatter_would() {
         for n in [0, 7, 10, 65_535, u64::MAX] {
-            let mut line = String::new();
+            let mut line = Vec::new();
             decimal(&mut line, n);
-            assert_eq!(line, n.to_string());
+            assert_eq!(line, n.to_string().as_bytes());
         }
         for a in ["0.0.0.0", "10.20.0.255", "2001:db8::1", "::"] {
-            let mut line = String::new();
+            let mut line = Vec::new();
             address(&mut line, &a.parse().unwrap());
-            assert_eq!(line, a);
+            assert_eq!(line, a.as_bytes());
         }
         let mut clock = Clock::default();
         for ns in
             [0, 1, 1_000, 999_000, 1_000_000, 10_020_000, 999_999_999, -1, -1_000, 3_000_000_120_000, 5_000_001_000]
         {
-            let mut line = String::new();
+            let mut line = Vec::new();
             clock.write(&mut line, Timestamp(ns));
-            assert_eq!(line, Timestamp(ns).to_string());
+            assert_eq!(String::from_utf8(line).unwrap(), Timestamp(ns).to_string());
         }
     }
 }

@@ -35,6 +35,7 @@ mod opaque;
 mod options;
 mod quic;
 mod recent;
+mod rows;
 mod table;
 mod tcp;
 #[cfg(test)]
@@ -48,5 +49,6 @@ pub use claims::{Claim, ClaimKind, Proof, Words};
 pub use duplicates::{Place, first_is_client, sender_is_client};
 pub use engine::{Engine, Limits};
 pub use events::{Act, At, DnsKind, Endpoints, FrameRef, HttpSeen, Note, Notes, Progress, Proxy, Seen, Sink, Token};
-pub use lister::{NameLister, NameRow};
+pub use lister::NameLister;
 pub use neighbours::{Neighbours, may_be_dhcp};
+pub use rows::NameRows;

@@ -9,9 +9,9 @@ use super::work::Work;
 use super::worker::{Finished, Found, Harvest, Job, Report, Worker};
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
-use crate::capture::{self, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
+use crate::capture::{Ahead, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
 use crate::coverage::{Counter, Key, Ledger};
-use crate::flow::{Limits, NameLister, NameRow};
+use crate::flow::{Limits, NameLister, NameRows};
 use crate::packet::{EncapId, EncapTable};
 use crate::sighting::naming::{self, Naming};
 use crate::sighting::observer::MAX_DRAFTS;
@@ -124,23 +124,23 @@ pub(super) struct ReaderEnd {
 pub fn names(
     plan: Plan,
     files: &Arc<[String]>,
-    mut write: impl FnMut(&[NameRow]) -> io::Result<()>,
+    mut write: impl FnMut(&NameRows) -> io::Result<()>,
 ) -> Result<Outcome, Failure> {
     let workers = plan.workers.max(1);
-    let mut waiting: BTreeMap<u64, (usize, Vec<NameRow>)> = BTreeMap::new();
+    let mut waiting: BTreeMap<u64, (usize, NameRows)> = BTreeMap::new();
     let mut next = 0;
     let make = || NameLister::new(Arc::clone(files));
-    run(plan, make, |number, rows: Vec<NameRow>, _| {
+    run(plan, make, |number, mut rows: NameRows, _| {
         let Some(number) = number else { return Ok(()) };
         let entry = waiting.entry(number).or_default();
         entry.0 += 1;
-        entry.1.extend(rows);
+        entry.1.append(&mut rows);
         while let Some(mut first) = waiting.first_entry() {
             if *first.key() != next || first.get().0 < workers {
                 break;
             }
             next += 1;
-            first.get_mut().1.sort_unstable();
+            first.get_mut().1.sort();
             write(&first.remove().1)?;
         }
         Ok(())
@@ -434,9 +434,12 @@ impl Reader<'_> {
         match hasher {
             Err(e) => failure = Some(Failure::Thread(e)),
             Ok(hasher) => {
+                let options = OpenOptions { drain_after_damage: hasher.is_some(), ..OpenOptions::default() };
+                let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+                let mut ahead = Ahead::new(options, cores);
                 for (at, item) in self.plan.inputs.iter().enumerate() {
                     let mut report = SourceReport::new(item.path.clone(), item.relative.clone());
-                    let halt = self.read_source(at, &mut report, hasher.as_ref());
+                    let halt = self.read_source(at, &mut ahead, &mut report, hasher.as_ref());
                     sources.push(report);
                     match halt {
                         Ok(()) => {}
@@ -467,9 +470,14 @@ impl Reader<'_> {
         }
     }
 
-    fn read_source(&mut self, at: usize, report: &mut SourceReport, hasher: Option<&Hasher>) -> Result<(), Halt> {
-        let options = OpenOptions { drain_after_damage: hasher.is_some(), ..OpenOptions::default() };
-        let mut source = match capture::open(&report.path, &options) {
+    fn read_source(
+        &mut self,
+        at: usize,
+        ahead: &mut Ahead,
+        report: &mut SourceReport,
+        hasher: Option<&Hasher>,
+    ) -> Result<(), Halt> {
+        let mut source = match ahead.open(&self.plan.inputs, at) {
             Ok(source) => source,
             Err(e) => {
                 report.error = Some(e);

@@ -9,7 +9,7 @@ pub const FRAME_SAMPLE: u32 = 1024;
 /// Durations in nanoseconds with two significant digits.
 #[derive(Clone, Debug)]
 pub struct Timing {
-    /// Reading a batch.
+    /// Reading a batch; of a compressed capture, waiting for it to be decompressed.
     pub read: Histogram<u64>,
     /// Decoding the frames of a batch and dealing them.
     pub decode: Histogram<u64>,

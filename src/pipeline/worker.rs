@@ -7,7 +7,7 @@ use super::work::{Said, Work};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::coverage::{Key, Ledger};
-use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRow, Sink};
+use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRows, Sink};
 use crate::packet::Packet;
 use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Conceal, Draft, KeptFrame, Naming, Observed, Observer, Pseudonyms, Signal};
@@ -118,18 +118,18 @@ pub(super) trait Harvest: Sink + Send {
 }
 
 impl Harvest for NameLister {
-    type Yield = Vec<NameRow>;
+    type Yield = NameRows;
     type Rest = ();
 
-    fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> Vec<NameRow> {
-        let mut rows = Vec::new();
+    fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> NameRows {
+        let mut rows = NameRows::default();
         for (_, sink) in sinks {
             sink.drain_into(&mut rows);
         }
         rows
     }
 
-    fn is_empty(_: &Vec<NameRow>) -> bool {
+    fn is_empty(_: &NameRows) -> bool {
         false // the writer orders by batches, so it must hear of each
     }
 
@@ -311,20 +311,22 @@ impl<H: Harvest> Worker<H> {
                 quarter_until = quarter_from.saturating_add(QUARTER_SECS * SECOND);
                 self.ledger.turn_to(key);
             }
-            let start = packet.payload_offset as usize;
-            let end = start.saturating_add(packet.payload_len as usize);
-            let held = if packet.in_arena { &work.arena } else { &work.batch.buf };
-            let payload = held.get(start..end).unwrap_or(&[]);
-            let frame = FrameRef {
-                bytes: work.batch.bytes(meta),
-                orig_len: meta.orig_len,
-                number: work.batch.first_number.saturating_add(u64::from(item.frame)),
-                offset: work.batch.position(meta),
-                source: work.source,
-                interface: meta.interface,
+            let bytes = || {
+                let start = packet.payload_offset as usize;
+                let end = start.saturating_add(packet.payload_len as usize);
+                let held = if packet.in_arena { &work.arena } else { &work.batch.buf };
+                let frame = FrameRef {
+                    bytes: work.batch.bytes(meta),
+                    orig_len: meta.orig_len,
+                    number: work.batch.first_number.saturating_add(u64::from(item.frame)),
+                    offset: work.batch.position(meta),
+                    source: work.source,
+                    interface: meta.interface,
+                };
+                (held.get(start..end).unwrap_or(&[]), frame)
             };
             if let Some(engine) = self.engines.get_mut(usize::from(item.place)) {
-                engine.segment(packet, payload, frame, item.segment, &mut self.ledger);
+                engine.segment(packet, item.segment, (work.source, meta.interface), &mut self.ledger, bytes);
             }
             self.countdown = self.countdown.saturating_sub(1);
             if self.countdown == 0 {

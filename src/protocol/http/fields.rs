@@ -2,7 +2,7 @@
 
 use super::line::{is_blank, trim, without_cr};
 use super::{MAX_HEAD, MAX_LINES};
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memchr2};
 use std::borrow::Cow;
 
 /// Where the field lines of a head end.
@@ -60,7 +60,7 @@ impl<'a> Fields<'a> {
         let (line, rest) = self.rest.split_at_checked(lf)?;
         self.rest = rest.get(1..)?;
         let (line, bare) = without_cr(line);
-        self.odd |= bare || line.iter().any(|b| matches!(b, b'\r' | 0));
+        self.odd |= bare || memchr2(b'\r', 0, line).is_some();
         Some(line)
     }
 

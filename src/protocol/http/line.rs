@@ -3,7 +3,7 @@
 
 use super::{MAX_HEAD, Status};
 use crate::protocol::Probe;
-use memchr::memchr;
+use memchr::{memchr, memchr2, memrchr2};
 
 /// Empty lines accepted before a request line (RFC 9112 section 2.2).
 const MAX_EMPTY_LINES: usize = 4;
@@ -131,7 +131,7 @@ pub(super) fn request_line(stream: &[u8]) -> Probe<RequestLine<'_>> {
     let Some(lf) = memchr(b'\n', tail.get(..MAX_HEAD).unwrap_or(tail)) else {
         // A CR may be half of the line's end.
         let shown = tail.strip_suffix(b"\r").unwrap_or(tail);
-        return if shown.iter().any(|&b| is_control(b)) { Probe::Not } else { more() };
+        return if has_control(shown) { Probe::Not } else { more() };
     };
     let (line, bare) = without_cr(tail.get(..lf).unwrap_or_default());
     let end = stream.len().saturating_sub(tail.len()).saturating_add(lf).saturating_add(1);
@@ -157,24 +157,24 @@ pub(super) fn request_line(stream: &[u8]) -> Probe<RequestLine<'_>> {
 /// Splits what follows the method into target and minor version, and says
 /// whether blanks stand where they should not.
 fn target_and_version(line: &[u8]) -> Option<(&[u8], u8, bool)> {
-    if line.iter().any(|&b| is_control(b)) {
+    if has_control(line) {
         return None;
     }
     let trimmed = trim(line);
-    let gap = trimmed.iter().rposition(|&b| is_blank(b))?;
+    let gap = memrchr2(b' ', b'\t', trimmed)?;
     let (target, version) = trimmed.split_at_checked(gap)?;
     let [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor @ b'0'..=b'9'] = *trim(version) else { return None };
     let inner = trim(target);
     let odd = trimmed.len() != line.len()
         || inner.len() != target.len()
         || !version.starts_with(b" ")
-        || inner.iter().any(|&b| is_blank(b));
+        || memchr2(b' ', b'\t', inner).is_some();
     (!inner.is_empty()).then_some((inner, minor, odd))
 }
 
 /// Whether all of a line behind the method is a path.
 fn is_path_alone(line: &[u8]) -> bool {
-    line.starts_with(b"/") && line.iter().all(|&b| !is_blank(b) && !is_control(b))
+    line.starts_with(b"/") && memchr2(b' ', b'\t', line).is_none() && !has_control(line)
 }
 
 /// Whether a name and a colon stand there.
@@ -186,9 +186,10 @@ fn begins_field(line: &[u8]) -> Probe<()> {
     }
 }
 
-/// Control characters other than the tab, which is a blank.
-fn is_control(b: u8) -> bool {
-    b.is_ascii_control() && b != b'\t'
+/// Whether there are control characters other than the tab, which is a blank.
+fn has_control(bytes: &[u8]) -> bool {
+    // Without a way out of the loop, many bytes are looked at at a time.
+    bytes.iter().fold(false, |found, &b| found | (b.is_ascii_control() && b != b'\t'))
 }
 
 /// Whether a target may start like this, as far as the bytes go; asked of
