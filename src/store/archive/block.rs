@@ -246,10 +246,10 @@ const UNITS: [i64; 4] = [SECOND, 1_000_000, 1_000, 1];
 fn put_times(out: &mut Vec<u8>, v: &Vary) {
     let start = i64::from(v.day).wrapping_mul(DAY_SECS.wrapping_mul(SECOND));
     let (first, gap) = (v.first.0.wrapping_sub(start), v.last.0.wrapping_sub(v.first.0));
-    let fits = |unit: &i64| first.wrapping_rem(*unit) == 0 && gap.wrapping_rem(*unit) == 0;
+    let fits = |unit: &i64| [first, gap].iter().all(|n| n.checked_rem(*unit) == Some(0));
     let (code, unit) = (0u64..).zip(UNITS).find(|(_, unit)| fits(unit)).unwrap_or((3, 1));
-    put_number(out, (first.wrapping_div(unit) as u64) << 2 | code);
-    put_number(out, gap.wrapping_div(unit) as u64);
+    put_number(out, (first.checked_div(unit).unwrap_or(0) as u64) << 2 | code);
+    put_number(out, gap.checked_div(unit).unwrap_or(0) as u64);
 }
 
 #[inline]
