@@ -280,6 +280,7 @@ fn a_sensor_that_was_down_for_half_of_a_window_is_in_the_headline() {
     let trend = run_in(dir.path(), &["trend", "--store", "s.db", "--step", "day", "-q"]);
     let text = trend.out.replace('\n', " ");
     assert!(text.contains("Doubtful: the sensor saw frames in only 50 % of 2026-03-02"), "{trend:?}");
+    assert!(text.contains("2026-03-02: 0 hosts with update contacts"), "{trend:?}");
 }
 
 #[test]
