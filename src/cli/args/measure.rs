@@ -17,6 +17,7 @@ pub struct MeasureArgs {
     #[arg(long, value_name = "FILE")]
     pub groups: Vec<PathBuf>,
     /// Also count by these columns of --groups; with + between columns by all combinations
+    /// [default: country,sector, as far as the files have them]
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub by: Vec<String>,
     /// Which catalogue.
