@@ -217,7 +217,7 @@ impl Flows {
         let length = u32::try_from(frame.bytes.len()).unwrap_or(u32::MAX);
         let place =
             FrameRef { bytes: &frame.bytes, orig_len: length, number: *number, offset: 0, source: 0, interface: 0 };
-        engine.segment(packet, payload(frame, packet), place, 0, ledger);
+        engine.segment(packet, 0, (0, 0), ledger, || (payload(frame, packet), place));
     }
 
     /// All segments of the sample. Returns how many names were found.

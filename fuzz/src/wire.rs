@@ -165,7 +165,7 @@ pub fn told(frames: &[Vec<u8>]) -> Vec<Told> {
         let payload = payload(&packet, buffer);
         let frame =
             FrameRef { bytes, orig_len: bytes.len() as u32, number: n as u64 + 1, offset: 0, source: 0, interface: 0 };
-        engine.segment(&packet, payload, frame, 0, &mut ledger);
+        engine.segment(&packet, 0, (frame.source, frame.interface), &mut ledger, || (payload, frame));
     }
     engine.finish(&mut ledger).told
 }

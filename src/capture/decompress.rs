@@ -12,6 +12,7 @@
 
 mod bz2;
 
+use super::pump::Pump;
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Bytes of compressed input that are read at once, at most.
@@ -19,6 +20,9 @@ const INPUT_BUFFER: usize = 256 << 10;
 
 /// And at least, however small the input is said to be.
 const LEAST_INPUT_BUFFER: usize = 4 << 10;
+
+/// A regular file of so many bytes is read faster with a thread of its own.
+const WORTH_A_THREAD: u64 = 4 << 20;
 
 /// Most memory that an xz stream may demand: its highest preset needs 65 MiB.
 const XZ_MEMORY: u64 = 128 << 20;
@@ -72,8 +76,20 @@ impl Compression {
         }
     }
 
+    /// How many files of this format are worth decompressing at a time, where
+    /// as many as `threads` can be.
+    pub(super) fn at_once(self, threads: usize) -> usize {
+        match self {
+            Compression::Gzip | Compression::Bzip2 => threads,
+            // Windows may take 128 MiB each.
+            Compression::Xz => threads.min(2),
+            // And one is about as fast as what decodes it.
+            Compression::Zstd | Compression::Lz4 => (threads / 2).max(1),
+        }
+    }
+
     /// The decompressed bytes of `input`, which has about `size` bytes, if that
-    /// is known.
+    /// is known. With `beside`, a thread of its own may read the input.
     ///
     /// Reading fails with [`io::ErrorKind::UnexpectedEof`] where the
     /// compressed data end early, and with an error without an operating
@@ -82,16 +98,21 @@ impl Compression {
         self,
         input: R,
         size: Option<u64>,
+        beside: bool,
     ) -> io::Result<Box<dyn Read + Send>> {
+        let mut input = input;
+        // The others take so long that reading does not matter.
+        if beside && self == Compression::Zstd && size.is_some_and(|n| n >= WORTH_A_THREAD) {
+            match Pump::start(input) {
+                Ok(pump) => return zstd(pump),
+                Err(back) => input = back,
+            }
+        }
         let size = size.and_then(|n| usize::try_from(n).ok()).unwrap_or(INPUT_BUFFER);
         let input = BufReader::with_capacity(size.clamp(LEAST_INPUT_BUFFER, INPUT_BUFFER), input);
         Ok(match self {
             Compression::Gzip => Box::new(Gzip::Between(input)),
-            Compression::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
-                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-                Box::new(decoder)
-            }
+            Compression::Zstd => zstd(input)?,
             Compression::Xz => {
                 let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY, liblzma::stream::CONCATENATED)?;
                 Box::new(liblzma::bufread::XzDecoder::new_stream(input, stream))
@@ -100,6 +121,13 @@ impl Compression {
             Compression::Bzip2 => Box::new(bz2::Bzip2::new(input)),
         })
     }
+}
+
+/// Zstandard frames one after another (RFC 8878).
+fn zstd<R: BufRead + Send + 'static>(input: R) -> io::Result<Box<dyn Read + Send>> {
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+    Ok(Box::new(decoder))
 }
 
 /// Whether content begins with a skippable frame, which zstd and LZ4 have in

@@ -120,6 +120,11 @@ impl FileSource {
         }
     }
 
+    /// How the content was compressed.
+    pub(super) fn compression(&self) -> Option<Compression> {
+        self.parts.compression
+    }
+
     /// Whether the content was compressed.
     pub(super) fn is_compressed(&self) -> bool {
         self.parts.compression.is_some()

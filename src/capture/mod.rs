@@ -8,9 +8,11 @@ mod file;
 pub mod follow;
 mod input;
 mod pcapng;
+mod pump;
 #[cfg(test)]
 mod testing;
 
+pub mod ahead;
 pub mod bpf;
 pub mod device;
 pub mod error;
@@ -21,10 +23,13 @@ pub mod pick;
 pub mod set;
 pub mod source;
 
+pub use ahead::Ahead;
 pub use bpf::BpfFilter;
 pub use device::interface_prefixes;
 pub use error::CaptureError;
 pub use follow::{FollowSource, follow};
+#[cfg(test)]
+pub(crate) use live::{BATCH_BYTES, BATCH_FRAMES};
 pub use live::{LiveControl, LiveOptions, LiveSource, open_live};
 pub use open::{OpenOptions, first_timestamp, open};
 pub use pcapng_write::{InterfaceDescription, PacketBlock, PcapngWriter};

@@ -57,6 +57,11 @@ const PIPE_BUFFER: usize = (64 << 10) + (8 << 10);
 
 /// Opens the capture in an input.
 pub(super) fn from_input(input: Input, options: &OpenOptions) -> Result<FileSource, CaptureError> {
+    from_input_beside(input, options, false)
+}
+
+/// The same. With `beside`, a thread of its own may read the input.
+pub(super) fn from_input_beside(input: Input, options: &OpenOptions, beside: bool) -> Result<FileSource, CaptureError> {
     let Input { reader, progress, regular } = input;
     let total = progress.total();
     let (plain, outcome) = Rewound::peek(reader, decompress::DETECT);
@@ -71,10 +76,10 @@ pub(super) fn from_input(input: Input, options: &OpenOptions) -> Result<FileSour
         compression = Compression::detect(&magic).filter(|c| matches!(c, Compression::Zstd | Compression::Lz4));
         let what = if magic.is_empty() { "it holds nothing" } else { "its first bytes are unknown" };
         let found = compression.ok_or(CaptureError::NotACapture { what })?;
-        found.decoder(io::Cursor::new(magic).chain(plain), total).map_err(CaptureError::from_io)?
+        found.decoder(io::Cursor::new(magic).chain(plain), total, beside).map_err(CaptureError::from_io)?
     } else {
         match compression {
-            Some(c) => c.decoder(plain, total).map_err(CaptureError::from_io)?,
+            Some(c) => c.decoder(plain, total, beside).map_err(CaptureError::from_io)?,
             None => Box::new(plain),
         }
     };

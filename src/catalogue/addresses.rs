@@ -117,12 +117,13 @@ impl Ranges4 {
         let ranges = Ranges::<u32>::new(prefixes);
         let mut places = Vec::new();
         if !ranges.starts.is_empty() {
-            let mut place = 0;
             places.reserve_exact((1 << 16) + 1);
-            for key in 0..=1u32 << 16 {
-                place += ranges.starts.iter().skip(place).take_while(|s| *s >> 16 < key).count();
-                places.push(u32::try_from(place).unwrap_or(u32::MAX));
+            let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
+            for (at, start) in ranges.starts.iter().enumerate() {
+                let upto = (start >> 16) as usize + 1;
+                places.resize(upto.max(places.len()), place(at));
             }
+            places.resize((1 << 16) + 1, place(ranges.starts.len()));
         }
         Ranges4 { ranges, places }
     }

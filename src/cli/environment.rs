@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use crate::sighting::draft::hex;
 
@@ -13,7 +14,7 @@ pub(super) fn known() -> BTreeMap<String, String> {
     let system = rustix::system::uname();
     let text = |s: &std::ffi::CStr| s.to_string_lossy().into_owned();
     let facts = [
-        ("binary_sha256", std::env::current_exe().ok().and_then(|path| file_sha256(&path).ok())),
+        ("binary_sha256", program()),
         ("kernel", Some(format!("{} {}", text(system.sysname()), text(system.release())))),
         ("machine", Some(text(system.machine()))),
         ("host", Some(text(system.nodename()))),
@@ -22,6 +23,18 @@ pub(super) fn known() -> BTreeMap<String, String> {
         ("libpcap", libpcap()),
     ];
     facts.into_iter().filter_map(|(word, value)| Some((word.to_owned(), value.filter(|v| !v.is_empty())?))).collect()
+}
+
+/// SHA-256 of the program, made once.
+fn program() -> Option<String> {
+    static HASH: OnceLock<Option<String>> = OnceLock::new();
+    HASH.get_or_init(|| file_sha256(&std::env::current_exe().ok()?).ok()).clone()
+}
+
+/// Begins with what of [`known`] takes longest, beside other work.
+pub(super) fn prepare() {
+    // Without a thread it is made when it is asked for.
+    drop(std::thread::Builder::new().name("environment".into()).spawn(program));
 }
 
 /// SHA-256 of a file's content, in hex.

@@ -4,7 +4,7 @@ use super::args::{Format, HashBy, ReplayArgs};
 use super::exit::{Exit, Stop, all_of, judge_all, say};
 use super::judging::Judging;
 use super::output::{self, Printed, Printing};
-use super::{evidence, follow, inputs, places, run_record};
+use super::{environment, evidence, follow, inputs, places, run_record};
 use crate::pipeline::{self, Room};
 use crate::report::counted;
 use crate::report::output::Output;
@@ -25,6 +25,9 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         ));
     }
     let m = &args.matching;
+    if m.store.is_some() {
+        environment::prepare();
+    }
     let judging = Judging::new(&args.judging, None)?;
     let catalogue = inputs::catalogue(m)?;
     let home = inputs::home(m, Vec::new())?;
@@ -53,9 +56,12 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let hash_word = if hash { "sha256" } else { "none" };
     let settings =
         Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms });
-    let mut run = output::begin_run(&settings, sensor, hash_word, store.is_some());
+    let mut run = output::begin_run(&settings, sensor, hash_word, false);
 
     let mut found = pipeline::sightings(plan, &settings, Room::default())?;
+    if store.is_some() {
+        run_record::complete(&mut run, settings.pseudonyms.as_deref());
+    }
     if m.no_dhcp_names {
         found.outcome.namings.retain(|n| !n.told.is_dhcp());
     }

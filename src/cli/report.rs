@@ -20,6 +20,7 @@ use crate::report::output::Output;
 use crate::sighting::HomeNets;
 use crate::store::Measured;
 use crate::store::Store;
+use crate::store::archive::Archive;
 use source::Held;
 use std::borrow::Cow;
 use std::path::Path;
@@ -33,6 +34,13 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
     let by = if args.by.is_empty() { measuring::usual(&groups) } else { args.by.clone() };
     let dimensions = groups.dimensions(&by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
     let nets = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
+    if Archive::is_meant(&args.store) {
+        return Err(Stop::usage(format_args!(
+            "{} is an archive, which keeps too little of single hosts for a report; give a store, or count it with \
+             `spansight trend` and `spansight compare`",
+            args.store.display()
+        )));
+    }
     let measured = Measured::new(Store::open_read_only(&args.store)?);
     let windows = Windows::new(args, measured.days()?, measured.watched()?, Timestamp::now())?;
     windows.check()?;

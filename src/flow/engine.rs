@@ -80,6 +80,17 @@ const MAX_LEAP: i64 = 60 * SECOND;
 /// their client.
 type Came<'a> = (&'a Packet, u32);
 
+/// What there is of a segment's flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// The flow, to which the segment says nothing.
+    Passed,
+    /// The flow, at this place of the table.
+    Flow(u32),
+    /// No flow, or it was not looked for.
+    Nothing,
+}
+
 /// Flow state of one shard.
 pub struct Engine<S> {
     sink: S,
@@ -159,33 +170,68 @@ impl<S: Sink> Engine<S> {
         self.scratch.held
     }
 
-    /// Takes the next segment of the shard.
+    /// Takes the next segment of the shard, captured by that interface of that
+    /// source. Its payload and frame are asked for if anything of them is read.
     #[inline]
-    pub fn segment(&mut self, packet: &Packet, payload: &[u8], frame: FrameRef<'_>, segment: u32, ledger: &mut Ledger) {
+    pub fn segment<'f>(
+        &mut self,
+        packet: &Packet,
+        segment: u32,
+        (source, interface): (u32, u16),
+        ledger: &mut Ledger,
+        bytes: impl FnOnce() -> (&'f [u8], FrameRef<'f>),
+    ) {
         self.tick(packet.ts);
-        self.last = Some((frame.source, frame.interface, packet.ts));
-        let at = At { packet, payload, frame, segment, from_client: true, moved: false };
-        if self.duplicates.knows_none() {
-            self.take(at, (packet, segment), ledger);
-        } else {
-            self.take_nearer(at, ledger);
-        }
+        self.last = Some((source, interface, packet.ts));
         if packet.payload_missing > 0 {
             ledger.count(Counter::PayloadCut);
+        }
+        let knows_none = self.duplicates.knows_none();
+        let mut found = Found::Nothing;
+        if knows_none && packet.transport == Transport::Tcp {
+            found = self.find_tcp(packet, segment);
+            if found == Found::Passed {
+                ledger.count(Counter::TcpSegments);
+                return;
+            }
+        }
+        let (payload, frame) = bytes();
+        let at = At { packet, payload, frame, segment, from_client: true, moved: false };
+        if knows_none {
+            self.take(at, (packet, segment), found, ledger);
+        } else {
+            self.take_nearer(at, ledger);
         }
     }
 
     #[inline(always)]
-    fn take(&mut self, at: At<'_>, came: Came<'_>, ledger: &mut Ledger) {
+    fn take(&mut self, at: At<'_>, came: Came<'_>, found: Found, ledger: &mut Ledger) {
         match at.packet.transport {
             Transport::Tcp => {
                 ledger.count(Counter::TcpSegments);
-                self.tcp_segment(at, came, ledger);
+                self.tcp_segment(at, came, found, ledger);
             }
             Transport::Udp => {
                 ledger.count(Counter::UdpDatagrams);
                 self.udp_datagram(at, came, ledger);
             }
+        }
+    }
+
+    /// Looks for the flow of a segment, and lets the segment pass by if nothing
+    /// of it is read.
+    #[inline(never)] // amid a worker's loop it would have no registers
+    fn find_tcp(&mut self, p: &Packet, segment: u32) -> Found {
+        let (key, from_low) = FlowKey::of(p, segment);
+        match self.tcp.touch(&key, self.now) {
+            Some((place, flow)) => {
+                if flow.passes_by(p, from_low) {
+                    Found::Passed
+                } else {
+                    Found::Flow(place)
+                }
+            }
+            None => Found::Nothing,
         }
     }
 
@@ -195,19 +241,36 @@ impl<S: Sink> Engine<S> {
     fn take_nearer(&mut self, at: At<'_>, ledger: &mut Ledger) {
         let came = (at.packet, at.segment);
         let client_sent = sender_is_client(at.packet, |a| self.sink.is_home(a));
-        match self.duplicates.nearer(at.packet, at.segment, client_sent) {
-            Some((packet, segment)) => self.take(At { packet: &packet, segment, moved: true, ..at }, came, ledger),
-            None => self.take(at, came, ledger),
+        let nearer = self.duplicates.nearer(at.packet, at.segment, client_sent);
+        let at = match &nearer {
+            Some((packet, segment)) => At { packet, segment: *segment, moved: true, ..at },
+            None => at,
+        };
+        let found = match at.packet.transport {
+            Transport::Tcp => self.find_tcp(at.packet, at.segment),
+            Transport::Udp => Found::Nothing,
+        };
+        if found == Found::Passed {
+            return ledger.count(Counter::TcpSegments);
         }
+        self.take(at, came, found, ledger);
     }
 
     /// The shard's clock runs as packet time does, but a leap ahead moves it by
     /// a minute at most, so that neither one packet from the future nor the
     /// first one after a quiet night expires flows that are busy.
+    #[inline]
     fn tick(&mut self, ts: Timestamp) {
-        self.run_clock(ts, MAX_LEAP);
+        if let Some(ahead @ 0..=MAX_LEAP) = ts.0.checked_sub(self.mark.0)
+            && let Some(now) = self.now.0.checked_add(ahead)
+        {
+            (self.now, self.mark) = (Timestamp(now), ts);
+        } else {
+            self.run_clock(ts, MAX_LEAP);
+        }
     }
 
+    #[cold]
     fn run_clock(&mut self, ts: Timestamp, most: i64) {
         if self.now.0 == i64::MIN {
             (self.now, self.mark) = (ts, ts);
@@ -222,15 +285,13 @@ impl<S: Sink> Engine<S> {
     }
 
     #[inline]
-    fn tcp_segment(&mut self, at: At<'_>, came: Came<'_>, ledger: &mut Ledger) {
+    fn tcp_segment(&mut self, at: At<'_>, came: Came<'_>, found: Found, ledger: &mut Ledger) {
         let p = at.packet;
         let (key, from_low) = FlowKey::of(p, at.segment);
         let Engine { sink, tcp, dns, scratch, .. } = self;
-        match tcp.touch(&key, self.now) {
+        let flow = if let Found::Flow(place) = found { tcp.at(place) } else { None };
+        match flow {
             Some(flow) => {
-                if flow.passes_by(p, from_low) {
-                    return;
-                }
                 let reasons = flow.reason(p, from_low);
                 if reasons == Reasons::NONE {
                     flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
@@ -319,7 +380,7 @@ impl<S: Sink> Engine<S> {
         let (key, from_low) = FlowKey::of(p, at.segment);
         let Engine { sink, udp, dns, scratch, budget, .. } = self;
         match udp.touch(&key, self.now) {
-            Some(flow) => {
+            Some((_, flow)) => {
                 let reasons = if compared { Reasons::NONE } else { flow.reason(at.payload) };
                 if reasons == Reasons::NONE {
                     flow.datagram(at, from_low, &mut udp::Context { sink, ledger, scratch, dns, budget });

@@ -125,13 +125,20 @@ impl<T: Entry> Table<T> {
         self.index.len()
     }
 
-    /// The entry of a key that a segment came for.
+    /// The entry of a key that a segment came for, and its place, which is good
+    /// until an entry comes or goes.
     #[inline]
-    pub(super) fn touch(&mut self, key: &FlowKey, now: Timestamp) -> Option<&mut T> {
-        self.slot(key).map(|s| {
-            s.touched = now;
-            &mut s.entry
-        })
+    pub(super) fn touch(&mut self, key: &FlowKey, now: Timestamp) -> Option<(u32, &mut T)> {
+        let place = self.place(key)?;
+        let slot = self.slots.get_mut(place as usize)?.as_mut()?;
+        slot.touched = now;
+        Some((place, &mut slot.entry))
+    }
+
+    /// The entry at a place.
+    #[inline]
+    pub(super) fn at(&mut self, place: u32) -> Option<&mut T> {
+        self.slots.get_mut(place as usize)?.as_mut().map(|s| &mut s.entry)
     }
 
     /// The entry of a key.
@@ -139,14 +146,16 @@ impl<T: Entry> Table<T> {
         self.slot(key).map(|s| &mut s.entry)
     }
 
-    #[inline]
     fn slot(&mut self, key: &FlowKey) -> Option<&mut Slot<T>> {
+        let place = self.place(key)?;
+        self.slots.get_mut(place as usize)?.as_mut()
+    }
+
+    #[inline]
+    fn place(&self, key: &FlowKey) -> Option<u32> {
         let hash = key.hash(&self.state);
-        let slots = &self.slots;
-        let at = *self
-            .index
-            .find(hash, |&i| slots.get(i as usize).and_then(Option::as_ref).is_some_and(|s| s.key == *key))?;
-        self.slots.get_mut(at as usize)?.as_mut()
+        let is_it = |&i: &u32| self.slots.get(i as usize).and_then(Option::as_ref).is_some_and(|s| s.key == *key);
+        self.index.find(hash, is_it).copied()
     }
 
     /// Adds an entry that is not there yet. What has to go for it is handed to

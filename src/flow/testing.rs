@@ -11,6 +11,23 @@ use crate::packet::testing::blank;
 use crate::packet::{Packet, Transport};
 use crate::protocol::tls::sample;
 
+thread_local! {
+    static READS_ALL: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Whether no segment passes by unread on this thread.
+pub(super) fn reads_all() -> bool {
+    READS_ALL.get()
+}
+
+/// Runs something while no segment passes by unread.
+pub(super) fn reading_all<T>(f: impl FnOnce() -> T) -> T {
+    READS_ALL.set(true);
+    let out = f();
+    READS_ALL.set(false);
+    out
+}
+
 /// One message that was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Told {
@@ -194,7 +211,7 @@ impl Lab {
         };
         self.frame += 1;
         let frame = FrameRef { bytes: &[], orig_len: 0, number: self.frame, offset: 0, source: 0, interface: 0 };
-        self.engine.segment(&packet, kept, frame, 0, &mut self.ledger);
+        self.engine.segment(&packet, 0, (0, 0), &mut self.ledger, || (kept, frame));
         self.wait(1);
     }
 

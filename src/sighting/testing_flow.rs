@@ -164,7 +164,7 @@ impl Scene {
             source: self.source,
             interface: 0,
         };
-        self.engine.segment(&p, payload, frame, 0, &mut self.ledger);
+        self.engine.segment(&p, 0, (frame.source, frame.interface), &mut self.ledger, || (payload, frame));
         if self.spill {
             let spilled = self.engine.sink().take_spilled();
             self.spool.add(spilled, |_| String::new()).unwrap();

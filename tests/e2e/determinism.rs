@@ -105,6 +105,65 @@ fn compression_changes_nothing() {
     }
 }
 
+/// Captures cut into six, in the middle of connections; each is large enough to
+/// be read on a thread of its own.
+fn pieces() -> Vec<Vec<u8>> {
+    let mut state = 1_u32;
+    let mut noise = || {
+        let mut byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        (0..1200).map(|_| byte()).collect::<Vec<u8>>()
+    };
+    let updates: Vec<_> = (0..40).map(|n| packets::update(host(n + 5), 40_000)).collect();
+    let longest = updates.iter().map(Vec::len).max().unwrap();
+    // All of them side by side, so that none ends in the piece where it begins.
+    let mut frames: Vec<Vec<u8>> = Vec::new();
+    for turn in 0..longest {
+        frames.extend(updates.iter().filter_map(|u| u.get(turn).cloned()));
+        frames.extend((0..900 / longest).map(|_| packets::udp((host(1), 5000), (host(2), 5001), &noise())));
+    }
+    let mut at = TEN;
+    let piece = |frames: &[Vec<u8>]| {
+        let mut pcap = Pcap::new();
+        for frame in frames {
+            at += 1_000_000;
+            pcap.frame(at, frame);
+        }
+        pcap.bytes().to_vec()
+    };
+    frames.chunks(frames.len().div_ceil(6)).map(piece).collect()
+}
+
+#[test]
+fn captures_decompressed_ahead_are_read_in_their_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = ["0", "1", "2", "3", "4", "5"];
+    let pieces = pieces();
+    let write = |n: usize, bytes: &[u8]| fs::write(dir.path().join(names[n]), bytes).unwrap();
+    let read = |command: &[&str]| {
+        let ran = run_in(dir.path(), &[command, &["-q"], &names[..]].concat());
+        (ran.code, ran.out, ran.err)
+    };
+    let commands =
+        [&["replay", "--format", "ndjson"][..], &["replay", "--format", "ndjson", "--workers", "4"], &["names"]];
+    pieces.iter().enumerate().for_each(|(n, piece)| write(n, piece));
+    let want = commands.map(read);
+    assert!(want.iter().all(|w| w.0 == 0 && w.1.lines().count() >= 40), "{want:?}");
+    for (n, piece) in pieces.iter().enumerate() {
+        let packed = compress::all(piece).swap_remove(n % 5);
+        assert!(packed.1.len() > 65_536, "{}: {} bytes", packed.0, packed.1.len());
+        write(n, &packed.1);
+    }
+    assert!(commands.map(read) == want, "compressed captures give something else");
+    // An error stays with its capture and in its place.
+    write(3, &compress::gzip(&pieces[3])[..100_000]);
+    let (code, _, err) = read(commands[0]);
+    assert_eq!((code, err.lines().count()), (1, 1), "{err}");
+    assert!(err.contains(" 3: ") && err.contains("gzip data end early"), "{err}");
+}
+
 /// A folder is its files, in order of time.
 #[test]
 fn a_folder_is_its_files() {

@@ -72,7 +72,9 @@ bits! {
     PROVED,
     /// The server's answer to a SYN that was seen gives the client's own number.
     CONSENTED,
-    /// Payload and acknowledgements change nothing but how far the streams are;
-    /// set and cleared by `Tcp::settle_down` alone.
+    /// Acknowledgements and the server's payload change nothing but how far the
+    /// streams are; set and cleared by `Tcp::settle_down` alone.
+    QUIET,
+    /// The same, and the client's payload too.
     SETTLED,
 }

@@ -297,28 +297,32 @@ impl Tcp {
         self.settle_down();
     }
 
-    /// Notes whether all questions of the flow are answered. What changes that
-    /// is done by [`segment`](Self::segment), or ends with this.
+    /// Notes what the flow still asks of its segments. What changes that is done
+    /// by [`segment`](Self::segment), or ends with this.
     fn settle_down(&mut self) {
-        const KNOWN: u32 = bit::OPENED | bit::CLIENT_BASE | bit::SERVER_BASE | bit::CLIENT_DATA | bit::SERVER_DATA;
+        const BEGUN: u32 = bit::OPENED | bit::SERVER_BASE | bit::SERVER_DATA;
         const OPEN: u32 =
             bit::CLOSED | bit::CERTIFICATE | bit::SAMPLED | bit::TO_PROXY | bit::TO_ABSOLUTE | bit::TO_OTHER;
-        let settled = matches!(self.mode, Mode::Done)
-            && self.bits & (KNOWN | OPEN) == KNOWN
+        const HEARD: u32 = bit::CLIENT_BASE | bit::CLIENT_DATA;
+        let quiet = self.bits & (BEGUN | OPEN) == BEGUN
             && self.bits & (bit::CONSENTED | bit::PROVED) != bit::CONSENTED
+            && !matches!(self.mode, Mode::Dns)
             && self.rival.is_none()
             && self.follow.is_none()
             && self.ahead.is_none()
             && self.back.is_none();
-        self.set(bit::SETTLED, settled);
+        #[cfg(test)]
+        let quiet = quiet && !super::testing::reads_all();
+        self.set(bit::QUIET, quiet);
+        self.set(bit::SETTLED, quiet && matches!(self.mode, Mode::Done) && self.bits & HEARD == HEARD);
     }
 
-    /// Takes a segment of a flow of which nothing more is asked, in a few steps:
+    /// Takes a segment that no question of the flow waits for, in a few steps:
     /// most segments of a capture are of that kind. `false` if it may mean more
     /// and [`segment`](Self::segment) is to take it.
     #[inline]
     pub(super) fn passes_by(&mut self, p: &Packet, from_low: bool) -> bool {
-        if !self.has(bit::SETTLED)
+        if !self.has(bit::QUIET)
             || p.flags & (SYN | FIN | RST) != 0
             || p.conflict
             || p.sport == 53
@@ -329,8 +333,9 @@ impl Tcp {
         let payload = p.payload_len.saturating_add(p.payload_missing);
         if payload > 0 {
             let from_client = self.is_client(from_low);
-            if from_client && p.seq == self.client.base {
-                return false; // the first message again, or another in its place
+            // The first message again may be another in its place.
+            if from_client && (!self.has(bit::SETTLED) || p.seq == self.client.base) {
+                return false;
             }
             let half = if from_client { &mut self.client } else { &mut self.server };
             if is_far(p.seq, half.high) {

@@ -52,7 +52,8 @@ impl Span {
             source: 0,
             interface: 0,
         };
-        self.engine.segment(&p, payload, frame, segment, &mut self.ledger);
+        let place = (frame.source, frame.interface);
+        self.engine.segment(&p, segment, place, &mut self.ledger, || (payload, frame));
         self.decoder.clear_arena();
     }
 

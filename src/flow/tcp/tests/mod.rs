@@ -8,6 +8,7 @@ mod http;
 mod http2;
 mod loss;
 mod odd;
+mod passing;
 mod preface;
 mod proved;
 mod stage;
