@@ -15,6 +15,7 @@
 //! | [`catalogue`] | names, addresses, paths | indicators |
 //! | [`sighting`] | matches | sighting records |
 //! | [`host`] | day records, intervals, signals | hosts with roles and verdicts |
+//! | [`measure`] | day facts | counts with bounds, trends, comparisons |
 //! | [`store`] | records | SQLite |
 //! | [`report`] | records | text, NDJSON, CSV |
 //! | [`pipeline`] | | the threads that wire the stages together |
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod coverage;
 pub mod flow;
 pub mod host;
+pub mod measure;
 pub mod packet;
 pub mod pipeline;
 pub mod protocol;

@@ -6,6 +6,7 @@ use super::file::{CatalogueFile, Draft};
 use super::known::Known;
 use super::matcher::Matcher;
 use super::pieces::{self, Origin};
+use super::text::LongText;
 use super::{Catalogue, Use};
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
@@ -57,12 +58,22 @@ impl Catalogue {
             load.labels.truncate(1);
             load.problem("empty catalogue: there is no indicator");
         }
-        let Load { mut draft, files, errors, .. } = load;
-        let known = Known::new(&mut draft);
-        let mut entries = std::mem::take(&mut draft.entries);
-        drop(draft);
-        entries.finish();
-        Self::compile(entries, known, files, errors)
+        load.compile()
+    }
+
+    /// A catalogue from the text that [`Catalogue::effective_toml`] gave, as a
+    /// store keeps it; `label` names it where something is wrong.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong in it.
+    pub fn from_effective(label: &str, text: &LongText) -> Result<Self, CatalogueError> {
+        let mut load = Load::default();
+        load.read(label.to_owned(), &mut text.to_text().as_bytes());
+        if load.errors.is_empty() && load.draft.entries.len() == 0 {
+            load.problem("empty catalogue: there is no indicator");
+        }
+        load.compile()
     }
 
     fn compile(
@@ -116,6 +127,15 @@ impl Default for Load {
 }
 
 impl Load {
+    fn compile(self) -> Result<Catalogue, CatalogueError> {
+        let Load { mut draft, files, errors, .. } = self;
+        let known = Known::new(&mut draft);
+        let mut entries = std::mem::take(&mut draft.entries);
+        drop(draft);
+        entries.finish();
+        Catalogue::compile(entries, known, files, errors)
+    }
+
     /// A problem of the last file.
     fn problem(&mut self, reason: &str) {
         let label = self.labels.last().map_or("", String::as_str);

@@ -2,9 +2,11 @@
 
 mod explain;
 mod hosts;
+mod measure;
 
 pub use explain::{ExplainArgs, ExplainFormat};
 pub use hosts::{EventArgs, HostsArgs, JudgingArgs, KnowledgeArgs};
+pub use measure::{CompareArgs, MeasureArgs, MeasureFormat, StepArg, TrendArgs};
 
 use super::catalogue::ListFormat;
 use crate::base::Timestamp;
@@ -38,6 +40,12 @@ pub enum Command {
     /// Say which hosts of a store use the product, with a verdict and its reason for each
     #[command(after_help = HOSTS_HELP)]
     Hosts(HostsArgs),
+    /// Count hosts and organisations by day, week or month, and by groups
+    #[command(after_help = measure::trend_help())]
+    Trend(TrendArgs),
+    /// Compare two windows: how many hosts and organisations in each, how many are still there
+    #[command(after_help = measure::compare_help())]
+    Compare(CompareArgs),
     /// Show the evidence behind a sighting or a host, down to the frames
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod catalogue;
+mod compare;
 mod environment;
 mod evidence;
 mod exit;
@@ -13,6 +14,7 @@ mod import;
 mod inputs;
 mod judged;
 mod judging;
+mod measuring;
 mod names;
 mod output;
 pub mod panics;
@@ -20,6 +22,7 @@ mod places;
 mod replay;
 mod run_record;
 mod stored;
+mod trend;
 mod verify;
 mod watch;
 
@@ -53,6 +56,8 @@ fn run() -> ExitCode {
         Command::Watch(args) => watch::run(&args),
         Command::Names(args) => names::run(&args),
         Command::Hosts(args) => hosts::run(&args),
+        Command::Trend(args) => trend::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Import(args) => import::run(&args),

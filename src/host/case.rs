@@ -43,7 +43,12 @@ pub(super) struct Case<'a> {
 
 impl<'a> Case<'a> {
     /// Of a host's own parts.
-    pub(super) fn new(facts: &'a Facts, traits: &[Traits], parts: &[Part], managed: bool) -> Self {
+    pub(super) fn new<'p>(
+        facts: &'a Facts,
+        traits: &[Traits],
+        parts: impl IntoIterator<Item = &'p Part>,
+        managed: bool,
+    ) -> Self {
         let own = |p: &Part| {
             let contact = facts.contacts.get(p.contact as usize)?;
             let traits = *traits.get(contact.indicator as usize)?;
@@ -59,7 +64,7 @@ impl<'a> Case<'a> {
                 counts,
             })
         };
-        let mut own: Vec<Own<'_>> = parts.iter().filter_map(own).collect();
+        let mut own: Vec<Own<'_>> = parts.into_iter().filter_map(own).collect();
         own.sort_unstable_by_key(|o| (o.contact.day, o.contact.indicator, o.contact.source, o.contact.id));
         for day in own.chunk_by_mut(|a, b| a.contact.day == b.contact.day) {
             count_supported(day);

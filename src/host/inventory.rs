@@ -50,10 +50,7 @@ impl Inventory {
     /// many or too few fields, no address at all, something that is no
     /// address, or one that another line has already.
     pub fn read(text: &str) -> Result<Self, InventoryError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let header = text.lines().next().unwrap_or_default();
-        let separator = if header.contains(',') || !header.contains(';') { ',' } else { ';' };
-        let mut rows = Rows { rest: text, line: 1, separator };
+        let mut rows = Rows::new(text);
         let (line, names) =
             rows.next().transpose()?.ok_or_else(|| wrong(1, "the file is empty; its first line names the columns"))?;
         let mut columns = Vec::with_capacity(names.len());
@@ -135,11 +132,24 @@ fn wrong(line: usize, what: impl Into<String>) -> InventoryError {
     InventoryError { line, what: what.into() }
 }
 
-/// The rows of a file, each with the line that it begins on.
-struct Rows<'t> {
+/// The rows of a CSV file (RFC 4180) of the user's, each with the line that it
+/// begins on.
+#[derive(Debug)]
+pub(crate) struct Rows<'t> {
     rest: &'t str,
     line: usize,
     separator: char,
+}
+
+impl<'t> Rows<'t> {
+    /// Of a text; values are separated by semicolons where the first line has
+    /// these and no comma.
+    pub(crate) fn new(text: &'t str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let header = text.lines().next().unwrap_or_default();
+        let separator = if header.contains(',') || !header.contains(';') { ',' } else { ';' };
+        Rows { rest: text, line: 1, separator }
+    }
 }
 
 impl Iterator for Rows<'_> {

@@ -49,18 +49,18 @@ pub fn judge(facts: &Facts, catalogue: &Catalogue, options: &Options) -> Vec<Hos
 /// said of half a million.
 #[derive(Debug)]
 pub struct Judge<'a> {
-    facts: &'a Facts,
+    pub(super) facts: &'a Facts,
     options: &'a Options,
     window: Window,
-    traits: Vec<Traits>,
-    identities: Identities<'a>,
-    roles: Roles,
-    parts: Vec<Part>,
+    pub(super) traits: Vec<Traits>,
+    pub(super) identities: Identities<'a>,
+    pub(super) roles: Roles,
+    pub(super) parts: Vec<Part>,
     /// Places in `parts`.
-    parts_of: Groups,
-    intervals_of: Groups,
+    pub(super) parts_of: Groups,
+    pub(super) intervals_of: Groups,
     /// Signs of several devices.
-    signals_of: Groups,
+    pub(super) signals_of: Groups,
     listed: Vec<u32>,
 }
 
@@ -334,7 +334,7 @@ impl Judge<'_> {
 /// which a made-up source cannot have. A connection that was seen one way says
 /// so on the record that it began, not on those that it went on with; so a day
 /// of a source with such a record proves nothing by others.
-fn is_two_sided<'c>(contacts: impl Iterator<Item = &'c Contact> + Clone) -> bool {
+pub(super) fn is_two_sided<'c>(contacts: impl Iterator<Item = &'c Contact> + Clone) -> bool {
     let mut doubtful: Vec<(u32, i32)> =
         contacts.clone().filter(|c| c.notes.has(Note::OneSided)).map(|c| (c.source, c.day)).collect();
     doubtful.sort_unstable();
@@ -342,7 +342,7 @@ fn is_two_sided<'c>(contacts: impl Iterator<Item = &'c Contact> + Clone) -> bool
     contacts.into_iter().any(proves)
 }
 
-fn roles(case: &Case<'_>, flags: Flags, nat: bool, router: bool) -> Vec<Role> {
+pub(super) fn roles(case: &Case<'_>, flags: Flags, nat: bool, router: bool) -> Vec<Role> {
     let updates = || case.update_stage().is_some_and(|s| s >= Stage::Connected);
     let relay = flags.has(Flags::SERVES_TREE) || flags.has(Flags::SERVES_AGENTS) && updates();
     let all = [

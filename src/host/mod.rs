@@ -10,6 +10,7 @@ pub mod accept;
 mod bindings;
 mod case;
 pub mod changes;
+pub mod count;
 pub mod facts;
 mod groups;
 mod identity;

@@ -108,16 +108,30 @@ impl Window {
         if !self.touches(c.first, c.last) {
             return None;
         }
-        let mask = self.slots(c.day);
-        let (slots, connected) = (c.slots.bits() & mask, c.slots_connected.bits() & mask);
-        if slots == 0 && !c.slots.is_empty() {
+        let contact = u32::try_from(at).ok()?;
+        let whole = Part {
+            contact,
+            node,
+            stage: c.stage,
+            slots: c.slots.bits(),
+            connected: c.slots_connected.bits(),
+            whose: Whose::Own,
+        };
+        whole.within(self.slots(c.day))
+    }
+}
+
+impl Part {
+    /// As far as it lies in these quarter hours.
+    pub(super) fn within(self, mask: u128) -> Option<Part> {
+        let (slots, connected) = (self.slots & mask, self.connected & mask);
+        if slots == 0 && self.slots != 0 {
             return None;
         }
         // What it reached in another part of the day is not known of this one.
-        let cut = connected == 0 && !c.slots_connected.is_empty();
-        let stage = if cut { c.stage.min(Stage::Answered) } else { c.stage };
-        let contact = u32::try_from(at).ok()?;
-        Some(Part { contact, node, stage, slots, connected, whose: Whose::Own })
+        let cut = connected == 0 && self.connected != 0;
+        let stage = if cut { self.stage.min(Stage::Answered) } else { self.stage };
+        Some(Part { stage, slots, connected, ..self })
     }
 }
 

@@ -51,6 +51,10 @@ impl Flags {
         self.0 & other.0 == other.0
     }
 
+    pub(super) fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
     fn add(&mut self, other: Flags) {
         self.0 |= other.0;
     }

@@ -14,6 +14,7 @@ pub mod explain;
 pub mod hosts;
 pub mod judged;
 mod layout;
+pub mod measure;
 pub mod ndjson;
 pub mod output;
 pub mod stats;

@@ -9,8 +9,9 @@ use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Category;
 use crate::coverage::Counter;
 use crate::host::facts::{Contact, Facts, Indicated, Interval, SeenHost, ServedBy, Signal, Vantage};
+use crate::measure::Days;
 use foldhash::{HashMap, HashMapExt, HashSet};
-use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior, params_from_iter};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
@@ -18,7 +19,7 @@ use serde::de::value::Error as ValueError;
 /// A day in nanoseconds.
 const DAY: i64 = DAY_SECS * SECOND;
 
-/// The days asked for, as times.
+/// Days asked for, as times.
 #[derive(Clone, Copy, Debug)]
 struct Window {
     first_day: i64,
@@ -38,6 +39,17 @@ impl Window {
         }
     }
 }
+
+/// SQL that holds in any of the windows: `one` says it of one, with `?` for the
+/// two values that `values` gives.
+fn in_any(windows: &[Window], one: &str, values: impl Fn(&Window) -> [i64; 2]) -> (String, Vec<i64>) {
+    let all: Vec<&str> = windows.iter().map(|_| one).collect();
+    let sql = if all.is_empty() { "0".to_owned() } else { all.join(" OR ") };
+    (format!("({sql})"), windows.iter().flat_map(values).collect())
+}
+
+/// Without a beginning and an end.
+const ALWAYS: Window = Window { first_day: i64::MIN, last_day: i64::MAX, from: i64::MIN, to: i64::MAX };
 
 /// Rows that others refer to by number, in an order of their own.
 #[derive(Debug)]
@@ -93,13 +105,26 @@ impl Store {
     /// # Errors
     /// Any [`StoreError`](super::StoreError).
     pub fn facts(&self, since: Option<i32>, until: Option<i32>) -> super::Result<Facts> {
+        self.facts_in(&[Window::new(since, until)])
+    }
+
+    /// The same of several periods that do not overlap, none meaning all.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn facts_of(&self, periods: &[Days]) -> super::Result<Facts> {
+        let windows: Vec<Window> = periods.iter().map(|d| Window::new(Some(d.first), Some(d.last))).collect();
+        self.facts_in(if windows.is_empty() { &[ALWAYS] } else { &windows })
+    }
+
+    fn facts_in(&self, windows: &[Window]) -> super::Result<Facts> {
         let read = || -> rusqlite::Result<Facts> {
             let snapshot = if self.conn.is_autocommit() {
                 Some(Transaction::new_unchecked(&self.conn, TransactionBehavior::Deferred)?)
             } else {
                 None
             };
-            let facts = read(&self.conn, Window::new(since, until));
+            let facts = read(&self.conn, windows);
             drop(snapshot);
             facts
         };
@@ -107,12 +132,12 @@ impl Store {
     }
 }
 
-fn read(c: &Connection, window: Window) -> rusqlite::Result<Facts> {
+fn read(c: &Connection, windows: &[Window]) -> rusqlite::Result<Facts> {
     let mut facts = Facts::default();
     let mut sources = vantages(c)?;
-    read_contacts(c, window, &mut sources, &mut facts)?;
-    read_signals(c, window, &mut sources, &mut facts)?;
-    read_intervals(c, window, &mut sources, &mut facts)?;
+    read_contacts(c, windows, &mut sources, &mut facts)?;
+    read_signals(c, windows, &mut sources, &mut facts)?;
+    read_intervals(c, windows, &mut sources, &mut facts)?;
     facts.sources = sources.rows;
     Ok(facts)
 }
@@ -170,7 +195,7 @@ fn indicators(c: &Connection) -> rusqlite::Result<Numbered<Indicated>> {
 
 fn read_contacts(
     c: &Connection,
-    window: Window,
+    windows: &[Window],
     sources: &mut Numbered<Vantage>,
     facts: &mut Facts,
 ) -> rusqlite::Result<()> {
@@ -178,11 +203,11 @@ fn read_contacts(
     let mut servers = c.prepare_cached("SELECT sighting, ip, port, udp FROM contact_servers ORDER BY sighting, ip")?;
     let mut servers = servers.query([])?;
     let mut server = servers.next()?;
-    let mut query = c.prepare_cached(
-        "SELECT sighting, day, seen, indicator_no, source_no, packed
-         FROM contacts WHERE day BETWEEN ?1 AND ?2 ORDER BY sighting",
-    )?;
-    let mut rows = query.query([window.first_day, window.last_day])?;
+    let (here, values) = in_any(windows, "day BETWEEN ? AND ?", |w| [w.first_day, w.last_day]);
+    let mut query = c.prepare_cached(&format!(
+        "SELECT sighting, day, seen, indicator_no, source_no, packed FROM contacts WHERE {here} ORDER BY sighting"
+    ))?;
+    let mut rows = query.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
         let contact = Contact {
             seen: hosts.place(row.get(2)?, 2)?,
@@ -244,15 +269,15 @@ fn one_category((rows, mut places): (Vec<Indicated>, Vec<u32>)) -> (Vec<Indicate
 
 fn read_signals(
     c: &Connection,
-    window: Window,
+    windows: &[Window],
     sources: &mut Numbered<Vantage>,
     facts: &mut Facts,
 ) -> rusqlite::Result<()> {
-    let mut query = c.prepare_cached(
-        "SELECT source_no, kind, segment, ip, mac, detail, count, from_ns, to_ns FROM signals
-         WHERE from_ns <= ?2 AND to_ns >= ?1",
-    )?;
-    let mut rows = query.query([window.from, window.to])?;
+    let (here, values) = in_any(windows, "from_ns <= ? AND to_ns >= ?", |w| [w.to, w.from]);
+    let mut query = c.prepare_cached(&format!(
+        "SELECT source_no, kind, segment, ip, mac, detail, count, from_ns, to_ns FROM signals WHERE {here}"
+    ))?;
+    let mut rows = query.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
         // A later version may know more kinds.
         let Ok(kind) = row.get_ref(1)?.as_str()?.parse() else { continue };
@@ -302,7 +327,7 @@ const MANY: i64 = 8;
 /// of those that may be routers.
 fn read_intervals(
     c: &Connection,
-    window: Window,
+    windows: &[Window],
     sources: &mut Numbered<Vantage>,
     facts: &mut Facts,
 ) -> rusqlite::Result<()> {
@@ -330,7 +355,7 @@ fn read_intervals(
     }
     holders.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
     holders.dedup_by_key(|h| h.number);
-    read_times(c, window, holders, facts)
+    read_times(c, windows, holders, facts)
 }
 
 fn find_holders(
@@ -358,14 +383,14 @@ fn find_holders(
     Ok(())
 }
 
-fn read_times(c: &Connection, window: Window, holders: Vec<Holder>, facts: &mut Facts) -> rusqlite::Result<()> {
-    let from = window.from.saturating_sub(DAY);
-    let mut query = c.prepare_cached(
-        "SELECT from_ns, to_ns FROM interval_times WHERE interval_no = ?1 AND from_ns <= ?3 AND to_ns >= ?2",
-    )?;
+fn read_times(c: &Connection, windows: &[Window], holders: Vec<Holder>, facts: &mut Facts) -> rusqlite::Result<()> {
+    let (here, values) = in_any(windows, "from_ns <= ? AND to_ns >= ?", |w| [w.to, w.from.saturating_sub(DAY)]);
+    let mut query =
+        c.prepare_cached(&format!("SELECT from_ns, to_ns FROM interval_times WHERE interval_no = ? AND {here}"))?;
     for holder in holders {
         let Holder { number, source, kind, segment, ip, mac, name } = holder;
-        let times = query.query_map([number, from, window.to], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let values = params_from_iter(std::iter::once(number).chain(values.iter().copied()));
+        let times = query.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         for time in times {
             let (from, to) = time?;
             facts.intervals.push(Interval {

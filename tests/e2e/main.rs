@@ -20,6 +20,7 @@ mod identity;
 mod import;
 mod labelled;
 mod made_up;
+mod measure;
 mod names;
 mod panics;
 mod pseudonyms;

@@ -1,0 +1,136 @@
+//! Arguments of `trend` and `compare`.
+
+use super::CatalogueFiles;
+use crate::base::time::parse_day;
+use crate::measure::{Step, UtcOffset, Window};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// What every command that counts is given.
+#[derive(Debug, Args)]
+pub struct MeasureArgs {
+    /// The store to read
+    #[arg(long, value_name = "STORE")]
+    pub store: PathBuf,
+    /// Groups of addresses: CSV with a column `prefix`, any of org, country, sector, site or others, and
+    /// perhaps `valid_from` and `valid_to`; or a database in MaxMind's format. FILE@WINDOW: only for these days
+    #[arg(long, value_name = "FILE")]
+    pub groups: Vec<PathBuf>,
+    /// Also count by these columns of --groups; with + between columns by all combinations
+    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
+    pub by: Vec<String>,
+    /// Which catalogue.
+    #[command(flatten)]
+    pub catalogue: CatalogueFiles,
+    /// Apply one catalogue to all records, by the names that they keep: that of the newest run that began
+    /// by this day, else the one given
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub catalogue_as_of: Option<i32>,
+    /// Networks whose clients are hosts, or `any` [default: those of the newest run in the store]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub home_net: Vec<String>,
+    /// Days begin so much before those of UTC, in whole quarter hours
+    #[arg(long, value_name = "±HH:MM", default_value = "+00:00", allow_hyphen_values = true)]
+    pub utc_offset: UtcOffset,
+    /// What to print
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: MeasureFormat,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// No warnings on standard error; the report has them
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Forms of figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MeasureFormat {
+    /// For people
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON object a line: the report without its figures, then those of each group
+    Ndjson,
+    /// One line for each group (and period), for spreadsheets
+    Csv,
+}
+
+/// How long periods are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StepArg {
+    /// Days
+    Day,
+    /// From Monday to Sunday
+    Week,
+    /// Calendar months
+    Month,
+}
+
+impl From<StepArg> for Step {
+    fn from(step: StepArg) -> Self {
+        match step {
+            StepArg::Day => Step::Day,
+            StepArg::Week => Step::Week,
+            StepArg::Month => Step::Month,
+        }
+    }
+}
+
+/// What a window is.
+const WINDOW: &str = "\
+WINDOW is a year (2024), a month (2024-04), a week (2024-W15), a day (2024-04-01), two of these with .. between \
+(all days of both included), or a number of days that end with the newest record (30d).";
+
+/// What `trend --help` ends with.
+pub(super) fn trend_help() -> String {
+    format!(
+        "{WINDOW}\n\nHosts with update contacts are those whose verdict counts as use; reputation contacts stand beside \
+         them as a second, independent signal. Each count has a lower and an upper bound. A host or organisation \
+         counts in each group in which it was seen, so that groups can add up to more than the whole. What no file \
+         of groups knows is shown as unknown."
+    )
+}
+
+/// What `compare --help` ends with.
+pub(super) fn compare_help() -> String {
+    format!(
+        "{WINDOW}\n\nSTILL are the hosts or organisations of the baseline that are in the current window too, with the \
+         Wilson interval of their share at 95 %. Where the windows are not comparable (the sensor was up for less of \
+         one, losses, other networks or catalogues, more encrypted DNS, another length) the report says so and calls \
+         no difference a rise or a fall. Of windows of different length the daily means are compared."
+    )
+}
+
+/// Arguments of `trend`.
+#[derive(Debug, Args)]
+pub struct TrendArgs {
+    /// What to measure.
+    #[command(flatten)]
+    pub measure: MeasureArgs,
+    /// The time to look at [default: all days with records]
+    #[arg(long, value_name = "WINDOW")]
+    pub window: Option<Window>,
+    /// How long a period is
+    #[arg(long, value_enum, default_value = "month")]
+    pub step: StepArg,
+}
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// What to measure.
+    #[command(flatten)]
+    pub measure: MeasureArgs,
+    /// The window to compare with
+    #[arg(long, value_name = "WINDOW")]
+    pub baseline: Window,
+    /// The window to compare
+    #[arg(long, value_name = "WINDOW")]
+    pub current: Window,
+}
+
+fn day(text: &str) -> Result<i32, String> {
+    let day = parse_day(text).and_then(|day| i32::try_from(day).ok());
+    day.ok_or_else(|| "give a date such as 2024-04-01".to_owned())
+}

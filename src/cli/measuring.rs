@@ -1,0 +1,122 @@
+//! What the commands that count share.
+
+use super::args::MeasureArgs;
+use super::exit::{Stop, say};
+use super::{inputs, places, stored};
+use crate::catalogue::Catalogue;
+use crate::measure::{AsOf, Asked, Days, FactSource, Groups, SourceError, catalogue_as_of};
+use crate::report::output::Output;
+use crate::sighting::HomeNets;
+use crate::store::{Measured, Store};
+use std::io;
+use std::path::Path;
+
+/// Most threads that count: more wait for each other.
+const MOST_THREADS: usize = 8;
+
+impl From<SourceError> for Stop {
+    fn from(e: SourceError) -> Self {
+        Stop::failed(e)
+    }
+}
+
+/// Everything that a report is made from.
+pub(super) struct Measuring {
+    source: Box<dyn FactSource>,
+    groups: Groups,
+    dimensions: Vec<Vec<String>>,
+    catalogue: Catalogue,
+    as_of: Option<AsOf>,
+    home: HomeNets,
+    args: Settings,
+    /// First and last day with records.
+    pub(super) days: Days,
+}
+
+/// What is taken from the arguments as it is.
+struct Settings {
+    offset: crate::measure::UtcOffset,
+}
+
+/// An opened store.
+struct Opened {
+    source: Box<dyn FactSource>,
+    /// Home networks of its records.
+    home: HomeNets,
+    /// What to say of its pseudonyms.
+    pseudonyms: Option<String>,
+}
+
+fn open(path: &Path) -> Result<Opened, Stop> {
+    let store = Store::open_read_only(path)?;
+    let (home, pseudonyms) = (stored::home(&store)?, stored::pseudonyms(&store)?);
+    Ok(Opened { source: Box::new(Measured::new(store)), home, pseudonyms })
+}
+
+impl Measuring {
+    /// Checks the arguments and opens everything.
+    pub(super) fn new(args: &MeasureArgs) -> Result<Self, Stop> {
+        let given = args.catalogue.load().map_err(Stop::usage)?;
+        let home = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
+        let groups = Groups::read(&args.groups).map_err(|e| Stop::usage(format_args!("--groups: {e}")))?;
+        let dimensions = groups.dimensions(&args.by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
+        let output = args.output.as_deref();
+        let read = args.catalogue.paths().chain(args.groups.iter().map(|p| p.as_path())).chain([args.store.as_path()]);
+        places::check(&[("--output", output)], read)?;
+        Output::check(output).map_err(Stop::failed)?;
+        let Opened { source, home: stored_home, pseudonyms } = open(&args.store)?;
+        if let Some(sentence) = pseudonyms.filter(|_| !args.quiet) {
+            say(sentence);
+        }
+        let (catalogue, as_of) = match args.catalogue_as_of {
+            Some(day) => catalogue_as_of(&*source, &given, day).map(|(c, of)| (c, Some(of)))?,
+            None => (given, None),
+        };
+        let Some(days) = source.days()? else {
+            return Err(Stop::failed(format_args!(
+                "{} holds no record, so there is nothing to count",
+                args.store.display()
+            )));
+        };
+        let args = Settings { offset: args.utc_offset };
+        Ok(Measuring { source, groups, dimensions, catalogue, as_of, home: home.unwrap_or(stored_home), args, days })
+    }
+
+    /// What is asked for.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
+        Asked {
+            source: &*self.source,
+            groups: &self.groups,
+            dimensions: self.dimensions.clone(),
+            catalogue: &self.catalogue,
+            as_of: self.as_of.clone(),
+            home: self.home.clone(),
+            offset: self.args.offset,
+            threads,
+        }
+    }
+}
+
+/// Writes a report. A reader that closes standard output early has what it
+/// wanted.
+pub(super) fn write(path: Option<&Path>, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<(), Stop> {
+    let mut out = Output::open(path).map_err(Stop::failed)?;
+    let result = match write(&mut out) {
+        Ok(()) => out.finish(),
+        Err(e) => Err(out.error(e)),
+    };
+    match result {
+        Err(e) if !e.is_closed_pipe() => Err(Stop::failed(e)),
+        _ => Ok(()),
+    }
+}
+
+/// Says on standard error what makes figures doubtful, where they are printed in
+/// a form that nobody reads line by line.
+pub(super) fn warn<'w>(args: &MeasureArgs, warnings: impl IntoIterator<Item = &'w str>) {
+    use super::args::MeasureFormat;
+    if !args.quiet && (args.format != MeasureFormat::Table || args.output.is_some()) {
+        warnings.into_iter().for_each(|warning| say(format_args!("warning: {warning}")));
+    }
+}

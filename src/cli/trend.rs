@@ -1,0 +1,33 @@
+//! `spansight trend`: hosts and organisations in one period after the other.
+
+use super::args::{MeasureFormat, TrendArgs};
+use super::exit::{Exit, Stop};
+use super::measuring::{Measuring, warn, write};
+use crate::measure::{Step, Trend};
+use crate::report::measure::trend;
+use crate::report::table::width;
+
+/// Most periods of one report.
+const MOST_PERIODS: usize = 4000;
+
+/// Runs the command.
+pub(super) fn run(args: &TrendArgs) -> Result<Exit, Stop> {
+    let measuring = Measuring::new(&args.measure)?;
+    let step = Step::from(args.step);
+    let window = args.window.map_or(measuring.days, |w| w.days(measuring.days.last));
+    let most = window.len() as usize / if step == Step::Day { 1 } else { 7 };
+    if most > MOST_PERIODS {
+        return Err(Stop::usage(format_args!(
+            "--window {window} has more than {MOST_PERIODS} periods; give a longer --step"
+        )));
+    }
+    let found = Trend::new(&measuring.asked(), window, step)?;
+    write(args.measure.output.as_deref(), |out| match args.measure.format {
+        MeasureFormat::Table => trend::write_table(out, &found, width()),
+        MeasureFormat::Json => trend::write_json(out, &found),
+        MeasureFormat::Ndjson => trend::write_ndjson(out, &found),
+        MeasureFormat::Csv => trend::write_csv(out, &found),
+    })?;
+    warn(&args.measure, found.warnings.iter().map(String::as_str));
+    Ok(Exit::Done)
+}

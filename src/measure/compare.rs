@@ -1,0 +1,341 @@
+//! Two windows against each other: how many in each, and how many of the
+//! baseline are still there.
+
+use super::asked::Asked;
+use super::count::{Counted, Group, PeriodSum, SignalSum, count};
+use super::coverage::{Because, Comparability, Coverage};
+use super::fact::{Days, SourceError};
+use super::figures::{Cohort, Label, Method, Point, Zero, label};
+use super::stats::{Daily, change};
+use super::window::UtcOffset;
+use crate::catalogue::{Catalogue, Use};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use thiserror::Error;
+
+/// How many indicators are listed.
+const LISTED: usize = 50;
+
+/// Why two windows are not compared.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum CompareError {
+    /// They have days in common.
+    #[error("the windows {0} and {1} have days in common; give two that do not overlap")]
+    Overlap(String, String),
+    /// The source cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+/// A comparison, as every format shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// `spansight.comparison/1`.
+    pub schema: &'static str,
+    /// What a reader must know first.
+    pub headline: String,
+    /// Whether the figures of the windows can be compared, and why not.
+    pub comparability: Comparability,
+    /// The earlier state.
+    pub baseline: Side,
+    /// The later one.
+    pub current: Side,
+    /// How much their days begin before those of UTC.
+    pub utc_offset: UtcOffset,
+    /// What changes are made from.
+    pub basis: Basis,
+    /// Indicators that only one window's catalogues have.
+    pub catalogue_changes: CatalogueChanges,
+    /// All hosts.
+    pub whole: Compared,
+    /// Breakdowns by groups.
+    pub by: Vec<ComparedBy>,
+    /// How it was made.
+    pub method: Method,
+}
+
+/// One of the windows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Side {
+    /// Its days.
+    pub days: Days,
+    /// What could be seen in it.
+    pub coverage: Coverage,
+}
+
+/// What changes in per cent are made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
+    /// All hosts of each window.
+    Hosts,
+    /// The mean of the hosts of each day: the windows differ in length, and a
+    /// longer one sees more hosts without there being more. Organisations,
+    /// which no day has a count of, get no change then.
+    DailyMean,
+}
+
+/// Indicators that were looked for in one window only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct CatalogueChanges {
+    /// In a catalogue of the current window and in none of the baseline.
+    pub added: Vec<String>,
+    /// The other way round.
+    pub removed: Vec<String>,
+    /// How many more there are of both.
+    pub more: u64,
+}
+
+/// Breakdown by groups.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComparedBy {
+    /// Columns of the groups.
+    pub columns: Vec<String>,
+    /// The groups in the order of their values, unknown last.
+    pub groups: Vec<ComparedGroup>,
+}
+
+/// One group.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComparedGroup {
+    /// Which group.
+    pub group: Label,
+    /// Its figures.
+    #[serde(flatten)]
+    pub compared: Compared,
+}
+
+/// Both windows of all hosts or of a group.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Compared {
+    /// In the baseline.
+    pub baseline: Point,
+    /// In the current window.
+    pub current: Point,
+    /// What became of hosts with update contacts.
+    pub update: Moved,
+    /// What became of hosts with reputation contacts.
+    pub reputation: Moved,
+}
+
+/// What became of a signal.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Moved {
+    /// Change of the hosts.
+    pub hosts: Change,
+    /// The hosts of the baseline.
+    pub cohort: Cohort,
+    /// Change of the organisations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organisations: Option<Change>,
+    /// The organisations of the baseline.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organisation_cohort: Option<Cohort>,
+}
+
+/// A change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Change {
+    /// In per cent of the baseline, negative for less, by [`Basis`]; absent from
+    /// nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_cent: Option<f64>,
+    /// The least that the bounds allow: from the most of the baseline to the
+    /// least of the current window. Of hosts only, and of equal windows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_cent_least: Option<f64>,
+    /// The most that they allow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_cent_most: Option<f64>,
+}
+
+impl Comparison {
+    /// Compares two windows.
+    ///
+    /// # Errors
+    /// Windows that overlap, or a source that cannot be read.
+    pub fn new(asked: &Asked<'_>, baseline: Days, current: Days) -> Result<Self, CompareError> {
+        if baseline.first <= current.last && current.first <= baseline.last {
+            return Err(CompareError::Overlap(baseline.to_string(), current.to_string()));
+        }
+        // Kept, new and gone are the same whichever is earlier; the baseline is
+        // counted as the first.
+        let swapped = current.first < baseline.first;
+        let periods = if swapped { vec![current, baseline] } else { vec![baseline, current] };
+        let counted = count(asked.source, &asked.plan(periods))?;
+        let side = |days| Coverage::of(asked.source, days, asked.offset).map(|coverage| Side { days, coverage });
+        let (baseline, current) = (side(baseline)?, side(current)?);
+        let basis = if baseline.days.len() == current.days.len() { Basis::Hosts } else { Basis::DailyMean };
+        let mut comparability = Comparability::of(&baseline.coverage, &current.coverage, asked.one_catalogue());
+        let used = baseline.coverage.catalogues.iter().chain(&current.coverage.catalogues);
+        let method = asked.method(used)?;
+        if let Some(what) = method.backwards() {
+            comparability.add(Because::Catalogue, what);
+        }
+        let both = Both { has_org: counted.has_org, swapped, basis, baseline: &baseline, current: &current };
+        let Counted { whole, dimensions, .. } = counted;
+        let whole = both.compared(&whole);
+        let by = asked.dimensions.iter().zip(&dimensions).map(|(columns, groups)| {
+            let group = |g: &Group| ComparedGroup { group: label(columns, &g.values), compared: both.compared(g) };
+            ComparedBy { columns: columns.clone(), groups: groups.iter().map(group).collect() }
+        });
+        let by = by.collect();
+        if basis == Basis::DailyMean {
+            let (a, b) = (baseline.days.len(), current.days.len());
+            let what =
+                format!("the baseline has {a} days and the current window {b}, so that changes are of daily means");
+            comparability.add(Because::Length, what);
+        }
+        Ok(Comparison {
+            schema: "spansight.comparison/1",
+            headline: headline(&whole, &baseline, &current, basis, &comparability),
+            catalogue_changes: catalogue_changes(asked, &baseline.coverage, &current.coverage)?,
+            comparability,
+            baseline,
+            current,
+            utc_offset: asked.offset,
+            basis,
+            whole,
+            by,
+            method,
+        })
+    }
+}
+
+/// What a comparison of any group needs.
+struct Both<'a> {
+    has_org: bool,
+    swapped: bool,
+    basis: Basis,
+    baseline: &'a Side,
+    current: &'a Side,
+}
+
+impl Both<'_> {
+    fn compared(&self, group: &Group) -> Compared {
+        let none = PeriodSum::default();
+        let (first, second) = match group.periods.as_slice() {
+            [first, second] => (first, second),
+            _ => (&none, &none),
+        };
+        let (a, b) = if self.swapped { (second, first) } else { (first, second) };
+        // Who is in both is counted with the second.
+        let update = self.moved(&a.update, &b.update, &second.update);
+        let reputation = self.moved(&a.reputation, &b.reputation, &second.reputation);
+        let (mut baseline, mut current) = (Point::of(a, self.has_org), Point::of(b, self.has_org));
+        for (point, other, side) in [(&mut baseline, b, self.baseline), (&mut current, a, self.current)] {
+            for (signal, of_other) in [(&mut point.update, &other.update), (&mut point.reputation, &other.reputation)] {
+                if signal.hosts.hosts == 0 {
+                    signal.zero = Some(Zero::of(&side.coverage, active_days(of_other)));
+                }
+            }
+            // They compare two periods, and the cohort says it better.
+            for signal in [&mut point.update, &mut point.reputation] {
+                signal.moves = None;
+                if let Some(orgs) = &mut signal.organisations {
+                    orgs.moves = None;
+                }
+            }
+        }
+        Compared { baseline, current, update, reputation }
+    }
+
+    fn moved(&self, a: &SignalSum, b: &SignalSum, second: &SignalSum) -> Moved {
+        let equal = self.basis == Basis::Hosts;
+        let hosts = if equal {
+            let (a_low, a_high) = (a.lower.min(a.hosts) as f64, a.upper.max(a.hosts) as f64);
+            let (b_low, b_high) = (b.lower.min(b.hosts) as f64, b.upper.max(b.hosts) as f64);
+            Change {
+                per_cent: change(a.hosts as f64, b.hosts as f64),
+                per_cent_least: change(a_high, b_low),
+                per_cent_most: change(a_low, b_high),
+            }
+        } else {
+            let (a, b) = (Daily::of(&a.daily).mean, Daily::of(&b.daily).mean);
+            Change { per_cent: change(a, b), ..Change::default() }
+        };
+        let (org_a, org_b) = (a.organisations.seen, b.organisations.seen);
+        let per_cent = if equal { change(org_a as f64, org_b as f64) } else { None };
+        Moved {
+            hosts,
+            cohort: Cohort::of(a.hosts, b.hosts, second.change.kept),
+            organisations: self.has_org.then_some(Change { per_cent, ..Change::default() }),
+            organisation_cohort: self.has_org.then(|| Cohort::of(org_a, org_b, second.organisations.change.kept)),
+        }
+    }
+}
+
+/// On how many days a host made contact, on average.
+fn active_days(s: &SignalSum) -> f64 {
+    let days: u64 = s.daily.iter().map(|n| u64::from(*n)).sum();
+    if s.hosts == 0 { 1.0 } else { days as f64 / s.hosts as f64 }
+}
+
+/// What happened, in words that claim no more than can be said: where the
+/// windows cannot be compared, a lower number is no fall.
+fn headline(whole: &Compared, baseline: &Side, current: &Side, basis: Basis, comparability: &Comparability) -> String {
+    let (a, b) = (&whole.baseline.update, &whole.current.update);
+    let bounded = |s: &super::figures::Signal| format!("{} ({} to {})", s.hosts.hosts, s.hosts.lower, s.hosts.upper);
+    let mut text =
+        format!("Hosts with update contacts: {} in {}, {} in {}", bounded(a), baseline.days, bounded(b), current.days);
+    let of = if basis == Basis::DailyMean { " by the day" } else { "" };
+    match whole.update.hosts.per_cent {
+        None => text.push('.'),
+        Some(p) => {
+            let by = (p.abs() * 10.0).round() / 10.0;
+            let known = comparability.comparable;
+            text += &match (p < 0.0, p > 0.0, known) {
+                (true, _, true) => format!(": a fall of {by} %{of}."),
+                (_, true, true) => format!(": a rise of {by} %{of}."),
+                (true, _, false) => format!(": {by} % fewer were seen{of}, which need not be a fall."),
+                (_, true, false) => format!(": {by} % more were seen{of}, which need not be a rise."),
+                _ => ": no change.".to_owned(),
+            };
+        }
+    }
+    if let Some(share) = whole.update.cohort.share {
+        let p = |x: f64| (x * 1000.0).round() / 10.0;
+        text += &format!(
+            " Of those of the baseline {} were seen again ({} %, interval {} to {} %).",
+            whole.update.cohort.still,
+            p(share.share),
+            p(share.low),
+            p(share.high)
+        );
+    }
+    let (a, b) = (whole.baseline.reputation.hosts.hosts, whole.current.reputation.hosts.hosts);
+    text += &format!(" With reputation contacts: {a}, then {b}.");
+    if let [first, rest @ ..] = comparability.differences.as_slice() {
+        text += &format!(" The windows are not comparable: {}", first.what);
+        text += if rest.is_empty() { "." } else { "; more below." };
+    }
+    text
+}
+
+fn catalogue_changes(
+    asked: &Asked<'_>,
+    baseline: &Coverage,
+    current: &Coverage,
+) -> Result<CatalogueChanges, SourceError> {
+    if baseline.catalogues == current.catalogues {
+        return Ok(CatalogueChanges::default());
+    }
+    let ids = |coverage: &Coverage| -> Result<BTreeSet<String>, SourceError> {
+        let mut ids = BTreeSet::new();
+        for sha256 in &coverage.catalogues {
+            let Some(text) = asked.source.catalogue(sha256)? else { continue };
+            let catalogue = Catalogue::from_effective(&format!("catalogue {sha256}"), &text);
+            let catalogue = catalogue.map_err(|e| SourceError(e.to_string()))?;
+            ids.extend(catalogue.iter().filter(|(_, i)| i.usage != Use::Off).map(|(_, i)| i.id.to_owned()));
+        }
+        Ok(ids)
+    };
+    let (before, after) = (ids(baseline)?, ids(current)?);
+    if before.is_empty() || after.is_empty() {
+        return Ok(CatalogueChanges::default());
+    }
+    let (added, removed): (Vec<_>, Vec<_>) = (after.difference(&before).collect(), before.difference(&after).collect());
+    let more = added.len().saturating_sub(LISTED) + removed.len().saturating_sub(LISTED);
+    let listed = |ids: Vec<&String>| ids.into_iter().take(LISTED).cloned().collect();
+    Ok(CatalogueChanges { added: listed(added), removed: listed(removed), more: more as u64 })
+}

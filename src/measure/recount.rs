@@ -1,0 +1,126 @@
+//! One catalogue for all records, whatever they were made with: a new
+//! indicator must not look like new use.
+
+use super::fact::{Names, Part};
+use crate::base::Name;
+use crate::catalogue::{Catalogue, IndicatorRef, Pattern, Use};
+use crate::host::Facts;
+use crate::host::facts::Indicated;
+use foldhash::HashMap;
+
+/// Applies a catalogue to records that others were used for.
+///
+/// A record counts for the indicator that its names fit in this catalogue: its
+/// own, if that still fits any of them, else the first in the catalogue's order.
+/// A record without names (contacts by address, path, port, payload or address
+/// space) counts if the catalogue has its indicator. Records that do not fit
+/// are left out. What an older catalogue did not look for has no record, and
+/// nothing brings it back: [`Recount::beyond`] says which indicators those are.
+#[derive(Debug)]
+pub struct Recount<'a> {
+    catalogue: &'a Catalogue,
+}
+
+/// What names and indicators of a part are in the catalogue.
+struct Fitting<'c> {
+    catalogue: &'c Catalogue,
+    names: Vec<Option<IndicatorRef>>,
+    own: Vec<Option<IndicatorRef>>,
+}
+
+impl Fitting<'_> {
+    /// The indicator that a record counts for, and how many of its names fit.
+    fn of(&self, names: &Names, contact: usize, indicator: u32) -> Option<(IndicatorRef, usize)> {
+        let own = self.own.get(indicator as usize).copied().flatten();
+        let listed = names.of(contact);
+        let mut any = false;
+        let fitting: Vec<IndicatorRef> =
+            listed.inspect(|_| any = true).filter_map(|n| self.names.get(n as usize).copied().flatten()).collect();
+        if !any {
+            return own.map(|own| (own, 0));
+        }
+        let first = fitting.iter().min().copied()?;
+        Some((own.filter(|own| fitting.contains(own)).unwrap_or(first), fitting.len()))
+    }
+
+    fn is_support(&self, found: IndicatorRef) -> bool {
+        self.catalogue.get(found).is_some_and(|i| i.usage == Use::Support)
+    }
+}
+
+impl<'a> Recount<'a> {
+    /// With this catalogue.
+    pub fn new(catalogue: &'a Catalogue) -> Self {
+        Recount { catalogue }
+    }
+
+    fn fitting(&self, part: &Part) -> Fitting<'a> {
+        let by_name = |text: &str| self.catalogue.match_name(&Name::from_text(text.as_bytes()));
+        let in_use = |indicated: &Indicated| {
+            let (found, indicator) = self.catalogue.find(&indicated.id)?;
+            (indicator.usage != Use::Off).then_some(found)
+        };
+        Fitting {
+            catalogue: self.catalogue,
+            names: part.names.texts.iter().map(|text| by_name(text)).collect(),
+            own: part.facts.indicators.iter().map(in_use).collect(),
+        }
+    }
+
+    /// The facts of a part as this catalogue would have made them, as far as
+    /// records tell.
+    pub fn apply(&self, part: &Part) -> Facts {
+        let fitting = self.fitting(part);
+        let from = &part.facts;
+        let mut facts = Facts {
+            sources: from.sources.clone(),
+            seen: from.seen.clone(),
+            intervals: from.intervals.clone(),
+            signals: from.signals.clone(),
+            ..Facts::default()
+        };
+        let mut numbers: HashMap<IndicatorRef, u32> = HashMap::default();
+        let mut servers = from.servers.iter().peekable();
+        for (at, contact) in from.contacts.iter().enumerate() {
+            let found = fitting.of(&part.names, at, contact.indicator);
+            let place = u32::try_from(facts.contacts.len()).unwrap_or(u32::MAX);
+            while let Some(server) = servers.next_if(|s| s.contact as usize <= at) {
+                if found.is_some() && server.contact as usize == at {
+                    facts.servers.push(crate::host::ServedBy { contact: place, ..*server });
+                }
+            }
+            let Some((found, fit)) = found else { continue };
+            let next = u32::try_from(facts.indicators.len()).unwrap_or(u32::MAX);
+            let indicator = *numbers.entry(found).or_insert_with(|| {
+                if let Some(i) = self.catalogue.get(found) {
+                    facts.indicators.push(Indicated { id: i.id.to_owned(), category: i.category });
+                }
+                next
+            });
+            let listed = part.names.of(at).count();
+            let names = if fit == listed { contact.names } else { u32::try_from(fit).unwrap_or(u32::MAX) };
+            facts.contacts.push(super::fact::Fact { indicator, names, support: fitting.is_support(found), ..*contact });
+        }
+        facts
+    }
+
+    /// Indicators of this catalogue that records of an older one cannot show:
+    /// it did not look for them, by this name or any other.
+    pub fn beyond(&self, older: &Catalogue) -> Vec<String> {
+        let looked_for = |pattern: &Pattern| {
+            let covers = |name: &str| older.match_name(&Name::from_text(name.as_bytes())).is_some();
+            match pattern {
+                Pattern::Exact(name) => covers(name),
+                // Whoever looks for all below a name finds what nobody has.
+                Pattern::Suffix(name) => covers(name) && covers(&format!("x-0.{name}")),
+                Pattern::Host(host) => covers(&format!("x-0.{}", host.under)),
+                _ => false,
+            }
+        };
+        let is_beyond = |i: &crate::catalogue::Indicator<'_>| {
+            let same = older.find(i.id).is_some_and(|(_, o)| o.usage != Use::Off && o.patterns().eq(i.patterns()));
+            i.usage != Use::Off && !same && !i.patterns().all(|p| looked_for(&p))
+        };
+        self.catalogue.iter().filter(|(_, i)| is_beyond(i)).map(|(_, i)| i.id.to_owned()).collect()
+    }
+}

@@ -1,0 +1,176 @@
+//! How many hosts and organisations there were in one period after the other.
+
+use super::asked::Asked;
+use super::count::{Counted, Group, count};
+use super::coverage::{Coverage, Difference};
+use super::fact::{Days, SourceError};
+use super::figures::{Label, Method, Point, Zero, label};
+use super::window::{Step, UtcOffset};
+use serde::Serialize;
+
+/// A trend, as every format shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Trend {
+    /// `spansight.trend/1`.
+    pub schema: &'static str,
+    /// What a reader must know first, a sentence or two.
+    pub headline: String,
+    /// Why figures of these periods are in doubt, or cannot be compared with
+    /// each other.
+    pub warnings: Vec<String>,
+    /// The days that it is about.
+    pub window: Days,
+    /// How long a period is.
+    pub step: Step,
+    /// How much its days begin before those of UTC.
+    pub utc_offset: UtcOffset,
+    /// The periods, in order.
+    pub periods: Vec<Period>,
+    /// All hosts, by period.
+    pub whole: Vec<Point>,
+    /// Breakdowns by groups.
+    pub by: Vec<Breakdown>,
+    /// How it was made.
+    pub method: Method,
+}
+
+/// A period of a trend.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Period {
+    /// `2024-04-01`, `2024-W15` or `2024-04`.
+    pub label: String,
+    /// Its days, as far as they lie in the window.
+    pub days: Days,
+    /// Whether all of it lies in the window.
+    pub whole: bool,
+    /// What could be seen in it.
+    pub coverage: Coverage,
+    /// What is doubtful about its counts.
+    pub doubts: Vec<Difference>,
+}
+
+/// A trend by groups.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Breakdown {
+    /// Columns of the groups.
+    pub columns: Vec<String>,
+    /// The groups in the order of their values, unknown last.
+    pub groups: Vec<Series>,
+}
+
+/// The trend of one group.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Series {
+    /// Which group.
+    pub group: Label,
+    /// By period.
+    pub points: Vec<Point>,
+}
+
+impl Trend {
+    /// Counts a window in steps.
+    ///
+    /// # Errors
+    /// Where the source cannot be read.
+    pub fn new(asked: &Asked<'_>, window: Days, step: Step) -> Result<Self, SourceError> {
+        let days = step.periods(window);
+        let counted = count(asked.source, &asked.plan(days.clone()))?;
+        let period = |days: &Days| -> Result<Period, SourceError> {
+            let label = step.label(*days);
+            let coverage = Coverage::of(asked.source, *days, asked.offset)?;
+            let doubts = coverage.doubts(&label);
+            let around = step.periods(Days::new(days.first.saturating_sub(31), days.last.saturating_add(31)));
+            Ok(Period { whole: around.contains(days), label, days: *days, coverage, doubts })
+        };
+        let periods = days.iter().map(period).collect::<Result<Vec<_>, _>>()?;
+        let Counted { whole, dimensions, has_org } = counted;
+        let points = |group: &Group| -> Vec<Point> {
+            group.periods.iter().zip(&periods).map(|(sum, period)| point(Point::of(sum, has_org), period)).collect()
+        };
+        let columns = asked.dimensions.iter();
+        let by = columns.zip(&dimensions).map(|(columns, groups)| Breakdown {
+            columns: columns.clone(),
+            groups: groups.iter().map(|g| Series { group: label(columns, &g.values), points: points(g) }).collect(),
+        });
+        let by = by.collect();
+        let whole = points(&whole);
+        let method = asked.method(periods.iter().flat_map(|p| &p.coverage.catalogues))?;
+        let warnings = warnings(&periods, asked.one_catalogue(), &method);
+        Ok(Trend {
+            schema: "spansight.trend/1",
+            headline: headline(step, &periods, &whole, &warnings),
+            warnings,
+            window,
+            step,
+            utc_offset: asked.offset,
+            periods,
+            whole,
+            by,
+            method,
+        })
+    }
+}
+
+/// Says what zero can exclude.
+fn point(mut point: Point, period: &Period) -> Point {
+    for signal in [&mut point.update, &mut point.reputation] {
+        if signal.hosts.hosts == 0 {
+            signal.zero = Some(Zero::of(&period.coverage, 1.0));
+        }
+    }
+    point
+}
+
+fn warnings(periods: &[Period], one_catalogue: bool, method: &Method) -> Vec<String> {
+    const LISTED: usize = 12;
+    let mut found: Vec<String> = Vec::new();
+    let unknown = periods.iter().filter(|p| !p.coverage.known).count();
+    if unknown == periods.len() {
+        found.push("what the sensors could see is not known, so that a rise or fall may be theirs".to_owned());
+    } else {
+        let doubts: Vec<&Difference> = periods.iter().flat_map(|p| &p.doubts).collect();
+        found.extend(doubts.iter().take(LISTED).map(|d| d.what.clone()));
+        if doubts.len() > LISTED {
+            found.push(format!("{} more doubts like these", doubts.len() - LISTED));
+        }
+    }
+    let cut: Vec<&str> = periods.iter().filter(|p| !p.whole).map(|p| p.label.as_str()).collect();
+    if !cut.is_empty() {
+        found.push(format!("of {} only a part lies in the window", cut.join(" and ")));
+    }
+    let differ = |w: &[Period]| matches!(w, [a, b] if a.coverage.catalogues != b.coverage.catalogues && !b.coverage.catalogues.is_empty());
+    let changes: Vec<&str> =
+        periods.windows(2).filter(|w| differ(w)).filter_map(|w| w.last()).map(|p| p.label.as_str()).collect();
+    if !one_catalogue && !changes.is_empty() {
+        found.push(format!(
+            "the catalogue changed with {}; --catalogue-as-of applies one to all records",
+            changes.join(", ")
+        ));
+    }
+    found.extend(method.backwards());
+    found
+}
+
+fn headline(step: Step, periods: &[Period], whole: &[Point], warnings: &[String]) -> String {
+    let Some((last, point)) = periods.last().zip(whole.last()) else {
+        return "The window has no period.".to_owned();
+    };
+    let hosts = &point.update.hosts;
+    let mut text = format!(
+        "{}: {} hosts with update contacts (at least {}, at most {}), {} with reputation contacts.",
+        last.label, hosts.hosts, hosts.lower, hosts.upper, point.reputation.hosts.hosts
+    );
+    let most =
+        periods.iter().zip(whole).max_by_key(|(p, point)| (point.update.hosts.hosts, std::cmp::Reverse(p.days.first)));
+    if let Some((most, point)) = most.filter(|(p, point)| p.label != last.label && point.update.hosts.hosts > 0) {
+        text += &format!(" The {step} with most was {} with {}.", most.label, point.update.hosts.hosts);
+    }
+    if let Some(first) = warnings.first() {
+        text += &format!(" Doubtful: {first}");
+        text += match warnings.len() {
+            1 => ".",
+            _ => "; more below.",
+        };
+    }
+    text
+}
