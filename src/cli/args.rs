@@ -1,10 +1,12 @@
 //! The command line, as it is typed.
 
 mod explain;
+mod export;
 mod hosts;
 mod measure;
 
 pub use explain::{ExplainArgs, ExplainFormat};
+pub use export::{ExportArgs, ExportFormat};
 pub use hosts::{EventArgs, HostsArgs, JudgingArgs, KnowledgeArgs};
 pub use measure::{CompareArgs, MeasureArgs, MeasureFormat, StepArg, TrendArgs};
 
@@ -13,6 +15,7 @@ use crate::base::Timestamp;
 use crate::catalogue::{Catalogue, CatalogueError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use explain::EXPLAIN_HELP;
+use export::EXPORT_HELP;
 use hosts::HOSTS_HELP;
 use std::path::{Path, PathBuf};
 
@@ -55,6 +58,9 @@ pub enum Command {
     /// Put sighting records into a store, from files or - for standard input
     #[command(after_help = IMPORT_HELP)]
     Import(ImportArgs),
+    /// Write the sighting records of a store, as import takes them back
+    #[command(after_help = EXPORT_HELP)]
+    Export(ExportArgs),
     /// Show or check what is looked for
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
@@ -281,8 +287,8 @@ pub struct WatchArgs {
 const VERIFY_HELP: &str = "\
 Of a store, each record is compared with the digest that was written with it, each day with its newest \
 digest, and the digests with the chain that they form; days with several digests are listed with what \
-caused each, and so are days that --retain removed. Of a folder that --evidence-dir wrote, each file is \
-compared with the manifest. The exit code is 0 if all is as it was written, 1 if something was altered \
+caused each, and so are days that --retain removed. Of a folder that --evidence-dir wrote, or an archive, each \
+file is compared with the manifest. The exit code is 0 if all is as it was written, 1 if something was altered \
 (each is named, the first one first), 3 if there is no such store or folder. Intervals of addresses and \
 names, signs of roles, coverage, home networks and the account of runs have no digest, so \"sound\" does \
 not speak of them.
@@ -293,7 +299,7 @@ that --seal prints on another machine.";
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// A store, or a folder of evidence
+    /// A store, an archive, or a folder of evidence
     #[arg(value_name = "DIR|STORE", required_unless_present = "new_key")]
     pub path: Option<PathBuf>,
     /// Sign the end of the chain with this Ed25519 key (PKCS#8), if all is sound, and keep the seal in the store
@@ -309,19 +315,23 @@ pub struct VerifyArgs {
 
 /// What `import --help` ends with.
 const IMPORT_HELP: &str = "\
-One record a line, as --format ndjson writes them, of any source. The same records again change \
-nothing: of a source that is a live run the highest revision counts, those of a file join. A line \
-that is no record, or whose id is not that of its fields, is left out and said; fields that this \
-version does not know are left out. All that was read is stored at the end, or nothing.";
+One record a line, as --format ndjson and export write them, of any source; or CSV with the header that \
+export writes. The same records again change nothing: of a source that is a live run the highest revision \
+counts, those of a file join. A line that is no record, or whose id is not that of its fields, is left out \
+and said; fields that this version does not know are left out. All that was read is stored at the end, or \
+nothing.
+
+A folder as the store is an archive: records by the ten million, for counting. It holds records only, and \
+each import writes it anew, so give it much at a time.";
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub struct ImportArgs {
-    /// The store, a SQLite file; made if there is none
+    /// The store: a SQLite file, or a folder (a name that ends with / makes one); made if there is none
     #[arg(long, value_name = "STORE")]
     pub store: PathBuf,
     /// Files of records, or - for standard input
-    #[arg(required = true, value_name = "NDJSON")]
+    #[arg(required = true, value_name = "NDJSON|CSV")]
     pub paths: Vec<PathBuf>,
     /// Say nothing but what is wrong
     #[arg(short, long)]

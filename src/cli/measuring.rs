@@ -7,6 +7,7 @@ use crate::catalogue::Catalogue;
 use crate::measure::{AsOf, Asked, Days, FactSource, Groups, SourceError, catalogue_as_of};
 use crate::report::output::Output;
 use crate::sighting::HomeNets;
+use crate::store::archive::Archive;
 use crate::store::{Measured, Store};
 use std::io;
 use std::path::Path;
@@ -48,6 +49,9 @@ struct Opened {
 }
 
 fn open(path: &Path) -> Result<Opened, Stop> {
+    if Archive::is_meant(path) {
+        return Ok(Opened { source: Box::new(Archive::open(path)?), home: HomeNets::default(), pseudonyms: None });
+    }
     let store = Store::open_read_only(path)?;
     let (home, pseudonyms) = (stored::home(&store)?, stored::pseudonyms(&store)?);
     Ok(Opened { source: Box::new(Measured::new(store)), home, pseudonyms })

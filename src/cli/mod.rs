@@ -7,6 +7,7 @@ mod environment;
 mod evidence;
 mod exit;
 mod explain;
+mod export;
 mod fail_on;
 mod follow;
 mod hosts;
@@ -61,6 +62,7 @@ fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };
     match result {

@@ -8,6 +8,7 @@ use super::exit::{Exit, Stop, say};
 use super::inputs;
 use crate::report::output::Output;
 use crate::report::{clean, counted};
+use crate::store::archive::{Archive, Checked, MANIFEST};
 use crate::store::custody::{Link, LinkKind, PublicKey, SealKey, Verified};
 use crate::store::{Store, StoreError};
 use std::fs::{self, OpenOptions};
@@ -25,7 +26,11 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
     let Some(path) = &args.path else { return Err(Stop::usage("give a store or a folder of evidence")) };
     if path.is_dir() {
         if args.seal.is_some() || args.key.is_some() {
-            return Err(Stop::usage("--seal and --key are for stores; a folder of evidence has no chain to seal"));
+            return Err(Stop::usage("--seal and --key are for stores of one file; a folder has no chain to seal"));
+        }
+        if Archive::is_at(path) {
+            let checked = Archive::verify(path).map_err(altered)?;
+            return print(|out| report_archive(path, &checked, out));
         }
         return print(|out| folder::verify(path, out));
     }
@@ -109,6 +114,20 @@ fn print(write: impl FnOnce(&mut Output) -> io::Result<bool>) -> Result<Exit, St
         Err(e) if !e.is_closed_pipe() => Err(Stop::failed(e)),
         _ => Ok(if sound { Exit::Done } else { Exit::Partial }),
     }
+}
+
+/// What was found of an archive.
+fn report_archive(path: &Path, checked: &Checked, out: &mut dyn Write) -> io::Result<bool> {
+    for what in &checked.findings {
+        writeln!(out, "ALTERED {}", clean(what))?;
+    }
+    writeln!(out, "{MANIFEST}: sha256 {}", checked.manifest)?;
+    let sound = checked.findings.is_empty();
+    let word = if sound { "sound" } else { "NOT as it was written" };
+    let records = counted(checked.records, "record", "records");
+    let imports = counted(checked.imports, "import", "imports");
+    writeln!(out, "{}: {word} ({records}, of {imports}).", path.display())?;
+    Ok(sound)
 }
 
 /// What was found of a store.

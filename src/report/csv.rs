@@ -1,5 +1,7 @@
 //! Records as CSV (RFC 4180) that no spreadsheet runs.
 
+pub mod full;
+
 use super::text::{clean, is_hidden};
 use crate::sighting::Record;
 use std::io;
@@ -113,6 +115,11 @@ fn cell(raw: &str) -> String {
     if is_formula(raw) {
         text.insert(0, '\'');
     }
+    quoted(text)
+}
+
+/// A cell in quotes, where RFC 4180 asks for them.
+fn quoted(mut text: String) -> String {
     let edge = |c: char| c.is_whitespace();
     if text.contains([',', '"']) || text.starts_with(edge) || text.ends_with(edge) {
         text = format!("\"{}\"", text.replace('"', "\"\""));

@@ -16,6 +16,23 @@ pub fn write(out: &mut dyn io::Write, record: &Record) -> io::Result<()> {
     write_line(out, record)
 }
 
+/// As [`write`]; of what only indicators of use `support` show, the line ends
+/// with `"support":true`.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_marked(out: &mut dyn io::Write, record: &Record, support: bool) -> io::Result<()> {
+    if !support {
+        return write(out, record);
+    }
+    let mut line = Vec::new();
+    write(&mut line, record)?;
+    // Behind the last field, before the brace and the line feed.
+    line.truncate(line.len().saturating_sub(2));
+    out.write_all(&line)?;
+    out.write_all(b",\"support\":true}\n")
+}
+
 /// The same for any other value that makes one line.
 ///
 /// # Errors
@@ -80,6 +97,15 @@ mod tests {
                 "\n"
             )
         );
+    }
+
+    #[test]
+    fn support_stands_at_the_end_of_the_line() {
+        let mut out = Vec::new();
+        write_marked(&mut out, &record(), true).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, line(&record()).replace("\"evidence\":[]}", "\"evidence\":[],\"support\":true}"));
+        assert_eq!(text.trim_end(), crate::sighting::line::written(&record(), true));
     }
 
     proptest! {

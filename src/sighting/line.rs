@@ -10,7 +10,7 @@ use crate::base::time::parse_day;
 /// Longest line that is read, in bytes.
 pub const MAX_LINE: usize = 1 << 20;
 /// Longest sensor name, segment, source, indicator id and word.
-const MAX_WORD: usize = 256;
+pub const MAX_WORD: usize = 256;
 
 /// Reads a record of version 1 and checks that it can be one: that its id is
 /// the one of its fields, that times and quarter hours agree, that lists are
@@ -28,6 +28,37 @@ pub fn parse(line: &[u8]) -> Result<Record, String> {
     check(&record)?;
     record.sessions = record.slots.runs();
     Ok(record)
+}
+
+/// As [`parse`], and whether the line says `"support":true`: a contribution that
+/// only indicators of use `support` show, which stands in an export of a store
+/// and makes no record by itself.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_marked(line: &[u8]) -> Result<(Record, bool), String> {
+    #[derive(serde::Deserialize)]
+    struct Marked {
+        #[serde(default)]
+        support: bool,
+    }
+    let record = parse(line)?;
+    if memchr::memmem::find(line, b"\"support\"").is_none() {
+        return Ok((record, false));
+    }
+    let marked: Marked = serde_json::from_slice(line).map_err(|_| "support is neither true nor false".to_owned())?;
+    Ok((record, marked.support))
+}
+
+/// The line of a record as JSON, as [`parse_marked`] reads it.
+#[cfg(test)]
+pub(crate) fn written(r: &Record, support: bool) -> String {
+    let mut text = serde_json::to_string(r).unwrap_or_default();
+    if support {
+        text.truncate(text.len().saturating_sub(1));
+        text.push_str(",\"support\":true}");
+    }
+    text
 }
 
 fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
@@ -91,7 +122,7 @@ fn is_word(text: &str) -> bool {
 }
 
 /// Whether it is an id of a source; how long the hash is depends on who made it.
-fn is_source(text: &str) -> bool {
+pub fn is_source(text: &str) -> bool {
     let id = ["sha256:", "file:", "run:"].iter().find_map(|kind| text.strip_prefix(kind));
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
     id.is_some_and(|id| !id.is_empty() && id.len() <= MAX_WORD && id.bytes().all(plain))

@@ -6,6 +6,7 @@
 //! each source and id, and are added up when they are read ([`Store::records`]),
 //! so that the same capture read twice changes nothing.
 
+pub mod archive;
 mod coverage;
 mod covered;
 pub mod custody;

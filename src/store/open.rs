@@ -185,7 +185,9 @@ fn refuse_special(path: &Path, place: &Place) -> Result<()> {
     let cannot = |detail: String| StoreError::CannotOpen { place: place.clone(), detail };
     let kind = path.metadata().map_err(|e| cannot(e.to_string()))?;
     if kind.is_dir() {
-        return Err(cannot("it is a folder".to_owned()));
+        let archive = super::archive::Archive::is_at(path);
+        let what = if archive { "it is an archive, which holds records for counting only" } else { "it is a folder" };
+        return Err(cannot(what.to_owned()));
     }
     if !kind.is_file() {
         return Err(cannot("it is no regular file".to_owned()));

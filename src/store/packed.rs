@@ -83,15 +83,16 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 /// Every stage in the place of its number in the store.
-const STAGES: [Stage; 5] = [Stage::Queried, Stage::Answered, Stage::Attempted, Stage::Connected, Stage::Transferred];
+pub(super) const STAGES: [Stage; 5] =
+    [Stage::Queried, Stage::Answered, Stage::Attempted, Stage::Connected, Stage::Transferred];
 
-fn stage_code(stage: Stage) -> u8 {
+pub(super) fn stage_code(stage: Stage) -> u8 {
     STAGES.iter().zip(0..).find(|(s, _)| **s == stage).map_or(0, |(_, n)| n)
 }
 
 /// The bit of a channel in the store, which stays whatever the program's own
 /// order becomes.
-fn channel_bit(channel: Channel) -> u32 {
+pub(super) fn channel_bit(channel: Channel) -> u32 {
     match channel {
         Channel::DnsQuery => 0,
         Channel::DnsAnswer => 1,
@@ -144,7 +145,7 @@ fn note_codes(notes: Notes) -> u32 {
 
 /// The channels of their bits in the store; bits of later versions are left
 /// out.
-fn channels(bits: u32) -> Channels {
+pub(super) fn channels(bits: u32) -> Channels {
     let has = |c: &&Channel| bits >> channel_bit(**c) & 1 == 1;
     Channels(Channel::ALL.iter().filter(has).fold(0, |all, c| all | Channels::of(&[*c]).0))
 }

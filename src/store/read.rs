@@ -38,6 +38,34 @@ pub struct Filter {
     pub support: bool,
 }
 
+impl Filter {
+    /// Whether a record fits all that is asked for.
+    pub(super) fn takes(&self, stored: &Stored) -> bool {
+        fn is<T: PartialEq>(wanted: &Option<T>, found: &T) -> bool {
+            wanted.as_ref().is_none_or(|w| w == found)
+        }
+        let r = &stored.record;
+        self.takes_sum(stored)
+            && self.since.as_ref().is_none_or(|day| r.period >= *day)
+            && self.until.as_ref().is_none_or(|day| r.period <= *day)
+            && is(&self.ip, &r.host.ip)
+            && self.mac.is_none_or(|mac| Some(mac) == r.host.mac)
+            && is(&self.segment, &r.host.segment)
+            && is(&self.indicator, &r.indicator.id)
+            && is(&self.source, &r.source)
+    }
+
+    /// The same of what a key does not say.
+    fn takes_sum(&self, stored: &Stored) -> bool {
+        let r = &stored.record;
+        (self.support || !stored.support)
+            && self.id.as_ref().is_none_or(|id| *id == r.id)
+            && self.stage.is_none_or(|stage| r.stage >= stage)
+            && (self.categories.is_empty() || self.categories.contains(&r.indicator.category))
+            && self.name.as_ref().is_none_or(|name| r.names.contains(name))
+    }
+}
+
 /// A record as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -201,18 +229,9 @@ impl Records<'_> {
         if self.add_up {
             found = add_up(found);
         }
-        found.retain(|stored| self.wanted(stored));
+        found.retain(|stored| self.filter.takes_sum(stored));
         self.ready.extend(found);
         Ok(())
-    }
-
-    fn wanted(&self, stored: &Stored) -> bool {
-        let (f, r) = (&self.filter, &stored.record);
-        (f.support || !stored.support)
-            && f.id.as_ref().is_none_or(|id| *id == r.id)
-            && f.stage.is_none_or(|stage| r.stage >= stage)
-            && (f.categories.is_empty() || f.categories.contains(&r.indicator.category))
-            && f.name.as_ref().is_none_or(|name| r.names.contains(name))
     }
 }
 

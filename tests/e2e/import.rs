@@ -217,3 +217,129 @@ fn a_store_of_lines_says_that_it_knows_no_more() {
     assert!(ran.err.contains("0 captures, 0 live runs and imported records of 1 source: 0 frames"), "{}", ran.err);
     assert!(ran.err.contains("only records were imported, which do not say what else was seen"), "{}", ran.err);
 }
+
+/// Exports to a file and returns its lines.
+fn export(dir: &Path, store: &str, form: &str, name: &str, more: &[&str]) -> Vec<u8> {
+    let ran = run_in(dir, &[&["export", "-q", "--store", store, "--format", form, "--output", name], more].concat());
+    assert_eq!((ran.code, ran.err.as_str(), ran.out.as_str()), (0, "", ""), "{store} {form}");
+    fs::read(dir.join(name)).unwrap()
+}
+
+/// A store with evidence, records that only support, and several sources.
+fn replayed(dir: &Path) {
+    let names = ["office-day.pcap.zst", "vlan.pcap", "update-http.pcap"];
+    let there: Vec<&str> = names.into_iter().filter(|name| samples().join(name).is_file()).collect();
+    assert!(there.len() > 1, "{there:?}");
+    there.iter().for_each(|name| drop(fs::copy(samples().join(name), dir.join(name)).unwrap()));
+    let ran = run_in(dir, &[["replay", "-q", "--store", "from.sqlite"].as_slice(), &there].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // A contribution that only supports, as any day without another sign has.
+    let mut store = Store::open(&dir.join("from.sqlite")).unwrap();
+    let mut lonely = records(&store).remove(0);
+    lonely.period = "2020-02-02".into();
+    let day = lonely.first_seen.0.div_euclid(86_400_000_000_000);
+    let wanted = spansight::base::time::parse_day(&lonely.period).unwrap();
+    for ts in [&mut lonely.first_seen, &mut lonely.last_seen] {
+        ts.0 += (wanted - day) * 86_400_000_000_000;
+    }
+    let h = &lonely.host;
+    lonely.id = spansight::sighting::draft::record_id(
+        &lonely.sensor,
+        &h.segment,
+        &h.ip,
+        h.mac,
+        &lonely.indicator.id,
+        &lonely.period,
+    );
+    let mut w = store.begin().unwrap();
+    w.put_record(&lonely, true).unwrap();
+    w.commit().unwrap();
+}
+
+#[test]
+fn what_export_writes_import_takes_back_unchanged() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    replayed(dir);
+    let ndjson = export(dir, "from.sqlite", "ndjson", "a.ndjson", &[]);
+    let csv = export(dir, "from.sqlite", "csv", "a.csv", &[]);
+    let text = String::from_utf8(ndjson.clone()).unwrap();
+    assert_eq!(text.lines().filter(|l| l.ends_with(",\"support\":true}")).count(), 1);
+    assert_eq!(csv.iter().filter(|b| **b == b'\n').count(), text.lines().count() + 1);
+    let lines_of = |bytes: &[u8]| -> Vec<String> {
+        let mut lines: Vec<String> = String::from_utf8(bytes.to_vec()).unwrap().lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    for (n, input) in ["a.ndjson", "a.csv"].iter().enumerate() {
+        for (store, is_archive) in [(format!("s{n}.sqlite"), false), (format!("archive{n}/"), true)] {
+            for _ in 0..2 {
+                let ran = run_in(dir, &["import", "-q", "--store", &store, input]);
+                assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{input} {store}");
+            }
+            let back = export(dir, &store, "ndjson", "b.ndjson", &[]);
+            let back_csv = export(dir, &store, "csv", "b.csv", &[]);
+            if is_archive {
+                assert_eq!(lines_of(&back), lines_of(&ndjson), "{input} {store}");
+                assert_eq!(lines_of(&back_csv), lines_of(&csv));
+                let ran = run_in(dir, &["verify", &store]);
+                assert!(ran.code == 0 && ran.out.contains(": sound ("), "{ran:?}");
+                // Host by host again gives the same bytes again.
+                run_in(dir, &["import", "-q", "--store", "again/", "b.ndjson"]);
+                assert_eq!(export(dir, "again", "ndjson", "c.ndjson", &[]), back);
+                fs::remove_dir_all(dir.join("again")).unwrap();
+            } else {
+                assert_eq!((back, back_csv), (ndjson.clone(), csv.clone()), "{input} {store}");
+            }
+        }
+    }
+    let dumped = |name: &str| -> Vec<String> {
+        let all = dump(&open(dir, name));
+        all.lines().filter(|l| l.starts_with("sightings |")).map(str::to_owned).collect()
+    };
+    assert_eq!(dumped("s0.sqlite"), dumped("from.sqlite"));
+}
+
+#[test]
+fn an_export_can_be_narrowed() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    replayed(dir);
+    let ran = run_in(dir, &["import", "-q", "--store", "archive/", "-"]);
+    assert_eq!(ran.code, 3, "nothing came: {ran:?}");
+    assert!(!dir.join("archive").exists(), "no empty archive is left behind");
+    export(dir, "from.sqlite", "ndjson", "a.ndjson", &[]);
+    assert_eq!(run_in(dir, &["import", "-q", "--store", "archive/", "a.ndjson"]).code, 0);
+    let count = |store: &str, more: &[&str]| {
+        let bytes = export(dir, store, "ndjson", "b.ndjson", more);
+        bytes.iter().filter(|b| **b == b'\n').count()
+    };
+    for store in ["from.sqlite", "archive"] {
+        let all = count(store, &[]);
+        assert_eq!(count(store, &["--since", "2020-02-02", "--until", "2020-02-03"]), 1);
+        assert_eq!(count(store, &["--since", "2020-02-03"]), all - 1);
+        assert_eq!(count(store, &["--until", "2020-02-03"]), 1);
+        let update = count(store, &["--category", "update"]);
+        assert!(update > 0 && update < all, "{store}: {update} of {all}");
+        assert_eq!(count(store, &["--network", "192.0.2.0/24"]), 0);
+        assert_eq!(count(store, &["--network", "0.0.0.0/0,::/0"]), all);
+    }
+    let refused = |args: &[&str], code: i32, parts: &[&str]| {
+        run_in(dir, &[&["export", "-q"], args].concat()).said_once(code, parts)
+    };
+    refused(&["--store", "none.sqlite"], 3, &["there is no store at"]);
+    refused(&["--store", "none/"], 3, &["there is no store at"]);
+    refused(&["--store", "."], 3, &["is not a spansight store"]);
+    refused(&["--store", "archive", "--output", "archive/x"], 2, &["lies in the archive"]);
+    refused(&["--store", "from.sqlite", "--output", "from.sqlite"], 2, &["would overwrite what is read"]);
+    refused(
+        &["--store", "from.sqlite", "--since", "2020-02-03", "--until", "2020-02-02"],
+        2,
+        &["no time lies between"],
+    );
+    fs::write(dir.join("short.csv"), "id,source\nx,y\n").unwrap();
+    let ran = run_in(dir, &["import", "--store", "s.sqlite", "short.csv"]);
+    assert!(ran.code == 3 && ran.err.contains("short.csv: the header lacks the column period"), "{ran:?}");
+    let ran = run_in(dir, &["hosts", "--store", "archive"]);
+    ran.said_once(3, &["it is an archive"]);
+}

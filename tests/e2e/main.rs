@@ -23,6 +23,7 @@ mod made_up;
 mod measure;
 mod names;
 mod panics;
+mod population;
 mod pseudonyms;
 mod span;
 mod store;

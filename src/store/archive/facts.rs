@@ -1,0 +1,303 @@
+//! What counting reads of an archive: contacts of some hosts at a time.
+
+use super::block::{Block, Head};
+use super::bytes::Bytes;
+use super::manifest::SourceSpan;
+use super::piece::Piece;
+use super::row::{HostKey, Shape, names};
+use super::{Archive, damaged, failed, read};
+use crate::base::{Stage, Timestamp};
+use crate::catalogue::{Category, LongText};
+use crate::flow::Notes;
+use crate::host::facts::{Channels, Contact, Facts, Indicated, SeenHost, ServedBy, Vantage, notes_of, servers_of};
+use crate::store::Result;
+use crate::store::packed;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+
+/// The names that records list, by the place of the record in
+/// [`Facts::contacts`].
+#[derive(Debug)]
+pub struct NamesInto<'n> {
+    /// Every name once.
+    pub texts: &'n mut Vec<Box<str>>,
+    /// Places in `texts`, those of one record after those of the record before.
+    pub all: &'n mut Vec<u32>,
+    /// Where in `all` those of each record end.
+    pub ends: &'n mut Vec<u32>,
+}
+
+/// An import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportOf {
+    /// Version of the program.
+    pub version: String,
+    /// SHA-256 of the catalogue in effect, in hexadecimal.
+    pub catalogue_sha256: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// Records read.
+    pub read: u64,
+    /// Least and greatest time of these.
+    pub covers: Option<(Timestamp, Timestamp)>,
+}
+
+impl Archive {
+    /// In how many parts its contacts can be read. All contacts of a hardware
+    /// address, or of a segment and address without one, are in one part; where
+    /// any record lists servers that may tell of roles, there is one part only.
+    pub fn parts(&self) -> u32 {
+        let pieces = &self.manifest.pieces;
+        let all = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
+        if pieces.iter().any(|p| p.ties) { all.min(1) } else { all }
+    }
+
+    /// Whether any record has a hardware address.
+    pub fn has_hardware_addresses(&self) -> bool {
+        self.manifest.pieces.iter().any(|p| p.hardware)
+    }
+
+    /// First and last day with a record, since the epoch.
+    pub fn days(&self) -> Option<(i32, i32)> {
+        let pieces = &self.manifest.pieces;
+        Some((pieces.iter().map(|p| p.first).min()?, pieces.iter().map(|p| p.last).max()?))
+    }
+
+    /// How many sources have records in that time, both ends included; those
+    /// that are not listed count as one.
+    pub fn sources_between(&self, from: Timestamp, to: Timestamp) -> u64 {
+        let meets = |s: &&SourceSpan| s.is_any() && s.first <= to && from <= s.last;
+        self.manifest.sources.values().chain([&self.manifest.others]).filter(meets).count() as u64
+    }
+
+    /// The imports, oldest first.
+    pub fn imports(&self) -> impl Iterator<Item = ImportOf> + '_ {
+        self.manifest.runs.iter().map(|r| ImportOf {
+            version: r.version.clone(),
+            catalogue_sha256: r.catalogue_sha256.clone(),
+            started: r.started,
+            read: r.read,
+            covers: r.covers,
+        })
+    }
+
+    /// The text of a catalogue that was in effect at an import; `None` if there
+    /// is none with that hash.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn catalogue(&self, sha256: &str) -> Result<Option<LongText>> {
+        let Some(listed) = self.manifest.catalogues.iter().find(|c| c.catalogue.as_deref() == Some(sha256)) else {
+            return Ok(None);
+        };
+        let text = std::fs::read_to_string(self.folder.join(&listed.path)).map_err(|e| failed(&self.place(), &e))?;
+        Ok(Some(LongText::from(text.as_str())))
+    }
+
+    /// Adds the contacts of a part on the days that `has` takes to `facts`,
+    /// which must be empty, and their names. [`Contact::id`] is left zero: it
+    /// would take longer to compute than all the rest to read.
+    ///
+    /// # Errors
+    /// Where the archive cannot be read.
+    pub fn part(
+        &self,
+        number: u32,
+        has: &dyn Fn(i32) -> bool,
+        facts: &mut Facts,
+        names: Option<NamesInto<'_>>,
+    ) -> Result<()> {
+        let Some(file) = &self.data else { return Ok(()) };
+        let pieces = &self.manifest.pieces;
+        let pieces = match self.parts() {
+            1 => pieces.as_slice(),
+            _ => pieces.get(number as usize..).and_then(|p| p.get(..1)).unwrap_or_default(),
+        };
+        let mut filling = Filling { archive: self, has, facts, names, known: Known::default() };
+        for piece in pieces {
+            filling.piece(file, piece).map_err(|e| failed(&self.place(), &e))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a shape says, in numbers.
+#[derive(Clone, Copy)]
+struct Numbers {
+    indicator: u32,
+    source: u32,
+    stage: Stage,
+    support: bool,
+    channels: Channels,
+    notes: Notes,
+}
+
+/// Numbers that were given.
+#[derive(Default)]
+struct Known {
+    shapes: HashMap<Box<[u8]>, Numbers, foldhash::fast::FixedState>,
+    indicators: HashMap<(String, Category), u32>,
+    sources: HashMap<String, u32>,
+    names: HashMap<Box<str>, u32, foldhash::fast::FixedState>,
+}
+
+/// A part that is being read.
+struct Filling<'f> {
+    archive: &'f Archive,
+    has: &'f dyn Fn(i32) -> bool,
+    facts: &'f mut Facts,
+    names: Option<NamesInto<'f>>,
+    known: Known,
+}
+
+impl Filling<'_> {
+    fn piece(&mut self, file: &File, piece: &Piece) -> io::Result<()> {
+        if !self.has_any(piece.first, piece.last) {
+            return Ok(());
+        }
+        let mut packed = Vec::new();
+        read::load(file, piece, &mut packed)?;
+        self.facts.contacts.reserve(usize::try_from(piece.records).unwrap_or(0).min(1 << 22));
+        let mut read = Bytes(&packed);
+        let mut block = Block::default();
+        let fault = || damaged("a block of records");
+        while !read.is_empty() {
+            let head = Head::take(&mut read).ok_or_else(fault)?;
+            if !self.has_any(head.first, head.last) {
+                continue;
+            }
+            block.read(&head, piece.ties).ok_or_else(fault)?;
+            self.block(&block, piece.ties).ok_or_else(fault)?;
+        }
+        Ok(())
+    }
+
+    /// Whether any of these days is wanted; of very many it may say so wrongly.
+    fn has_any(&self, first: i32, last: i32) -> bool {
+        last.abs_diff(first) > 4000 || (first..=last).any(|day| (self.has)(day))
+    }
+
+    fn block(&mut self, block: &Block, ties: bool) -> Option<()> {
+        let shapes: Vec<Numbers> = block.shapes().map(|s| self.shape(s)).collect::<Option<_>>()?;
+        let lists: Vec<(u32, Vec<u32>)> = block.names().map(|n| self.list(n)).collect::<Option<_>>()?;
+        for host in &block.hosts {
+            let mut seen = None;
+            for at in host.rows.clone() {
+                let row = block.rows.get(at)?;
+                let v = &row.vary;
+                if !(self.has)(v.day) {
+                    continue;
+                }
+                let seen = match seen {
+                    Some(seen) => seen,
+                    None => *seen.insert(self.seen(block.key(host))?),
+                };
+                let shape = shapes.get(row.shape as usize)?;
+                let (names, listed) = lists.get(row.names as usize)?;
+                let contact = Contact {
+                    seen,
+                    indicator: shape.indicator,
+                    source: shape.source,
+                    id: [0; 16],
+                    day: v.day,
+                    stage: shape.stage,
+                    support: shape.support,
+                    channels: shape.channels,
+                    notes: shape.notes,
+                    names: *names,
+                    slots: v.slots,
+                    slots_connected: v.connected,
+                    first: v.first,
+                    last: v.last,
+                    count: v.count,
+                    bytes_from_server: v.from_server,
+                };
+                if ties {
+                    let (record, _) = block.row(host, at)?.record()?;
+                    let contact = u32::try_from(self.facts.contacts.len()).ok()?;
+                    let start = self.facts.servers.len();
+                    self.facts.servers.extend(servers_of(&record).map(|s| ServedBy { contact, ..s }));
+                    self.facts.servers.get_mut(start..)?.sort_unstable();
+                }
+                self.facts.contacts.push(contact);
+                if let Some(names) = &mut self.names {
+                    names.all.extend_from_slice(listed);
+                    names.ends.push(u32::try_from(names.all.len()).ok()?);
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// The number of a host; of one that a block before ended with the same.
+    fn seen(&mut self, key: &[u8]) -> Option<u32> {
+        let HostKey { ip, segment, mac } = HostKey::of(key)?;
+        let seen = &mut self.facts.seen;
+        if !seen.last().is_some_and(|h| h.ip == ip && h.mac == mac && h.segment == segment) {
+            seen.push(SeenHost { segment: segment.to_owned(), ip, mac });
+        }
+        u32::try_from(seen.len().checked_sub(1)?).ok()
+    }
+
+    fn shape(&mut self, bytes: &[u8]) -> Option<Numbers> {
+        if let Some(numbers) = self.known.shapes.get(bytes) {
+            return Some(*numbers);
+        }
+        let shape = Shape::of(bytes)?;
+        let key = (shape.indicator.to_owned(), shape.category);
+        let (indicators, sources) = (&mut self.facts.indicators, &mut self.facts.sources);
+        let indicator = *self.known.indicators.entry(key).or_insert_with(|| {
+            indicators.push(Indicated { id: shape.indicator.to_owned(), category: shape.category });
+            u32::try_from(indicators.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        });
+        let manifest = &self.archive.manifest;
+        let source = *self.known.sources.entry(shape.source.to_owned()).or_insert_with(|| {
+            // What the source could see shows in all its records, not in those
+            // of this part alone.
+            let span = manifest.sources.get(shape.source).unwrap_or(&manifest.others);
+            let channels = packed::channels(span.channels);
+            sources.push(Vantage {
+                source: shape.source.to_owned(),
+                other_flows: !channels.is_lookup(),
+                dns_answers: channels.has(crate::base::Channel::DnsAnswer),
+            });
+            u32::try_from(sources.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        });
+        let numbers = Numbers {
+            indicator,
+            source,
+            stage: shape.stage,
+            support: shape.support,
+            channels: packed::channels(shape.channels),
+            notes: notes_of(&shape.notes()?),
+        };
+        self.known.shapes.insert(bytes.into(), numbers);
+        Some(numbers)
+    }
+
+    /// How many names there are, and the numbers of those listed, if wanted.
+    fn list(&mut self, part: &[u8]) -> Option<(u32, Vec<u32>)> {
+        let Some(into) = &mut self.names else {
+            let mut read = Bytes(part);
+            let more = read.number()?;
+            return Some((u32::try_from(more.saturating_add(read.number()?)).unwrap_or(u32::MAX), Vec::new()));
+        };
+        let (listed, more) = names(part)?;
+        let count = u32::try_from(more.saturating_add(listed.len() as u64)).unwrap_or(u32::MAX);
+        let mut numbers = Vec::with_capacity(listed.len());
+        for name in listed {
+            let number = match self.known.names.get(name) {
+                Some(number) => *number,
+                None => {
+                    let number = u32::try_from(into.texts.len()).ok()?;
+                    into.texts.push(name.into());
+                    self.known.names.insert(name.into(), number);
+                    number
+                }
+            };
+            numbers.push(number);
+        }
+        Some((count, numbers))
+    }
+}

@@ -1,0 +1,579 @@
+//! Lines to rows. A line in the very form in which this program writes records
+//! is read at once, without an object in between; any other line is read by
+//! [`line::parse_marked`], which also says what is wrong. Tests hold the two
+//! against each other.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+use super::super::packed;
+use super::manifest::SourceSpan;
+use super::row::{self, Line, RowWriter, Vary};
+use crate::base::time::{DAY_SECS, SECOND, parse_day};
+use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
+use crate::catalogue::{Category, Confidence};
+use crate::sighting::Record;
+use crate::sighting::line::{self, MAX_WORD, is_source};
+use crate::sighting::record::{MAX_COMMUNITY_IDS, MAX_NAMES, MAX_SERVERS, Slots};
+use std::collections::BTreeMap;
+
+/// Rows of lines, in their order.
+#[derive(Debug, Default)]
+pub struct Rows {
+    /// The rows, one behind the other.
+    pub(super) bytes: Vec<u8>,
+    /// Partition and end of each row.
+    pub(super) ends: Vec<(u8, usize)>,
+    /// What they tell of their sources.
+    pub(super) sources: BTreeMap<String, SourceSpan>,
+}
+
+impl Rows {
+    fn note(&mut self, partition: u8, source: &str, span: SourceSpan) {
+        self.ends.push((partition, self.bytes.len()));
+        match self.sources.get_mut(source) {
+            Some(known) => known.unite(&span),
+            None => drop(self.sources.insert(source.to_owned(), span)),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+}
+
+/// Turns lines into rows.
+#[derive(Debug, Default)]
+pub struct LineReader {
+    row: RowWriter,
+    rows: Rows,
+    scratch: Vec<u8>,
+    /// The period last met and its day.
+    day: ([u8; 10], i32),
+}
+
+impl LineReader {
+    /// Adds the row of a line.
+    ///
+    /// # Errors
+    /// What is wrong with the line, as the end of a sentence; nothing is added.
+    pub fn take(&mut self, text: &[u8]) -> Result<(), String> {
+        if self.fast(text).is_none() {
+            let (record, support) = line::parse_marked(text)?;
+            self.put(&record, support);
+        }
+        Ok(())
+    }
+
+    /// Adds the row of a record that was read and checked otherwise.
+    pub fn put(&mut self, record: &Record, support: bool) {
+        let partition = self.row.put_record(&mut self.rows.bytes, record, support);
+        let channels = row::channel_bits(&record.channels);
+        let span = SourceSpan { first: record.first_seen, last: record.last_seen, channels };
+        self.rows.note(partition, &record.source, span);
+    }
+
+    /// The rows so far; the next are collected anew.
+    pub fn rows(&mut self) -> Rows {
+        let room = (self.rows.bytes.len(), self.rows.ends.len());
+        let next = Rows { bytes: Vec::with_capacity(room.0), ends: Vec::with_capacity(room.1), ..Rows::default() };
+        std::mem::replace(&mut self.rows, next)
+    }
+
+    /// Reads a line in the usual form; `None` for any other, sound or not.
+    fn fast(&mut self, text: &[u8]) -> Option<()> {
+        let mut c = Cursor(text);
+        c.skip(b"{\"schema\":\"spansight.sighting/1\",\"id\":\"")?;
+        let id = c.hex::<16>()?;
+        c.skip(b"\",\"revision\":")?;
+        let revision = c.number()?;
+        let sensor = c.after(b",\"sensor\":")?;
+        let source = c.after(b",\"source\":")?;
+        let period = c.after(b",\"period\":")?;
+        c.skip(b",\"host\":{")?;
+        let ip_text = c.after(b"\"ip\":")?;
+        let ip: Addr = ip_text.parse().ok()?;
+        // As the id hashes it. An address without a dot may have several forms.
+        if ip.as_v4().is_none() && ip.to_string() != ip_text {
+            return None;
+        }
+        let mac_text = c.optional(b",\"mac\":")?;
+        let mac = mac_text.map(mac).map_or(Some(None), |m| m.map(Some))?;
+        let segment = c.after(b",\"segment\":")?;
+        let host_name = c.optional(b",\"name\":")?;
+        let name_source = c.optional(b",\"name_source\":")?;
+        c.skip(b"},\"indicator\":{")?;
+        let indicator = c.after(b"\"id\":")?;
+        let category = c.after(b",\"category\":")?;
+        let category = *Category::ALL.iter().find(|k| k.as_str() == category)?;
+        let confidence = match c.after(b",\"confidence\":")? {
+            "low" => Confidence::Low,
+            "medium" => Confidence::Medium,
+            "high" => Confidence::High,
+            _ => return None,
+        };
+        c.skip(b"},\"stage\":")?;
+        let stage = c.text()?;
+        let stage = *packed::STAGES.iter().find(|s| s.as_str() == stage)?;
+        let channels = channels(&mut c)?;
+
+        let lists = &mut self.row.lists;
+        lists.clear();
+        c.skip(b",\"names\":")?;
+        c.sorted(|name| lists.names.text(name))?;
+        c.skip(b",\"names_more\":")?;
+        let names_more = c.number()?;
+        c.skip(b",\"servers\":[")?;
+        servers(&mut c, |ip, port, udp| lists.server(&ip, port, udp))?;
+        c.skip(b",\"servers_more\":")?;
+        let servers_more = c.number()?;
+        let first = c.after(b",\"first_seen\":")?;
+        let last = c.after(b",\"last_seen\":")?;
+        c.skip(b",\"count\":")?;
+        let count = c.number()?;
+        c.skip(b",\"sessions\":")?;
+        // Counted anew from the quarter hours, whatever is said.
+        u32::try_from(c.number()?).ok()?;
+        c.skip(b",\"slots\":\"")?;
+        let slots = Slots::from_bytes(c.hex()?);
+        c.skip(b"\",\"slots_connected\":\"")?;
+        let connected = Slots::from_bytes(c.hex()?);
+        c.skip(b"\",\"bytes_to_server\":")?;
+        let to_server = c.number()?;
+        c.skip(b",\"bytes_from_server\":")?;
+        let from_server = c.number()?;
+        if c.skip(b",\"notes\":").is_some() {
+            c.sorted(|note| lists.notes.text(note))?;
+        }
+        if c.skip(b",\"community_ids\":").is_some() {
+            c.sorted(|id| lists.ids.text(id))?;
+        }
+        c.skip(b",\"evidence\":[]")?;
+        let support = c.skip(b",\"support\":true").is_some();
+        c.skip(b"}")?;
+        if !c.0.trim_ascii_end().is_empty() {
+            return None;
+        }
+
+        // What `line` checks, in its order. Texts here are printable ASCII.
+        let words = [sensor, segment, indicator].iter().all(|w| w.len() <= MAX_WORD);
+        let lists_fit = lists.names.len() <= MAX_NAMES as u64
+            && lists.servers.len() <= MAX_SERVERS as u64
+            && lists.notes.len() <= MAX_NAMES as u64
+            && lists.ids.len() <= MAX_COMMUNITY_IDS as u64;
+        let slots_fit = !slots.is_empty()
+            && connected.bits() & !slots.bits() == 0
+            && (connected.is_empty() || stage >= Stage::Connected);
+        if !(words && lists_fit && slots_fit && is_source(source) && !indicator.is_empty() && count > 0 && revision > 0)
+        {
+            return None;
+        }
+        let day = self.day(period)?;
+        let (first, last) = (time(first, period, day)?, time(last, period, day)?);
+        let parts = [sensor, segment, ip_text, mac_text.unwrap_or(""), indicator, period];
+        if first > last || id != self.id(parts)? {
+            return None;
+        }
+        let line = Line {
+            sensor,
+            source,
+            segment,
+            indicator,
+            ip,
+            mac,
+            host_name,
+            name_source,
+            category,
+            confidence,
+            stage,
+            support,
+            channels,
+            revision,
+            names_more,
+            servers_more,
+            subnets_more: 0,
+            evidence_more: 0,
+            vary: Vary { day, slots, connected, first, last, count, to_server, from_server },
+        };
+        let partition = self.row.put(&mut self.rows.bytes, &line);
+        self.rows.note(partition, source, SourceSpan { first, last, channels });
+        Some(())
+    }
+
+    /// The day of a period; most lines have that of the one before.
+    fn day(&mut self, period: &str) -> Option<i32> {
+        let text: [u8; 10] = period.as_bytes().try_into().ok()?;
+        if self.day.0 != text {
+            self.day = (text, i32::try_from(parse_day(period)?).ok()?);
+        }
+        Some(self.day.1)
+    }
+
+    fn id(&mut self, parts: [&str; 6]) -> Option<[u8; 16]> {
+        self.scratch.clear();
+        for part in parts {
+            self.scratch.extend_from_slice(part.as_bytes());
+            self.scratch.push(0);
+        }
+        ring::digest::digest(&ring::digest::SHA256, &self.scratch).as_ref().first_chunk().copied()
+    }
+}
+
+fn channels(c: &mut Cursor<'_>) -> Option<u32> {
+    c.skip(b",\"channels\":[")?;
+    let (mut bits, mut before) = (0, None);
+    loop {
+        let word = c.text()?;
+        let channel = *Channel::ALL.iter().find(|k| k.as_str() == word)?;
+        if before.replace(channel).is_some_and(|b| b >= channel) {
+            return None;
+        }
+        bits |= 1 << packed::channel_bit(channel);
+        match c.byte()? {
+            b',' => {}
+            b']' => return Some(bits),
+            _ => return None,
+        }
+    }
+}
+
+fn servers(c: &mut Cursor<'_>, mut each: impl FnMut(Addr, u16, bool)) -> Option<()> {
+    if c.skip(b"]").is_some() {
+        return Some(());
+    }
+    let mut before = None;
+    loop {
+        let ip: Addr = c.after(b"{\"ip\":")?.parse().ok()?;
+        c.skip(b",\"port\":")?;
+        let port = u16::try_from(c.number()?).ok()?;
+        let udp = match c.after(b",\"transport\":")? {
+            "tcp" => false,
+            "udp" => true,
+            _ => return None,
+        };
+        c.skip(b"}")?;
+        if before.replace((ip, port, udp)).is_some_and(|b| b >= (ip, port, udp)) {
+            return None;
+        }
+        each(ip, port, udp);
+        match c.byte()? {
+            b',' => {}
+            b']' => return Some(()),
+            _ => return None,
+        }
+    }
+}
+
+/// A hardware address in the form in which it is hashed: lower case.
+fn mac(text: &str) -> Option<Mac> {
+    let mac: Mac = text.parse().ok()?;
+    (!text.bytes().any(|b| b.is_ascii_uppercase())).then_some(mac)
+}
+
+/// A time of that day in UTC with no more digits than it needs.
+fn time(text: &str, period: &str, day: i32) -> Option<Timestamp> {
+    let rest = text.as_bytes().strip_prefix(period.as_bytes())?;
+    let (&[b'T', h1, h2, b':', m1, m2, b':', s1, s2], rest) = rest.split_first_chunk::<9>()? else { return None };
+    let two = |a: u8, b: u8, below: i64| -> Option<i64> {
+        let digit = |c: u8| c.is_ascii_digit().then(|| i64::from(c & 0xf));
+        let n = digit(a)?.wrapping_mul(10).wrapping_add(digit(b)?);
+        (n < below).then_some(n)
+    };
+    let secs = two(h1, h2, 24)?.wrapping_mul(3600).wrapping_add(two(m1, m2, 60)?.wrapping_mul(60));
+    let secs = secs.wrapping_add(two(s1, s2, 60)?);
+    let nanos = match rest {
+        b"Z" => 0,
+        [b'.', digits @ .., b'Z'] if matches!(digits.len(), 3 | 6 | 9) && digits.iter().all(u8::is_ascii_digit) => {
+            let read = digits.iter().fold(0i64, |n, d| n.wrapping_mul(10).wrapping_add(i64::from(d & 0xf)));
+            let unit = match digits.len() {
+                3 => 1_000_000,
+                6 => 1_000,
+                _ => 1,
+            };
+            read.wrapping_mul(unit)
+        }
+        _ => return None,
+    };
+    let start = i64::from(day).checked_mul(DAY_SECS)?.checked_add(secs)?;
+    // Near the ends of what fits, the slower way decides.
+    Some(Timestamp(start.checked_mul(SECOND)?.checked_add(nanos)?))
+}
+
+/// What is left of a line.
+struct Cursor<'a>(&'a [u8]);
+
+impl<'a> Cursor<'a> {
+    #[inline]
+    fn skip(&mut self, word: &[u8]) -> Option<()> {
+        self.0 = self.0.strip_prefix(word)?;
+        Some(())
+    }
+
+    #[inline]
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    /// A string of printable ASCII without escapes.
+    #[inline]
+    fn text(&mut self) -> Option<&'a str> {
+        let rest = self.0.strip_prefix(b"\"")?;
+        let end = memchr::memchr(b'"', rest)?;
+        let (text, rest) = rest.split_at_checked(end)?;
+        self.0 = rest.get(1..)?;
+        let plain = text.iter().fold(true, |ok, b| ok & matches!(b, b' '..=b'~') & (*b != b'\\'));
+        if !plain {
+            return None;
+        }
+        std::str::from_utf8(text).ok()
+    }
+
+    #[inline]
+    fn after(&mut self, word: &[u8]) -> Option<&'a str> {
+        self.skip(word)?;
+        self.text()
+    }
+
+    /// A string that may be left out; `None` if it is there and cannot be read.
+    #[inline]
+    fn optional(&mut self, word: &[u8]) -> Option<Option<&'a str>> {
+        match self.skip(word) {
+            Some(()) => self.text().map(Some),
+            None => Some(None),
+        }
+    }
+
+    /// Strings that rise, in brackets.
+    #[inline]
+    fn sorted(&mut self, mut each: impl FnMut(&'a str)) -> Option<()> {
+        self.skip(b"[")?;
+        if self.skip(b"]").is_some() {
+            return Some(());
+        }
+        let mut before = None;
+        loop {
+            let text = self.text()?;
+            if before.replace(text).is_some_and(|b| b >= text) {
+                return None;
+            }
+            each(text);
+            match self.byte()? {
+                b',' => {}
+                b']' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// A number as JSON writes it, of so few digits that it fits.
+    #[inline]
+    fn number(&mut self) -> Option<u64> {
+        let digits = self.0.iter().take(19).take_while(|b| b.is_ascii_digit()).count();
+        let (text, rest) = self.0.split_at_checked(digits)?;
+        let plain = matches!(text, [b'0'] | [b'1'..=b'9', ..]) && !rest.first().is_some_and(u8::is_ascii_digit);
+        self.0 = rest;
+        // A fraction or an exponent would follow.
+        let ends = matches!(rest, [b',' | b'}' | b']', ..]);
+        (plain && ends).then(|| text.iter().fold(0, |n: u64, d| n.wrapping_mul(10).wrapping_add(u64::from(d & 0xf))))
+    }
+
+    /// So many bytes in lower-case hexadecimal digits.
+    #[inline]
+    fn hex<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (text, rest) = self.0.split_at_checked(N.checked_mul(2)?)?;
+        self.0 = rest;
+        let digit = |c: u8| match c {
+            b'0'..=b'9' => c & 0xf,
+            b'a'..=b'f' => c.wrapping_sub(b'a').wrapping_add(10),
+            _ => 0xff,
+        };
+        let (mut out, mut bad) = ([0; N], 0);
+        for (byte, pair) in out.iter_mut().zip(text.as_chunks::<2>().0) {
+            let [high, low] = pair.map(digit);
+            bad |= (high | low) & 0xf0;
+            *byte = high << 4 | low;
+        }
+        (bad == 0).then_some(out)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+pub(super) mod tests {
+    use super::super::bytes::Bytes;
+    use super::super::row::Row;
+    use super::*;
+    use crate::sighting::draft::record_id;
+    use crate::sighting::record::{Evidence, Server};
+    use crate::sighting::testing::record;
+    use proptest::prelude::*;
+
+    /// A record in the form in which it is written.
+    pub(in super::super) fn line_of(r: &Record, support: bool) -> Vec<u8> {
+        line::written(r, support).into_bytes()
+    }
+
+    pub(in super::super) fn with_id(mut r: Record) -> Record {
+        r.id = record_id(&r.sensor, &r.host.segment, &r.host.ip, r.host.mac, &r.indicator.id, &r.period);
+        r
+    }
+
+    /// Records of all forms, as far as a line may have them.
+    pub(in super::super) fn any_record() -> impl Strategy<Value = (Record, bool)> {
+        let host = ("[a-c]{0,2}", any::<bool>(), 0u8..4, proptest::option::of(".{0,4}"), any::<bool>());
+        let lists = (
+            proptest::collection::btree_set("[a-d.]{1,5}", 0..4),
+            proptest::collection::btree_set((0u8..3, 0u16..3, any::<bool>()), 0..4),
+            proptest::collection::btree_set(0usize..14, 1..4),
+            proptest::collection::btree_set("[a-b]{1,3}", 0..3),
+            proptest::collection::btree_set("1:[a-b]{1,3}", 0..3),
+        );
+        let numbers = (
+            0i64..86_400,
+            0i64..3,
+            prop_oneof![Just(1i64), Just(1_000), Just(1_000_000), Just(SECOND)],
+            0u64..3,
+            any::<u32>(),
+        );
+        let more = (
+            0usize..5,
+            0usize..10,
+            0usize..3,
+            any::<bool>(),
+            proptest::collection::btree_set(0u8..96, 1..9),
+            0u64..3,
+            any::<bool>(),
+        );
+        (host, lists, numbers, more, 0i64..40).prop_map(
+            |(
+                (segment, mac, ip, name, six),
+                (names, servers, channels, notes, ids),
+                (second, gap, unit, count, bytes),
+                more,
+                day,
+            )| {
+                let (stage, category, source, support, slots, left_out, proof) = more;
+                let mut r = record();
+                r.host.ip = match six {
+                    true => format!("2001:db8::{ip:x}").parse().unwrap(),
+                    false => Addr::v4([10, 0, 0, ip]),
+                };
+                if !mac {
+                    r.host.mac = None;
+                }
+                r.host.segment = segment;
+                r.host.name_source = name.as_ref().map(|_| "dhcp".into());
+                r.host.name = name;
+                r.source = ["sha256:aa", "run:bb", "file:cc"][source].into();
+                r.indicator.category = Category::ALL[category];
+                r.indicator.id = format!("i{}", category % 3);
+                r.stage = packed::STAGES[stage];
+                r.names = names.into_iter().collect();
+                r.names_more = left_out;
+                r.servers = servers
+                    .into_iter()
+                    .map(|(ip, port, udp)| Server {
+                        ip: Addr::v4([192, 0, 2, ip]),
+                        port,
+                        transport: if udp { "udp" } else { "tcp" }.into(),
+                    })
+                    .collect();
+                r.channels = channels.into_iter().map(|c| Channel::ALL[c]).collect();
+                r.notes = notes.into_iter().collect();
+                r.community_ids = ids.into_iter().collect();
+                let start = (20_000 + day) * DAY_SECS;
+                r.period = crate::base::time::format_day(20_000 + day);
+                r.first_seen = Timestamp::from_parts(start + second, (unit * 7) % SECOND);
+                r.last_seen = Timestamp((r.first_seen.0 + gap * unit).min((start + DAY_SECS) * SECOND - 1));
+                r.count = count + 1;
+                r.revision = left_out + 1;
+                r.slots = Slots::default();
+                slots.iter().for_each(|s| r.slots.set(*s));
+                r.slots_connected = if r.stage >= Stage::Connected { r.slots } else { Slots::default() };
+                r.sessions = r.slots.runs();
+                (r.bytes_to_server, r.bytes_from_server) = (bytes.into(), u64::from(bytes) << 7);
+                if proof {
+                    r.evidence_more = left_out;
+                    r.client_subnets = vec!["192.0.2.0/24".parse().unwrap()];
+                    r.evidence.push(Evidence {
+                        path: Some("a b.pcap".into()),
+                        interface: None,
+                        frame: bytes.into(),
+                        offset: (left_out > 0).then_some(left_out),
+                        ts: r.first_seen,
+                        channel: r.channels[0],
+                        name: r.names.first().cloned(),
+                        src: r.host.ip,
+                        sport: 4000,
+                        dst: "2001:db8::53".parse().unwrap(),
+                        dport: 53,
+                        layers: vec!["vlan:10".into(); usize::try_from(left_out).unwrap()],
+                        packet_sha256: "0f".repeat(32),
+                    });
+                }
+                (with_id(r), support)
+            },
+        )
+    }
+
+    fn read_back(rows: &Rows) -> Vec<(Record, bool)> {
+        let mut bytes = Bytes(&rows.bytes);
+        let mut all = Vec::new();
+        while !bytes.is_empty() {
+            all.push(Row::take(&mut bytes).unwrap().record().unwrap());
+        }
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn a_line_becomes_a_row_and_the_same_record((r, support) in any_record()) {
+            let mut reader = LineReader::default();
+            reader.take(&line_of(&r, support)).unwrap();
+            prop_assert_eq!(read_back(&reader.rows()), vec![(r, support)]);
+        }
+
+        /// Both ways take the same lines for the same records.
+        #[test]
+        fn the_fast_way_takes_nothing_that_the_other_refuses(
+            (r, support) in any_record(), at in 0usize..900, byte in prop_oneof![any::<u8>(), b' '..=b'~']
+        ) {
+            let mut text = line_of(&r, support);
+            let at = at % text.len();
+            text[at] = byte;
+            let mut reader = LineReader::default();
+            if reader.fast(&text).is_some() {
+                prop_assert_eq!(read_back(&reader.rows()), vec![line::parse_marked(&text).unwrap()]);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_a_row_or_none(bytes: Vec<u8>) {
+            if let Some(row) = Row::take(&mut Bytes(&bytes)) {
+                let _ = row.record();
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_line_is_read_the_fast_way() {
+        let r = with_id(record());
+        let mut reader = LineReader::default();
+        assert!(reader.fast(&line_of(&r, false)).is_some() && reader.fast(&line_of(&r, true)).is_some());
+        assert_eq!(read_back(&reader.rows()), [(r.clone(), false), (r.clone(), true)]);
+        let spaced = String::from_utf8(line_of(&r, false)).unwrap().replace(':', ": ");
+        assert!(reader.fast(spaced.as_bytes()).is_none());
+    }
+}

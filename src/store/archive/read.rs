@@ -1,0 +1,106 @@
+//! Reading an archive: contributions in the order in which they lie.
+
+use super::block::{Block, Head};
+use super::bytes::Bytes;
+use super::piece::Piece;
+use super::row::{HostKey, Row};
+use super::spool::read_at;
+use super::{Archive, damaged, failed};
+use crate::store::{Filter, Result, Stored};
+use std::fs::File;
+use std::io;
+
+/// The packed blocks of a piece.
+pub(super) fn load(file: &File, piece: &Piece, into: &mut Vec<u8>) -> io::Result<()> {
+    // What the manifest says may be wrong: no room is made that the file does
+    // not have.
+    let size = file.metadata()?.len();
+    if piece.at.checked_add(piece.len).is_none_or(|end| end > size) {
+        return Err(damaged("the manifest"));
+    }
+    into.clear();
+    into.resize(usize::try_from(piece.len).map_err(|_| damaged("the manifest"))?, 0);
+    read_at(file, into, piece.at)
+}
+
+/// Hands over every row of a piece.
+pub(super) fn rows(file: &File, piece: &Piece, mut each: impl FnMut(&Row<'_>) -> io::Result<()>) -> io::Result<()> {
+    let mut packed = Vec::new();
+    load(file, piece, &mut packed)?;
+    let mut read = Bytes(&packed);
+    let mut block = Block::default();
+    let fault = || damaged("a block of records");
+    while !read.is_empty() {
+        let head = Head::take(&mut read).ok_or_else(fault)?;
+        block.read(&head, true).ok_or_else(fault)?;
+        for host in &block.hosts {
+            for number in host.rows.clone() {
+                each(&block.row(host, number).ok_or_else(fault)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many rows a piece has, all of them read; `None` where one cannot be.
+pub(super) fn count(file: &File, piece: &Piece) -> Option<u64> {
+    let mut count = 0u64;
+    rows(file, piece, |row| {
+        row.record().ok_or_else(|| damaged("a row"))?;
+        count = count.saturating_add(1);
+        Ok(())
+    })
+    .ok()?;
+    Some(count)
+}
+
+impl Archive {
+    /// Hands over contributions, those of one host together, each host's by
+    /// day, indicator and source. Hosts come in an order that depends on nothing
+    /// but the content.
+    ///
+    /// # Errors
+    /// Where the archive cannot be read, and those of `each`.
+    pub fn contributions<E: From<crate::store::StoreError>>(
+        &self,
+        filter: &Filter,
+        mut each: impl FnMut(Stored) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let Some(file) = &self.data else { return Ok(()) };
+        let place = self.place();
+        for piece in &self.manifest.pieces {
+            let mut stopped = Ok(());
+            let done = rows(file, piece, |row| {
+                let host = HostKey::of(row.key).ok_or_else(|| damaged("a row"))?;
+                if filter.ip.is_some_and(|ip| ip != host.ip) || filter.mac.is_some_and(|mac| Some(mac) != host.mac) {
+                    return Ok(());
+                }
+                let (record, support) = row.record().ok_or_else(|| damaged("a row"))?;
+                let stored = Stored { record, support };
+                if filter.takes(&stored)
+                    && let Err(e) = each(stored)
+                {
+                    stopped = Err(e);
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
+                Ok(())
+            });
+            stopped?;
+            done.map_err(|e| E::from(failed(&place, &e)))?;
+        }
+        Ok(())
+    }
+
+    /// All contributions, in memory.
+    ///
+    /// # Errors
+    /// Where the archive cannot be read.
+    pub fn all(&self, filter: &Filter) -> Result<Vec<Stored>> {
+        let mut all = Vec::new();
+        self.contributions(filter, |stored| {
+            all.push(stored);
+            Ok::<(), crate::store::StoreError>(())
+        })?;
+        Ok(all)
+    }
+}

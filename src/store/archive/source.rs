@@ -1,0 +1,58 @@
+//! An archive as a source of facts to be counted.
+
+use super::facts::NamesInto;
+use super::{Archive, Result};
+use crate::base::Timestamp;
+use crate::base::time::{QUARTER_SECS, SECOND};
+use crate::catalogue::LongText;
+use crate::measure::{Days, FactSource, Part, RunOf, Seen, SourceError, Wanted};
+
+impl FactSource for Archive {
+    fn parts(&self) -> u32 {
+        Archive::parts(self)
+    }
+
+    fn part<'s>(
+        &'s self,
+        number: u32,
+        wanted: &Wanted,
+        room: &'s mut Part,
+    ) -> std::result::Result<&'s Part, SourceError> {
+        room.clear();
+        let names = &mut room.names;
+        let into = NamesInto { texts: &mut names.texts, all: &mut names.all, ends: &mut names.ends };
+        Archive::part(self, number, &|day| wanted.has(day), &mut room.facts, wanted.names.then_some(into))?;
+        Ok(room)
+    }
+
+    fn addresses_apart(&self) -> bool {
+        Archive::parts(self) <= 1 || !self.has_hardware_addresses()
+    }
+
+    fn days(&self) -> std::result::Result<Option<Days>, SourceError> {
+        Ok(Archive::days(self).map(|(first, last)| Days::new(first, last)))
+    }
+
+    /// Only how many sources there are: records do not tell what else was seen.
+    fn seen(&self, from: i64, to: i64) -> std::result::Result<Seen, SourceError> {
+        let start = |quarter: i64| Timestamp(quarter.saturating_mul(QUARTER_SECS * SECOND));
+        let imported = self.sources_between(start(from), start(to.saturating_add(1)).plus(-1));
+        Ok(Seen { imported, ..Seen::default() })
+    }
+
+    fn runs(&self) -> std::result::Result<Vec<RunOf>, SourceError> {
+        let run = |i: super::ImportOf| RunOf {
+            version: i.version,
+            sensor: String::new(),
+            catalogue_sha256: i.catalogue_sha256,
+            started: i.started,
+            covers: i.covers,
+        };
+        Ok(self.imports().map(run).collect())
+    }
+
+    fn catalogue(&self, sha256: &str) -> std::result::Result<Option<LongText>, SourceError> {
+        let found: Result<Option<LongText>> = Archive::catalogue(self, sha256);
+        Ok(found?.filter(|text| !text.is_empty()))
+    }
+}

@@ -1,0 +1,286 @@
+//! Tests of archives as a whole.
+
+use super::parse::tests::{any_record, line_of, with_id};
+use super::*;
+use crate::base::Timestamp;
+use crate::host::facts::{Contact, Facts, FactsBuilder};
+use crate::sighting::Record;
+use crate::sighting::testing::record;
+use crate::store::{Filter, Run, Store, Stored};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use std::collections::BTreeMap;
+use tempfile::TempDir;
+
+fn a_run() -> Run {
+    Run {
+        version: "0.1.0".into(),
+        command: vec!["spansight".into(), "import".into()],
+        catalogue_sha256: "ab".repeat(32),
+        catalogue: "[[indicator]]".into(),
+        home_nets: Vec::new(),
+        sensor: String::new(),
+        hash: "none".into(),
+        started: Timestamp(1),
+        ended: Some(Timestamp(2)),
+        exit_code: Some(0),
+        exit_reason: Some("done".into()),
+        environment: BTreeMap::new(),
+    }
+}
+
+/// Imports lines in one go, with so many threads.
+fn import(folder: &Path, records: &[(Record, bool)], threads: usize) {
+    let mut import = Import::begin(folder).unwrap();
+    let mut reader = LineReader::default();
+    for chunk in records.chunks(7) {
+        chunk.iter().for_each(|(r, support)| reader.take(&line_of(r, *support)).unwrap());
+        import.add(&reader.rows()).unwrap();
+    }
+    assert_eq!(import.read(), records.len() as u64);
+    import.commit(&a_run(), threads).unwrap();
+}
+
+fn everything() -> Filter {
+    Filter { support: true, ..Filter::default() }
+}
+
+/// By source and id, as both kinds of store have them.
+fn sorted(mut all: Vec<Stored>) -> Vec<Stored> {
+    all.sort_by(|a, b| (&a.record.id, &a.record.source).cmp(&(&b.record.id, &b.record.source)));
+    all
+}
+
+fn all_of(folder: &Path) -> Vec<Stored> {
+    sorted(Archive::open(folder).unwrap().all(&everything()).unwrap())
+}
+
+fn listing(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Records of a few hosts, of which some have one id.
+fn some_records(count: usize) -> impl Strategy<Value = Vec<(Record, bool)>> {
+    proptest::collection::vec(any_record(), 1..count)
+}
+
+/// Runs a property over fewer cases than usual: each makes files.
+fn check<S: Strategy>(strategy: &S, test: impl Fn(S::Value)) {
+    let config = Config { cases: 24, failure_persistence: None, ..Config::default() };
+    TestRunner::new(config)
+        .run(strategy, |value| {
+            test(value);
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn an_archive_holds_what_a_store_of_one_file_holds() {
+    check(&(some_records(60), some_records(60)), |(first, second)| {
+        let dir = TempDir::new().unwrap();
+        let folder = dir.path().join("archive");
+        let mut store = Store::open(&dir.path().join("s.sqlite")).unwrap();
+        for records in [&first, &second, &first] {
+            import(&folder, records, 2);
+            let mut w = store.begin().unwrap();
+            records.iter().for_each(|(r, support)| w.put_record(r, *support).unwrap());
+            w.commit().unwrap();
+        }
+        let stored: Vec<Stored> = store.contributions(everything()).unwrap().map(Result::unwrap).collect();
+        assert_eq!(all_of(&folder), sorted(stored));
+        let archive = Archive::open(&folder).unwrap();
+        assert_eq!(
+            archive.imports().map(|i| i.read).collect::<Vec<_>>(),
+            [first.len(), second.len(), first.len()].map(|n| n as u64)
+        );
+        assert_eq!(archive.catalogue(&"ab".repeat(32)).unwrap().unwrap().to_text(), "[[indicator]]");
+        let checked = Archive::verify(&folder).unwrap();
+        assert!(checked.findings.is_empty(), "{checked:?}");
+        assert_eq!((checked.records, checked.imports), (archive.records(), 3));
+        assert_eq!(listing(&folder).len(), 4, "nothing is left of former imports");
+    });
+}
+
+/// Many hosts, for several pieces.
+fn many(hosts: u32) -> Vec<(Record, bool)> {
+    let mut all = Vec::new();
+    for n in 0..hosts {
+        let mut r = record();
+        r.host.ip = crate::base::Addr::v4((n.wrapping_mul(2_654_435_761)).to_be_bytes());
+        r.host.mac = None;
+        r.names = vec!["s01.upd.kaspersky.com".into(), "x".repeat(200)];
+        all.push((with_id(r), false));
+    }
+    all
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let records = many(60_000);
+    let dir = TempDir::new().unwrap();
+    let contents: Vec<(Vec<u8>, Manifest)> = [1, 2, 8]
+        .iter()
+        .map(|threads| {
+            let folder = dir.path().join(threads.to_string());
+            import(&folder, &records[..30_000], *threads);
+            import(&folder, &records[20_000..], *threads);
+            let manifest = read_manifest(&folder).unwrap().unwrap();
+            (fs::read(folder.join(&manifest.data.as_ref().unwrap().path)).unwrap(), manifest)
+        })
+        .collect();
+    assert!(contents[0].1.pieces.len() > 1 && contents[0].1.records == 60_000);
+    assert!(contents[0] == contents[1] && contents[0] == contents[2]);
+    let all = all_of(&dir.path().join("1"));
+    assert_eq!(all.len(), records.len());
+}
+
+#[test]
+fn contacts_are_those_of_the_records() {
+    for tied in [false, true] {
+        check(&some_records(80), |records| {
+            let dir = TempDir::new().unwrap();
+            let untied = |(mut r, support): (Record, bool)| {
+                if !tied {
+                    r.servers.clear();
+                }
+                (r, support)
+            };
+            let records: Vec<(Record, bool)> = records.into_iter().map(untied).collect();
+            import(dir.path(), &records, 2);
+            let archive = Archive::open(dir.path()).unwrap();
+            let day = |d: i32| d % 3 != 0;
+            let mut want = FactsBuilder::new();
+            let mut whole = FactsBuilder::new();
+            let mut names = Vec::new();
+            for stored in archive.all(&everything()).unwrap() {
+                whole.record(&stored.record, stored.support);
+                if day(Contact::of(&stored.record, false).day) {
+                    want.record(&stored.record, stored.support);
+                    names.push(stored.record.names);
+                }
+            }
+            let (want, whole) = (want.build(), whole.build());
+            let mut found = Vec::new();
+            let mut listed = Vec::new();
+            for part in 0..archive.parts() {
+                let mut facts = Facts::default();
+                let (mut texts, mut all, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+                let into = NamesInto { texts: &mut texts, all: &mut all, ends: &mut ends };
+                archive.part(part, &day, &mut facts, Some(into)).unwrap();
+                let mut start = 0usize;
+                for end in ends {
+                    let of = all[start..end as usize].iter().map(|n| texts[*n as usize].to_string());
+                    listed.push(of.collect::<Vec<_>>());
+                    start = end as usize;
+                }
+                for source in &facts.sources {
+                    assert!(whole.sources.contains(source), "a source sees the same in every part");
+                }
+                found.extend(told(&facts));
+                // Without names the rest is the same.
+                let mut again = Facts::default();
+                archive.part(part, &day, &mut again, None).unwrap();
+                assert_eq!((again.contacts, again.seen), (facts.contacts, facts.seen));
+            }
+            let mut want = told(&want);
+            for line in &mut want {
+                line.1.id = [0; 16];
+            }
+            found.sort_by(|a, b| a.0.cmp(&b.0));
+            want.sort_by(|a, b| a.0.cmp(&b.0));
+            assert_eq!(found, want);
+            names.sort();
+            listed.sort();
+            assert_eq!(listed, names);
+        });
+    }
+}
+
+/// Contacts with what their numbers stand for, and their servers.
+fn told(facts: &Facts) -> Vec<(String, Contact)> {
+    let line = |(at, c): (usize, &Contact)| {
+        let servers: Vec<_> = facts.servers.iter().filter(|s| s.contact as usize == at).collect();
+        let servers: Vec<_> = servers.iter().map(|s| (s.ip, s.port, s.udp)).collect();
+        let indicator = &facts.indicators[c.indicator as usize];
+        let (host, source) = (&facts.seen[c.seen as usize], &facts.sources[c.source as usize].source);
+        // FactsBuilder knows an indicator by its id alone.
+        let text = format!("{host:?} {} {source} {c:?} {servers:?}", indicator.id);
+        let text = text
+            .replace(&format!("{:?}", c.id), "")
+            .replace(&format!("seen: {}, indicator: {}, source: {}", c.seen, c.indicator, c.source), "");
+        (text, Contact { seen: 0, indicator: 0, source: 0, ..*c })
+    };
+    facts.contacts.iter().enumerate().map(line).collect()
+}
+
+#[test]
+fn what_was_altered_is_found_and_never_panics() {
+    let dir = TempDir::new().unwrap();
+    let folder = dir.path().join("a");
+    import(&folder, &many(300), 2);
+    let manifest = read_manifest(&folder).unwrap().unwrap();
+    let data = folder.join(&manifest.data.unwrap().path);
+    let sound = fs::read(&data).unwrap();
+    for at in (0..sound.len()).step_by(97) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= 0x55;
+        fs::write(&data, &bytes).unwrap();
+        let checked = Archive::verify(&folder).unwrap();
+        assert!(checked.findings[0].contains("was altered: its SHA-256"), "{checked:?}");
+        let archive = Archive::open(&folder).unwrap();
+        let _ = archive.all(&everything());
+        let _ = archive.part(0, &|_| true, &mut Facts::default(), None);
+    }
+    fs::write(&data, &sound[..sound.len() - 1]).unwrap();
+    assert!(Archive::verify(&folder).unwrap().findings[0].contains("bytes, and had"));
+    let said = Archive::open(&folder).unwrap_err().to_string();
+    assert!(said.contains("is damaged (records-000001.bin has "), "{said}");
+    fs::remove_file(&data).unwrap();
+    assert!(Archive::verify(&folder).unwrap().findings[0].contains("is missing"));
+    assert!(Archive::open(&folder).unwrap_err().to_string().contains("is missing"));
+    // A manifest that leads out, or is of another version.
+    for (from, to, want) in [
+        ("records-000001.bin", "../x", "outside the folder"),
+        ("archive/1", "archive/2", "newer spansight"),
+        ("archive/1", "thing/1", "not a spansight store"),
+        ("{", "[", "cannot be read"),
+    ] {
+        let text = fs::read_to_string(folder.join(MANIFEST)).unwrap();
+        fs::write(folder.join(MANIFEST), text.replacen(from, to, 1)).unwrap();
+        let said = Archive::open(&folder).unwrap_err().to_string();
+        assert!(said.contains(want), "{said}");
+        fs::write(folder.join(MANIFEST), text).unwrap();
+    }
+}
+
+#[test]
+fn an_import_that_is_dropped_changes_nothing() {
+    let dir = TempDir::new().unwrap();
+    let folder = dir.path().join("new");
+    drop(Import::begin(&folder).unwrap());
+    assert!(!folder.exists(), "a folder that it made is removed");
+    import(&folder, &many(10), 1);
+    let (before, names) = (all_of(&folder), listing(&folder));
+    // What a run left that was cut off while it wrote.
+    fs::write(folder.join("records-000002.bin"), "half").unwrap();
+    fs::write(folder.join("archive.json.new"), "{").unwrap();
+    let mut reader = LineReader::default();
+    reader.take(&line_of(&with_id(record()), false)).unwrap();
+    let mut dropped = Import::begin(&folder).unwrap();
+    dropped.add(&reader.rows()).unwrap();
+    assert!(matches!(Import::begin(&folder).unwrap_err(), StoreError::Locked { .. }));
+    drop(dropped);
+    assert_eq!((all_of(&folder), listing(&folder)), (before, names));
+    // A folder of something else is not touched.
+    let other = dir.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("mine.txt"), "x").unwrap();
+    assert!(matches!(Import::begin(&other).unwrap_err(), StoreError::NotAStore { .. }));
+    assert_eq!(listing(&other), ["mine.txt"]);
+    assert!(matches!(Archive::open(&other).unwrap_err(), StoreError::NotAStore { .. }));
+    assert!(matches!(Archive::open(&dir.path().join("none")).unwrap_err(), StoreError::Missing { .. }));
+}
