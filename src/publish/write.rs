@@ -113,6 +113,12 @@ pub fn write(
             "the window has more than {MOST_PERIODS} periods; give a longer step"
         )));
     }
+    if let Some(b) = request.baseline
+        && b.first <= request.window.last
+        && request.window.first <= b.last
+    {
+        return Err(CompareError::Overlap(b.to_string(), request.window.to_string()).into());
+    }
     let shown = || to.display().to_string();
     let trouble = |e: io::Error| match e.kind() {
         io::ErrorKind::AlreadyExists => PublishError::Exists(shown()),
