@@ -2,7 +2,7 @@
 
 use super::args::{CompareArgs, MeasureFormat};
 use super::exit::{Exit, Stop};
-use super::measuring::{Measuring, warn, write};
+use super::measuring::{Measuring, check_length, warn, write};
 use crate::measure::Comparison;
 use crate::measure::compare::CompareError;
 use crate::report::measure::compare;
@@ -12,7 +12,9 @@ use crate::report::table::width;
 pub(super) fn run(args: &CompareArgs) -> Result<Exit, Stop> {
     let measuring = Measuring::new(&args.measure)?;
     let days = |window: crate::measure::Window| window.days(measuring.days.last);
-    let found = Comparison::new(&measuring.asked(), days(args.baseline), days(args.current));
+    let (baseline, current) = (days(args.baseline), days(args.current));
+    check_length(&[baseline, current])?;
+    let found = Comparison::new(&measuring.asked(), baseline, current);
     let found = found.map_err(|e| match e {
         CompareError::Overlap(..) => Stop::usage(format_args!("--baseline and --current: {e}")),
         CompareError::Source(e) => Stop::failed(e),

@@ -4,6 +4,8 @@ use super::args::MeasureArgs;
 use super::exit::{Stop, say};
 use super::{inputs, places, stored};
 use crate::catalogue::Catalogue;
+use crate::measure::count::MOST_DAYS;
+use crate::measure::groups;
 use crate::measure::{AsOf, Asked, Days, FactSource, Groups, SourceError, catalogue_as_of};
 use crate::report::output::Output;
 use crate::sighting::HomeNets;
@@ -29,14 +31,23 @@ pub(super) struct Measuring {
     catalogue: Catalogue,
     as_of: Option<AsOf>,
     home: HomeNets,
+    doubts: Vec<String>,
     args: Settings,
     /// First and last day with records.
     pub(super) days: Days,
+    /// The same, with days on which a sensor saw anything at all.
+    pub(super) watched: Days,
 }
 
 /// What is taken from the arguments as it is.
 struct Settings {
     offset: crate::measure::UtcOffset,
+}
+
+/// What is counted by where nothing is asked for: columns with few values.
+fn usual(groups: &Groups) -> Vec<String> {
+    let known = groups.columns();
+    ["country", "sector"].into_iter().filter(|c| known.contains(c)).map(str::to_owned).collect()
 }
 
 /// An opened store.
@@ -63,15 +74,14 @@ impl Measuring {
         let given = args.catalogue.load().map_err(Stop::usage)?;
         let home = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
         let groups = Groups::read(&args.groups).map_err(|e| Stop::usage(format_args!("--groups: {e}")))?;
-        let dimensions = groups.dimensions(&args.by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
+        let by = if args.by.is_empty() { usual(&groups) } else { args.by.clone() };
+        let dimensions = groups.dimensions(&by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
         let output = args.output.as_deref();
-        let read = args.catalogue.paths().chain(args.groups.iter().map(|p| p.as_path())).chain([args.store.as_path()]);
+        let read =
+            args.catalogue.paths().chain(args.groups.iter().map(|p| groups::path_of(p))).chain([args.store.as_path()]);
         places::check(&[("--output", output)], read)?;
         Output::check(output).map_err(Stop::failed)?;
         let Opened { source, home: stored_home, pseudonyms } = open(&args.store)?;
-        if let Some(sentence) = pseudonyms.filter(|_| !args.quiet) {
-            say(sentence);
-        }
         let (catalogue, as_of) = match args.catalogue_as_of {
             Some(day) => catalogue_as_of(&*source, &given, day).map(|(c, of)| (c, Some(of)))?,
             None => (given, None),
@@ -82,8 +92,11 @@ impl Measuring {
                 args.store.display()
             )));
         };
-        let args = Settings { offset: args.utc_offset };
-        Ok(Measuring { source, groups, dimensions, catalogue, as_of, home: home.unwrap_or(stored_home), args, days })
+        let watched = source.watched()?.unwrap_or(days);
+        let watched = Days::new(days.first.min(watched.first), days.last.max(watched.last));
+        let (args, home) = (Settings { offset: args.utc_offset }, home.unwrap_or(stored_home));
+        let doubts = pseudonyms.iter().map(|s| s.trim_start_matches("warning: ").to_owned()).collect();
+        Ok(Measuring { source, groups, dimensions, catalogue, as_of, home, doubts, args, days, watched })
     }
 
     /// What is asked for.
@@ -96,10 +109,22 @@ impl Measuring {
             catalogue: &self.catalogue,
             as_of: self.as_of.clone(),
             home: self.home.clone(),
+            doubts: self.doubts.clone(),
             offset: self.args.offset,
             threads,
         }
     }
+}
+
+/// Refuses windows with more days than a report can have.
+pub(super) fn check_length(windows: &[Days]) -> Result<(), Stop> {
+    let days = windows.iter().fold(0u32, |sum, window| sum.saturating_add(window.len()));
+    if days > MOST_DAYS {
+        let shown: Vec<String> = windows.iter().map(ToString::to_string).collect();
+        let shown = shown.join(" and ");
+        return Err(Stop::usage(format_args!("{shown} has more than {MOST_DAYS} days; give a shorter window")));
+    }
+    Ok(())
 }
 
 /// Writes a report. A reader that closes standard output early has what it

@@ -2,25 +2,17 @@
 
 use super::args::{MeasureFormat, TrendArgs};
 use super::exit::{Exit, Stop};
-use super::measuring::{Measuring, warn, write};
+use super::measuring::{Measuring, check_length, warn, write};
 use crate::measure::{Step, Trend};
 use crate::report::measure::trend;
 use crate::report::table::width;
-
-/// Most periods of one report.
-const MOST_PERIODS: usize = 4000;
 
 /// Runs the command.
 pub(super) fn run(args: &TrendArgs) -> Result<Exit, Stop> {
     let measuring = Measuring::new(&args.measure)?;
     let step = Step::from(args.step);
-    let window = args.window.map_or(measuring.days, |w| w.days(measuring.days.last));
-    let most = window.len() as usize / if step == Step::Day { 1 } else { 7 };
-    if most > MOST_PERIODS {
-        return Err(Stop::usage(format_args!(
-            "--window {window} has more than {MOST_PERIODS} periods; give a longer --step"
-        )));
-    }
+    let window = args.window.map_or(measuring.watched, |w| w.days(measuring.days.last));
+    check_length(&[window])?;
     let found = Trend::new(&measuring.asked(), window, step)?;
     write(args.measure.output.as_deref(), |out| match args.measure.format {
         MeasureFormat::Table => trend::write_table(out, &found, width()),

@@ -24,6 +24,9 @@ pub struct Asked<'a> {
     pub catalogue: &'a Catalogue,
     /// The day whose catalogue it is, where it is applied to all records.
     pub as_of: Option<AsOf>,
+    /// What of the store makes it doubtful who is the same host, a sentence
+    /// without a full stop each.
+    pub doubts: Vec<String>,
     /// The home networks.
     pub home: HomeNets,
     /// How much days begin before those of UTC.

@@ -172,6 +172,7 @@ impl Comparison {
         if let Some(what) = method.backwards() {
             comparability.add(Because::Catalogue, what);
         }
+        asked.doubts.iter().for_each(|what| comparability.add(Because::Identity, what.clone()));
         let both = Both { has_org: counted.has_org, swapped, basis, baseline: &baseline, current: &current };
         let Counted { whole, dimensions, .. } = counted;
         let whole = both.compared(&whole);
@@ -224,8 +225,10 @@ impl Both<'_> {
         let reputation = self.moved(&a.reputation, &b.reputation, &second.reputation);
         let (mut baseline, mut current) = (Point::of(a, self.has_org), Point::of(b, self.has_org));
         for (point, other, side) in [(&mut baseline, b, self.baseline), (&mut current, a, self.current)] {
+            // How many home addresses of a group were in view is not known.
+            let whole = group.values.is_empty();
             for (signal, of_other) in [(&mut point.update, &other.update), (&mut point.reputation, &other.reputation)] {
-                if signal.hosts.hosts == 0 {
+                if whole && signal.hosts.hosts == 0 {
                     signal.zero = Some(Zero::of(&side.coverage, active_days(of_other)));
                 }
             }

@@ -202,6 +202,8 @@ pub enum Because {
     EncryptedDns,
     /// Captures that could not be read, or records that are gone.
     Incomplete,
+    /// One host may count as two.
+    Identity,
     /// Windows of different length.
     Length,
 }

@@ -156,6 +156,15 @@ pub trait FactSource: Sync {
     /// Where the store cannot be read.
     fn days(&self) -> Result<Option<Days>, SourceError>;
 
+    /// First and last day of which it is known what could be seen; `None` where
+    /// that is known of none.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn watched(&self) -> Result<Option<Days>, SourceError> {
+        Ok(None)
+    }
+
     /// What could be seen in the quarter hours `from` to `to` (since the epoch,
     /// both included).
     ///

@@ -247,6 +247,11 @@ pub(super) fn label(columns: &[String], values: &Values) -> Label {
     columns.iter().cloned().zip(values.iter().map(|v| v.as_ref().map(|v| v.to_string()))).collect()
 }
 
+/// So many hosts, for people.
+pub(super) fn hosts(n: u64) -> String {
+    if n == 1 { "1 host".to_owned() } else { format!("{n} hosts") }
+}
+
 /// A label for people: `US / government`, with `(unknown)` for what is not
 /// known.
 pub fn shown(columns: &[String], label: &Label) -> String {

@@ -124,3 +124,73 @@ impl<'a> Recount<'a> {
         self.catalogue.iter().filter(|(_, i)| is_beyond(i)).map(|(_, i)| i.id.to_owned()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::LongText;
+    use crate::measure::fact::{FactSource, Wanted};
+    use crate::measure::testing::{F, Memory, f};
+
+    fn catalogue(entries: &[(&str, &str, &str)]) -> Catalogue {
+        let entry = |(id, category, pattern): &(&str, &str, &str)| {
+            format!(
+                "[[indicator]]\nid = \"{id}\"\ncategory = \"{category}\"\nuse = \"alone\"\nconfidence = \"high\"\n\
+                 meaning = \"test\"\nsources = [\"https://example.org\"]\n{pattern}\n"
+            )
+        };
+        let text: String = entries.iter().map(entry).collect();
+        Catalogue::from_effective("test", &LongText::stored(&text, Vec::new())).unwrap()
+    }
+
+    fn recounted(records: &[F], catalogue: &Catalogue) -> Vec<(String, i32)> {
+        let source = Memory::new(records, 1);
+        let mut room = Part::default();
+        let wanted = Wanted { days: vec![], names: true };
+        let part = source.part(0, &wanted, &mut room).unwrap();
+        let facts = Recount::new(catalogue).apply(part);
+        let of = |c: &crate::measure::Fact| (facts.indicators[c.indicator as usize].id.clone(), c.day);
+        facts.contacts.iter().map(of).collect()
+    }
+
+    #[test]
+    fn records_count_for_what_their_names_fit() {
+        let old = catalogue(&[("all", "web", "suffix = \"kaspersky.com\"")]);
+        let new = catalogue(&[
+            ("all", "web", "suffix = \"kaspersky.com\""),
+            ("some", "update", "suffix = \"upd.kaspersky.com\""),
+        ]);
+        let records = [
+            f("10.0.0.1", 1).names(&["a.upd.kaspersky.com"]),
+            f("10.0.0.1", 2).names(&["www.kaspersky.com"]),
+            f("10.0.0.1", 3).names(&["www.kaspersky.com", "a.upd.kaspersky.com"]),
+            f("10.0.0.1", 4).names(&["elsewhere.example"]),
+            f("10.0.0.1", 5),
+        ];
+        let named = |all: &[(&str, i32)]| all.iter().map(|(i, d)| ((*i).to_owned(), *d)).collect::<Vec<_>>();
+        assert_eq!(recounted(&records, &old), named(&[("all", 1), ("all", 2), ("all", 3)]));
+        assert_eq!(recounted(&records, &new), named(&[("some", 1), ("all", 2), ("all", 3)]));
+    }
+
+    #[test]
+    fn a_record_without_names_counts_by_its_indicator() {
+        let own = crate::measure::testing::indicator("update");
+        let records = [f("10.0.0.1", 5)];
+        let with = catalogue(&[(own, "reputation", "address = \"192.0.2.0/24\"")]);
+        assert_eq!(recounted(&records, &with), [(own.to_owned(), 5)]);
+        assert!(recounted(&records, &catalogue(&[("x", "update", "exact = \"x.example\"")])).is_empty());
+    }
+
+    #[test]
+    fn what_an_older_catalogue_did_not_look_for_is_said() {
+        let old = catalogue(&[("all", "web", "suffix = \"kaspersky.com\"")]);
+        let new = catalogue(&[
+            ("inside", "update", "suffix = \"upd.kaspersky.com\""),
+            ("outside", "update", "suffix = \"labs.example\""),
+            ("address", "update", "address = \"192.0.2.1\""),
+        ]);
+        assert_eq!(Recount::new(&new).beyond(&old), ["outside", "address"]);
+        assert!(Recount::new(&old).beyond(&old).is_empty());
+        assert_eq!(Recount::new(&old).beyond(&new), ["all"], "it finds only a part of it");
+    }
+}

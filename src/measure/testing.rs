@@ -5,7 +5,7 @@ use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
 use crate::catalogue::{Catalogue, LongText, Use};
 use crate::flow::Notes;
 use crate::host::facts::{Channels, Contact, FactsBuilder, Vantage};
-use crate::host::{Facts, SeenHost};
+use crate::host::{Facts, Interval, SeenHost, Signal};
 use crate::sighting::record::Slots;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -68,6 +68,11 @@ impl F {
         self
     }
 
+    pub(super) fn names(mut self, names: &[&'static str]) -> Self {
+        self.names = names.to_vec();
+        self
+    }
+
     pub(super) fn segment(mut self, segment: &'static str) -> Self {
         self.segment = segment;
         self
@@ -113,6 +118,9 @@ pub(super) fn facts(records: &[F]) -> Facts {
 pub(super) struct Memory {
     parts: Vec<Vec<F>>,
     apart: bool,
+    /// Who had which address, and signs of roles, of the first part.
+    pub(super) intervals: Vec<Interval>,
+    pub(super) signals: Vec<Signal>,
     /// What was seen in any window; `None` for what was seen all the time.
     pub(super) seen: Option<fn(i64, i64) -> Seen>,
     pub(super) catalogues: BTreeMap<String, (RunOf, String)>,
@@ -126,7 +134,14 @@ impl Memory {
             all[usize::from(number) % parts as usize].push(r.clone());
         }
         let apart = parts == 1 || records.iter().all(|r| r.mac.is_none());
-        Memory { parts: all, apart, seen: None, catalogues: BTreeMap::new() }
+        Memory {
+            parts: all,
+            apart,
+            intervals: Vec::new(),
+            signals: Vec::new(),
+            seen: None,
+            catalogues: BTreeMap::new(),
+        }
     }
 }
 
@@ -139,6 +154,9 @@ impl FactSource for Memory {
         room.clear();
         let records: Vec<F> = self.parts[number as usize].iter().filter(|r| wanted.has(r.day)).cloned().collect();
         room.facts = facts(&records);
+        if number == 0 {
+            (room.facts.intervals, room.facts.signals) = (self.intervals.clone(), self.signals.clone());
+        }
         room.names = Names::default();
         for r in records.iter().filter(|_| wanted.names) {
             for name in &r.names {

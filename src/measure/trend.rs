@@ -4,7 +4,7 @@ use super::asked::Asked;
 use super::count::{Counted, Group, count};
 use super::coverage::{Coverage, Difference};
 use super::fact::{Days, SourceError};
-use super::figures::{Label, Method, Point, Zero, label};
+use super::figures::{Label, Method, Point, Zero, hosts, label};
 use super::window::{Step, UtcOffset};
 use serde::Serialize;
 
@@ -84,18 +84,19 @@ impl Trend {
         };
         let periods = days.iter().map(period).collect::<Result<Vec<_>, _>>()?;
         let Counted { whole, dimensions, has_org } = counted;
-        let points = |group: &Group| -> Vec<Point> {
-            group.periods.iter().zip(&periods).map(|(sum, period)| point(Point::of(sum, has_org), period)).collect()
-        };
+        let points =
+            |group: &Group| -> Vec<Point> { group.periods.iter().map(|sum| Point::of(sum, has_org)).collect() };
         let columns = asked.dimensions.iter();
         let by = columns.zip(&dimensions).map(|(columns, groups)| Breakdown {
             columns: columns.clone(),
             groups: groups.iter().map(|g| Series { group: label(columns, &g.values), points: points(g) }).collect(),
         });
         let by = by.collect();
-        let whole = points(&whole);
+        let whole: Vec<Point> =
+            points(&whole).into_iter().zip(&periods).map(|(point, period)| zero(point, period)).collect();
         let method = asked.method(periods.iter().flat_map(|p| &p.coverage.catalogues))?;
-        let warnings = warnings(&periods, asked.one_catalogue(), &method);
+        let mut warnings = warnings(&periods, asked.one_catalogue(), &method);
+        warnings.extend(asked.doubts.iter().cloned());
         Ok(Trend {
             schema: "spansight.trend/1",
             headline: headline(step, &periods, &whole, &warnings),
@@ -111,8 +112,9 @@ impl Trend {
     }
 }
 
-/// Says what zero can exclude.
-fn point(mut point: Point, period: &Period) -> Point {
+/// Says what zero can exclude: of all hosts, since it is not known how many home
+/// addresses of a group were in view.
+fn zero(mut point: Point, period: &Period) -> Point {
     for signal in [&mut point.update, &mut point.reputation] {
         if signal.hosts.hosts == 0 {
             signal.zero = Some(Zero::of(&period.coverage, 1.0));
@@ -157,8 +159,12 @@ fn headline(step: Step, periods: &[Period], whole: &[Point], warnings: &[String]
     };
     let hosts = &point.update.hosts;
     let mut text = format!(
-        "{}: {} hosts with update contacts (at least {}, at most {}), {} with reputation contacts.",
-        last.label, hosts.hosts, hosts.lower, hosts.upper, point.reputation.hosts.hosts
+        "{}: {} with update contacts (at least {}, at most {}), {} with reputation contacts.",
+        last.label,
+        self::hosts(hosts.hosts),
+        hosts.lower,
+        hosts.upper,
+        point.reputation.hosts.hosts
     );
     let most =
         periods.iter().zip(whole).max_by_key(|(p, point)| (point.update.hosts.hosts, std::cmp::Reverse(p.days.first)));

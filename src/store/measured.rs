@@ -106,6 +106,14 @@ impl FactSource for Measured {
         Ok(ends.first().and_then(|(a, b): &(Option<i32>, Option<i32>)| Some(Days::new((*a)?, (*b)?))))
     }
 
+    fn watched(&self) -> std::result::Result<Option<Days>, SourceError> {
+        let up = &self.account()?.up;
+        let first = up.values().filter_map(BTreeSet::first).min();
+        let last = up.values().filter_map(BTreeSet::last).max();
+        let day = |quarter: &i64| i32::try_from(quarter.div_euclid(QUARTERS)).ok();
+        Ok(first.and_then(day).zip(last.and_then(day)).map(|(a, b)| Days::new(a, b)))
+    }
+
     fn seen(&self, from: i64, to: i64) -> std::result::Result<Seen, SourceError> {
         Ok(self.account()?.seen(from, to))
     }

@@ -201,6 +201,11 @@ fn the_same_store_gives_the_same_bytes_in_each_format() {
             }
         }
     }
+    // Without --by, by the columns with few values.
+    let usual = run_in(dir, &["trend", "--store", "s.db", "--groups", "groups.csv", "--format", "ndjson", "-q"]).json();
+    let columns = |l: &Value| l.get("group").map(|g| g.as_object().unwrap().keys().cloned().collect::<Vec<_>>());
+    assert!(usual.iter().any(|l| columns(l) == Some(vec!["country".to_owned()])), "{usual:?}");
+    assert!(!usual.iter().any(|l| l["group"].get("org").is_some()));
     let ran = run_in(dir, &[&windows[..], &common, &["--output", "c.json", "--format", "json"]].concat());
     assert_eq!((ran.code, ran.out.as_str()), (0, ""));
     assert!(fs::read_to_string(dir.join("c.json")).unwrap().starts_with("{\n"));
@@ -232,7 +237,9 @@ fn day(number: i64, quarters: i64, updates: bool) -> Vec<u8> {
     }
     frames.sort_by_key(|(at, _)| *at);
     let mut pcap = Pcap::new();
-    frames.iter().for_each(|(at, frame)| drop(pcap.frame(*at, frame).bytes().len()));
+    for (at, frame) in &frames {
+        pcap.frame(*at, frame);
+    }
     pcap.bytes().to_vec()
 }
 
@@ -280,6 +287,7 @@ fn a_sensor_that_was_down_for_half_of_a_window_is_in_the_headline() {
     let trend = run_in(dir.path(), &["trend", "--store", "s.db", "--step", "day", "-q"]);
     let text = trend.out.replace('\n', " ");
     assert!(text.contains("Doubtful: the sensor saw frames in only 50 % of 2026-03-02"), "{trend:?}");
+    assert!(text.contains("2026-03-02: 0 hosts with update contacts"), "{trend:?}");
 }
 
 #[test]
@@ -344,6 +352,7 @@ fn bad_input_gets_one_sentence() {
     ] {
         assert_eq!(run(&args).code, USAGE, "{args:?}");
     }
-    let empty = run(&["trend", "--store", "s.db", "--window", "1970..2025", "--step", "day"]);
-    empty.said_once(USAGE, &["more than 4000 periods"]);
+    run(&["trend", "--store", "s.db", "--window", "1970..2025"]).said_once(USAGE, &["more than 3660 days"]);
+    let long = ["compare", "--store", "s.db", "--baseline", "0001..2000", "--current", "2025"];
+    run(&long).said_once(USAGE, &["more than 3660 days"]);
 }

@@ -17,6 +17,7 @@ pub struct MeasureArgs {
     #[arg(long, value_name = "FILE")]
     pub groups: Vec<PathBuf>,
     /// Also count by these columns of --groups; with + between columns by all combinations
+    /// [default: country,sector, as far as the files have them]
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub by: Vec<String>,
     /// Which catalogue.
@@ -108,7 +109,7 @@ pub struct TrendArgs {
     /// What to measure.
     #[command(flatten)]
     pub measure: MeasureArgs,
-    /// The time to look at [default: all days with records]
+    /// The time to look at [default: from the first to the last day with records or frames]
     #[arg(long, value_name = "WINDOW")]
     pub window: Option<Window>,
     /// How long a period is

@@ -30,6 +30,9 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 use sums::Sums;
 
+/// Most days of one report: each of them is counted for each group.
+pub const MOST_DAYS: u32 = 3660;
+
 /// What to count.
 #[derive(Debug)]
 pub struct Plan<'a> {
@@ -70,8 +73,12 @@ impl Plan<'_> {
 /// Counts.
 ///
 /// # Errors
-/// Where the source cannot be read.
+/// Where the source cannot be read, or the periods have more than [`MOST_DAYS`]
+/// days.
 pub fn count(source: &dyn FactSource, plan: &Plan<'_>) -> Result<Counted, SourceError> {
+    if plan.periods.iter().fold(0u32, |sum, days| sum.saturating_add(days.len())) > MOST_DAYS {
+        return Err(SourceError(format!("more than {MOST_DAYS} days cannot be counted in one report")));
+    }
     let calendar = Calendar::new(&plan.periods);
     let places = Places::new(plan.groups, &plan.dimensions);
     let wanted = plan.wanted();

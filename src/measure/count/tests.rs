@@ -1,8 +1,8 @@
 //! Counts against a count of sets, for any facts, groups and periods.
 
 use super::{Counted, Group, Plan, count};
-use crate::base::{Addr, Mac, Stage};
-use crate::host::{HostView, Options, judge};
+use crate::base::{Addr, Mac, Stage, Timestamp};
+use crate::host::{HostView, Interval, Options, Signal, SignalKind, judge};
 use crate::measure::fact::Days;
 use crate::measure::groups::Groups;
 use crate::measure::testing::{CATALOGUE, F, Memory, f, facts};
@@ -18,6 +18,10 @@ fn groups(text: &str) -> Groups {
 }
 
 fn counted(records: &[F], parts: u32, threads: usize, periods: &[Days], groups: &Groups, by: &[&str]) -> Counted {
+    counted_of(&Memory::new(records, parts), threads, periods, groups, by)
+}
+
+fn counted_of(source: &Memory, threads: usize, periods: &[Days], groups: &Groups, by: &[&str]) -> Counted {
     let plan = Plan {
         periods: periods.to_vec(),
         offset: UtcOffset::default(),
@@ -28,7 +32,7 @@ fn counted(records: &[F], parts: u32, threads: usize, periods: &[Days], groups: 
         home: HomeNets::default(),
         threads,
     };
-    count(&Memory::new(records, parts), &plan).unwrap()
+    count(source, &plan).unwrap()
 }
 
 fn weeks(n: i32) -> Vec<Days> {
@@ -91,6 +95,47 @@ fn a_host_in_two_groups_counts_in_both_and_once_in_all() {
     let all = counted(&records, 1, 1, &weeks(1), &groups, &["site"]);
     let hosts: Vec<_> = all.dimensions[0].iter().map(|g| g.periods[0].update.hosts).collect();
     assert_eq!((hosts, all.whole.periods[0].update.hosts), (vec![1, 1], 1));
+}
+
+#[test]
+fn a_host_is_where_its_lease_is() {
+    let groups = groups("prefix,site\n10.0.1.0/24,A\n10.0.2.0/24,B\n");
+    let records = [f("2001:db8::1", 1).mac(1), f("2001:db8::2", 1).mac(2)];
+    let mut source = Memory::new(&records, 1);
+    let lease = |ip: &str, end: u8, day: i64| Interval {
+        source: 0,
+        kind: "dhcp".into(),
+        segment: String::new(),
+        ip: ip.parse().unwrap(),
+        mac: f(ip, 0).mac(end).mac,
+        name: None,
+        from: Timestamp::from_parts(day * 86_400, 0),
+        to: Timestamp::from_parts(day * 86_400 + 80_000, 0),
+    };
+    // The second host had its lease on another day.
+    source.intervals = vec![lease("10.0.1.7", 1, 1), lease("10.0.2.7", 2, 4)];
+    let all = counted_of(&source, 1, &weeks(1), &groups, &["site"]);
+    let hosts = |g: &Group| (g.values[0].as_deref().map(str::to_owned), g.periods[0].update.hosts);
+    assert_eq!(all.dimensions[0].iter().map(hosts).collect::<Vec<_>>(), [(Some("A".into()), 1), (None, 1)]);
+}
+
+#[test]
+fn a_gateway_is_one_at_least_and_as_many_as_were_seen_behind_it_at_most() {
+    let mut source = Memory::new(&[f("10.0.0.1", 1).mac(1)], 1);
+    let sign = |detail: &str| Signal {
+        source: 0,
+        kind: SignalKind::Ttl,
+        segment: String::new(),
+        ip: "10.0.0.1".parse().unwrap(),
+        mac: f("10.0.0.1", 0).mac(1).mac,
+        detail: detail.into(),
+        count: 9,
+        from: Timestamp::from_parts(86_400, 0),
+        to: Timestamp::from_parts(86_500, 0),
+    };
+    source.signals = vec![sign("64-0"), sign("64-1"), sign("128-1")];
+    let update = counted_of(&source, 1, &weeks(1), &Groups::default(), &[]).whole.periods[0].update.clone();
+    assert_eq!((update.lower, update.hosts, update.upper, update.nats), (1, 1, 3, 1));
 }
 
 #[test]

@@ -243,6 +243,11 @@ impl Groups {
     }
 }
 
+/// The path of a file of groups, without the window that may stand behind it.
+pub fn path_of(given: &Path) -> &Path {
+    path_and_days(given).0
+}
+
 /// The path of a file and, behind the last `@`, the days that it is used for.
 fn path_and_days(given: &Path) -> (&Path, Option<Days>) {
     let split = given.to_str().filter(|_| !given.exists()).and_then(|text| text.rsplit_once('@'));

@@ -31,7 +31,7 @@ pub fn write_table(out: &mut dyn io::Write, c: &Comparison, width: u16) -> io::R
     for by in &c.by {
         writeln!(out, "\nBY {}\n", by.columns.join(", ").to_uppercase())?;
         let mut grid = self::grid();
-        for group in &by.groups {
+        for group in by.groups.iter().filter(|g| is_seen(&g.compared)) {
             rows(&mut grid, &shown(&by.columns, &group.group), &group.compared);
         }
         grid.write(out)?;
@@ -54,6 +54,12 @@ pub fn write_table(out: &mut dyn io::Write, c: &Comparison, width: u16) -> io::R
          what each figure means.",
         width,
     )
+}
+
+/// Whether any signal was seen of a group; the others stand in the other formats
+/// alone.
+fn is_seen(c: &Compared) -> bool {
+    [&c.baseline, &c.current].iter().any(|p| p.update.hosts.hosts + p.reputation.hosts.hosts > 0)
 }
 
 fn catalogues(out: &mut dyn io::Write, changes: &CatalogueChanges, width: u16) -> io::Result<()> {

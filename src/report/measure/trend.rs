@@ -28,7 +28,8 @@ pub fn write_table(out: &mut dyn io::Write, trend: &Trend, width: u16) -> io::Re
         let mut headers = vec!["GROUP"];
         headers.extend(trend.periods.iter().map(|p| p.label.as_str()));
         let mut grid = Grid::new(&headers);
-        for series in &breakdown.groups {
+        let is_seen = |p: &Point| p.update.hosts.hosts + p.reputation.hosts.hosts > 0;
+        for series in breakdown.groups.iter().filter(|s| s.points.iter().any(is_seen)) {
             let both = |p: &Point| format!("{}/{}", p.update.hosts.hosts, p.reputation.hosts.hosts);
             let name = shown(&breakdown.columns, &series.group);
             grid.row(std::iter::once(name).chain(series.points.iter().map(both)).collect());

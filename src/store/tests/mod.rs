@@ -4,6 +4,7 @@ mod content;
 mod covered;
 mod custody;
 mod facts;
+mod measured;
 mod migration;
 mod trouble;
 
