@@ -356,6 +356,37 @@ fn an_interface_that_vanishes_ends_the_run_and_what_was_seen_stays() {
 
 #[test]
 #[ignore = "needs root and network namespaces"]
+fn statistics_show_the_way_from_capture_to_the_printed_record() {
+    let lab = Lab::up("ti");
+    let stats = lab.path("stats.json");
+    let mut sensor = lab.watch(&["--stats", stats.to_str().unwrap()]);
+    let start = Instant::now();
+    for scene in ["dns", "http"] {
+        lab.traffic(scene);
+    }
+    assert_eq!(sensor.stop(), Some(0), "{}", sensor.err());
+    let passed = u64::try_from(start.elapsed().as_nanos()).expect("not for ever");
+    let stats: Value = serde_json::from_slice(&fs::read(&stats).expect("statistics")).expect("JSON");
+    let timing = stats["timing"].as_object().expect("timing");
+    let stages: BTreeSet<&str> = timing.keys().map(String::as_str).collect();
+    let wanted = ["arrival", "decode", "frame", "latency", "read", "record", "report", "wait", "work"];
+    assert_eq!(stages, BTreeSet::from(wanted));
+    let of = |stage: &str, what: &str| timing[stage][what].as_u64().expect("a number");
+    assert!(of("arrival", "count") == of("read", "count") && of("record", "count") >= 2, "{timing:?}");
+    for stage in ["arrival", "latency", "record"] {
+        // Two significant digits.
+        assert!(0 < of(stage, "p50_ns") && of(stage, "max_ns") < passed / 100 * 102, "{stage}: {timing:?}");
+    }
+    assert!(of("arrival", "p50_ns") <= of("record", "max_ns"), "{timing:?}");
+    let err = sensor.err();
+    assert!(
+        err.contains("From capture on: 99 % of frames decoded within ") && err.contains("; 99 % of records"),
+        "{err}"
+    );
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
 fn a_closed_standard_output_ends_the_run_with_success() {
     let lab = Lab::up("he");
     let store = lab.path("store");

@@ -79,6 +79,13 @@ static void send_all(int s, struct mmsghdr *m, unsigned n) {
     }
 }
 
+/* When the next lookup is due, in seconds. Of an even beat all could fall on
+ * the same moment of another's clock; parts of the golden ratio are spread. */
+static double when_to_look(uint64_t looked, double probes) {
+    double part = (double)looked * 0.6180339887498949;
+    return ((double)looked + part - (double)(uint64_t)part) / probes;
+}
+
 int main(int count, char **arguments) {
     FILE *file = count == 6 ? fopen(arguments[2], "rb") : NULL;
     uint8_t *data = malloc(MOST);
@@ -100,14 +107,14 @@ int main(int count, char **arguments) {
     uint64_t sent = 0, looked = 0;
     double start = now(), passed = 0;
     while ((passed = now() - start) < seconds) {
-        if (probes > 0 && passed * probes >= (double)looked + 1) {
+        double look = probes > 0 ? when_to_look(looked, probes) : seconds;
+        if (probes > 0 && passed >= look) {
             one.iov_len = make_probe(probe, (uint32_t)++looked);
             send_all(s, &lookup, 1);
         }
         double due = passed * rate - (double)sent;
         if (due < 1) {
             double next = rate > 0 ? ((double)sent + 1) / rate : seconds;
-            double look = probes > 0 ? ((double)looked + 1) / probes : seconds;
             wait_until(start + (next < look ? next : look));
             continue;
         }

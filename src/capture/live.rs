@@ -9,14 +9,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A batch is passed on when it holds so many bytes.
-const BATCH_BYTES: usize = 256 << 10;
+/// A call adds about so many bytes to a batch, and so many frames.
+const STEP_BYTES: usize = 256 << 10;
+const STEP_FRAMES: usize = 2048;
 
-/// A batch is passed on when it is that old. Also how long libpcap lets a
-/// block of frames fill, so no frame waits longer than twice this.
-const FLUSH: Duration = Duration::from_millis(20);
+/// A batch is full with so many bytes, and with so many frames.
+pub(crate) const BATCH_BYTES: usize = 1 << 20;
+pub(crate) const BATCH_FRAMES: usize = 8192;
 
-/// After a stop, an interface without frames for that long has no more: three
+/// How long the kernel lets a block of frames fill before it hands it over:
+/// 256 KiB each, so where much comes they are full before. A shorter time
+/// would spend the blocks of the buffer on few frames each, and a reader that
+/// is held up loses frames when none is left.
+const BLOCK: Duration = Duration::from_millis(10);
+
+/// A call returns after that time if no frame came.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// The same where a batch with frames may grow.
+const SPELL: Duration = Duration::from_millis(1);
+
+/// After a stop, an interface without frames for that long has no more: six
 /// times what a block needs to be handed over.
 const QUIET: Duration = Duration::from_millis(60);
 
@@ -163,7 +176,7 @@ impl Tap {
             .snaplen(clip(options.snaplen))
             .buffer_size(clip(options.buffer))
             // Immediate mode would lose frames in bursts.
-            .timeout(i32::try_from(FLUSH.as_millis()).unwrap_or(20))
+            .timeout(i32::try_from(BLOCK.as_millis()).unwrap_or(10))
             .precision(precision)
             .open()
             .map_err(fail)?;
@@ -317,6 +330,23 @@ impl LiveSource {
         }
     }
 
+    /// Adds frames to a batch, and counts them; how many.
+    fn take_more(&mut self, batch: &mut Batch, patience: Duration) -> usize {
+        let (bytes, frames) = (batch.buf.len(), batch.frames.len());
+        if self.failure.is_none() {
+            self.fill(batch, patience);
+        }
+        let bytes = batch.buf.len().saturating_sub(bytes);
+        let got = batch.frames.len().saturating_sub(frames);
+        if self.taps.len() > 1 && got > 0 {
+            batch.frames.sort_by_key(|f| f.ts);
+        }
+        self.base = self.base.saturating_add(bytes as u64);
+        self.number = self.number.saturating_add(got as u64);
+        self.progress.add(bytes);
+        got
+    }
+
     fn refresh_statistics(&mut self, now: Instant, force: bool) {
         if !force && self.statistics_at.is_some_and(|at| now.saturating_duration_since(at) < STATISTICS_EVERY) {
             return;
@@ -330,10 +360,15 @@ impl LiveSource {
         }
     }
 
-    /// Collects frames for one batch.
-    fn fill(&mut self, batch: &mut Batch) {
+    /// Collects frames until there are none for now, or enough of them; if
+    /// none come at all, for so long. From several interfaces, for so long
+    /// also if some came: each has blocks of its own, and what one delivers
+    /// late is to be sorted among the others'.
+    fn fill(&mut self, batch: &mut Batch, patience: Duration) {
         let mut now = Instant::now();
-        let deadline = now + FLUSH;
+        let deadline = now + patience;
+        let had = batch.frames.len();
+        let enough = (batch.buf.len().saturating_add(STEP_BYTES), had.saturating_add(STEP_FRAMES));
         while self.has_open() {
             if self.drain.is_none() && self.shared.stop.load(Ordering::Acquire) {
                 self.drain = Some(Drain::new(Timestamp::now(), now));
@@ -348,7 +383,10 @@ impl LiveSource {
                     self.taps.iter_mut().for_each(|t| t.state = TapState::Drained);
                 }
             }
-            if self.failure.is_some() || batch.buf.len() >= BATCH_BYTES || now >= deadline {
+            let more = batch.frames.len() > had;
+            let dry = more && got == 0 && self.taps.len() == 1;
+            let done = batch.buf.len() >= enough.0 || batch.frames.len() >= enough.1 || dry;
+            if done || self.failure.is_some() || now >= deadline {
                 break;
             }
             if got == 0 {
@@ -359,9 +397,16 @@ impl LiveSource {
     }
 }
 
+/// Whether another step might not fit.
+fn is_full(batch: &Batch) -> bool {
+    batch.buf.len().saturating_add(STEP_BYTES) > BATCH_BYTES
+        || batch.frames.len().saturating_add(STEP_FRAMES) > BATCH_FRAMES
+}
+
 impl FrameSource for LiveSource {
-    /// Returns after 20 ms at the latest. When an interface vanishes, that is
-    /// the error of one call; the others are read on.
+    /// Returns when no more frames wait, or a step of them is read; without
+    /// any after 20 ms, and so with several interfaces. When an interface vanishes, that is the error of one
+    /// call; the others are read on.
     fn next_batch(&mut self, batch: &mut Batch) -> Result<Status, CaptureError> {
         batch.buf.clear();
         batch.frames.clear();
@@ -369,22 +414,26 @@ impl FrameSource for LiveSource {
         batch.base = self.base;
         batch.first_number = self.number;
         batch.interfaces = self.interfaces.clone();
-        if self.failure.is_none() {
-            self.fill(batch);
+        if self.take_more(batch, PATIENCE) > 0 {
+            return Ok(Status::Frames);
         }
-        if batch.frames.is_empty() {
-            if let Some(e) = self.failure.take() {
-                return Err(e);
-            }
-            return Ok(if self.has_open() { Status::Idle } else { Status::End });
+        match self.failure.take() {
+            Some(e) => Err(e),
+            None if self.has_open() => Ok(Status::Idle),
+            None => Ok(Status::End),
         }
-        if self.taps.len() > 1 {
-            batch.frames.sort_by_key(|f| f.ts);
+    }
+
+    /// Returns at the latest after a millisecond without frames.
+    fn add_to(&mut self, batch: &mut Batch) -> Status {
+        let got = self.take_more(batch, SPELL);
+        if self.failure.is_some() || !self.has_open() || is_full(batch) {
+            Status::End
+        } else if got == 0 {
+            Status::Idle
+        } else {
+            Status::Frames
         }
-        self.base = self.base.saturating_add(batch.buf.len() as u64);
-        self.number = self.number.saturating_add(batch.frames.len() as u64);
-        self.progress.add(batch.buf.len());
-        Ok(Status::Frames)
     }
 
     fn interfaces(&self) -> Arc<[Interface]> {
@@ -425,7 +474,7 @@ mod tests {
     fn a_drain_ends_when_quiet_or_past_the_stop() {
         let start = Instant::now();
         let mut drain = Drain::new(Timestamp(100), start);
-        assert!(!drain.is_over(start + FLUSH));
+        assert!(!drain.is_over(start + BLOCK));
         assert!(drain.is_over(start + QUIET));
         drain.quiet_since = start + Duration::from_secs(4);
         assert!(!drain.is_over(start + Duration::from_secs(4)));
@@ -464,6 +513,8 @@ mod tests {
                 Status::Idle => continue,
                 Status::Frames => {}
             }
+            while source.add_to(&mut batch) == Status::Frames {}
+            assert!(batch.frames.len() <= BATCH_FRAMES && batch.buf.len() <= BATCH_BYTES);
             assert_eq!(batch.first_number, next);
             next += batch.frames.len() as u64;
             for frame in &batch.frames {

@@ -28,6 +28,8 @@ pub use bpf::BpfFilter;
 pub use device::interface_prefixes;
 pub use error::CaptureError;
 pub use follow::{FollowSource, follow};
+#[cfg(test)]
+pub(crate) use live::{BATCH_BYTES, BATCH_FRAMES};
 pub use live::{LiveControl, LiveOptions, LiveSource, open_live};
 pub use open::{OpenOptions, first_timestamp, open};
 pub use pcapng_write::{InterfaceDescription, PacketBlock, PcapngWriter};

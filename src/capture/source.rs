@@ -29,6 +29,14 @@ pub trait FrameSource: Send {
     /// asked for, and [`Status::End`] at last.
     fn next_batch(&mut self, batch: &mut Batch) -> Result<Status, CaptureError>;
 
+    /// Adds what came since to a batch that [`FrameSource::next_batch`] filled,
+    /// for those who have no use for it yet. [`Status::Idle`] if nothing came,
+    /// [`Status::End`] if the batch should wait no longer: it is full, or this
+    /// source adds nothing.
+    fn add_to(&mut self, _batch: &mut Batch) -> Status {
+        Status::End
+    }
+
     /// The interfaces known so far.
     fn interfaces(&self) -> Arc<[Interface]>;
 

@@ -12,6 +12,7 @@ use crate::host;
 use crate::pipeline::{Outcome, RunNames, Sighted, repeated};
 use crate::report::judged::Judged;
 use crate::report::output::Output;
+use crate::report::stages::Stage;
 use crate::report::stats::{self, SourceName};
 use crate::report::summary::Summary;
 use crate::report::table::{self, HostTable};
@@ -262,8 +263,9 @@ pub(super) fn write_stats(path: &Path, outcome: &mut Outcome) -> Result<(), Stop
             interfaces: s.interfaces.iter().map(Interface::label).collect(),
         })
         .collect();
-    let stages = outcome.timing.all().into_iter().filter(|(_, h)| !h.is_empty());
-    let timing = stats::Timing { stages: stages.map(|(n, h)| (n.to_owned(), h.clone())).collect() };
+    let stages = Stage::ALL.into_iter().map(|stage| (stage, outcome.timing.of(stage)));
+    let stages = stages.filter(|(_, h)| !h.is_empty()).map(|(stage, h)| (stage, h.clone())).collect();
+    let timing = stats::Timing { stages };
     let mut out = Output::open(Some(path)).map_err(Stop::failed)?;
     match stats::write(&mut out, &sources, &mut outcome.ledger, &timing) {
         Ok(()) => out.finish().map_err(Stop::failed),

@@ -1,35 +1,24 @@
 //! A run on live interfaces.
 
-use super::dispatch::{Dispatcher, Period, Tally};
-use super::replay::{Crew, Crop, Failure, Hands, Outcome, ReaderEnd};
-use super::sources::{SourceId, SourceReport};
-use super::timing::{Timing, record};
-use super::worker::{Found, Job, Tick};
+use super::dispatch::{Dispatcher, Period};
+use super::listen::{SharedDesk, listen, lock};
+use super::replay::{Crew, Crop, Failure, LIVE_BATCHES, Outcome};
+use super::sources::SourceId;
+use super::timing::Timing;
+use super::worker::{Found, Origin};
 use crate::base::Timestamp;
-use crate::base::time::{QUARTER_SECS, SECOND};
-use crate::capture::{Batch, BpfFilter, FrameSource, Interface, InterfaceStatistics, Status};
-use crate::coverage::{Account, Counter, Forgotten, Key, Ledger};
+use crate::base::time::QUARTER_SECS;
+use crate::capture::{BpfFilter, FrameSource, Interface};
+use crate::coverage::{Account, Forgotten, Ledger};
 use crate::flow::Limits;
 use crate::packet::EncapTable;
+use crate::report::stages::Stage;
 use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Draft, HomeNets, KeptFrame, Observed, Observer, Settings};
 use crate::sighting::{Naming, Signal, Signals};
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How often idle flows are looked for while nothing comes, and the writer is
-/// called.
-const TICK: Duration = Duration::from_secs(1);
-
-/// Ticks from one collection of everything that changed to the next.
-const COLLECT_EVERY: u32 = 10;
-
-/// How long after its end a day is closed, in nanoseconds: twice as long as
-/// any flow may be idle.
-const DAY_MARGIN: i64 = 600 * SECOND;
+use std::sync::Arc;
 
 /// What tells a run the time when nothing comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +29,6 @@ pub enum Clock {
     /// slower than they came.
     Frames,
 }
-
-/// How far one batch can move the clock of the frames, in nanoseconds: a frame
-/// from the future must not close the days before it. Where there really was
-/// a pause, the clock runs after.
-const STRIDE: i64 = 60 * SECOND;
 
 /// What to listen to, and how.
 pub struct LivePlan {
@@ -125,21 +109,6 @@ pub struct Ended {
     pub unstored: Ledger,
 }
 
-/// What the reader lays out for the writer.
-#[derive(Default)]
-struct Desk {
-    ledger: Ledger,
-    /// What time it is, once there is a tick.
-    now: Option<Timestamp>,
-    intake: Intake,
-}
-
-type SharedDesk = Arc<Mutex<Desk>>;
-
-fn lock(desk: &SharedDesk) -> std::sync::MutexGuard<'_, Desk> {
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Listens until the source is told to stop and is drained. `tell` hears of
 /// changes as they happen, and at least about once a second.
 pub fn watch(
@@ -152,10 +121,10 @@ pub fn watch(
         let observer = Observer::new(Arc::clone(settings));
         if plan.keep_frames { observer.with_frames() } else { observer }
     };
-    let crew = Crew::new(workers, plan.limits, true, &make);
+    let crew = Crew::new(workers, plan.limits, LIVE_BATCHES, plan.clock == Clock::Wall, &make);
     let failed = Arc::clone(&crew.failed);
     let ear = (plan.source, plan.path, plan.id, plan.clock);
-    let (period, filter) = (plan.period, plan.filter);
+    let (period, filter, clock) = (plan.period, plan.filter, plan.clock);
     let dispatcher = Dispatcher::new(plan.home.clone(), period, filter, plan.ignore_vlan, workers);
     let desk = SharedDesk::default();
     let mut run = Run {
@@ -166,9 +135,11 @@ pub fn watch(
         signals: Signals::default(),
         encaps: dispatcher.encaps(),
         desk: &desk,
+        clock,
+        timing: Timing::default(),
     };
     let read = |hands| listen(ear, dispatcher, hands, &failed, &desk);
-    let crop = crew.work(read, |_, found: Found| tell(run.news(found)))?;
+    let crop = crew.work(read, |origin, found| run.hear(origin, found, &mut tell))?;
     run.end(crop, tell)
 }
 
@@ -182,9 +153,31 @@ struct Run<'d> {
     signals: Signals,
     encaps: EncapTable,
     desk: &'d SharedDesk,
+    clock: Clock,
+    timing: Timing,
 }
 
 impl Run<'_> {
+    /// Tells what a worker found, and notes how long after the packets that is.
+    fn hear(
+        &mut self,
+        origin: Option<Origin>,
+        found: Found,
+        mut tell: impl FnMut(News<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let first = origin.filter(|_| self.clock == Clock::Wall).map(|o| o.first);
+        // What a record waited for by the rules is no delay: the packet that
+        // brought it out is in the batch.
+        let shown = |from: Timestamp| found.drafts.iter().map(|(_, d)| d.last.max(from)).collect();
+        let shown: Vec<Timestamp> = first.map(shown).unwrap_or_default();
+        tell(self.news(found))?;
+        if !shown.is_empty() {
+            let now = Timestamp::now();
+            shown.into_iter().for_each(|captured| self.timing.record_since(Stage::Record, captured, now));
+        }
+        Ok(())
+    }
+
     /// What a worker found, as news.
     fn news(&mut self, found: Found) -> News<'_> {
         let mut news = News {
@@ -231,6 +224,7 @@ impl Run<'_> {
         self.account.add(std::mem::take(&mut outcome.ledger));
         self.account.add(ledger);
         outcome.timing.merge(&timing);
+        outcome.timing.merge(&self.timing);
         outcome.canaries = self.canaries.list;
         let drafts: Vec<(usize, Draft)> =
             shards.iter().flat_map(|(shard, o)| o.drafts.iter().map(|d| (*shard, d.clone()))).collect();
@@ -298,174 +292,6 @@ impl Canaries {
                 Some(_) => {}
                 None => self.list.push(c.clone()),
             }
-        }
-    }
-}
-
-/// The reader's thread.
-struct Ear<'l> {
-    source: Box<dyn FrameSource>,
-    time: Clock,
-    dispatcher: Dispatcher,
-    hands: Hands,
-    desk: &'l SharedDesk,
-    timing: Timing,
-    /// How far frames have been seen.
-    clock: Timestamp,
-    ticks: u32,
-    /// How many interfaces the writer knows of.
-    interfaces: usize,
-    /// What the interfaces said last.
-    losses: Vec<InterfaceStatistics>,
-}
-
-fn listen(
-    (source, path, id, time): (Box<dyn FrameSource>, PathBuf, SourceId, Clock),
-    dispatcher: Dispatcher,
-    hands: Hands,
-    failed: &AtomicBool,
-    desk: &SharedDesk,
-) -> ReaderEnd {
-    let mut report = SourceReport::new(path, None);
-    report.id = Some(id);
-    let mut ear = Ear {
-        source,
-        time,
-        dispatcher,
-        hands,
-        desk,
-        timing: Timing::default(),
-        clock: Timestamp(i64::MIN),
-        ticks: 0,
-        interfaces: 0,
-        losses: Vec::new(),
-    };
-    let failure = ear.listen(&mut report, failed);
-    let at = ear.now();
-    let Ear { source, mut dispatcher, mut hands, timing, losses, .. } = ear;
-    hands.jobs.clear();
-    report.tallied(dispatcher.next_source());
-    report.interfaces = source.interfaces();
-    report.statistics = source.statistics();
-    book_losses(&mut dispatcher.ledger, &losses, &report.statistics, at);
-    ReaderEnd { sources: vec![report], ledger: std::mem::take(&mut dispatcher.ledger), timing, failure }
-}
-
-impl Ear<'_> {
-    fn listen(&mut self, report: &mut SourceReport, failed: &AtomicBool) -> Option<Failure> {
-        let mut number = 0;
-        let mut ticked = Instant::now();
-        while !failed.load(Ordering::Relaxed) {
-            let mut work = self.hands.pool.take()?;
-            let began = Instant::now();
-            let status = self.source.next_batch(&mut work.batch);
-            let idle = matches!(status, Ok(Status::Idle));
-            match status {
-                Ok(Status::End) => return None,
-                Ok(Status::Idle) => {
-                    self.hands.pool.put(work);
-                    // Frames may still wait in the kernel; give them time.
-                    if self.time == Clock::Wall {
-                        self.clock = Timestamp::now().plus(-SECOND);
-                    }
-                }
-                Ok(Status::Frames) => {
-                    work.read_at = Instant::now();
-                    record(&mut self.timing.read, work.read_at.duration_since(began));
-                    work.source = 0;
-                    work.number = number;
-                    number = number.saturating_add(1);
-                    self.hear(&work.batch);
-                    if let Err(e) = self.dispatcher.batch(&mut work) {
-                        return Some(Failure::Filter(e));
-                    }
-                    record(&mut self.timing.decode, work.read_at.elapsed());
-                    let work = Arc::new(work);
-                    if !self.hands.give(&work) {
-                        return None;
-                    }
-                    self.hands.recycler.release(work);
-                }
-                Err(e) => {
-                    self.hands.pool.put(work);
-                    lock(self.desk).intake.trouble.push(e.to_string());
-                    report.error.get_or_insert(e);
-                }
-            }
-            if ticked.elapsed() >= TICK {
-                ticked = Instant::now();
-                if !self.tick(idle) {
-                    return None;
-                }
-            }
-        }
-        None
-    }
-
-    /// What time it is.
-    fn now(&self) -> Timestamp {
-        match self.time {
-            Clock::Wall => Timestamp::now(),
-            Clock::Frames => self.clock,
-        }
-    }
-
-    /// Notes how far the frames of a batch have come, and which interfaces
-    /// they are of.
-    fn hear(&mut self, batch: &Batch) {
-        match self.time {
-            Clock::Wall => self.clock = batch.frames.last().map_or(self.clock, |f| f.ts),
-            Clock::Frames if self.clock.0 == i64::MIN => {
-                self.clock = batch.frames.iter().map(|f| f.ts).min().unwrap_or(self.clock);
-            }
-            Clock::Frames => {
-                let latest = batch.frames.iter().map(|f| f.ts).max().unwrap_or(self.clock);
-                self.clock = latest.min(self.clock.plus(STRIDE)).max(self.clock);
-            }
-        }
-        if batch.interfaces.len() != self.interfaces {
-            self.interfaces = batch.interfaces.len();
-            lock(self.desk).intake.interfaces = Arc::clone(&batch.interfaces);
-        }
-    }
-
-    /// Tells the workers the time, and lays out what the writer wants to know.
-    /// False if a worker is gone.
-    fn tick(&mut self, idle: bool) -> bool {
-        let collect = self.ticks.is_multiple_of(COLLECT_EVERY);
-        self.ticks = self.ticks.wrapping_add(1);
-        let now = self.now();
-        let statistics = self.source.statistics();
-        book_losses(&mut self.dispatcher.ledger, &self.losses, &statistics, now);
-        self.losses = statistics;
-        let mut desk = lock(self.desk);
-        desk.ledger.merge(self.dispatcher.ledger.take());
-        desk.now = Some(now).filter(|t| t.0 != i64::MIN);
-        let Tally { frames, least, greatest, .. } = &self.dispatcher.tally;
-        (desk.intake.frames, desk.intake.span) = (*frames, least.zip(*greatest));
-        drop(desk);
-        if now.0 == i64::MIN {
-            return true; // no frame came, so no time has passed
-        }
-        let open_from = now.min(self.clock).plus(-DAY_MARGIN).day();
-        let tick = Tick { idle_at: idle.then_some(self.clock), open_from, collect };
-        self.hands.jobs.iter().all(|tx| tx.send(Job::Tick(tick)).is_ok())
-    }
-}
-
-/// Books what was lost since the last time, now.
-fn book_losses(ledger: &mut Ledger, before: &[InterfaceStatistics], now: &[InterfaceStatistics], at: Timestamp) {
-    for (interface, s) in (0u16..).zip(now) {
-        let last = before.get(usize::from(interface)).copied().unwrap_or_default();
-        // A file may say of losses that were booked already who caused them.
-        let sum = |s: &InterfaceStatistics| s.dropped_kernel.saturating_add(s.dropped_interface);
-        let more = sum(s).saturating_sub(sum(&last));
-        let card = s.dropped_interface.saturating_sub(last.dropped_interface).min(more);
-        let kernel = more.saturating_sub(card);
-        if kernel > 0 || card > 0 {
-            ledger.turn_to(Key { source: 0, interface, quarter: at.quarter() });
-            ledger.add(Counter::DroppedKernel, kernel);
-            ledger.add(Counter::DroppedInterface, card);
         }
     }
 }
@@ -552,26 +378,5 @@ mod tests {
         assert_eq!(closing.heard(0, 6), None);
         assert_eq!(closing.heard(1, 6), Some(6));
         assert_eq!(closing.heard(1, 6), None);
-    }
-
-    #[test]
-    fn losses_are_booked_once_and_when_they_happen() {
-        let lost = |kernel, card| InterfaceStatistics { received: 9, dropped_kernel: kernel, dropped_interface: card };
-        let mut ledger = Ledger::new();
-        let at = |quarter: i64| Timestamp::from_parts(quarter * QUARTER_SECS, 0);
-        book_losses(&mut ledger, &[], &[lost(3, 0), lost(0, 0)], at(7));
-        book_losses(&mut ledger, &[lost(3, 0), lost(0, 0)], &[lost(3, 0), lost(0, 0)], at(8));
-        book_losses(&mut ledger, &[lost(3, 0), lost(0, 0)], &[lost(4, 0), lost(0, 2)], at(9));
-        let told = [lost(0, 5), lost(0, 2)];
-        book_losses(&mut ledger, &[lost(4, 0), lost(0, 2)], &told, at(10));
-        let booked: Vec<_> = ledger
-            .entries()
-            .iter()
-            .map(|(k, e)| {
-                let [kernel, card] = [Counter::DroppedKernel, Counter::DroppedInterface].map(|c| e.counts.get(c));
-                (k.interface, k.quarter, kernel, card)
-            })
-            .collect();
-        assert_eq!(booked, [(0, 7, 3, 0), (0, 9, 1, 0), (0, 10, 0, 1), (1, 9, 0, 2)]);
     }
 }

@@ -13,6 +13,7 @@
 
 pub mod dispatch;
 mod hasher;
+mod listen;
 pub mod live;
 mod pool;
 pub mod replay;

@@ -53,6 +53,11 @@ impl Pool {
         }
     }
 
+    /// How many batches are taken and not back.
+    pub(super) fn out(&self) -> usize {
+        self.made.saturating_sub(self.back.len())
+    }
+
     /// Takes an unused batch back.
     pub(super) fn put(&self, work: Work) {
         self.give.put(work);

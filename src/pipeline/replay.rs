@@ -4,15 +4,16 @@ use super::dispatch::{Dispatcher, Period};
 use super::hasher::{Hash, Hasher};
 use super::pool::{Pool, Recycler};
 use super::sources::{SourceId, SourceReport};
-use super::timing::{Timing, record};
+use super::timing::Timing;
 use super::work::Work;
-use super::worker::{Finished, Found, Harvest, Job, Report, Worker};
+use super::worker::{Finished, Found, Harvest, Job, Origin, Report, Worker};
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::capture::{Ahead, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
 use crate::coverage::{Counter, Key, Ledger};
 use crate::flow::{Limits, NameLister, NameRows};
 use crate::packet::{EncapId, EncapTable};
+use crate::report::stages::Stage;
 use crate::sighting::naming::{self, Naming};
 use crate::sighting::observer::MAX_DRAFTS;
 use crate::sighting::presence::{self, Presence};
@@ -31,16 +32,14 @@ use std::time::Instant;
 /// twice as many, or twice as large ones, cost memory and save no time.
 pub(super) const BATCHES: usize = 4;
 
-/// Batches in flight of a live run, where frames come when they like.
-pub(super) const LIVE_BATCHES: usize = 8;
+/// Batches in flight of a live run, of up to a mebibyte each: frames come when
+/// they like, and a worker may wait for a core while the reader has one.
+pub(super) const LIVE_BATCHES: usize = 12;
 
 /// A capture that begins so much before the last frame of the one before is
 /// another view of the network, not the next file of the same capture: its
 /// flows are read from their beginning.
 const ROTATION_OVERLAP: i64 = SECOND;
-
-/// Batches that may wait for one worker.
-const QUEUE: usize = 4;
 
 /// Findings of batches that may wait for the writer: those of a flood are
 /// large.
@@ -291,7 +290,7 @@ pub(super) fn run<H: Harvest>(
     mut write: impl FnMut(Option<u64>, H::Yield, &EncapTable) -> io::Result<()>,
 ) -> Result<(Outcome, Shards<H::Rest>), Failure> {
     let workers = plan.workers.clamp(1, super::SHARDS);
-    let crew = Crew::new(workers, plan.limits, false, &make);
+    let crew = Crew::new(workers, plan.limits, BATCHES, false, &make);
     let failed = Arc::clone(&crew.failed);
     let filter = plan.filter.take();
     let dispatcher = Dispatcher::new(plan.home.clone(), plan.period, filter, plan.ignore_vlan, workers);
@@ -302,7 +301,7 @@ pub(super) fn run<H: Harvest>(
             let mut reader = Reader { plan: &plan, dispatcher, hands, timing, number: 0, reached: None, failed };
             reader.read_all()
         },
-        |number, found| write(number, found, &encaps),
+        |origin, found| write(origin.map(|o| o.number), found, &encaps),
     )?;
     let mut outcome = Outcome::new(reader, encaps);
     outcome.ledger.merge(ledger);
@@ -332,21 +331,23 @@ impl Hands {
 }
 
 impl<H: Harvest> Crew<H> {
-    pub(super) fn new(workers: usize, limits: Limits, live: bool, make: &impl Fn() -> H) -> Self {
+    /// With so many batches in flight; `stamped` if frames were captured just
+    /// before they are read.
+    pub(super) fn new(workers: usize, limits: Limits, batches: usize, stamped: bool, make: &impl Fn() -> H) -> Self {
         Crew {
-            workers: (0..workers).map(|n| Worker::new(n, workers, limits, live, make)).collect(),
-            batches: if live { LIVE_BATCHES } else { BATCHES },
+            workers: (0..workers).map(|n| Worker::new(n, workers, limits, stamped, make)).collect(),
+            batches,
             failed: Arc::new(AtomicBool::new(false)),
         }
     }
 
     /// Runs `read` on a thread of its own, the workers on theirs, and hands
-    /// what they find to `write` on this one, with the number of the batch, or
-    /// none after a tick.
+    /// what they find to `write` on this one, with the batch, or none after a
+    /// tick.
     pub(super) fn work(
         self,
         read: impl FnOnce(Hands) -> ReaderEnd + Send,
-        mut write: impl FnMut(Option<u64>, H::Yield) -> io::Result<()>,
+        mut write: impl FnMut(Option<Origin>, H::Yield) -> io::Result<()>,
     ) -> Result<Crop<H::Rest>, Failure> {
         let Crew { workers, batches, failed } = self;
         let count = workers.len();
@@ -356,7 +357,8 @@ impl<H: Harvest> Crew<H> {
             let mut jobs = Vec::with_capacity(count);
             let mut threads = Vec::with_capacity(count);
             for worker in workers {
-                let (job_tx, job_rx) = bounded(QUEUE);
+                // Room for all: only the pool holds the reader back.
+                let (job_tx, job_rx) = bounded(batches);
                 jobs.push(job_tx);
                 let (tx, recycler, alarm) = (tx.clone(), pool.recycler(), Alarm(Arc::clone(&failed)));
                 let thread = std::thread::Builder::new().name("worker".into()).spawn_scoped(scope, move || {
@@ -374,8 +376,8 @@ impl<H: Harvest> Crew<H> {
             let mut trouble = None;
             let mut done = 0;
             for report in &reports {
-                let (number, found) = match report {
-                    Report::Found { number, found } => (Some(number), found),
+                let (origin, found) = match report {
+                    Report::Found { origin, found } => (Some(origin), found),
                     Report::Tock { found } => (None, found),
                     Report::Done(last) => {
                         let Finished { shards: rest, ledger: counted, timing: timed } = *last;
@@ -387,10 +389,13 @@ impl<H: Harvest> Crew<H> {
                     }
                 };
                 if trouble.is_none()
-                    && let Err(e) = write(number, found)
+                    && let Err(e) = write(origin, found)
                 {
                     trouble = Some(Failure::Writer(e));
                     failed.store(true, Ordering::Relaxed);
+                }
+                if let Some(origin) = origin {
+                    timing.record(Stage::Report, origin.done.elapsed());
                 }
             }
             let dead = threads.into_iter().map(std::thread::ScopedJoinHandle::join).filter(Result::is_err).count();
@@ -535,7 +540,7 @@ impl Reader<'_> {
                 }
             }
             work.read_at = Instant::now();
-            record(&mut self.timing.read, work.read_at.duration_since(began));
+            self.timing.record(Stage::Read, work.read_at.duration_since(began));
             work.source = number;
             if let Some(first) = work.batch.frames.first().filter(|_| !began_frames) {
                 began_frames = true;
@@ -544,7 +549,7 @@ impl Reader<'_> {
             work.number = self.number;
             self.number = self.number.saturating_add(1);
             self.dispatcher.batch(&mut work).map_err(|e| Halt::Here(Failure::Filter(e)))?;
-            record(&mut self.timing.decode, work.read_at.elapsed());
+            self.timing.record(Stage::Decode, work.read_at.elapsed());
             let work = Arc::new(work);
             if let Some(hasher) = hasher
                 && hasher.tx.send(Hash::Content(Arc::clone(&work))).is_err()

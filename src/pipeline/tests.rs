@@ -62,13 +62,16 @@ fn all_tables_full_take_less_than_is_promised() {
     let observed = super::SHARDS * Observer::MOST_BYTES;
     // Half a mebibyte of frames as short as can be decoded: buffer, frames, items.
     let shortest = 16 + 42;
+    let each = size_of::<crate::capture::FrameMeta>() + size_of::<super::work::Item>();
     let buffer = crate::capture::OpenOptions::default().buffer;
-    let batch = buffer + buffer / shortest * (size_of::<crate::capture::FrameMeta>() + size_of::<super::work::Item>());
-    let batch = batch + crate::packet::MAX_INFLATED_TOGETHER;
-    // A replay has fewer of them, and buffers of files read ahead of their turn.
+    let inflated = crate::packet::MAX_INFLATED_TOGETHER;
+    let from_file = buffer + buffer / shortest * each + inflated;
+    let captured = crate::capture::BATCH_BYTES + crate::capture::BATCH_FRAMES * each + inflated;
+    // Only a replay has buffers of files read ahead of their turn.
     let ahead = buffer + buffer / shortest * size_of::<crate::capture::FrameMeta>();
     let ahead = crate::capture::ahead::MOST_AHEAD + crate::capture::ahead::MOST_BESIDE * ahead;
-    let batches = (super::replay::LIVE_BATCHES * batch).max(super::replay::BATCHES * batch + ahead);
+    let live = super::replay::LIVE_BATCHES * from_file.max(captured);
+    let batches = live.max(super::replay::BATCHES * from_file + ahead);
     let spool = crate::sighting::spool::MAX_HELD;
     let fragments = crate::packet::MAX_FRAGMENT_BYTES;
     let neighbours = crate::flow::Neighbours::MOST_BYTES;

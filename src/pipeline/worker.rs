@@ -2,13 +2,14 @@
 
 use super::SHARDS;
 use super::pool::Recycler;
-use super::timing::{FRAME_SAMPLE, Timing, record};
+use super::timing::{FRAME_SAMPLE, Timing};
 use super::work::{Said, Work};
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::coverage::{Key, Ledger};
 use crate::flow::{Engine, FrameRef, Limits, NameLister, NameRows, Sink};
 use crate::packet::Packet;
+use crate::report::stages::Stage;
 use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Conceal, Draft, KeptFrame, Naming, Observed, Observer, Pseudonyms, Signal};
 use crossbeam_channel::{Receiver, Sender};
@@ -200,10 +201,20 @@ fn concealed<T: Conceal>(found: T, pseudonyms: Option<Arc<Pseudonyms>>) -> T {
     }
 }
 
+/// The batch in which something was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) number: u64,
+    /// When its first frame was captured.
+    pub(super) first: Timestamp,
+    /// When the worker was done with it.
+    pub(super) done: Instant,
+}
+
 /// What the writer hears from a worker.
 pub(super) enum Report<H: Harvest> {
     /// Of a batch.
-    Found { number: u64, found: H::Yield },
+    Found { origin: Origin, found: H::Yield },
     /// Of a tick.
     Tock { found: H::Yield },
     /// The worker is done. Its shards' sinks in order of their numbers.
@@ -226,14 +237,21 @@ pub(super) struct Worker<H> {
     ledger: Ledger,
     timing: Timing,
     countdown: u32,
-    live: bool,
+    /// Frames were captured just before they are read.
+    stamped: bool,
 }
 
 impl<H: Harvest> Worker<H> {
     /// Worker `number` of `workers`.
-    pub(super) fn new(number: usize, workers: usize, limits: Limits, live: bool, mut sink: impl FnMut() -> H) -> Self {
+    pub(super) fn new(
+        number: usize,
+        workers: usize,
+        limits: Limits,
+        stamped: bool,
+        mut sink: impl FnMut() -> H,
+    ) -> Self {
         let engines = (number..SHARDS).step_by(workers).map(|_| Engine::new(sink(), limits)).collect();
-        Worker { number, workers, engines, ledger: Ledger::new(), timing: Timing::default(), countdown: 1, live }
+        Worker { number, workers, engines, ledger: Ledger::new(), timing: Timing::default(), countdown: 1, stamped }
     }
 
     /// Works until the reader is done.
@@ -241,10 +259,11 @@ impl<H: Harvest> Worker<H> {
         for job in jobs {
             let report = match job {
                 Job::Batch(work) => {
-                    self.batch(&work);
-                    let number = work.number;
+                    let done = self.batch(&work);
+                    let first = work.batch.frames.first().map_or(Timestamp(i64::MAX), |f| f.ts);
+                    let origin = Origin { number: work.number, first, done };
                     recycler.release(work);
-                    Report::Found { number, found: H::harvest(self.sinks()) }
+                    Report::Found { origin, found: H::harvest(self.sinks()) }
                 }
                 Job::Tick(tick) => {
                     if let Some(now) = tick.idle_at {
@@ -279,15 +298,16 @@ impl<H: Harvest> Worker<H> {
         self.engines.iter_mut().enumerate().map(move |(i, engine)| (number + i * workers, engine.sink()))
     }
 
-    fn batch(&mut self, work: &Work) {
+    /// Takes its share of a batch; when it was done.
+    fn batch(&mut self, work: &Work) -> Instant {
         let began = Instant::now();
-        record(&mut self.timing.wait, began.duration_since(work.read_at));
+        self.timing.record(Stage::Wait, began.duration_since(work.read_at));
         if work.begins_anew {
             for engine in &mut self.engines {
                 engine.start_anew(&mut self.ledger);
             }
         }
-        let Some(list) = work.lists.get(self.number) else { return };
+        let Some(list) = work.lists.get(self.number) else { return began };
         let said = work.said.get(self.number).map_or(&[][..], Vec::as_slice);
         let mut said = said.iter().peekable();
         let mut next_said = said.peek().map_or(u32::MAX, |s| s.frame);
@@ -340,17 +360,18 @@ impl<H: Harvest> Worker<H> {
         if let Some(last) = work.batch.frames.last() {
             self.ledger.turn_to(Key { source: work.source, interface: last.interface, quarter: last.ts.quarter() });
         }
-        record(&mut self.timing.work, began.elapsed());
+        let done = Instant::now();
+        self.timing.record(Stage::Work, done.duration_since(began));
+        done
     }
 
     /// Notes how long a frame of the sample took.
     #[cold]
     fn measure(&mut self, packet: &Packet, work: &Work) {
         self.countdown = FRAME_SAMPLE;
-        record(&mut self.timing.frame, work.read_at.elapsed());
-        if self.live {
-            let late = Timestamp::now().since(packet.ts).max(0);
-            record(&mut self.timing.latency, std::time::Duration::from_nanos(late.unsigned_abs()));
+        self.timing.record(Stage::Frame, work.read_at.elapsed());
+        if self.stamped {
+            self.timing.record_since(Stage::Latency, packet.ts, Timestamp::now());
         }
     }
 

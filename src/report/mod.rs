@@ -17,6 +17,7 @@ mod layout;
 pub mod measure;
 pub mod ndjson;
 pub mod output;
+pub mod stages;
 pub mod stats;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -16,7 +16,7 @@ pub fn write(out: &mut dyn io::Write, record: &Record) -> io::Result<()> {
     write_line(out, record)
 }
 
-/// As [`write`]; of what only indicators of use `support` show, the line ends
+/// As [`write()`]; of what only indicators of use `support` show, the line ends
 /// with `"support":true`.
 ///
 /// # Errors

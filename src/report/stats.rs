@@ -1,5 +1,6 @@
 //! Coverage and timing of a run as one JSON document.
 
+use super::stages::Stage;
 use crate::base::Timestamp;
 use crate::base::time::QUARTER_SECS;
 use crate::coverage::ledger::{Entry, Key};
@@ -29,8 +30,8 @@ pub struct SourceName {
 /// Durations in nanoseconds, one histogram for each stage of the work.
 #[derive(Clone, Debug, Default)]
 pub struct Timing {
-    /// Name of the stage and its durations, in output order.
-    pub stages: Vec<(String, Histogram<u64>)>,
+    /// Stages and their durations, in output order.
+    pub stages: Vec<(Stage, Histogram<u64>)>,
 }
 
 /// Writes `{"schema":…,"coverage":{…},"timing":{…}}`. The bytes of `coverage`
@@ -43,7 +44,7 @@ pub fn write(out: &mut dyn io::Write, sources: &[SourceName], ledger: &mut Ledge
     let document = Document {
         schema: SCHEMA,
         coverage: coverage(sources, &total, ledger.entries()),
-        timing: Named(timing.stages.iter().map(|(name, h)| (name.as_str(), Durations::of(h))).collect()),
+        timing: Named(timing.stages.iter().map(|(stage, h)| (stage.as_str(), Durations::of(h))).collect()),
     };
     serde_json::to_writer_pretty(&mut *out, &document).map_err(io::Error::from)?;
     out.write_all(b"\n")
@@ -293,7 +294,7 @@ mod tests {
     fn the_document() {
         let mut h = Histogram::new(3).unwrap();
         (1..=1000u64).for_each(|n| h.record(n).unwrap());
-        let timing = Timing { stages: vec![("decode".into(), h)] };
+        let timing = Timing { stages: vec![(Stage::Decode, h)] };
         let text = document(&mut ledger(&["10.0.0.5", "10.0.1.5", "10.0.1.6"]), &timing);
         let expected = include_str!("stats_expected.json");
         assert_eq!(text, expected);

@@ -1,5 +1,6 @@
 //! `docs/STATS.md` says what every counter and share means, in their own words.
 
+use super::stages::Stage;
 use crate::coverage::Counter;
 use crate::coverage::shares::{self, ShareDef};
 
@@ -35,6 +36,22 @@ whose one direction was never seen is one-sided, which is another count. A jump
 of more than 16 MiB is a gap without bytes, since it may be another connection.
 ";
 
+const TIMING: &str = "
+## Timing
+
+Each stage of `timing` has `count`, how many durations were measured, and of
+them in nanoseconds `p50_ns`, `p99_ns`, `p99_9_ns` and `max_ns`, to two
+significant digits; longer than an hour counts as an hour. A stage of which
+nothing was measured is left out. Times of capture are those that the kernel
+gave; what a packet waited in the network card is not in them. A record that
+rests on what did not come, such as a name in a flow, waits for that by intent;
+it counts from the packet that brought it out, or from the first frame of that
+packet's batch.
+
+| stage | is |
+|---|---|
+";
+
 /// The document.
 fn document() -> String {
     let mut text = HEAD.to_owned();
@@ -47,6 +64,10 @@ fn document() -> String {
         let ShareDef { word, meaning, .. } = def;
         let (part, whole) = (terms(def.part, def.less), terms(def.whole, def.whole_less));
         text.push_str(&format!("| `{word}` | {meaning} | {part} | {whole} |\n"));
+    }
+    text.push_str(TIMING);
+    for stage in Stage::ALL {
+        text.push_str(&format!("| `{}` | {} |\n", stage.as_str(), stage.meaning()));
     }
     text
 }

@@ -343,7 +343,18 @@ fn statistics_have_coverage_and_timing() {
         let source = &stats["coverage"]["sources"][0];
         assert_eq!(source["path"], "a.pcap");
         assert_eq!(source["interfaces"][0]["quarters"].as_array().unwrap().len(), 2);
-        assert!(stats["timing"].as_object().is_some_and(|t| !t.is_empty()));
+        let timing = stats["timing"].as_object().unwrap();
+        // What is measured from capture on is for live traffic alone.
+        let mut stages = vec!["decode", "frame", "read", "wait", "work"];
+        if command == "names" {
+            stages.insert(3, "report");
+        }
+        assert_eq!(timing.keys().collect::<Vec<_>>(), stages);
+        for (stage, of) in timing {
+            let value = |key: &str| of[key].as_u64().unwrap_or_else(|| panic!("{key} of {stage}"));
+            let [count, p50, p99, p99_9, max] = ["count", "p50_ns", "p99_ns", "p99_9_ns", "max_ns"].map(value);
+            assert!(count > 0 && 0 < p50 && p50 <= p99 && p99 <= p99_9 && p99_9 <= max, "{stage}: {of}");
+        }
     }
 }
 

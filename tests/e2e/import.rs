@@ -230,7 +230,9 @@ fn replayed(dir: &Path) {
     let names = ["office-day.pcap.zst", "vlan.pcap", "update-http.pcap"];
     let there: Vec<&str> = names.into_iter().filter(|name| samples().join(name).is_file()).collect();
     assert!(there.len() > 1, "{there:?}");
-    there.iter().for_each(|name| drop(fs::copy(samples().join(name), dir.join(name)).unwrap()));
+    for name in &there {
+        fs::copy(samples().join(name), dir.join(name)).unwrap();
+    }
     let ran = run_in(dir, &[["replay", "-q", "--store", "from.sqlite"].as_slice(), &there].concat());
     assert_eq!(ran.code, 0, "{ran:?}");
     // A contribution that only supports, as any day without another sign has.

@@ -2,7 +2,7 @@
 //! office: what is counted of its records is what its plan says.
 
 use crate::support::program::run_in;
-use population::{plan, records, truth};
+use made_up::{plan, records, truth};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 #[path = "../../scripts/benchmark/population"]
 #[allow(dead_code, reason = "shared with the generator")]
-mod population {
+mod made_up {
     pub mod plan;
     pub mod records;
     pub mod truth;

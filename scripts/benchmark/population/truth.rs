@@ -50,13 +50,13 @@ pub fn truth(orgs: &[Org], scale: &Scale, seed: u64) -> Value {
     let mut records = [0u64; 2];
     let mut reputation = [0u64; 8];
     for org in orgs {
-        for at in 0..MONTHS.len() {
+        for (at, asked) in reputation.iter_mut().enumerate() {
             let (start, count) = org.months[at];
             for address in start..start + count {
                 let habit = Habit::of(org, address, at, scale, seed);
                 records[0] += u64::from(habit.count);
                 records[1] += u64::from(habit.reputation(0));
-                reputation[at] += u64::from(habit.reputation(0));
+                *asked += u64::from(habit.reputation(0));
             }
         }
     }

@@ -19,6 +19,7 @@ use crate::pipeline::live::{self, Clock, DAY_QUARTERS, Ended, LivePlan};
 use crate::pipeline::{SourceId, SourceReport, Timing};
 use crate::report::evidence::Folder;
 use crate::report::output::Output;
+use crate::report::stages::Stage;
 use crate::report::summary::Summary;
 use crate::sighting::{Board, HomeNets, Pseudonyms, Settings};
 use crate::store::Run;
@@ -221,9 +222,13 @@ impl Ending<'_> {
 
 /// How far the sensor was behind the wire.
 fn lag(timing: &Timing) -> Option<String> {
-    let h = &timing.latency;
-    let ms = |nanos: u64| nanos.div_ceil(1_000_000);
-    (!h.is_empty()).then(|| {
-        format!("From capture to result: 99 % within {} ms, at most {} ms.", ms(h.value_at_quantile(0.99)), ms(h.max()))
-    })
+    let late = |stage, what: &str| {
+        let h = timing.of(stage);
+        let ms = |nanos: u64| nanos.div_ceil(1_000_000);
+        let (p99, most) = (ms(h.value_at_quantile(0.99)), ms(h.max()));
+        (!h.is_empty()).then(|| format!("99 % of {what} within {p99} ms, at most {most} ms"))
+    };
+    let said = [late(Stage::Latency, "frames decoded"), late(Stage::Record, "records printed")];
+    let said: Vec<String> = said.into_iter().flatten().collect();
+    (!said.is_empty()).then(|| format!("From capture on: {}.", said.join("; ")))
 }

@@ -139,7 +139,7 @@ fn json<T: Serialize + ?Sized>(value: &T) -> io::Result<String> {
     String::from_utf8(out).map_err(io::Error::other)
 }
 
-/// Which columns a file has, in its order: places in [`COLUMNS`].
+/// Which columns a file has, in its order: places in the list of all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Columns(Vec<Option<usize>>);
 

@@ -34,6 +34,9 @@ pub(super) const ROWS: usize = 1 << 14;
 pub(super) const BYTES: usize = 8 << 20;
 /// Longest half that is unpacked: a block holds at most [`BYTES`] and one row.
 const MOST: usize = 32 << 20;
+/// Longest part of a key: an address, a segment as long as lines may have it,
+/// and a hardware address.
+const MAX_KEY: usize = 16 + crate::sighting::line::MAX_WORD + 1 + 6;
 /// How hard zstd tries; higher levels gained a few per cent.
 const LEVEL: i32 = 3;
 
@@ -246,10 +249,10 @@ const UNITS: [i64; 4] = [SECOND, 1_000_000, 1_000, 1];
 fn put_times(out: &mut Vec<u8>, v: &Vary) {
     let start = i64::from(v.day).wrapping_mul(DAY_SECS.wrapping_mul(SECOND));
     let (first, gap) = (v.first.0.wrapping_sub(start), v.last.0.wrapping_sub(v.first.0));
-    let fits = |unit: &i64| first.wrapping_rem(*unit) == 0 && gap.wrapping_rem(*unit) == 0;
+    let fits = |unit: &i64| [first, gap].iter().all(|n| n.checked_rem(*unit) == Some(0));
     let (code, unit) = (0u64..).zip(UNITS).find(|(_, unit)| fits(unit)).unwrap_or((3, 1));
-    put_number(out, (first.wrapping_div(unit) as u64) << 2 | code);
-    put_number(out, gap.wrapping_div(unit) as u64);
+    put_number(out, (first.checked_div(unit).unwrap_or(0) as u64) << 2 | code);
+    put_number(out, gap.checked_div(unit).unwrap_or(0) as u64);
 }
 
 #[inline]
@@ -330,7 +333,12 @@ fn unpack((len, packed): (usize, &[u8]), into: &mut Vec<u8>) -> Option<()> {
 /// Where the entries of a dictionary lie in `whole`, of which `read` is the end.
 fn entries(read: &mut Bytes<'_>, whole: usize, into: &mut Vec<Range<usize>>) -> Option<()> {
     into.clear();
-    for _ in 0..read.len()? {
+    let count = read.len()?;
+    // A row has one entry of each dictionary at most.
+    if count > ROWS {
+        return None;
+    }
+    for _ in 0..count {
         let text = read.bytes()?;
         let end = whole.checked_sub(read.0.len())?;
         into.push(end.checked_sub(text.len())?..end);
@@ -375,6 +383,10 @@ impl Block {
         let (mut at, mut before) = (0usize, 0usize..0);
         for _ in 0..head.hosts {
             let (shared, other) = (hosts.len()?, hosts.bytes()?);
+            // Keys are unpacked: a few bytes must not become a gigabyte.
+            if shared.max(other.len()) > MAX_KEY {
+                return None;
+            }
             let start = self.keys.len();
             let from = before.start;
             let until = from.checked_add(shared).filter(|end| *end <= before.end)?;

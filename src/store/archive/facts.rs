@@ -158,7 +158,7 @@ impl Filling<'_> {
         }
         let mut packed = Vec::new();
         read::load(file, piece, &mut packed)?;
-        self.facts.contacts.reserve(usize::try_from(piece.records).unwrap_or(0).min(1 << 22));
+        self.facts.contacts.reserve(usize::try_from(piece.records).unwrap_or(0).min(1 << 20));
         let mut read = Bytes(&packed);
         let mut block = Block::default();
         let fault = || damaged("a block of records");

@@ -39,6 +39,8 @@ pub struct Import {
     read: u64,
     /// Hashes of the sources of what was added; a count is all that is wanted.
     mine: HashSet<u64>,
+    /// Bytes of rows of a piece at most, and until partitions share one.
+    pub(super) limits: (u64, u64),
     /// Held until it is dropped.
     _lock: File,
     /// The folder was not there before.
@@ -85,6 +87,7 @@ impl Import {
             covers: None,
             read: 0,
             mine: HashSet::new(),
+            limits: (MOST, SHARED),
             _lock: lock,
             new,
             committed: false,
@@ -178,12 +181,13 @@ impl Import {
             let old = old.map(|o| o.raw / u64::from(o.to.saturating_sub(o.from)).saturating_add(1));
             self.spool.bytes(p).saturating_add(old.fold(0, u64::saturating_add))
         };
+        let (most, share) = self.limits;
         let mut plan: Vec<Share> = Vec::new();
         let mut shared = 0u64;
         for p in 0..PARTITIONS {
             let bytes = held(p);
-            let parts = bytes.div_ceil(MOST).max(1);
-            let fits = parts == 1 && shared.saturating_add(bytes) <= SHARED;
+            let parts = bytes.div_ceil(most).max(1);
+            let fits = parts == 1 && shared.saturating_add(bytes) <= share;
             match plan.last_mut() {
                 Some(last) if fits && last.parts == 1 => {
                     last.to = p;

@@ -2,11 +2,11 @@
 //!
 //! An archive holds records and the account of its imports; no packets were
 //! seen by who wrote it, so it has neither coverage nor intervals of addresses.
-//! Records lie in one file, in [pieces](piece) of some hosts each: within a
-//! piece by host, day, indicator and source, in [blocks](block) of columns. A
-//! [manifest](manifest) names the file, its SHA-256, and where each piece lies.
+//! Records lie in one file, in pieces (`piece.rs`) of some hosts each: within a
+//! piece by host, day, indicator and source, in blocks (`block.rs`) of columns. A
+//! manifest (`manifest.rs`) names the file, its SHA-256, and where each piece lies.
 //!
-//! An import spools its rows by [partition](row::partition), a hash of the
+//! An import spools its rows by partition (`row.rs`), a hash of the
 //! host, and then writes the file anew, piece by piece, with what the archive
 //! had before; contributions of one source and id are united as in a store of
 //! one file. Then the manifest is replaced, and with it the archive in one step:

@@ -120,7 +120,7 @@ fn many(hosts: u32) -> Vec<(Record, bool)> {
 
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    let records = many(60_000);
+    let records = many(40_000);
     let dir = TempDir::new().unwrap();
     let contents: Vec<(Vec<u8>, Manifest)> = [1, 2, 8]
         .iter()
@@ -132,10 +132,73 @@ fn the_number_of_threads_changes_nothing() {
             (fs::read(folder.join(&manifest.data.as_ref().unwrap().path)).unwrap(), manifest)
         })
         .collect();
-    assert!(contents[0].1.pieces.len() > 1 && contents[0].1.records == 60_000);
+    assert!(contents[0].1.pieces.len() > 1 && contents[0].1.records == 40_000);
     assert!(contents[0] == contents[1] && contents[0] == contents[2]);
     let all = all_of(&dir.path().join("1"));
     assert_eq!(all.len(), records.len());
+}
+
+#[test]
+fn a_large_partition_falls_into_pieces_of_whole_hosts() {
+    let dir = TempDir::new().unwrap();
+    let few = |folder: &Path, records: &[(Record, bool)]| {
+        let mut import = Import::begin(folder).unwrap();
+        // Twelve hosts would fill a piece.
+        import.limits = (4096, 1024);
+        let mut reader = LineReader::default();
+        records.iter().for_each(|(r, support)| reader.put(r, *support));
+        import.add(&reader.rows()).unwrap();
+        import.commit(&a_run(), 2).unwrap();
+    };
+    let mut records = many(9_000);
+    for n in 0..60 {
+        // One with more days than a piece should have.
+        let mut r = record();
+        r.period = crate::base::time::format_day(20_000 + n);
+        let day = Timestamp::from_parts((20_000 + n) * 86_400, 0);
+        (r.first_seen, r.last_seen) = (day, day);
+        records.push((with_id(r), false));
+    }
+    let (whole, cut) = (dir.path().join("whole"), dir.path().join("cut"));
+    import(&whole, &records, 2);
+    few(&cut, &records[..6_000]);
+    few(&cut, &records[5_000..]);
+    assert_eq!(all_of(&whole), all_of(&cut));
+    let archive = Archive::open(&cut).unwrap();
+    assert!(archive.manifest.pieces.iter().filter(|p| p.from == 17).count() > 1);
+    let mut seen = std::collections::HashSet::new();
+    for part in 0..archive.parts() {
+        let mut facts = Facts::default();
+        archive.part(part, &|_| true, &mut facts, None).unwrap();
+        assert!(facts.seen.into_iter().all(|host| seen.insert(host)), "a host is in one part only");
+    }
+    assert_eq!(seen.len(), 9_001);
+}
+
+#[test]
+fn a_flood_of_sources_is_listed_as_one() {
+    let dir = TempDir::new().unwrap();
+    let mut reader = LineReader::default();
+    let mut import = Import::begin(dir.path()).unwrap();
+    let most = manifest::MAX_SOURCES;
+    let mut r = with_id(record());
+    for n in 0..most + 500 {
+        r.source = format!("file:{n:032x}");
+        reader.put(&r, false);
+        if n % 10_000 == 0 {
+            import.add(&reader.rows()).unwrap();
+        }
+    }
+    import.add(&reader.rows()).unwrap();
+    assert_eq!(import.sources(), most + 500);
+    import.commit(&a_run(), 2).unwrap();
+    let archive = Archive::open(dir.path()).unwrap();
+    assert_eq!(archive.manifest.sources.len(), most);
+    assert_eq!(archive.sources_between(Timestamp(0), Timestamp(i64::MAX)), most as u64 + 1);
+    assert_eq!(archive.records(), most as u64 + 500, "no record is lost");
+    let mut facts = Facts::default();
+    archive.part(0, &|_| true, &mut facts, None).unwrap();
+    assert!(facts.sources.iter().all(|s| s.other_flows), "what the others saw is known of all of them together");
 }
 
 #[test]
