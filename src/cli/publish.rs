@@ -3,7 +3,7 @@
 use super::args::{MeasureArgs, MeasureFormat, PublishArgs};
 use super::exit::{Exit, Stop, say};
 use super::inputs;
-use super::measuring::Measuring;
+use super::measuring::{Measuring, check_length};
 use super::verify::key;
 use crate::base::time::format_day;
 use crate::measure::{Days, Step};
@@ -33,13 +33,17 @@ impl From<PublishError> for Stop {
 pub(super) fn run(args: &PublishArgs) -> Result<Exit, Stop> {
     let sign = args.sign.as_deref().map(|file| key(file, SealKey::read)).transpose()?;
     let measuring = Measuring::new(&measured(args))?;
-    let asked = measuring.asked();
+    let mut asked = measuring.asked();
+    if args.groups_only && args.by.is_empty() {
+        asked.dimensions.truncate(1);
+    }
     let pseudonyms = pseudonyms(args, &asked.home)?;
     if let Some(file) = args.sign.as_deref().filter(|_| !args.quiet) {
         inputs::warn_if_open("--sign", file);
     }
     let window = args.window.days(measuring.days.last);
     let baseline = args.baseline.map(|w| w.days(measuring.days.last));
+    check_length(&[Some(window), baseline].into_iter().flatten().collect::<Vec<_>>())?;
     let form = match &pseudonyms {
         Some(p) => Form::Pseudonymised(p),
         None if args.groups_only => Form::Groups(args.min_group.unwrap_or(MIN_GROUP)),

@@ -29,6 +29,9 @@ pub(super) struct Cells {
     comparable: Option<bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     differences: Vec<Because>,
+    /// Why figures of a trend are in doubt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
     /// The groups, and last the total without a label.
     rows: Vec<Row>,
     method: Method,
@@ -132,10 +135,12 @@ impl Both {
 const SIGNALS: [fn(&Point) -> &Signal; 2] = [|p| &p.update, |p| &p.reputation];
 
 impl Cells {
-    /// Names files of groups without their folders.
+    /// Names files of groups without their folders, and none of their prefixes.
     pub(super) fn forget_paths(&mut self) {
         for file in &mut self.method.groups {
             let name = std::path::Path::new(&file.path).file_name();
+            // They name prefixes.
+            file.overlaps.clear();
             file.path = name.unwrap_or_default().to_string_lossy().into_owned();
         }
     }
@@ -172,6 +177,7 @@ impl Cells {
             windows: windows.map(|p| Window { label: p.label, days: p.days, coverage: p.coverage }).collect(),
             comparable: None,
             differences: Vec::new(),
+            warnings: trend.warnings,
             rows: rows(groups.into_iter().map(|s| s.group), update, reputation),
             method: trend.method,
         }
@@ -208,6 +214,7 @@ impl Cells {
                 .into(),
             comparable: Some(comparison.comparability.comparable),
             differences,
+            warnings: Vec::new(),
             rows: rows(groups.into_iter().map(|g| g.group), update, reputation),
             method: comparison.method,
         }

@@ -88,6 +88,10 @@ pub struct Options {
     /// Whether that catalogue is that of a run, and not one that was given.
     #[serde(default)]
     pub catalogue_of_run: bool,
+    /// What of the store makes it doubtful who is the same host, a sentence
+    /// each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
     /// Least hosts of a group that is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_group: Option<u64>,

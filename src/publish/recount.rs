@@ -6,6 +6,7 @@ use super::source::{Published, catalogue};
 use crate::base::Prefix;
 use crate::base::time::parse_day;
 use crate::catalogue::Catalogue;
+use crate::measure::count::MOST_DAYS;
 use crate::measure::{AsOf, Asked, Comparison, Groups, Method, Origin, Trend};
 use crate::sighting::HomeNets;
 use std::path::Path;
@@ -23,7 +24,7 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest) -> Result<Recounted, S
     let wrong = |what: &str| format!("the manifest names no {what} that can be used");
     let window = options.window.days().ok_or_else(|| wrong("window"))?;
     let step = step(&options.step).ok_or_else(|| wrong("step"))?;
-    if step.periods(window).len() > super::write::MOST_PERIODS {
+    if window.len() > MOST_DAYS {
         return Err(wrong("window"));
     }
     let text = catalogue(folder, &options.catalogue_sha256)?.ok_or("the catalogue that was applied is missing")?;
@@ -49,6 +50,7 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest) -> Result<Recounted, S
         dimensions: groups.dimensions(&columns).map_err(|e| e.to_string())?,
         catalogue: &catalogue,
         as_of,
+        doubts: options.doubts.clone(),
         home: home(&options.home_networks).ok_or_else(|| wrong("home networks"))?,
         offset: options.utc_offset.parse().map_err(|_| wrong("UTC offset"))?,
         threads: 1,

@@ -20,9 +20,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Most periods of a trend.
-pub(super) const MOST_PERIODS: usize = 4000;
-
 /// In which form.
 #[derive(Debug)]
 pub enum Form<'a> {
@@ -108,11 +105,6 @@ pub fn write(
     request: &Request<'_>,
     records: &mut dyn FnMut(&mut Take<'_>) -> Result<(), PublishError>,
 ) -> Result<Written, PublishError> {
-    if request.step.periods(request.window).len() > MOST_PERIODS {
-        return Err(PublishError::Asked(format!(
-            "the window has more than {MOST_PERIODS} periods; give a longer step"
-        )));
-    }
     if let Some(b) = request.baseline
         && b.first <= request.window.last
         && request.window.first <= b.last
@@ -209,6 +201,7 @@ impl Writing<'_> {
                 catalogue_sha256: asked.catalogue.sha256_hex(),
                 catalogue_as_of: asked.as_of.as_ref().map(|a| format_day(a.day.into())),
                 catalogue_of_run: asked.as_of.as_ref().is_some_and(|a| a.origin == Origin::Run),
+                doubts: asked.doubts.clone(),
                 min_group: if let Form::Groups(least) = form { Some(*least) } else { None },
             },
             records: 0,

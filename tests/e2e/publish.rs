@@ -382,7 +382,7 @@ fn bad_input_gets_one_sentence() {
         (&[&base[..], &["--window", "2025", "--baseline", "2025-02"]].concat(), USAGE, "have days in common"),
         (&[&base[..], &["--window", "2025", "--pseudonymise", "short"]].concat(), USAGE, "of key"),
         (&[&base[..], &["--window", "2025", "--sign", "short"]].concat(), USAGE, "no Ed25519 key"),
-        (&[&base[..], &["--window", "2000..2024", "--step", "day"]].concat(), USAGE, "more than 4000 periods"),
+        (&[&base[..], &["--window", "2000..2024", "--step", "day"]].concat(), USAGE, "more than 3660 days"),
         (&["verify", "there", "--key", "short"], USAGE, "public"),
     ];
     for (args, code, words) in cases {

@@ -36,7 +36,8 @@ pub struct PublishArgs {
     /// Groups of addresses, as for trend
     #[arg(long, value_name = "FILE")]
     pub groups: Vec<PathBuf>,
-    /// Also count by these columns of --groups; with + between columns by all combinations
+    /// Also count by these columns of --groups; with + between columns by all combinations [default: as
+    /// for trend; with --groups-only the first of these]
     #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
     pub by: Vec<String>,
     /// Replace addresses, hardware addresses and names of hosts by pseudonyms made with the key in this file
