@@ -170,6 +170,34 @@ fn without_the_first(folder: &Path) {
 type Alteration = (&'static str, fn(&Path), &'static [&'static str]);
 
 #[test]
+fn an_office_day_gives_the_same_figures_with_pseudonyms() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("capture-samples/office-day.pcap.zst");
+    assert_eq!(run_in(dir, &["replay", "-q", "--store", "s.db", sample.to_str().unwrap()]).code, 0);
+    fs::write(dir.join("pseudonyms.key"), "5a3c9b".repeat(12)).unwrap();
+    // Of one address only a longer prefix knows more.
+    fs::write(dir.join("groups.csv"), "prefix,site\n10.0.0.0/9,north\n10.20.30.0/24,south\n").unwrap();
+    let day = ["--window", "2026-03-02", "--step", "day", "--groups", "groups.csv", "--by", "site"];
+    publish(dir, "full", &day);
+    let said = publish(dir, "hidden", &[&day[..], &["--pseudonymise", "pseudonyms.key"]].concat());
+    assert!(!said.err.contains("differ"), "{said:?}");
+    assert_eq!(figures(&dir.join("hidden"), "trend.json"), figures(&dir.join("full"), "trend.json"));
+    for folder in ["full", "hidden"] {
+        assert_eq!(verify(dir, &[folder]).code, 0);
+    }
+    let context = |folder: &str| fs::read_to_string(dir.join(folder).join("context.ndjson")).unwrap();
+    let (full, hidden) = (context("full"), context("hidden"));
+    assert_eq!(full.lines().count(), hidden.lines().count());
+    let macs = full
+        .lines()
+        .filter_map(|l| serde_json::from_str::<Value>(l).unwrap()["interval"]["mac"].as_str().map(str::to_owned));
+    let macs: Vec<String> = macs.collect();
+    assert!(macs.len() > 20);
+    macs.iter().for_each(|mac| assert!(!hidden.contains(mac), "{mac}"));
+}
+
+#[test]
 fn what_is_altered_is_found() {
     let dir = imported(30);
     let dir = dir.path();
