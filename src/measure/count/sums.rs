@@ -225,6 +225,11 @@ pub(super) fn add(
             cell.lost += 1;
         }
     }
+    add_both(block, presence);
+}
+
+/// Counts the periods in which a host has both signals.
+fn add_both(block: &mut Block, presence: &[Presence]) {
     let reputation = presence.partition_point(|p| p.signal == 0);
     let (update, reputation) = presence.split_at(reputation);
     for run in reputation.chunk_by(|a, b| a.period == b.period) {
