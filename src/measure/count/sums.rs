@@ -119,11 +119,16 @@ impl Sums {
             else {
                 continue;
             };
-            let slots = day.iter().fold(0, |slots, p| slots | p.slots);
+            let mut slots = day.iter().fold(0, |slots, p| slots | p.slots) & (u128::MAX >> 32);
             let begin = first.day as usize * 24;
             let of_day = hours.get_mut(begin..begin + 24).unwrap_or_default();
-            for (hour, n) in of_day.iter_mut().enumerate() {
-                *n += u32::from(slots >> (92 - 4 * hour) & 15 != 0);
+            // Most have one or two: the highest bit left is the earliest.
+            while slots != 0 {
+                let hour = (slots.leading_zeros() / 4).saturating_sub(8);
+                if let Some(n) = of_day.get_mut(hour as usize) {
+                    *n += 1;
+                }
+                slots &= (1 << (92 - 4 * hour)) - 1;
             }
         }
     }
