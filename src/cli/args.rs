@@ -314,6 +314,10 @@ pub struct VerifyArgs {
     /// Want a seal (of a publication a signature) that holds and was made with this public key (64 hex digits, or PEM)
     #[arg(long, value_name = "PUBKEYFILE")]
     pub key: Option<PathBuf>,
+    /// Also hold the figures of this file against the records of a publication: what trend or compare
+    /// prints with --format json, or a document with both as its members `trend` and `comparison`
+    #[arg(long, value_name = "JSON")]
+    pub report: Option<PathBuf>,
     /// Make a key for --seal and for publish --sign in a new file, and print its public half
     #[arg(long, value_name = "FILE", exclusive = true)]
     pub new_key: Option<PathBuf>,

@@ -27,6 +27,9 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
     }
     let Some(path) = &args.path else { return Err(Stop::usage("give a store or a folder of evidence")) };
     let public = args.key.as_deref().map(|file| key(file, PublicKey::read)).transpose()?;
+    if args.report.is_some() && !publish::is_publication(path) {
+        return Err(Stop::usage("--report is held against a publication; give the folder of one"));
+    }
     if path.is_dir() {
         if args.seal.is_some() || public.is_some() && !publish::is_publication(path) {
             return Err(Stop::usage(
@@ -34,8 +37,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
             ));
         }
         if publish::is_publication(path) {
-            let checked = publish::check(path, public.as_ref())
-                .map_err(|e| Stop::failed(format_args!("{}: {e}", path.join(publish::MANIFEST).display())))?;
+            let checked = publish::check(path, public.as_ref(), args.report.as_deref()).map_err(Stop::failed)?;
             return print(|out| publication::report(path, &checked, out));
         }
         if Archive::is_at(path) {

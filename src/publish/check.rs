@@ -2,6 +2,7 @@
 //! come to.
 
 use super::cells::{Both, Count};
+use super::claims::claimed_by;
 use super::manifest::{Kind, Listed, Manifest, read};
 use super::recount::recount;
 use super::source::{catalogue_path, json};
@@ -46,7 +47,7 @@ pub struct Checked {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// The file.
-    pub file: &'static str,
+    pub file: String,
     /// How many hold.
     pub held: u64,
     /// Those that do not, by their JSON pointer (RFC 6901): a sentence each.
@@ -56,11 +57,11 @@ pub struct Figures {
 }
 
 impl Figures {
-    fn new(file: &'static str) -> Self {
-        Figures { file, ..Figures::default() }
+    pub(super) fn new(file: &str) -> Self {
+        Figures { file: file.to_owned(), ..Figures::default() }
     }
 
-    fn wrong(&mut self, what: impl FnOnce() -> String) {
+    pub(super) fn wrong(&mut self, what: impl FnOnce() -> String) {
         if self.wrong.len() < LISTED {
             self.wrong.push(what());
         } else {
@@ -77,7 +78,7 @@ impl Figures {
     }
 
     /// Compares values, leaf by leaf.
-    fn compare(&mut self, claimed: Option<&Value>, found: Option<&Value>, path: &str) {
+    pub(super) fn compare(&mut self, claimed: Option<&Value>, found: Option<&Value>, path: &str) {
         match (claimed, found) {
             (Some(Value::Object(a)), Some(Value::Object(b))) => {
                 for key in a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))) {
@@ -115,12 +116,13 @@ impl Checked {
     }
 }
 
-/// Checks a publication. With a key, its signature is wanted.
+/// Checks a publication. With a key, its signature is wanted; with a report, as
+/// JSON, its figures are held against the records, too.
 ///
 /// # Errors
 /// A sentence on why there is nothing to check.
-pub fn check(folder: &Path, key: Option<&PublicKey>) -> Result<Checked, String> {
-    let (manifest, text) = read(folder)?;
+pub fn check(folder: &Path, key: Option<&PublicKey>, report: Option<&Path>) -> Result<Checked, String> {
+    let (manifest, text) = read(folder).map_err(|e| format!("{}: {e}", folder.join(MANIFEST).display()))?;
     let mut checked = Checked {
         form: manifest.form.as_str(),
         manifest: hex(ring::digest::digest(&ring::digest::SHA256, &text).as_ref()),
@@ -131,6 +133,9 @@ pub fn check(folder: &Path, key: Option<&PublicKey>) -> Result<Checked, String> 
     };
     checked.origin(folder, &manifest, key);
     if manifest.form == Kind::Groups {
+        if report.is_some() {
+            checked.findings.push("has no records that a report could be held against".into());
+        }
         checked.cells(folder, &manifest);
         return Ok(checked);
     }
@@ -146,6 +151,9 @@ pub fn check(folder: &Path, key: Option<&PublicKey>) -> Result<Checked, String> 
             checked.claims(folder, TREND, &found.trend, same_version);
             if let Some(comparison) = &found.comparison {
                 checked.claims(folder, COMPARISON, comparison, same_version);
+            }
+            if let Some(path) = report {
+                checked.figures.push(claimed_by(path, &found)?);
             }
             if !same_version {
                 let (theirs, ours) = (&manifest.version, env!("CARGO_PKG_VERSION"));

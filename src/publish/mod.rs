@@ -15,6 +15,7 @@
 
 mod cells;
 mod check;
+mod claims;
 mod context;
 mod folder;
 mod manifest;

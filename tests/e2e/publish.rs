@@ -272,6 +272,38 @@ fn what_is_altered_is_found() {
 }
 
 #[test]
+fn a_report_from_elsewhere_is_held_against_the_records() {
+    let dir = imported(30);
+    let dir = dir.path();
+    publish(dir, "full", &[&WINDOWS[..], &BY].concat());
+    let common = ["--store", "s.db", "--groups", "groups.csv", "--by", "country", "--format", "json", "-q"];
+    let trend = report(dir, &[&["trend", "--window", "2025-04..2025-06"], &common[..]].concat());
+    let compare =
+        report(dir, &[&["compare", "--baseline", "2025-02", "--current", "2025-04..2025-06"], &common[..]].concat());
+    let mut both = json!({"schema": "spansight.report/1", "trend": trend, "comparison": compare});
+    for (name, claims) in [("trend.json", &both["trend"]), ("compare.json", &both["comparison"]), ("both.json", &both)]
+    {
+        fs::write(dir.join(name), claims.to_string()).unwrap();
+        let ran = verify(dir, &["full", "--report", name]);
+        assert!(ran.code == 0 && ran.out.matches(" 0 do not").count() == 3, "{name}: {ran:?}");
+    }
+    both["comparison"]["whole"]["update"]["hosts"]["per_cent"] = json!(-58.0);
+    both["trend"]["by"][0]["groups"][1]["points"][2]["both"] = json!(40_000);
+    fs::write(dir.join("both.json"), both.to_string()).unwrap();
+    let ran = verify(dir, &["full", "--report", "both.json"]);
+    let words = [
+        "DOES NOT HOLD both.json /comparison/whole/update/hosts/per_cent: claimed -58.0, counted ",
+        "DOES NOT HOLD both.json /trend/by/0/groups/1/points/2/both: claimed 40000, counted ",
+        ", 2 do not",
+    ];
+    assert_eq!(ran.code, 1);
+    words.iter().for_each(|w| assert!(ran.out.contains(w), "{w:?} in {}", ran.out));
+    fs::write(dir.join("none.json"), "{}").unwrap();
+    verify(dir, &["full", "--report", "none.json"]).said_once(FAILED, &["neither a trend nor a comparison"]);
+    verify(dir, &["s.db", "--report", "both.json"]).said_once(USAGE, &["--report"]);
+}
+
+#[test]
 fn a_changed_byte_of_any_file_is_found() {
     let dir = imported(6);
     let dir = dir.path();
