@@ -33,7 +33,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
     if path.is_dir() {
         if args.seal.is_some() || public.is_some() && !publish::is_publication(path) {
             return Err(Stop::usage(
-                "--seal is for stores of one file and --key for these and publications; a folder has no chain to seal",
+                "--seal is for stores of one file, --key for these and publications; a folder of evidence has no chain, nor an archive",
             ));
         }
         if publish::is_publication(path) {

@@ -5,7 +5,7 @@ use super::cells::{Both, Count};
 use super::claims::claimed_by;
 use super::manifest::{Kind, Listed, Manifest, read};
 use super::recount::recount;
-use super::source::{catalogue_path, json};
+use super::source::{catalogue_path, json_in};
 use super::write::{signed, sums};
 use super::{CELLS, COMPARISON, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, TREND};
 use crate::sighting::draft::hex;
@@ -218,7 +218,7 @@ impl Checked {
         let mut figures = Figures::new(file);
         // Both are read from text, so that numbers are rounded alike.
         let found: Option<Value> = serde_json::to_string(found).ok().and_then(|t| serde_json::from_str(&t).ok());
-        match json::<Value>(&folder.join(file)) {
+        match json_in::<Value>(folder, file) {
             Err(e) => self.findings.push(e),
             Ok(mut claimed) => {
                 let mut found = found.unwrap_or_default();
@@ -239,7 +239,7 @@ impl Checked {
     /// What counts of groups can show without records: that they agree with
     /// each other.
     fn cells(&mut self, folder: &Path, manifest: &Manifest) {
-        let read: Cells = match json(&folder.join(CELLS)) {
+        let read: Cells = match json_in(folder, CELLS) {
             Ok(cells) => cells,
             Err(e) => return self.findings.push(e),
         };

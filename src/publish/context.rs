@@ -6,9 +6,13 @@ use crate::base::{Addr, Mac, Timestamp};
 use crate::coverage::{Counter, Counts};
 use crate::host::facts::{Facts, Interval, Signal, Vantage};
 use crate::measure::Seen;
+use crate::measure::count::MOST_DAYS;
 use crate::sighting::Pseudonyms;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Most quarter hours of all sensors in one window: ten years of fifty.
+const MOST_QUARTERS: u64 = 20_000_000;
 
 /// A line of the context.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -161,6 +165,19 @@ impl SeenIn {
         }
     }
 
+    /// Whether it is as long as a window can be, and lists no more quarter hours
+    /// than fit into memory.
+    pub(super) fn is_sane(&self) -> bool {
+        let length = |(a, b): &(i64, i64)| {
+            let (a, b) = ((*a).max(self.from), (*b).min(self.to));
+            u64::try_from(b.saturating_sub(a).saturating_add(1)).unwrap_or(0)
+        };
+        let most = u64::from(MOST_DAYS).saturating_mul(96);
+        let all = self.quarters.iter().chain(self.sensors.values().flatten());
+        length(&(self.from, self.to)) <= most && all.map(length).fold(0, u64::saturating_add) <= MOST_QUARTERS
+    }
+
+    /// What could be seen; it must be sane.
     pub(super) fn seen(&self) -> Seen {
         let mut counts = Counts::default();
         for (word, n) in &self.counts {
@@ -197,4 +214,36 @@ fn runs(numbers: &BTreeSet<i64>) -> Vec<(i64, i64)> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_seen_is_read_back() {
+        let mut seen = Seen { quarters: [3, 4, 5, 9].into(), addresses: 7, sources: 1, ..Seen::default() };
+        seen.counts.add(Counter::Frames, 12);
+        seen.sensors.insert("one".into(), [3, 4, 9].into());
+        seen.networks.insert("10.0.0.0/24".into(), 5);
+        let written = SeenIn::of((0, 95), seen.clone(), None);
+        let text = serde_json::to_string(&written).unwrap();
+        assert!(text.contains(r#""quarters":[[3,5],[9,9]]"#), "{text}");
+        let read: SeenIn = serde_json::from_str(&text).unwrap();
+        assert!(read.is_sane());
+        assert_eq!(read.seen(), seen);
+    }
+
+    #[test]
+    fn a_window_without_end_is_not_read() {
+        let text = serde_json::to_string(&SeenIn::of((0, 95), Seen::default(), None)).unwrap();
+        let altered = |from: &str, to: &str| serde_json::from_str::<SeenIn>(&text.replace(from, to)).unwrap();
+        let long = format!(r#""to":{}"#, i64::MAX);
+        assert!(!altered(r#""to":95"#, &long).is_sane());
+        // Beyond the window nothing counts, however often it is said.
+        let most = format!(r#""quarters":[[{},{}]]"#, i64::MIN, i64::MAX);
+        assert_eq!(altered(r#""quarters":[]"#, &most).seen().quarters.len(), 96);
+        let many = format!(r#""quarters":[{}]"#, vec!["[0,95]"; 300_000].join(","));
+        assert!(!altered(r#""quarters":[]"#, &many).is_sane());
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::GROUPS;
 use super::manifest::{Manifest, step};
-use super::source::{Published, catalogue};
+use super::source::{Published, catalogue, regular};
 use crate::base::Prefix;
 use crate::base::time::parse_day;
 use crate::catalogue::Catalogue;
@@ -41,7 +41,12 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest) -> Result<Recounted, S
         }
     };
     let file = folder.join(GROUPS);
-    let groups = if file.exists() { Groups::read(&[file]).map_err(|e| e.to_string())? } else { Groups::default() };
+    let groups = if file.symlink_metadata().is_ok() {
+        regular(&file)?;
+        Groups::read(&[file]).map_err(|e| e.to_string())?
+    } else {
+        Groups::default()
+    };
     let columns: Vec<String> = options.by.iter().map(|d| d.join("+")).collect();
     let source = Published::read(folder, manifest)?;
     let asked = Asked {

@@ -27,7 +27,7 @@ pub(super) struct Published {
     vantages: Vec<Vantage>,
     /// The days of which there are records to be.
     days: Vec<Days>,
-    seen: HashMap<(i64, i64), Seen>,
+    seen: HashMap<(i64, i64), SeenIn>,
     runs: Vec<RunOf>,
     /// Records read.
     pub(super) records: u64,
@@ -119,8 +119,11 @@ impl Published {
             Ok(())
         })?;
         all.facts.servers.sort_unstable();
-        let seen: Vec<SeenIn> = json(&folder.join(COVERAGE))?;
-        let seen = seen.iter().map(|s| ((s.from, s.to), s.seen())).collect();
+        let seen: Vec<SeenIn> = json_in(folder, COVERAGE)?;
+        if !seen.iter().all(SeenIn::is_sane) {
+            return Err(format!("{COVERAGE} has more quarter hours than a window can have"));
+        }
+        let seen = seen.into_iter().map(|s| ((s.from, s.to), s)).collect();
         let runs = manifest.runs.iter().map(|r| r.run()).collect();
         Ok(Published { folder: folder.to_owned(), all, vantages, days, seen, runs, records })
     }
@@ -204,7 +207,7 @@ impl FactSource for Published {
     }
 
     fn seen(&self, from: i64, to: i64) -> Result<Seen, SourceError> {
-        let seen = self.seen.get(&(from, to)).cloned();
+        let seen = self.seen.get(&(from, to)).map(SeenIn::seen);
         seen.ok_or_else(|| SourceError(format!("{COVERAGE} does not say what could be seen in a window")))
     }
 
@@ -228,15 +231,32 @@ pub(super) fn catalogue(folder: &Path, sha256: &str) -> Result<Option<LongText>,
         return Ok(None);
     }
     let path = folder.join(catalogue_path(sha256));
-    if !path.exists() {
+    if path.symlink_metadata().is_err() {
         return Ok(None);
     }
+    regular(&path)?;
     let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(Some(LongText::from(text.as_str())).filter(|t| !t.is_empty()))
 }
 
 fn named(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Refuses what could lead out of a folder, or be read without end.
+pub(super) fn regular(path: &Path) -> Result<(), String> {
+    match path.symlink_metadata() {
+        Ok(kind) if kind.is_file() => Ok(()),
+        Ok(_) => Err(format!("{} is a link or no file", named(path))),
+        Err(e) => Err(format!("{} cannot be read: {e}", named(path))),
+    }
+}
+
+/// Reads a file of JSON of a folder.
+pub(super) fn json_in<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T, String> {
+    let path = folder.join(name);
+    regular(&path)?;
+    json(&path)
 }
 
 /// Reads a file of JSON.
@@ -252,7 +272,8 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
 /// Hands over a file line by line; no line is longer than a record may be.
 fn each_line(path: &Path, mut each: impl FnMut(&[u8]) -> Result<(), String>) -> Result<(), String> {
     let wrong = |n: u64, e: &dyn std::fmt::Display| format!("{}, line {n}: {e}", named(path));
-    let file = File::open(path).map_err(|e| format!("{} cannot be read: {e}", named(path)))?;
+    let file =
+        regular(path).and_then(|()| File::open(path).map_err(|e| format!("{} cannot be read: {e}", named(path))))?;
     let mut file = BufReader::with_capacity(1 << 18, file);
     let mut line = Vec::new();
     for n in 1u64.. {

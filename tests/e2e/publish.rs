@@ -202,7 +202,15 @@ fn what_is_altered_is_found() {
     let dir = imported(30);
     let dir = dir.path();
     publish(dir, "full", &[&WINDOWS[..], &BY].concat());
-    let cases: [Alteration; 7] = [
+    let cases: [Alteration; 8] = [
+        (
+            "link",
+            |folder| {
+                fs::rename(folder.join("coverage.json"), folder.with_extension("elsewhere")).unwrap();
+                std::os::unix::fs::symlink("../link.elsewhere", folder.join("coverage.json")).unwrap();
+            },
+            &["ALTERED coverage.json is a link", "cannot be counted again: coverage.json is a link"],
+        ),
         ("removed", without_the_first, &["ALTERED records.ndjson was altered", "records, and manifest.json says"]),
         (
             "removed and hashed",
