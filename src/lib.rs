@@ -18,6 +18,7 @@
 //! | [`measure`] | day facts | counts with bounds, trends, comparisons |
 //! | [`store`] | records | SQLite |
 //! | [`report`] | records | text, NDJSON, CSV |
+//! | [`publish`] | a window of a store | a folder that others can check |
 //! | [`pipeline`] | | the threads that wire the stages together |
 //! | [`cli`] | arguments | a run |
 
@@ -32,6 +33,7 @@ pub mod measure;
 pub mod packet;
 pub mod pipeline;
 pub mod protocol;
+pub mod publish;
 pub mod report;
 pub mod sighting;
 pub mod store;

@@ -4,12 +4,14 @@ mod explain;
 mod export;
 mod hosts;
 mod measure;
+mod publish;
 mod report;
 
 pub use explain::{ExplainArgs, ExplainFormat};
 pub use export::{ExportArgs, ExportFormat};
 pub use hosts::{EventArgs, HostsArgs, JudgingArgs, KnowledgeArgs};
 pub use measure::{CompareArgs, MeasureArgs, MeasureFormat, StepArg, TrendArgs};
+pub use publish::PublishArgs;
 pub use report::ReportArgs;
 
 use super::catalogue::ListFormat;
@@ -58,7 +60,7 @@ pub enum Command {
     /// Show the evidence behind a sighting or a host, down to the frames
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
-    /// Check that a store, or a folder of evidence, is what was written
+    /// Check that a store, a publication or a folder of evidence is what was written
     #[command(after_help = VERIFY_HELP)]
     Verify(VerifyArgs),
     /// Put sighting records into a store, from files or - for standard input
@@ -67,6 +69,9 @@ pub enum Command {
     /// Write the sighting records of a store, as import takes them back
     #[command(after_help = EXPORT_HELP)]
     Export(ExportArgs),
+    /// Write a window of a store for others, with figures that they can check
+    #[command(after_help = publish::PUBLISH_HELP)]
+    Publish(PublishArgs),
     /// Show or check what is looked for
     #[command(subcommand)]
     Catalogue(CatalogueCommand),
@@ -294,7 +299,8 @@ const VERIFY_HELP: &str = "\
 Of a store, each record is compared with the digest that was written with it, each day with its newest \
 digest, and the digests with the chain that they form; days with several digests are listed with what \
 caused each, and so are days that --retain removed. Of a folder that --evidence-dir wrote, or an archive, each \
-file is compared with the manifest. The exit code is 0 if all is as it was written, 1 if something was altered \
+file is compared with the manifest. Of a publication all figures are counted again from its records, too, and \
+each that does not hold is named. The exit code is 0 if all is as it was written, 1 if something was altered \
 (each is named, the first one first), 3 if there is no such store or folder. Intervals of addresses and \
 names, signs of roles, coverage, home networks and the account of runs have no digest, so \"sound\" does \
 not speak of them.
@@ -305,16 +311,20 @@ that --seal prints on another machine.";
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// A store, an archive, or a folder of evidence
+    /// A store, an archive, a publication, or a folder of evidence
     #[arg(value_name = "DIR|STORE", required_unless_present = "new_key")]
     pub path: Option<PathBuf>,
     /// Sign the end of the chain with this Ed25519 key (PKCS#8), if all is sound, and keep the seal in the store
     #[arg(long, value_name = "KEYFILE")]
     pub seal: Option<PathBuf>,
-    /// Want a seal that holds and was made with this public key (64 hex digits, or PEM)
+    /// Want a seal (of a publication a signature) that holds and was made with this public key (64 hex digits, or PEM)
     #[arg(long, value_name = "PUBKEYFILE")]
     pub key: Option<PathBuf>,
-    /// Make a key for --seal in a new file, and print its public half
+    /// Also hold the figures of this file against the records of a publication: what trend or compare
+    /// prints with --format json, or a document with both as its members `trend` and `comparison`
+    #[arg(long, value_name = "JSON")]
+    pub report: Option<PathBuf>,
+    /// Make a key for --seal and for publish --sign in a new file, and print its public half
     #[arg(long, value_name = "FILE", exclusive = true)]
     pub new_key: Option<PathBuf>,
 }
@@ -380,7 +390,7 @@ pub enum CatalogueCommand {
 }
 
 /// Which catalogue.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct CatalogueFiles {
     /// Use this catalogue in place of the built-in one
     #[arg(long, value_name = "FILE")]

@@ -116,6 +116,12 @@ pub(super) fn pseudonyms(
     quiet: bool,
 ) -> Result<Option<Arc<Pseudonyms>>, Stop> {
     let Some(path) = &args.pseudonymise else { return Ok(None) };
+    let key = pseudonym_key(path, quiet)?;
+    Ok(Some(Arc::new(Pseudonyms::new(&key, home, Arc::clone(catalogue)))))
+}
+
+/// The key for pseudonyms that a file holds.
+pub(super) fn pseudonym_key(path: &Path, quiet: bool) -> Result<Vec<u8>, Stop> {
     let shown = path.display();
     let mut file = Vec::new();
     // A device may give bytes without end.
@@ -126,7 +132,7 @@ pub(super) fn pseudonyms(
     if !quiet {
         warn_if_open("--pseudonymise", path);
     }
-    Ok(Some(Arc::new(Pseudonyms::new(&key, home, Arc::clone(catalogue)))))
+    Ok(key)
 }
 
 /// Says so where others could read a key.

@@ -20,6 +20,7 @@ mod names;
 mod output;
 pub mod panics;
 mod places;
+mod publish;
 mod replay;
 mod report;
 mod run_record;
@@ -65,6 +66,7 @@ fn run() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Publish(args) => publish::run(&args),
         Command::Catalogue(command) => catalogue::run(&command),
     };
     match result {

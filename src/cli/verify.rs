@@ -1,11 +1,13 @@
-//! `spansight verify`: whether a store or an evidence folder is what was
-//! written.
+//! `spansight verify`: whether a store, an evidence folder or a publication is
+//! what was written.
 
 mod folder;
+mod publication;
 
 use super::args::VerifyArgs;
 use super::exit::{Exit, Stop, say};
 use super::inputs;
+use crate::publish;
 use crate::report::output::Output;
 use crate::report::{clean, counted};
 use crate::store::archive::{Archive, Checked, MANIFEST};
@@ -24,9 +26,19 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
         return new_key(path);
     }
     let Some(path) = &args.path else { return Err(Stop::usage("give a store or a folder of evidence")) };
+    let public = args.key.as_deref().map(|file| key(file, PublicKey::read)).transpose()?;
+    if args.report.is_some() && !publish::is_publication(path) {
+        return Err(Stop::usage("--report is held against a publication; give the folder of one"));
+    }
     if path.is_dir() {
-        if args.seal.is_some() || args.key.is_some() {
-            return Err(Stop::usage("--seal and --key are for stores of one file; a folder has no chain to seal"));
+        if args.seal.is_some() || public.is_some() && !publish::is_publication(path) {
+            return Err(Stop::usage(
+                "--seal is for stores of one file, --key for these and publications; a folder of evidence has no chain, nor an archive",
+            ));
+        }
+        if publish::is_publication(path) {
+            let checked = publish::check(path, public.as_ref(), args.report.as_deref()).map_err(Stop::failed)?;
+            return print(|out| publication::report(path, &checked, out));
         }
         if Archive::is_at(path) {
             let checked = Archive::verify(path).map_err(altered)?;
@@ -38,7 +50,6 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
     if let Some(file) = args.seal.as_deref() {
         inputs::warn_if_open("--seal", file);
     }
-    let public = args.key.as_deref().map(|file| key(file, PublicKey::read)).transpose()?;
     let store = Store::open_unchanged(path)?;
     let found = store.verify(public.as_ref()).map_err(altered)?;
     drop(store);
@@ -91,7 +102,7 @@ fn new_key(path: &Path) -> Result<Exit, Stop> {
 }
 
 /// Reads a key file.
-fn key<K, E: std::fmt::Display>(path: &Path, read: impl Fn(&[u8]) -> Result<K, E>) -> Result<K, Stop> {
+pub(super) fn key<K, E: std::fmt::Display>(path: &Path, read: impl Fn(&[u8]) -> Result<K, E>) -> Result<K, Stop> {
     let shown = path.display();
     let size = fs::metadata(path).map_err(|e| Stop::usage(format_args!("{shown}: {e}")))?.len();
     if size > MAX_KEY {

@@ -11,6 +11,7 @@ pub mod board;
 mod certificate;
 mod codec;
 mod community;
+mod concealed;
 mod contact;
 mod digest;
 mod dns;

@@ -25,6 +25,7 @@ mod names;
 mod panics;
 mod population;
 mod pseudonyms;
+mod publish;
 mod report;
 mod span;
 mod store;

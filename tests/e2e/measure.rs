@@ -55,7 +55,7 @@ fn line(mac: Option<&str>, ip: &str, signal: &str, day: &str, slots: u128, stage
 
 /// Six months of an office whose hosts come and go, some with a hardware address
 /// and a lease that changes with the month.
-fn office(hosts: u64) -> String {
+pub fn office(hosts: u64) -> String {
     let mut dice = Dice(7);
     let start = parse_day("2025-01-01").unwrap();
     let mut lines = String::new();
@@ -88,14 +88,14 @@ fn office(hosts: u64) -> String {
 const GROUPS: &str = "prefix,org,country,valid_from,valid_to\n10.0.0.0/25,Acme,US,,\n10.0.0.128/25,Bolt,US,,2025-03-15\n\
                       10.0.0.128/25,Cord,DE,2025-03-16,\n10.0.1.0/24,Dyne,DE,,\n10.0.1.64/26,Edge,,,\n10.100.0.0/16,Fuse,UK,,\n";
 
-fn import(dir: &Path, lines: &str) {
+pub fn import(dir: &Path, lines: &str) {
     fs::write(dir.join("r.ndjson"), lines).unwrap();
     fs::write(dir.join("groups.csv"), GROUPS).unwrap();
     let ran = run_in(dir, &["import", "-q", "--store", "s.db", "r.ndjson"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
 }
 
-fn report(dir: &Path, args: &[&str]) -> Value {
+pub fn report(dir: &Path, args: &[&str]) -> Value {
     let ran = run_in(dir, args);
     assert_eq!(ran.code, 0, "{ran:?}");
     serde_json::from_str(&ran.out).unwrap()
@@ -243,7 +243,7 @@ fn day(number: i64, quarters: i64, updates: bool) -> Vec<u8> {
     pcap.bytes().to_vec()
 }
 
-fn replayed(days: &[(i64, i64, bool)], catalogues: &[&str]) -> TempDir {
+pub fn replayed(days: &[(i64, i64, bool)], catalogues: &[&str]) -> TempDir {
     let dir = TempDir::new().unwrap();
     for (n, (number, quarters, updates)) in days.iter().enumerate() {
         let name = format!("{n}.pcap");

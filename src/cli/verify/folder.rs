@@ -26,12 +26,13 @@ struct Manifest {
     inputs: Vec<serde::de::IgnoredAny>,
 }
 
+/// A file as a manifest lists it.
 #[derive(Deserialize)]
-struct Listed {
-    path: String,
-    sha256: String,
+pub(super) struct Listed {
+    pub(super) path: String,
+    pub(super) sha256: String,
     #[serde(default)]
-    size: Option<u64>,
+    pub(super) size: Option<u64>,
 }
 
 /// Compares each file that the manifest lists with it, and names those that it
@@ -39,9 +40,24 @@ struct Listed {
 pub(super) fn verify(folder: &Path, out: &mut dyn Write) -> io::Result<bool> {
     let fault = |what: String| io::Error::other(format!("{}: {what}", folder.join(MANIFEST).display()));
     let manifest = read(folder).map_err(fault)?;
+    let faults = faults(folder, &manifest.files, &[MANIFEST])?;
+    for what in &faults {
+        writeln!(out, "ALTERED {what}")?;
+    }
+    writeln!(out, "{MANIFEST}: sha256 {}", file_sha256(&folder.join(MANIFEST))?)?;
+    let files = counted(manifest.files.len() as u64, "file", "files");
+    let inputs = counted(manifest.inputs.len() as u64, "input", "inputs");
+    let word = if faults.is_empty() { "sound" } else { "NOT as it was written" };
+    writeln!(out, "{}: {word} ({files}, of {inputs}).", folder.display())?;
+    Ok(faults.is_empty())
+}
+
+/// What is wrong with the files of a folder: those that are listed, and those
+/// that neither are nor are `own`. A sentence each.
+pub(super) fn faults(folder: &Path, files: &[Listed], own: &[&str]) -> io::Result<Vec<String>> {
     let mut faults: Vec<String> = Vec::new();
-    let mut listed: BTreeSet<PathBuf> = [PathBuf::from(MANIFEST)].into();
-    for file in &manifest.files {
+    let mut listed: BTreeSet<PathBuf> = own.iter().map(PathBuf::from).collect();
+    for file in files {
         if let Some(what) = check(folder, file) {
             faults.push(format!("{} {what}", clean(&file.path)));
         }
@@ -53,15 +69,7 @@ pub(super) fn verify(folder: &Path, out: &mut dyn Write) -> io::Result<bool> {
     for extra in there.iter().filter(|p| !listed.contains(*p)) {
         faults.push(format!("{} is not in the manifest: it was added", clean(&extra.to_string_lossy())));
     }
-    for what in &faults {
-        writeln!(out, "ALTERED {what}")?;
-    }
-    writeln!(out, "{MANIFEST}: sha256 {}", file_sha256(&folder.join(MANIFEST))?)?;
-    let files = counted(manifest.files.len() as u64, "file", "files");
-    let inputs = counted(manifest.inputs.len() as u64, "input", "inputs");
-    let word = if faults.is_empty() { "sound" } else { "NOT as it was written" };
-    writeln!(out, "{}: {word} ({files}, of {inputs}).", folder.display())?;
-    Ok(faults.is_empty())
+    Ok(faults)
 }
 
 fn read(folder: &Path) -> Result<Manifest, String> {

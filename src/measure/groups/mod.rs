@@ -8,6 +8,7 @@
 mod csv;
 mod mmdb;
 pub(super) mod places;
+mod table;
 
 pub use places::{Place, Places, Values};
 

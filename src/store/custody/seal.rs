@@ -62,6 +62,11 @@ impl SealKey {
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.public_key().as_ref().first_chunk().copied().unwrap_or_default())
     }
+
+    /// Signs a text; the signature in hex.
+    pub fn sign(&self, text: &[u8]) -> String {
+        hex(self.0.sign(text).as_ref())
+    }
 }
 
 impl fmt::Debug for SealKey {
@@ -86,6 +91,12 @@ impl PublicKey {
         let der = unwrap(file, "PUBLIC KEY");
         let key = der.strip_prefix(&PUBLIC).and_then(|k| k.try_into().ok());
         key.map(PublicKey).ok_or(KeyError::NotPublic)
+    }
+
+    /// Whether a signature, in hex, is that of this key over a text.
+    pub fn holds(&self, text: &[u8], signature: &str) -> bool {
+        let Some(signature) = unhex(signature) else { return false };
+        UnparsedPublicKey::new(&ED25519, self.0).verify(text, &signature).is_ok()
     }
 }
 
@@ -148,7 +159,7 @@ impl Store {
                 public_key: key.public().to_string(),
                 signature: String::new(),
             };
-            seal.signature = hex(key.0.sign((seal.line() + "\n").as_bytes()).as_ref());
+            seal.signature = key.sign((seal.line() + "\n").as_bytes());
             c.prepare_cached(
                 "INSERT INTO seals (seq, digest, sealed_ns, public_key, signature) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?

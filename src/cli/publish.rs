@@ -1,0 +1,105 @@
+//! `spansight publish`: a window of a store for others.
+
+use super::args::{MeasureArgs, MeasureFormat, PublishArgs};
+use super::exit::{Exit, Stop, say};
+use super::inputs;
+use super::measuring::{Measuring, check_length};
+use super::verify::key;
+use crate::base::time::format_day;
+use crate::measure::{Days, Step};
+use crate::publish::{Form, PublishError, Request, Take, write};
+use crate::report::counted;
+use crate::sighting::Pseudonyms;
+use crate::store::archive::Archive;
+use crate::store::custody::SealKey;
+use crate::store::{Filter, Store};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Least hosts of a group that is shown, unless said otherwise.
+const MIN_GROUP: u64 = 5;
+
+impl From<PublishError> for Stop {
+    fn from(e: PublishError) -> Self {
+        match e {
+            PublishError::Exists(_) | PublishError::Asked(_) | PublishError::Compare(_) => Stop::usage(e),
+            e => Stop::failed(e),
+        }
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &PublishArgs) -> Result<Exit, Stop> {
+    let sign = args.sign.as_deref().map(|file| key(file, SealKey::read)).transpose()?;
+    let measuring = Measuring::new(&measured(args))?;
+    let mut asked = measuring.asked();
+    if args.groups_only && args.by.is_empty() {
+        asked.dimensions.truncate(1);
+    }
+    let pseudonyms = pseudonyms(args, &asked.home)?;
+    if let Some(file) = args.sign.as_deref().filter(|_| !args.quiet) {
+        inputs::warn_if_open("--sign", file);
+    }
+    let window = args.window.days(measuring.days.last);
+    let baseline = args.baseline.map(|w| w.days(measuring.days.last));
+    check_length(&[Some(window), baseline].into_iter().flatten().collect::<Vec<_>>())?;
+    let form = match &pseudonyms {
+        Some(p) => Form::Pseudonymised(p),
+        None if args.groups_only => Form::Groups(args.min_group.unwrap_or(MIN_GROUP)),
+        None => Form::Full,
+    };
+    let request = Request { asked: &asked, form, window, step: Step::from(args.step), baseline, key: sign.as_ref() };
+    let days = baseline.map_or(window, |b| Days::new(b.first.min(window.first), b.last.max(window.last)));
+    let written = write(&args.output, &request, &mut |take| records(&args.store, asked.offset.utc(days), take))?;
+    if written.differs {
+        say("warning: counted from the store, some figures differ from those of the published records, which are \
+             what was published; compare trend.json with the command trend");
+    }
+    if !args.quiet {
+        let (records, to) = (counted(written.records, "record", "records"), args.output.display());
+        let signed = if sign.is_some() { "signed" } else { "not signed" };
+        let kept = "Keep the hash of the manifest elsewhere, or give it to readers another way";
+        let manifest = &written.manifest;
+        drop(writeln!(io::stderr(), "{to}: {records}, {signed}; manifest.json: sha256 {manifest}. {kept}."));
+    }
+    Ok(Exit::Done)
+}
+
+/// What is counted, as for the commands that only count.
+fn measured(args: &PublishArgs) -> MeasureArgs {
+    MeasureArgs {
+        store: args.store.clone(),
+        groups: args.groups.clone(),
+        by: args.by.clone(),
+        catalogue: args.catalogue.clone(),
+        catalogue_as_of: args.catalogue_as_of,
+        home_net: args.home_net.clone(),
+        utc_offset: args.utc_offset,
+        format: MeasureFormat::Json,
+        output: None,
+        quiet: args.quiet,
+    }
+}
+
+fn pseudonyms(args: &PublishArgs, home: &crate::sighting::HomeNets) -> Result<Option<Pseudonyms>, Stop> {
+    let Some(path) = &args.pseudonymise else { return Ok(None) };
+    let key = inputs::pseudonym_key(path, args.quiet)?;
+    let catalogue = args.catalogue.load().map_err(Stop::usage)?;
+    Ok(Some(Pseudonyms::new(&key, home, Arc::new(catalogue))))
+}
+
+/// Hands over the records of a store.
+fn records(store: &Path, days: Days, take: &mut Take<'_>) -> Result<(), PublishError> {
+    let filter = Filter {
+        since: Some(format_day(days.first.into())),
+        until: Some(format_day(days.last.into())),
+        support: true,
+        ..Filter::default()
+    };
+    if Archive::is_meant(store) {
+        return Archive::open(store)?.contributions(&filter, take);
+    }
+    let store = Store::open_read_only(store)?;
+    store.contributions(filter)?.try_for_each(|stored| take(stored?))
+}

@@ -1,0 +1,49 @@
+//! Figures that were claimed elsewhere, held against a publication.
+
+use super::check::Figures;
+use super::recount::Recounted;
+use super::source::json;
+use serde_json::Value;
+use std::path::Path;
+
+/// What is compared of a trend. Sentences may name networks, and files of groups
+/// have other names where they come from.
+const OF_TREND: [&str; 6] = ["window", "step", "utc_offset", "periods", "whole", "by"];
+/// What is compared of a comparison.
+const OF_COMPARISON: [&str; 6] = ["baseline", "current", "utc_offset", "basis", "whole", "by"];
+
+/// Holds a trend or comparison, or a document that has such as its members,
+/// against what was counted. An error is a sentence.
+pub(super) fn claimed_by(path: &Path, found: &Recounted) -> Result<Figures, String> {
+    let claimed: Value = json(path)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut figures = Figures::new(&name);
+    let trend = value(&found.trend);
+    let comparison = found.comparison.as_ref().map(value);
+    let of = |schema: &str, member: &str| match claimed.get("schema").and_then(Value::as_str) {
+        Some(s) if s.starts_with(schema) => Some((&claimed, String::new())),
+        _ => claimed.get(member).filter(|v| v.is_object()).map(|v| (v, format!("/{member}"))),
+    };
+    let mut any = false;
+    let all = [
+        (of("spansight.trend/", "trend"), Some(&trend), &OF_TREND),
+        (of("spansight.comparison/", "comparison"), comparison.as_ref(), &OF_COMPARISON),
+    ];
+    for (claimed, found, members) in all {
+        let Some((claimed, path)) = claimed else { continue };
+        any = true;
+        let Some(found) = found else {
+            figures.wrong(|| format!("{path}: the publication has no baseline to compare with"));
+            continue;
+        };
+        for member in members {
+            figures.compare(claimed.get(member), found.get(member), &format!("{path}/{member}"));
+        }
+    }
+    if any { Ok(figures) } else { Err(format!("{} has neither a trend nor a comparison", path.display())) }
+}
+
+/// As it is read from text, so that numbers are rounded alike.
+fn value(of: &impl serde::Serialize) -> Value {
+    serde_json::to_string(of).ok().and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default()
+}

@@ -1,0 +1,88 @@
+//! The figures of a publication, counted from what is in its folder.
+
+use super::GROUPS;
+use super::manifest::{Manifest, step};
+use super::source::{Published, catalogue, regular};
+use crate::base::Prefix;
+use crate::base::time::parse_day;
+use crate::catalogue::Catalogue;
+use crate::measure::count::MOST_DAYS;
+use crate::measure::{AsOf, Asked, Comparison, Groups, Method, Origin, Trend};
+use crate::sighting::HomeNets;
+use std::path::Path;
+
+/// What was counted.
+pub(super) struct Recounted {
+    pub(super) trend: Trend,
+    pub(super) comparison: Option<Comparison>,
+    pub(super) records: u64,
+}
+
+/// Counts the records of a folder as its manifest says. An error is a sentence.
+pub(super) fn recount(folder: &Path, manifest: &Manifest) -> Result<Recounted, String> {
+    let options = &manifest.options;
+    let wrong = |what: &str| format!("the manifest names no {what} that can be used");
+    let window = options.window.days().ok_or_else(|| wrong("window"))?;
+    let step = step(&options.step).ok_or_else(|| wrong("step"))?;
+    if window.len() > MOST_DAYS {
+        return Err(wrong("window"));
+    }
+    let text = catalogue(folder, &options.catalogue_sha256)?.ok_or("the catalogue that was applied is missing")?;
+    if text.sha256_hex() != options.catalogue_sha256 {
+        return Err("the catalogue that was applied is not the one that the manifest names".into());
+    }
+    let catalogue = Catalogue::from_effective("catalogue", &text).map_err(|e| e.to_string())?;
+    let (catalogue, as_of) = match &options.catalogue_as_of {
+        None => (catalogue, None),
+        Some(day) => {
+            let day = parse_day(day).and_then(|d| i32::try_from(d).ok()).ok_or_else(|| wrong("catalogue_as_of"))?;
+            let origin = if options.catalogue_of_run { Origin::Run } else { Origin::Given };
+            (catalogue.as_of(day.into()).map_err(|e| e.to_string())?, Some(AsOf { day, origin }))
+        }
+    };
+    let file = folder.join(GROUPS);
+    let groups = if file.symlink_metadata().is_ok() {
+        regular(&file)?;
+        Groups::read(&[file]).map_err(|e| e.to_string())?
+    } else {
+        Groups::default()
+    };
+    let columns: Vec<String> = options.by.iter().map(|d| d.join("+")).collect();
+    let source = Published::read(folder, manifest)?;
+    let asked = Asked {
+        source: &source,
+        groups: &groups,
+        dimensions: groups.dimensions(&columns).map_err(|e| e.to_string())?,
+        catalogue: &catalogue,
+        as_of,
+        doubts: options.doubts.clone(),
+        home: home(&options.home_networks).ok_or_else(|| wrong("home networks"))?,
+        offset: options.utc_offset.parse().map_err(|_| wrong("UTC offset"))?,
+        threads: 1,
+    };
+    let mut trend = Trend::new(&asked, window, step).map_err(|e| e.to_string())?;
+    local(&mut trend.method);
+    let comparison = match &options.baseline {
+        None => None,
+        Some(baseline) => {
+            let baseline = baseline.days().ok_or_else(|| wrong("baseline"))?;
+            let mut comparison = Comparison::new(&asked, baseline, window).map_err(|e| e.to_string())?;
+            local(&mut comparison.method);
+            Some(comparison)
+        }
+    };
+    Ok(Recounted { trend, comparison, records: source.records })
+}
+
+/// The file of groups is that of the folder, wherever the folder lies.
+fn local(method: &mut Method) {
+    method.groups.iter_mut().for_each(|g| g.path = GROUPS.to_owned());
+}
+
+fn home(described: &[String]) -> Option<HomeNets> {
+    if described.iter().any(|n| n == "any") {
+        return Some(HomeNets::any());
+    }
+    let prefixes: Option<Vec<Prefix>> = described.iter().map(|n| n.parse().ok()).collect();
+    prefixes.map(HomeNets::only)
+}

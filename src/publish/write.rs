@@ -1,0 +1,360 @@
+//! Writing a publication.
+
+use super::cells::Cells;
+use super::context::{Line, SeenIn};
+use super::folder::Folder;
+use super::manifest::{GroupsUsed, Kind, Manifest, Options, RunUsed, SCHEMA, Span, days};
+use super::recount::recount;
+use super::source::catalogue_path;
+use super::{CELLS, COMPARISON, CONTEXT, COVERAGE, GROUPS, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, RECORDS, TREND};
+use crate::base::time::{DAY_SECS, SECOND, format_day, parse_day};
+use crate::base::{Addr, Timestamp};
+use crate::measure::compare::CompareError;
+use crate::measure::{Asked, Comparison, Days, Origin, Part, SourceError, Step, Trend, Wanted};
+use crate::report::ndjson;
+use crate::sighting::draft::hex;
+use crate::sighting::{Conceal, HomeNets, Pseudonyms};
+use crate::store::custody::SealKey;
+use crate::store::{StoreError, Stored};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// In which form.
+#[derive(Debug)]
+pub enum Form<'a> {
+    /// Records as they are.
+    Full,
+    /// Records with pseudonyms.
+    Pseudonymised(&'a Pseudonyms),
+    /// Counts of groups of at least so many hosts.
+    Groups(u64),
+}
+
+/// What is to be published.
+pub struct Request<'a> {
+    /// What is counted, and from what.
+    pub asked: &'a Asked<'a>,
+    /// In which form.
+    pub form: Form<'a>,
+    /// The window.
+    pub window: Days,
+    /// Length of the periods of the trend.
+    pub step: Step,
+    /// The window to compare it with.
+    pub baseline: Option<Days>,
+    /// The key that signs.
+    pub key: Option<&'a SealKey>,
+}
+
+/// What was published.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Records.
+    pub records: u64,
+    /// SHA-256 of the manifest.
+    pub manifest: String,
+    /// Whether the store counts otherwise than what was published of it.
+    pub differs: bool,
+}
+
+/// Why nothing was published. A sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// There is something already.
+    #[error("{0} is there already; a publication is never overwritten: give another name")]
+    Exists(String),
+    /// It cannot be made.
+    #[error("cannot write {path} ({source}): check the path and its permissions")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("a file of the publication cannot be written ({0})")]
+    Output(#[from] io::Error),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It cannot be counted.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The windows cannot be compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
+    /// What was asked for cannot be.
+    #[error("{0}")]
+    Asked(String),
+    /// What was written cannot be counted.
+    #[error("what was written cannot be counted: {0}")]
+    Recount(String),
+}
+
+/// Takes a record of the store.
+pub type Take<'t> = dyn FnMut(Stored) -> Result<(), PublishError> + 't;
+
+/// Publishes a window. `records` hands over the records of the store, those of
+/// other days as well if that is easier.
+///
+/// # Errors
+/// [`PublishError`]; nothing is left then.
+pub fn write(
+    to: &Path,
+    request: &Request<'_>,
+    records: &mut dyn FnMut(&mut Take<'_>) -> Result<(), PublishError>,
+) -> Result<Written, PublishError> {
+    if let Some(b) = request.baseline
+        && b.first <= request.window.last
+        && request.window.first <= b.last
+    {
+        return Err(CompareError::Overlap(b.to_string(), request.window.to_string()).into());
+    }
+    let shown = || to.display().to_string();
+    let trouble = |e: io::Error| match e.kind() {
+        io::ErrorKind::AlreadyExists => PublishError::Exists(shown()),
+        _ => PublishError::Folder { path: shown(), source: e },
+    };
+    let folder = Folder::begin(to).map_err(trouble)?;
+    let mut writing = Writing { request, folder, days: days(request.window, request.baseline, request.asked.offset) };
+    let mut manifest = writing.manifest()?;
+    writing.catalogues(&manifest)?;
+    let mut written = Written::default();
+    match request.form {
+        Form::Groups(least) => writing.cells(least)?,
+        Form::Full | Form::Pseudonymised(_) => {
+            manifest.records = writing.records(records)?;
+            writing.context()?;
+            writing.coverage()?;
+            written.differs = writing.figures(&manifest)?;
+        }
+    }
+    let Writing { folder, .. } = writing;
+    manifest.files = folder.listed();
+    written.records = manifest.records;
+    written.manifest = seal(&folder, &manifest, request.key)?;
+    folder.finish().map_err(trouble)?;
+    Ok(written)
+}
+
+/// Writes the manifest, its hash and its signature, and returns the hash.
+fn seal(folder: &Folder, manifest: &Manifest, key: Option<&SealKey>) -> Result<String, PublishError> {
+    let mut text = serde_json::to_vec_pretty(manifest).map_err(io::Error::from)?;
+    text.push(b'\n');
+    let sha256 = hex(ring::digest::digest(&ring::digest::SHA256, &text).as_ref());
+    folder.unlisted(MANIFEST, &text)?;
+    folder.unlisted(MANIFEST_SHA256, sums(&sha256).as_bytes())?;
+    if let Some(key) = key {
+        let line = format!("{}\n", key.sign(signed(&sha256).as_bytes()));
+        folder.unlisted(MANIFEST_SIG, line.as_bytes())?;
+    }
+    Ok(sha256)
+}
+
+/// What `manifest.sha256` holds.
+pub(super) fn sums(sha256: &str) -> String {
+    format!("{sha256}  {MANIFEST}\n")
+}
+
+/// What is signed.
+pub(super) fn signed(sha256: &str) -> String {
+    format!("{SCHEMA} {sha256}\n")
+}
+
+/// A publication in the making.
+struct Writing<'a> {
+    request: &'a Request<'a>,
+    folder: Folder,
+    /// UTC days of the records.
+    days: Vec<Days>,
+}
+
+impl Writing<'_> {
+    fn pseudonyms(&self) -> Option<&Pseudonyms> {
+        match &self.request.form {
+            Form::Pseudonymised(p) => Some(p),
+            _ => None,
+        }
+    }
+
+    fn manifest(&self) -> Result<Manifest, PublishError> {
+        let Request { asked, form, window, step, baseline, key } = self.request;
+        let home: HomeNets = self.pseudonyms().map_or_else(|| asked.home.clone(), Pseudonyms::home);
+        let name = |path: &str| Path::new(path).file_name().map_or(path.into(), |n| n.to_string_lossy()).into_owned();
+        let groups = asked.groups.files().into_iter();
+        Ok(Manifest {
+            schema: SCHEMA.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            form: match form {
+                Form::Full => Kind::Full,
+                Form::Pseudonymised(_) => Kind::Pseudonymised,
+                Form::Groups(_) => Kind::Groups,
+            },
+            options: Options {
+                window: Span::of(*window),
+                step: step.as_str().to_owned(),
+                baseline: baseline.map(Span::of),
+                utc_offset: asked.offset.to_string(),
+                by: asked.dimensions.clone(),
+                home_networks: home.describe(),
+                catalogue_sha256: asked.catalogue.sha256_hex(),
+                catalogue_as_of: asked.as_of.as_ref().map(|a| format_day(a.day.into())),
+                catalogue_of_run: asked.as_of.as_ref().is_some_and(|a| a.origin == Origin::Run),
+                doubts: asked.doubts.clone(),
+                min_group: if let Form::Groups(least) = form { Some(*least) } else { None },
+            },
+            records: 0,
+            pseudonyms: self.pseudonyms().map(Pseudonyms::key_id),
+            groups: groups.map(|g| GroupsUsed { name: name(&g.path), sha256: g.sha256, kind: g.kind }).collect(),
+            runs: self.runs()?,
+            signed_by: key.map(|k| k.public().to_string()),
+            files: Vec::new(),
+        })
+    }
+
+    /// The runs that saw anything of these days.
+    fn runs(&self) -> Result<Vec<RunUsed>, PublishError> {
+        const DAY: i64 = DAY_SECS * SECOND;
+        let start = |day: i32| Timestamp(i64::from(day).saturating_mul(DAY));
+        let meets = |(a, b): (Timestamp, Timestamp)| {
+            self.days.iter().any(|d| a <= start(d.last.saturating_add(1)) && b >= start(d.first))
+        };
+        let runs = self.request.asked.source.runs()?;
+        Ok(runs.iter().filter(|r| r.covers.is_some_and(meets)).map(RunUsed::of).collect())
+    }
+
+    fn catalogues(&mut self, manifest: &Manifest) -> Result<(), PublishError> {
+        let asked = self.request.asked;
+        let applied = asked.catalogue.sha256_hex();
+        let mut all: BTreeMap<String, crate::catalogue::LongText> = BTreeMap::new();
+        for sha256 in manifest.runs.iter().map(|r| &r.catalogue_sha256) {
+            if !all.contains_key(sha256)
+                && let Some(text) = asked.source.catalogue(sha256)?
+            {
+                all.insert(sha256.clone(), text);
+            }
+        }
+        all.insert(applied, asked.catalogue.effective_toml());
+        for (sha256, text) in all {
+            self.folder.file(&catalogue_path(&sha256), |out| text.write_to(out))?;
+        }
+        Ok(())
+    }
+
+    fn records(
+        &mut self,
+        records: &mut dyn FnMut(&mut Take<'_>) -> Result<(), PublishError>,
+    ) -> Result<u64, PublishError> {
+        let mut count = 0u64;
+        let days = &self.days;
+        let pseudonyms = match &self.request.form {
+            Form::Pseudonymised(p) => Some(*p),
+            _ => None,
+        };
+        self.folder.file(RECORDS, |out| {
+            records(&mut |Stored { record, support }| {
+                let day = parse_day(&record.period).and_then(|d| i32::try_from(d).ok());
+                if !day.is_some_and(|day| days.iter().any(|d| d.contains(day))) {
+                    return Ok(());
+                }
+                count = count.saturating_add(1);
+                let record = match pseudonyms {
+                    Some(p) => record.conceal(p),
+                    None => record,
+                };
+                Ok(ndjson::write_marked(out, &record, support)?)
+            })
+        })?;
+        Ok(count)
+    }
+
+    /// Writes what hosts are judged by beside records, and the groups of their
+    /// addresses.
+    fn context(&mut self) -> Result<(), PublishError> {
+        let asked = self.request.asked;
+        let wanted = Wanted { days: self.days.clone(), names: false };
+        let mut lines: BTreeSet<Line> = BTreeSet::new();
+        let mut addresses: BTreeSet<Addr> = BTreeSet::new();
+        let mut room = Part::default();
+        for number in 0..asked.source.parts() {
+            let facts = &asked.source.part(number, &wanted, &mut room)?.facts;
+            lines.extend(Line::all(facts, self.pseudonyms()));
+            if !asked.groups.is_empty() {
+                addresses.extend(facts.seen.iter().map(|s| s.ip).chain(facts.intervals.iter().map(|i| i.ip)));
+            }
+        }
+        self.folder.file(CONTEXT, |out| lines.iter().try_for_each(|line| ndjson::write_line(out, line)))?;
+        if asked.groups.is_empty() {
+            return Ok(());
+        }
+        let mut columns: Vec<String> = Vec::new();
+        let org = asked.groups.columns().contains(&"org").then(|| "org".to_owned());
+        for column in org.iter().chain(asked.dimensions.iter().flatten()) {
+            if !columns.contains(column) {
+                columns.push(column.clone());
+            }
+        }
+        if columns.is_empty() {
+            return Ok(());
+        }
+        let mut shown: Vec<(Addr, Addr)> =
+            addresses.iter().map(|ip| (*ip, self.pseudonyms().map_or(*ip, |p| p.address(*ip)))).collect();
+        shown.sort_by_key(|(_, shown)| *shown);
+        let first = self.days.first().map_or(0, |d| d.first);
+        let days = Days::new(first, self.days.last().map_or(first, |d| d.last));
+        self.folder.file(GROUPS, |out| asked.groups.write_table(&columns, shown.into_iter(), days, out))?;
+        Ok(())
+    }
+
+    /// Writes what could be seen in each period and window.
+    fn coverage(&mut self) -> Result<(), PublishError> {
+        let Request { asked, window, step, baseline, .. } = self.request;
+        let mut all: BTreeMap<(i64, i64), SeenIn> = BTreeMap::new();
+        for days in step.periods(*window).into_iter().chain([*window]).chain(*baseline) {
+            let (from, to) = asked.offset.quarters(days);
+            all.insert((from, to), SeenIn::of((from, to), asked.source.seen(from, to)?, self.pseudonyms()));
+        }
+        let all: Vec<SeenIn> = all.into_values().collect();
+        self.folder.file(COVERAGE, |out| json(out, &all))?;
+        Ok(())
+    }
+
+    /// Counts what was written, and writes these figures. Says whether the
+    /// store counts otherwise.
+    fn figures(&mut self, manifest: &Manifest) -> Result<bool, PublishError> {
+        let found = recount(self.folder.path(), manifest).map_err(PublishError::Recount)?;
+        self.folder.file(TREND, |out| json(out, &found.trend))?;
+        if let Some(comparison) = &found.comparison {
+            self.folder.file(COMPARISON, |out| json(out, comparison))?;
+        }
+        let Request { asked, window, step, baseline, .. } = self.request;
+        let trend = Trend::new(asked, *window, *step)?;
+        let mut differs = (&trend.whole, &trend.by) != (&found.trend.whole, &found.trend.by);
+        if let Some((baseline, found)) = baseline.zip(found.comparison) {
+            let comparison = Comparison::new(asked, baseline, *window)?;
+            differs |= (&comparison.whole, &comparison.by) != (&found.whole, &found.by);
+        }
+        Ok(differs)
+    }
+
+    fn cells(&mut self, least: u64) -> Result<(), PublishError> {
+        let Request { asked, window, step, baseline, .. } = self.request;
+        if asked.dimensions.len() > 1 {
+            let why = "give one breakdown: what one table leaves out could be had from another";
+            return Err(PublishError::Asked(why.into()));
+        }
+        let mut cells = match baseline {
+            None => Cells::of_trend(Trend::new(asked, *window, *step)?, least),
+            Some(baseline) => Cells::of_comparison(Comparison::new(asked, *baseline, *window)?, least),
+        };
+        cells.forget_paths();
+        self.folder.file(CELLS, |out| json(out, &cells))?;
+        Ok(())
+    }
+}
+
+fn json(out: &mut dyn Write, value: &impl serde::Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)
+}

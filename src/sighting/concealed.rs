@@ -1,0 +1,164 @@
+//! Records with pseudonyms, made from records without: for publications of what
+//! is already stored.
+
+use super::draft::{hex, record_id};
+use super::pseudonym::{Conceal, Pseudonyms};
+use super::record::{Evidence, Host, Record, Server};
+use crate::base::Channel;
+
+impl Conceal for Record {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        let at_home = self.servers.is_empty() || self.servers.iter().any(|s| pseudonyms.covers(&s.ip));
+        let Record {
+            schema,
+            id: _, // computed anew
+            revision,
+            sensor,
+            source,
+            period,
+            host,
+            indicator,
+            stage,
+            channels,
+            names,
+            names_more,
+            servers,
+            servers_more,
+            client_subnets,
+            client_subnets_more,
+            first_seen,
+            last_seen,
+            count,
+            sessions,
+            slots,
+            slots_connected,
+            bytes_to_server,
+            bytes_from_server,
+            notes,
+            community_ids: _, // a hash of addresses that can be guessed
+            evidence,
+            evidence_more,
+        } = self;
+        let host = host.conceal(pseudonyms);
+        let id = record_id(&sensor, &host.segment, &host.ip, host.mac, &indicator.id, &period);
+        let server = |s: Server| Server { ip: pseudonyms.address(s.ip), port: s.port, transport: s.transport };
+        Record {
+            schema,
+            id,
+            revision,
+            sensor,
+            source,
+            period,
+            host,
+            indicator,
+            stage,
+            channels,
+            names: sorted(names.into_iter().map(|n| pseudonyms.server_name(&n, at_home).into()).collect()),
+            names_more,
+            servers: sorted(servers.into_iter().map(server).collect()),
+            servers_more,
+            client_subnets: sorted(client_subnets.into_iter().map(|n| pseudonyms.prefix(n)).collect()),
+            client_subnets_more,
+            first_seen,
+            last_seen,
+            count,
+            sessions,
+            slots,
+            slots_connected,
+            bytes_to_server,
+            bytes_from_server,
+            notes,
+            community_ids: Vec::new(),
+            evidence: evidence.into_iter().map(|e| shown(e, pseudonyms, at_home)).collect(),
+            evidence_more,
+        }
+    }
+}
+
+impl Conceal for Host {
+    fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
+        let Host { ip, mac, segment, name, name_source } = self;
+        Host {
+            ip: pseudonyms.address(ip),
+            mac: mac.map(|m| pseudonyms.mac(m)),
+            segment,
+            name: name.map(|n| pseudonyms.name(&n)),
+            name_source,
+        }
+    }
+}
+
+fn shown(evidence: Evidence, pseudonyms: &Pseudonyms, at_home: bool) -> Evidence {
+    let Evidence { path, interface, frame, offset, ts, channel, name, src, sport, dst, dport, layers, packet_sha256 } =
+        evidence;
+    // Paths and networks are no names, but may hold addresses.
+    let named = !matches!(channel, Channel::HttpPath | Channel::Netblock | Channel::LanPort);
+    let name = name.map(|n| if named { pseudonyms.server_name(&n, at_home).into() } else { pseudonyms.text(&n) });
+    Evidence {
+        path: path.map(|p| pseudonyms.text(&p)),
+        interface,
+        frame,
+        offset,
+        ts,
+        channel,
+        name,
+        src: pseudonyms.address(src),
+        sport,
+        dst: pseudonyms.address(dst),
+        dport,
+        layers: layers.iter().map(|l| pseudonyms.text(l)).collect(),
+        packet_sha256: hex(&pseudonyms.digest(&bytes(&packet_sha256))),
+    }
+}
+
+/// The 32 bytes of a hash; zeros for what is none.
+fn bytes(text: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    for (at, byte) in out.iter_mut().enumerate() {
+        let digits = text.get(2 * at..2 * at + 2);
+        *byte = digits.and_then(|d| u8::from_str_radix(d, 16).ok()).unwrap_or_default();
+    }
+    out
+}
+
+fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {
+    list.sort();
+    list.dedup();
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::sighting::line::{parse, written};
+    use crate::sighting::testing::record;
+    use crate::sighting::{HomeNets, pseudonym};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_record_with_pseudonyms_is_a_record_that_names_nobody() {
+        let key = pseudonym::key_of_file(b"a passphrase of at least 32 bytes, as it is").unwrap();
+        let p = Pseudonyms::new(&key, &HomeNets::default(), Arc::new(Catalogue::builtin()));
+        let mut plain = record();
+        plain.host.name = Some("anna-laptop".into());
+        plain.source = format!("sha256:{}", "5a".repeat(32));
+        plain.id = record_id(
+            &plain.sensor,
+            &plain.host.segment,
+            &plain.host.ip,
+            plain.host.mac,
+            &plain.indicator.id,
+            &plain.period,
+        );
+        let concealed = plain.clone().conceal(&p);
+        let text = written(&concealed, false);
+        let secrets = [plain.host.ip.to_string(), "anna".into(), plain.id.clone()];
+        for secret in secrets.iter().chain(plain.evidence.iter().map(|e| &e.packet_sha256)) {
+            assert!(!text.contains(secret.as_str()), "{secret} in {text}");
+        }
+        assert_eq!(parse(text.as_bytes()), Ok(concealed.clone()));
+        assert_eq!((concealed.count, concealed.slots, concealed.stage), (plain.count, plain.slots, plain.stage));
+        assert_eq!(plain.clone().conceal(&p), concealed);
+    }
+}
