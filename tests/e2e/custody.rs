@@ -309,7 +309,7 @@ fn a_folder_of_evidence_is_checked() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let ran = verify(dir, &["proof"]);
     assert!(ran.code == 0 && ran.out.contains("manifest.json: sha256 "), "{ran:?}");
-    verify(dir, &["proof", "--seal", "a.pcap"]).said_once(2, &["a folder has no chain to seal"]);
+    verify(dir, &["proof", "--seal", "a.pcap"]).said_once(2, &["a folder of evidence has no chain"]);
     fs::write(dir.join("proof/more"), "x").unwrap();
     let ran = verify(dir, &["proof"]);
     assert!(ran.code == 1 && ran.out.starts_with("ALTERED more is not in the manifest"), "{ran:?}");
