@@ -43,6 +43,20 @@ pub fn write_line<T: Serialize + ?Sized>(out: &mut dyn io::Write, value: &T) -> 
     out.write_all(b"\n")
 }
 
+/// The same for a value that makes an indented document.
+///
+/// # Errors
+/// Those of `out`, and those of serialising `value`.
+pub fn write_document<T: Serialize + ?Sized>(out: &mut dyn io::Write, value: &T) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    // Between strings only line feeds are hidden, and in strings there are none.
+    for line in text.lines() {
+        Printable.write_string_fragment(&mut *out, line)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
 /// Compact JSON in which hidden characters are `\uXXXX`.
 struct Printable;
 
@@ -68,6 +82,17 @@ impl Formatter for Printable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_document_hides_nothing_and_stays_what_it_is() {
+        let value = serde_json::json!({"org": "a\u{202e}b\u{85}\nc\u{2028}", "n": [1, {"x": "\u{1b}["}]});
+        let mut out = Vec::new();
+        write_document(&mut out, &value).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        assert!(text.chars().all(|c| c == '\n' || !is_hidden(c)), "{text:?}");
+        assert!(text.ends_with("}\n") && text.lines().count() > 5, "{text}");
+    }
     use crate::sighting::testing::record;
     use proptest::prelude::*;
 

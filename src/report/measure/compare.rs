@@ -2,10 +2,11 @@
 
 use super::super::csv::write_row;
 use super::grid::Grid;
-use super::{bounds, cell, json, line, paragraph, sources, zero};
+use super::{bounds, cell, paragraph, sources, zero};
 use crate::measure::compare::{CatalogueChanges, Compared, Moved, Side};
 use crate::measure::figures::{Label, Signal, shown};
 use crate::measure::{Comparability, Comparison, Method};
+use crate::report::ndjson::{write_document, write_line};
 use serde::Serialize;
 use std::io;
 
@@ -136,7 +137,7 @@ fn verdicts(out: &mut dyn io::Write, c: &Compared) -> io::Result<()> {
 /// # Errors
 /// Those of `out`.
 pub fn write_json(out: &mut dyn io::Write, c: &Comparison) -> io::Result<()> {
-    json(out, c)
+    write_document(out, c)
 }
 
 /// What is said once.
@@ -169,7 +170,7 @@ struct GroupLine<'a> {
 /// # Errors
 /// Those of `out`.
 pub fn write_ndjson(out: &mut dyn io::Write, c: &Comparison) -> io::Result<()> {
-    line(
+    write_line(
         out,
         &Head {
             schema: c.schema,
@@ -183,7 +184,9 @@ pub fn write_ndjson(out: &mut dyn io::Write, c: &Comparison) -> io::Result<()> {
             method: &c.method,
         },
     )?;
-    each(c, |_, group, compared| line(out, &GroupLine { schema: "spansight.comparison-group/1", group, compared }))
+    each(c, |_, group, compared| {
+        write_line(out, &GroupLine { schema: "spansight.comparison-group/1", group, compared })
+    })
 }
 
 fn each(c: &Comparison, mut f: impl FnMut(&[String], Option<&Label>, &Compared) -> io::Result<()>) -> io::Result<()> {

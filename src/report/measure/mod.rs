@@ -8,20 +8,7 @@ pub mod trend;
 use super::columns;
 use super::text::clean;
 use crate::measure::figures::{Method, Signal};
-use serde::Serialize;
 use std::io;
-
-/// Writes a value as one indented JSON document.
-fn json<T: Serialize>(out: &mut dyn io::Write, value: &T) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
-    writeln!(out)
-}
-
-/// Writes a value as one line of JSON.
-fn line<T: Serialize>(out: &mut dyn io::Write, value: &T) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    writeln!(out)
-}
 
 /// Writes a sentence, broken at the width.
 fn paragraph(out: &mut dyn io::Write, text: &str, width: u16) -> io::Result<()> {

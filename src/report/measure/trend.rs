@@ -2,10 +2,11 @@
 
 use super::super::csv::write_row;
 use super::grid::Grid;
-use super::{bounds, cell, json, line, paragraph, sources, zero};
+use super::{bounds, cell, paragraph, sources, zero};
 use crate::host::Verdict;
 use crate::measure::figures::{Label, Point, Signal, shown};
 use crate::measure::{Method, Trend};
+use crate::report::ndjson::{write_document, write_line};
 use serde::Serialize;
 use std::io;
 
@@ -116,7 +117,7 @@ fn verdicts(out: &mut dyn io::Write, trend: &Trend) -> io::Result<()> {
 /// # Errors
 /// Those of `out`.
 pub fn write_json(out: &mut dyn io::Write, trend: &Trend) -> io::Result<()> {
-    json(out, trend)
+    write_document(out, trend)
 }
 
 /// What is said once, before the points.
@@ -149,7 +150,7 @@ struct PointLine<'a> {
 /// # Errors
 /// Those of `out`.
 pub fn write_ndjson(out: &mut dyn io::Write, trend: &Trend) -> io::Result<()> {
-    line(
+    write_line(
         out,
         &Head {
             schema: trend.schema,
@@ -163,7 +164,7 @@ pub fn write_ndjson(out: &mut dyn io::Write, trend: &Trend) -> io::Result<()> {
         },
     )?;
     each(trend, |_, group, period, point| {
-        line(out, &PointLine { schema: "spansight.trend-point/1", period: &period.label, group, point })
+        write_line(out, &PointLine { schema: "spansight.trend-point/1", period: &period.label, group, point })
     })
 }
 
