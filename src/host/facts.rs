@@ -216,16 +216,16 @@ pub struct Facts {
     pub signals: Vec<Signal>,
 }
 
-/// Gathers [`Facts`] record by record.
+/// Gives numbers to what [`Facts`] refer to; the same thing has the same number.
 #[derive(Debug, Default)]
-pub struct FactsBuilder {
-    facts: Facts,
+pub struct Numbers {
     sources: HashMap<String, u32>,
     seen: HashMap<SeenHost, u32>,
     indicators: HashMap<String, u32>,
 }
 
-fn number<T: Eq + std::hash::Hash + Clone>(known: &mut HashMap<T, u32>, key: &T, add: impl FnOnce()) -> u32 {
+/// The number of a key among those known; a new one gets the next, and is added.
+pub(crate) fn number<T: Eq + std::hash::Hash + Clone>(known: &mut HashMap<T, u32>, key: &T, add: impl FnOnce()) -> u32 {
     if let Some(n) = known.get(key) {
         return *n;
     }
@@ -233,6 +233,56 @@ fn number<T: Eq + std::hash::Hash + Clone>(known: &mut HashMap<T, u32>, key: &T,
     known.insert(key.clone(), n);
     add();
     n
+}
+
+impl Numbers {
+    /// The number of a source.
+    pub fn source(&mut self, facts: &mut Facts, id: &str) -> u32 {
+        let sources = &mut facts.sources;
+        let add = || sources.push(Vantage { source: id.to_owned(), ..Vantage::default() });
+        number(&mut self.sources, &id.to_owned(), add)
+    }
+
+    /// The number of a host as seen.
+    pub fn seen(&mut self, facts: &mut Facts, host: &SeenHost) -> u32 {
+        number(&mut self.seen, host, || facts.seen.push(host.clone()))
+    }
+
+    /// The number of an indicator. If records give it several categories, the
+    /// least counts, as in a store.
+    pub fn indicator(&mut self, facts: &mut Facts, id: &str, category: Category) -> u32 {
+        let all = &mut facts.indicators;
+        let at = number(&mut self.indicators, &id.to_owned(), || all.push(Indicated { id: id.to_owned(), category }));
+        if let Some(known) = all.get_mut(at as usize) {
+            known.category = known.category.min(category);
+        }
+        at
+    }
+
+    /// Adds the contact of a record, the servers that may tell of roles, and what
+    /// it shows of its source.
+    pub fn record(&mut self, facts: &mut Facts, r: &Record, support: bool) {
+        let host = SeenHost { segment: r.host.segment.clone(), ip: r.host.ip, mac: r.host.mac };
+        let contact = Contact {
+            seen: self.seen(facts, &host),
+            indicator: self.indicator(facts, &r.indicator.id, r.indicator.category),
+            source: self.source(facts, &r.source),
+            ..Contact::of(r, support)
+        };
+        if let Some(source) = facts.sources.get_mut(contact.source as usize) {
+            source.learn(&contact);
+        }
+        let at = u32::try_from(facts.contacts.len()).unwrap_or(u32::MAX);
+        facts.contacts.push(contact);
+        facts.servers.extend(servers_of(r).map(|s| ServedBy { contact: at, ..s }));
+    }
+}
+
+/// Gathers [`Facts`] record by record.
+#[derive(Debug, Default)]
+pub struct FactsBuilder {
+    facts: Facts,
+    numbers: Numbers,
 }
 
 impl Vantage {
@@ -265,9 +315,19 @@ impl FactsBuilder {
 
     /// The number of a source.
     pub fn source(&mut self, id: &str) -> u32 {
-        let sources = &mut self.facts.sources;
-        let add = || sources.push(Vantage { source: id.to_owned(), ..Vantage::default() });
-        number(&mut self.sources, &id.to_owned(), add)
+        self.numbers.source(&mut self.facts, id)
+    }
+
+    /// The number of a host as seen.
+    #[cfg(test)]
+    pub(crate) fn seen(&mut self, host: &SeenHost) -> u32 {
+        self.numbers.seen(&mut self.facts, host)
+    }
+
+    /// The number of an indicator.
+    #[cfg(test)]
+    pub(crate) fn indicator(&mut self, id: &str, category: Category) -> u32 {
+        self.numbers.indicator(&mut self.facts, id, category)
     }
 
     /// What a source could see, beside what its records show.
@@ -279,33 +339,9 @@ impl FactsBuilder {
         }
     }
 
-    /// The number of a host as seen.
-    pub fn seen(&mut self, host: &SeenHost) -> u32 {
-        let seen = &mut self.facts.seen;
-        number(&mut self.seen, host, || seen.push(host.clone()))
-    }
-
-    /// The number of an indicator.
-    pub fn indicator(&mut self, id: &str, category: Category) -> u32 {
-        let all = &mut self.facts.indicators;
-        number(&mut self.indicators, &id.to_owned(), || all.push(Indicated { id: id.to_owned(), category }))
-    }
-
     /// Adds a record.
     pub fn record(&mut self, r: &Record, support: bool) {
-        let host = SeenHost { segment: r.host.segment.clone(), ip: r.host.ip, mac: r.host.mac };
-        let contact = Contact {
-            seen: self.seen(&host),
-            indicator: self.indicator(&r.indicator.id, r.indicator.category),
-            source: self.source(&r.source),
-            ..Contact::of(r, support)
-        };
-        if let Some(source) = self.facts.sources.get_mut(contact.source as usize) {
-            source.learn(&contact);
-        }
-        let at = u32::try_from(self.facts.contacts.len()).unwrap_or(u32::MAX);
-        self.facts.contacts.push(contact);
-        self.facts.servers.extend(servers_of(r).map(|s| ServedBy { contact: at, ..s }));
+        self.numbers.record(&mut self.facts, r, support);
     }
 
     /// Adds an interval.

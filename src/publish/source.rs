@@ -5,8 +5,8 @@ use super::manifest::Manifest;
 use super::{CONTEXT, COVERAGE, RECORDS};
 use crate::base::Timestamp;
 use crate::base::time::{DAY_SECS, SECOND};
-use crate::catalogue::{Category, LongText};
-use crate::host::facts::{Contact, Facts, Indicated, SeenHost, ServedBy, Vantage, servers_of};
+use crate::catalogue::LongText;
+use crate::host::facts::{Contact, Numbers, ServedBy, Vantage, number};
 use crate::measure::{Days, FactSource, Names, Part, RunOf, Seen, SourceError, Wanted};
 use crate::sighting::line::{MAX_LINE, parse_marked};
 use serde::de::DeserializeOwned;
@@ -33,56 +33,12 @@ pub(super) struct Published {
     pub(super) records: u64,
 }
 
-/// Gives numbers to what facts refer to.
-#[derive(Debug, Default)]
-struct Numbers {
-    sources: HashMap<String, u32>,
-    seen: HashMap<SeenHost, u32>,
-    indicators: HashMap<String, u32>,
-    names: HashMap<Box<str>, u32>,
-}
-
-fn number<T: Eq + std::hash::Hash + Clone>(known: &mut HashMap<T, u32>, key: &T, add: impl FnOnce()) -> u32 {
-    if let Some(n) = known.get(key) {
-        return *n;
-    }
-    let n = u32::try_from(known.len()).unwrap_or(u32::MAX);
-    known.insert(key.clone(), n);
-    add();
-    n
-}
-
-impl Numbers {
-    fn source(&mut self, facts: &mut Facts, id: &str) -> u32 {
-        let sources = &mut facts.sources;
-        let add = || sources.push(Vantage { source: id.to_owned(), ..Vantage::default() });
-        number(&mut self.sources, &id.to_owned(), add)
-    }
-
-    fn host(&mut self, facts: &mut Facts, host: &SeenHost) -> u32 {
-        number(&mut self.seen, host, || facts.seen.push(host.clone()))
-    }
-
-    /// Of indicators with one id the least category counts, as in a store.
-    fn indicator(&mut self, facts: &mut Facts, id: &str, category: Category) -> u32 {
-        let all = &mut facts.indicators;
-        let at = number(&mut self.indicators, &id.to_owned(), || all.push(Indicated { id: id.to_owned(), category }));
-        if let Some(known) = all.get_mut(at as usize) {
-            known.category = known.category.min(category);
-        }
-        at
-    }
-
-    fn name(&mut self, names: &mut Names, name: &str) -> u32 {
-        number(&mut self.names, &name.into(), || names.texts.push(name.into()))
-    }
-}
-
 impl Published {
     /// Reads a publication. An error is a sentence.
     pub(super) fn read(folder: &Path, manifest: &Manifest) -> Result<Published, String> {
         let days = manifest.days().ok_or("the manifest names no window")?;
         let mut numbers = Numbers::default();
+        let mut texts: HashMap<Box<str>, u32> = HashMap::new();
         let mut all = Part::default();
         each_line(&folder.join(CONTEXT), |line| {
             let line: Line = serde_json::from_slice(line).map_err(|e| e.to_string())?;
@@ -94,25 +50,15 @@ impl Published {
         each_line(&folder.join(RECORDS), |line| {
             let (record, support) = parse_marked(line)?;
             let facts = &mut all.facts;
-            let host = SeenHost { segment: record.host.segment.clone(), ip: record.host.ip, mac: record.host.mac };
-            let contact = Contact {
-                seen: numbers.host(facts, &host),
-                indicator: numbers.indicator(facts, &record.indicator.id, record.indicator.category),
-                source: numbers.source(facts, &record.source),
-                ..Contact::of(&record, support)
-            };
-            if !days.iter().any(|d| d.contains(contact.day)) {
+            // Each contact has a number of its own.
+            u32::try_from(facts.contacts.len()).map_err(|_| "too many records")?;
+            numbers.record(facts, &record, support);
+            if !facts.contacts.last().is_some_and(|c| days.iter().any(|d| d.contains(c.day))) {
                 return Err(format!("a record of {} lies outside the window", record.period));
             }
-            if let Some(source) = facts.sources.get_mut(contact.source as usize) {
-                source.learn(&contact);
-            }
-            let at = u32::try_from(facts.contacts.len()).map_err(|_| "too many records")?;
-            facts.contacts.push(contact);
-            facts.servers.extend(servers_of(&record).map(|s| ServedBy { contact: at, ..s }));
-            for name in &record.names {
-                let name = numbers.name(&mut all.names, name);
-                all.names.all.push(name);
+            let Names { texts: listed, all: places, .. } = &mut all.names;
+            for name in record.names.iter().map(|n| Box::from(n.as_str())) {
+                places.push(number(&mut texts, &name, || listed.push(name.clone())));
             }
             all.names.ends.push(u32::try_from(all.names.all.len()).map_err(|_| "too many names")?);
             records = records.saturating_add(1);
@@ -152,7 +98,7 @@ impl Published {
                 continue;
             };
             let contact = Contact {
-                seen: numbers.host(facts, host),
+                seen: numbers.seen(facts, host),
                 indicator: numbers.indicator(facts, &indicator.id, indicator.category),
                 ..*contact
             };
