@@ -1,7 +1,7 @@
 //! Arguments of `publish`.
 
+use super::measure::day;
 use super::{CatalogueFiles, StepArg};
-use crate::base::time::parse_day;
 use crate::measure::{UtcOffset, Window};
 use clap::Args;
 use std::path::PathBuf;
@@ -67,9 +67,4 @@ pub struct PublishArgs {
     /// Say nothing but what is wrong
     #[arg(short, long)]
     pub quiet: bool,
-}
-
-fn day(text: &str) -> Result<i32, String> {
-    let day = parse_day(text).and_then(|day| i32::try_from(day).ok());
-    day.ok_or_else(|| "give a date such as 2024-04-01".to_owned())
 }
