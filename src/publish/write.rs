@@ -17,7 +17,7 @@ use crate::sighting::{Conceal, HomeNets, Pseudonyms};
 use crate::store::custody::SealKey;
 use crate::store::{StoreError, Stored};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 /// In which form.
@@ -140,8 +140,8 @@ pub fn write(
 
 /// Writes the manifest, its hash and its signature, and returns the hash.
 fn seal(folder: &Folder, manifest: &Manifest, key: Option<&SealKey>) -> Result<String, PublishError> {
-    let mut text = serde_json::to_vec_pretty(manifest).map_err(io::Error::from)?;
-    text.push(b'\n');
+    let mut text = Vec::new();
+    ndjson::write_document(&mut text, manifest)?;
     let sha256 = hex(ring::digest::digest(&ring::digest::SHA256, &text).as_ref());
     folder.unlisted(MANIFEST, &text)?;
     folder.unlisted(MANIFEST_SHA256, sums(&sha256).as_bytes())?;
@@ -316,7 +316,7 @@ impl Writing<'_> {
             all.insert((from, to), SeenIn::of((from, to), asked.source.seen(from, to)?, self.pseudonyms()));
         }
         let all: Vec<SeenIn> = all.into_values().collect();
-        self.folder.file(COVERAGE, |out| json(out, &all))?;
+        self.folder.file(COVERAGE, |out| ndjson::write_document(out, &all))?;
         Ok(())
     }
 
@@ -324,9 +324,9 @@ impl Writing<'_> {
     /// store counts otherwise.
     fn figures(&mut self, manifest: &Manifest) -> Result<bool, PublishError> {
         let found = recount(self.folder.path(), manifest).map_err(PublishError::Recount)?;
-        self.folder.file(TREND, |out| json(out, &found.trend))?;
+        self.folder.file(TREND, |out| ndjson::write_document(out, &found.trend))?;
         if let Some(comparison) = &found.comparison {
-            self.folder.file(COMPARISON, |out| json(out, comparison))?;
+            self.folder.file(COMPARISON, |out| ndjson::write_document(out, comparison))?;
         }
         let Request { asked, window, step, baseline, .. } = self.request;
         let trend = Trend::new(asked, *window, *step)?;
@@ -349,12 +349,7 @@ impl Writing<'_> {
             Some(baseline) => Cells::of_comparison(Comparison::new(asked, *baseline, *window)?, least),
         };
         cells.forget_paths();
-        self.folder.file(CELLS, |out| json(out, &cells))?;
+        self.folder.file(CELLS, |out| ndjson::write_document(out, &cells))?;
         Ok(())
     }
-}
-
-fn json(out: &mut dyn Write, value: &impl serde::Serialize) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, value)?;
-    writeln!(out)
 }
