@@ -62,6 +62,33 @@ pub struct LineReader {
     day: ([u8; 10], i32),
 }
 
+/// What a line in the usual form says.
+struct Usual<'t> {
+    id: [u8; 16],
+    period: &'t str,
+    ip_text: &'t str,
+    mac_text: Option<&'t str>,
+    line: Line<'t>,
+}
+
+impl Usual<'_> {
+    /// Whether it passes what [`line`] checks beside the lists. Texts here are
+    /// printable ASCII.
+    fn fits(&self) -> bool {
+        let Line { sensor, source, segment, indicator, stage, revision, vary, .. } = &self.line;
+        let Vary { slots, connected, first, last, count, .. } = vary;
+        [sensor, segment, indicator].iter().all(|w| w.len() <= MAX_WORD)
+            && is_source(source)
+            && !indicator.is_empty()
+            && !slots.is_empty()
+            && connected.bits() & !slots.bits() == 0
+            && (connected.is_empty() || *stage >= Stage::Connected)
+            && *count > 0
+            && *revision > 0
+            && first <= last
+    }
+}
+
 impl LineReader {
     /// Adds the row of a line.
     ///
@@ -92,6 +119,20 @@ impl LineReader {
 
     /// Reads a line in the usual form; `None` for any other, sound or not.
     fn fast(&mut self, text: &[u8]) -> Option<()> {
+        let usual = self.read(text)?;
+        let Usual { id, period, ip_text, mac_text, line } = &usual;
+        let parts = [line.sensor, line.segment, ip_text, mac_text.unwrap_or(""), line.indicator, period];
+        if !(self.lists_fit() && usual.fits()) || *id != self.id(parts)? {
+            return None;
+        }
+        let span = SourceSpan { first: line.vary.first, last: line.vary.last, channels: line.channels };
+        let partition = self.row.put(&mut self.rows.bytes, line);
+        self.rows.note(partition, line.source, span);
+        Some(())
+    }
+
+    /// What a line in the usual form says, its lists in those of the row.
+    fn read<'t>(&mut self, text: &'t [u8]) -> Option<Usual<'t>> {
         let mut c = Cursor(text);
         c.skip(b"{\"schema\":\"spansight.sighting/1\",\"id\":\"")?;
         let id = c.hex::<16>()?;
@@ -165,25 +206,9 @@ impl LineReader {
             return None;
         }
 
-        // What `line` checks, in its order. Texts here are printable ASCII.
-        let words = [sensor, segment, indicator].iter().all(|w| w.len() <= MAX_WORD);
-        let lists_fit = lists.names.len() <= MAX_NAMES as u64
-            && lists.servers.len() <= MAX_SERVERS as u64
-            && lists.notes.len() <= MAX_NAMES as u64
-            && lists.ids.len() <= MAX_COMMUNITY_IDS as u64;
-        let slots_fit = !slots.is_empty()
-            && connected.bits() & !slots.bits() == 0
-            && (connected.is_empty() || stage >= Stage::Connected);
-        if !(words && lists_fit && slots_fit && is_source(source) && !indicator.is_empty() && count > 0 && revision > 0)
-        {
-            return None;
-        }
         let day = self.day(period)?;
         let (first, last) = (time(first, period, day)?, time(last, period, day)?);
-        let parts = [sensor, segment, ip_text, mac_text.unwrap_or(""), indicator, period];
-        if first > last || id != self.id(parts)? {
-            return None;
-        }
+        let vary = Vary { day, slots, connected, first, last, count, to_server, from_server };
         let line = Line {
             sensor,
             source,
@@ -203,11 +228,18 @@ impl LineReader {
             servers_more,
             subnets_more: 0,
             evidence_more: 0,
-            vary: Vary { day, slots, connected, first, last, count, to_server, from_server },
+            vary,
         };
-        let partition = self.row.put(&mut self.rows.bytes, &line);
-        self.rows.note(partition, source, SourceSpan { first, last, channels });
-        Some(())
+        Some(Usual { id, period, ip_text, mac_text, line })
+    }
+
+    /// Whether the lists are as short as [`line`] wants them.
+    fn lists_fit(&self) -> bool {
+        let lists = &self.row.lists;
+        lists.names.len() <= MAX_NAMES as u64
+            && lists.servers.len() <= MAX_SERVERS as u64
+            && lists.notes.len() <= MAX_NAMES as u64
+            && lists.ids.len() <= MAX_COMMUNITY_IDS as u64
     }
 
     /// The day of a period; most lines have that of the one before.
