@@ -149,7 +149,7 @@ fn make(path: &Path) -> Store {
             }
             for host in 0..HOSTS {
                 let start = Timestamp::from_parts(day * 86_400 + 28_000 + i64::from(host), 0);
-                w.put_interval(&Interval {
+                w.put_intervals([Interval {
                     source: source.clone(),
                     kind: "traffic".into(),
                     segment: "vlan:20".into(),
@@ -158,7 +158,7 @@ fn make(path: &Path) -> Store {
                     name: None,
                     from: start,
                     to: start.plus(40_000 * SECOND),
-                })?;
+                }])?;
             }
             w.put_coverage(&source, 0, &mut coverage(day))
         };

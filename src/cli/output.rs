@@ -311,9 +311,7 @@ pub(super) fn store(
     each(found, catalogue, &run.sensor, |r, lonely| writer.put_record(r, lonely).map_err(Stop::from))?;
     let outcome = &found.outcome;
     let names = RunNames::new(&run.sensor, &outcome.sources, &outcome.encaps);
-    for interval in intervals(outcome, &names) {
-        writer.put_interval(&interval)?;
-    }
+    writer.put_intervals(intervals(outcome, &names))?;
     for s in signals(outcome) {
         writer.put_signal(&names.source(s.source), &host::signals::signal(s, &names, s.source))?;
     }

@@ -182,11 +182,11 @@ impl Office {
                 from,
                 to: from.plus(40_000 * SECOND),
             };
-            w.put_interval(&interval("handshake", None)).unwrap();
+            w.put_intervals([interval("handshake", None)]).unwrap();
             if host.checked_rem(self.one_in) != Some(0) || self.is_gone(host, day) {
                 continue;
             }
-            w.put_interval(&interval("mdns", Some((self.name)(host)))).unwrap();
+            w.put_intervals([interval("mdns", Some((self.name)(host)))]).unwrap();
             for habit in habits(host / self.one_in) {
                 w.put_record(&self.record(&self.sensors[sensor], source, host, day, habit), false).unwrap();
             }

@@ -212,9 +212,7 @@ fn write(store: &mut Store, place: &Place, parcel: &mut Parcel) -> Result<(), St
     for (record, support) in parcel.records.values() {
         writer.put_record(record, *support)?;
     }
-    for interval in &parcel.intervals {
-        writer.put_interval(interval)?;
-    }
+    writer.put_intervals(&parcel.intervals)?;
     for signal in &parcel.signals {
         writer.put_signal(&place.source, signal)?;
     }

@@ -302,9 +302,7 @@ fn runs_sources_intervals_and_canaries_come_back() {
     let seen = |to| Interval { kind: "traffic".into(), name: None, to: Timestamp(to), ..an_interval() };
     let nameless = Interval { name: None, mac: None, from: Timestamp(50), ..an_interval() };
     let mut w = store.begin().unwrap();
-    for interval in [&lease(900), &lease(150), &seen(900), &seen(150), &nameless] {
-        w.put_interval(interval).unwrap();
-    }
+    w.put_intervals([&lease(900), &lease(150), &seen(900), &seen(150), &nameless]).unwrap();
     w.commit().unwrap();
     // A lease that was given back ends before it would have.
     let mut stored = store.intervals().unwrap();

@@ -217,8 +217,8 @@ fn retention_removes_records_and_keeps_digests() {
     let (_dir, _path, mut store) = filled();
     let interval = |day: &str| Interval { to: Timestamp::parse(day).unwrap(), from: Timestamp(1), ..an_interval() };
     let mut w = store.begin().unwrap();
-    w.put_interval(&interval("2026-02-20")).unwrap();
-    w.put_interval(&Interval { segment: "kept".into(), ..interval("2026-03-02") }).unwrap();
+    w.put_intervals([interval("2026-02-20")]).unwrap();
+    w.put_intervals([Interval { segment: "kept".into(), ..interval("2026-03-02") }]).unwrap();
     w.put_canary(&a_canary()).unwrap();
     w.put_coverage("sha256:aa", 3, &mut a_ledger(5)).unwrap();
     w.commit().unwrap();

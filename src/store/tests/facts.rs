@@ -144,7 +144,7 @@ fn what_is_deleted_leaves_no_host_behind() {
     let (_dir, _path, mut store) = new_store();
     put_all(&mut store, &varied());
     let mut w = store.begin().unwrap();
-    w.put_interval(&an_interval()).unwrap();
+    w.put_intervals([an_interval()]).unwrap();
     w.run(|c| {
         c.execute_batch(
             "DELETE FROM sightings WHERE period < '2026-03-04'; DELETE FROM interval_times WHERE to_ns < 900",
@@ -219,9 +219,8 @@ fn intervals_come_with_the_day_before_and_only_of_hosts_at_hand() {
     let mut w = store.begin().unwrap();
     let before = [interval(1, 9, today - DAY - 50, today - DAY - 1), interval(1, 9, today - DAY - 40, today - DAY)];
     // The next has the hardware address of the host's, the last has nothing of it.
-    for i in before.iter().chain(&[interval(77, 9, today, today + 5), interval(78, 8, today, today + 5)]) {
-        w.put_interval(i).unwrap();
-    }
+    w.put_intervals(before.iter().chain(&[interval(77, 9, today, today + 5), interval(78, 8, today, today + 5)]))
+        .unwrap();
     w.commit().unwrap();
     let day = i32::try_from(today / DAY).ok();
     let found = |store: &Store, since, until| -> Vec<(u8, i64)> {
@@ -236,7 +235,7 @@ fn intervals_come_with_the_day_before_and_only_of_hosts_at_hand() {
     // Of a hardware address with many addresses all are told.
     let mut w = store.begin().unwrap();
     for ip in 79..=86 {
-        w.put_interval(&interval(ip, 8, today, today + 5)).unwrap();
+        w.put_intervals([interval(ip, 8, today, today + 5)]).unwrap();
     }
     w.commit().unwrap();
     assert_eq!(found(&store, day, day).len(), 2 + 9);

@@ -77,7 +77,7 @@ fn anew() -> String {
     }
     w.put_coverage("sha256:aa", 0, &mut ledger).unwrap();
     for (from, to) in [(100, 150), (200, 250)] {
-        w.put_interval(&Interval { from: Timestamp(from), to: Timestamp(to), ..an_interval() }).unwrap();
+        w.put_intervals([Interval { from: Timestamp(from), to: Timestamp(to), ..an_interval() }]).unwrap();
     }
     w.commit().unwrap();
     dump(&store)
@@ -121,7 +121,7 @@ fn a_migrated_store_is_written_on() {
     for (record, support) in records() {
         w.put_record(&record, support).unwrap();
     }
-    w.put_interval(&an_interval()).unwrap();
+    w.put_intervals([an_interval()]).unwrap();
     w.commit().unwrap();
     assert_eq!(dump(&store), before, "the same again changes nothing");
     put(&mut store, &[numbered(200, 9)]);

@@ -121,7 +121,7 @@ fn import(store: &mut Store) {
         w.put_record(&numbered(host, 1), host == 7).unwrap();
     }
     w.put_coverage("sha256:aa", 3, &mut a_ledger(5)).unwrap();
-    w.put_interval(&an_interval()).unwrap();
+    w.put_intervals([an_interval()]).unwrap();
     w.put_canary(&a_canary()).unwrap();
     w.end_run(run, Timestamp(2), 0, "done").unwrap();
     w.commit().unwrap();
