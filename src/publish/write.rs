@@ -273,7 +273,7 @@ impl Writing<'_> {
     /// addresses.
     fn context(&mut self) -> Result<(), PublishError> {
         let asked = self.request.asked;
-        let wanted = Wanted { days: self.days.clone(), names: false };
+        let wanted = Wanted { days: self.days.clone(), ..Wanted::default() };
         let mut lines: BTreeSet<Line> = BTreeSet::new();
         let mut addresses: BTreeSet<Addr> = BTreeSet::new();
         let mut room = Part::default();

@@ -21,7 +21,7 @@ impl FactSource for Archive {
         room.clear();
         let names = &mut room.names;
         let into = NamesInto { texts: &mut names.texts, all: &mut names.all, ends: &mut names.ends };
-        Archive::part(self, number, &|day| wanted.has(day), &mut room.facts, wanted.names.then_some(into))?;
+        Archive::part(self, number, &|day| wanted.has(day), wanted.ids, &mut room.facts, wanted.names.then_some(into))?;
         Ok(room)
     }
 
