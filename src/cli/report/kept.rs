@@ -101,7 +101,11 @@ impl Kept {
     pub(super) fn sources(&self) -> Result<Vec<Source>, Stop> {
         match self {
             Kept::Store(measured) => Ok(measured.store().sources()?),
-            Kept::Archive(archive) => Ok(archive.sources().collect()),
+            Kept::Archive(archive) => {
+                let mut all: Vec<Source> = archive.sources().collect();
+                all.sort_by(|a, b| (a.first, &a.source).cmp(&(b.first, &b.source)));
+                Ok(all)
+            }
         }
     }
 
