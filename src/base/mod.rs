@@ -7,6 +7,7 @@ pub mod channel;
 pub mod name;
 pub mod name_source;
 pub mod stage;
+pub mod temporary;
 pub mod time;
 
 pub use addr::{Addr, Mac, Prefix};

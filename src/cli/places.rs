@@ -37,6 +37,24 @@ pub(super) fn check<'p>(
     Ok(())
 }
 
+/// Refuses to write into the folder of an archive, which holds nothing else.
+///
+/// # Errors
+/// Wrong usage, as a [`Stop`].
+pub(super) fn not_in(store: &Path, written: &[(&str, Option<&Path>)]) -> Result<(), Stop> {
+    let Some(store) = fs::canonicalize(store).ok().filter(|path| path.is_dir()) else { return Ok(()) };
+    for (option, path) in written.iter().filter_map(|(option, path)| Some((option, (*path)?))) {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
+        if folder.and_then(|folder| fs::canonicalize(folder).ok()).is_some_and(|folder| folder.starts_with(&store)) {
+            return Err(Stop::usage(format_args!(
+                "{option} {} lies in the archive; give another place",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// A file that is there or could be made.
 struct Place {
     path: PathBuf,

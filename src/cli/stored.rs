@@ -2,9 +2,11 @@
 
 use super::exit::Stop;
 use crate::base::Timestamp;
+use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::report::summary::{Stored, Summary};
 use crate::sighting::HomeNets;
-use crate::store::Store;
+use crate::store::archive::Archive;
+use crate::store::{Covered, Store};
 
 /// The home networks of the newest run, which its records are of.
 pub(super) fn home(store: &Store) -> Result<HomeNets, Stop> {
@@ -41,8 +43,24 @@ pub(super) fn summary(
 ) -> Result<Summary, Stop> {
     let from = since.map_or(i64::MIN, Timestamp::quarter);
     let to = until.map_or(i64::MAX, |t| t.plus(-1).quarter());
-    let covered = store.covered(from, to)?;
-    Ok(Summary {
+    Ok(closing(store.covered(from, to)?, hosts))
+}
+
+/// The same of an archive.
+pub(super) fn archive_summary(
+    archive: &Archive,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    hosts: u64,
+) -> Summary {
+    let quarter = |t: Timestamp| t.quarter().saturating_mul(QUARTER_SECS * SECOND);
+    let from = since.map_or(i64::MIN, quarter);
+    let to = until.map_or(i64::MAX, |t| quarter(t.plus(-1)).saturating_add(QUARTER_SECS * SECOND - 1));
+    closing(archive.covered(Timestamp(from), Timestamp(to)), hosts)
+}
+
+fn closing(covered: Covered, hosts: u64) -> Summary {
+    Summary {
         files: covered.captures,
         files_damaged: covered.damaged,
         first: covered.first,
@@ -57,5 +75,5 @@ pub(super) fn summary(
             addresses: covered.addresses,
         }),
         ..Summary::default()
-    })
+    }
 }

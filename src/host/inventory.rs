@@ -146,10 +146,19 @@ impl<'t> Rows<'t> {
     /// these and no comma.
     pub(crate) fn new(text: &'t str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let header = text.lines().next().unwrap_or_default();
-        let separator = if header.contains(',') || !header.contains(';') { ',' } else { ';' };
-        Rows { rest: text, line: 1, separator }
+        Rows { rest: text, line: 1, separator: separator(text) }
     }
+
+    /// Of some rows of a text, the first of which begins on that line.
+    pub(crate) fn part(text: &'t str, line: usize, separator: char) -> Self {
+        Rows { rest: text, line, separator }
+    }
+}
+
+/// What separates the values of a text.
+pub(crate) fn separator(text: &str) -> char {
+    let header = text.lines().next().unwrap_or_default();
+    if header.contains(',') || !header.contains(';') { ',' } else { ';' }
 }
 
 impl Iterator for Rows<'_> {

@@ -63,6 +63,9 @@ pub struct Wanted {
     pub days: Vec<Days>,
     /// Also the names that each record lists ([`Part::names`]).
     pub names: bool,
+    /// Also the ids of records ([`Fact::id`]); where they are not wanted, they
+    /// may be left zero.
+    pub ids: bool,
 }
 
 impl Wanted {

@@ -5,7 +5,7 @@ use super::cells::{Both, Count};
 use super::claims::claimed_by;
 use super::manifest::{Kind, Listed, Manifest, read};
 use super::recount::recount;
-use super::source::{catalogue_path, json_in};
+use super::source::{Room, catalogue_path, json_in};
 use super::write::{signed, sums};
 use super::{CELLS, COMPARISON, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, TREND};
 use crate::sighting::draft::hex;
@@ -121,7 +121,12 @@ impl Checked {
 ///
 /// # Errors
 /// A sentence on why there is nothing to check.
-pub fn check(folder: &Path, key: Option<&PublicKey>, report: Option<&Path>) -> Result<Checked, String> {
+pub fn check(
+    folder: &Path,
+    key: Option<&PublicKey>,
+    report: Option<&Path>,
+    room: &Room<'_>,
+) -> Result<Checked, String> {
     let (manifest, text) = read(folder).map_err(|e| format!("{}: {e}", folder.join(MANIFEST).display()))?;
     let mut checked = Checked {
         form: manifest.form.as_str(),
@@ -139,7 +144,7 @@ pub fn check(folder: &Path, key: Option<&PublicKey>, report: Option<&Path>) -> R
         checked.cells(folder, &manifest);
         return Ok(checked);
     }
-    match recount(folder, &manifest) {
+    match recount(folder, &manifest, room) {
         Err(e) => checked.findings.push(format!("cannot be counted again: {e}")),
         Ok(found) => {
             if found.records != manifest.records {

@@ -2,7 +2,7 @@
 
 use super::GROUPS;
 use super::manifest::{Manifest, step};
-use super::source::{Published, catalogue, regular};
+use super::source::{Published, Room, catalogue, regular};
 use crate::base::Prefix;
 use crate::base::time::parse_day;
 use crate::catalogue::Catalogue;
@@ -19,7 +19,7 @@ pub(super) struct Recounted {
 }
 
 /// Counts the records of a folder as its manifest says. An error is a sentence.
-pub(super) fn recount(folder: &Path, manifest: &Manifest) -> Result<Recounted, String> {
+pub(super) fn recount(folder: &Path, manifest: &Manifest, room: &Room<'_>) -> Result<Recounted, String> {
     let options = &manifest.options;
     let wrong = |what: &str| format!("the manifest names no {what} that can be used");
     let window = options.window.days().ok_or_else(|| wrong("window"))?;
@@ -48,7 +48,7 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest) -> Result<Recounted, S
         Groups::default()
     };
     let columns: Vec<String> = options.by.iter().map(|d| d.join("+")).collect();
-    let source = Published::read(folder, manifest)?;
+    let source = Published::read(folder, manifest, room)?;
     let asked = Asked {
         source: &source,
         groups: &groups,
@@ -58,7 +58,7 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest) -> Result<Recounted, S
         doubts: options.doubts.clone(),
         home: home(&options.home_networks).ok_or_else(|| wrong("home networks"))?,
         offset: options.utc_offset.parse().map_err(|_| wrong("UTC offset"))?,
-        threads: 1,
+        threads: room.threads,
     };
     let mut trend = Trend::new(&asked, window, step).map_err(|e| e.to_string())?;
     local(&mut trend.method);

@@ -9,7 +9,7 @@ use std::fmt;
 /// The bytes that begin the metadata, near the end of the file.
 const MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
 /// How near; the format says so.
-const NEAR: usize = 128 << 10;
+pub(super) const NEAR: usize = 128 << 10;
 
 /// Whether a file is such a database.
 pub(super) fn is_one(bytes: &[u8]) -> bool {

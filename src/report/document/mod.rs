@@ -9,7 +9,7 @@ mod hosts;
 mod method;
 mod runs;
 
-pub use catalogue::{CatalogueAccount, IndicatorAccount, UsedCatalogue};
+pub use catalogue::{CatalogueAccount, IndicatorAccount, Indicators, UsedCatalogue};
 pub use coverage::{CoverageAccount, DayAccount, Gap};
 pub use custody::{CustodyAccount, FileHash, SealAccount};
 pub use hosts::HostsOf;

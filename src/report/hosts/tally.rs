@@ -10,6 +10,7 @@ pub struct Tally {
     likely: u64,
     accepted: u64,
     unconfirmed: u64,
+    alarms: u64,
 }
 
 impl Tally {
@@ -23,7 +24,8 @@ impl Tally {
     }
 
     /// Adds one host.
-    pub(super) fn add(&mut self, host: &super::Listed<'_>) {
+    pub fn add(&mut self, host: &super::Listed<'_>) {
+        self.alarms = self.alarms.saturating_add(u64::from(!host.view.alarms.is_empty()));
         if let Standing::Accepted(_) = host.standing {
             self.accepted = self.accepted.saturating_add(1);
             return;
@@ -34,6 +36,23 @@ impl Tally {
         let likely = host.view.verdict == Verdict::LookedUp && host.view.likely_installed;
         self.likely = self.likely.saturating_add(u64::from(likely));
         self.unconfirmed = self.unconfirmed.saturating_add(u64::from(!host.view.confirmed));
+    }
+
+    /// Adds the hosts of another.
+    pub fn merge(&mut self, other: &Tally) {
+        let Tally { hosts, likely, accepted, unconfirmed, alarms } = other;
+        for (n, more) in self.hosts.iter_mut().zip(hosts) {
+            *n = n.saturating_add(*more);
+        }
+        self.likely = self.likely.saturating_add(*likely);
+        self.accepted = self.accepted.saturating_add(*accepted);
+        self.unconfirmed = self.unconfirmed.saturating_add(*unconfirmed);
+        self.alarms = self.alarms.saturating_add(*alarms);
+    }
+
+    /// Hosts with alarms, accepted ones among them.
+    pub fn alarms(&self) -> u64 {
+        self.alarms
     }
 
     /// Hosts counted as use.

@@ -20,7 +20,7 @@
 )]
 
 use super::bytes::{Bytes, put_bytes, put_number, put_signed};
-use super::row::{Row, Vary};
+use super::row::{Categories, Row, Shape, Vary};
 use crate::base::Timestamp;
 use crate::base::time::{DAY_SECS, SECOND};
 use crate::sighting::record::Slots;
@@ -102,6 +102,8 @@ pub(super) struct BlockWriter {
     bytes: usize,
     span: Option<(i32, i32)>,
     day: i32,
+    /// Of all blocks.
+    pub(super) categories: Categories,
 }
 
 impl BlockWriter {
@@ -122,7 +124,14 @@ impl BlockWriter {
         self.day = v.day;
         let (least, greatest) = self.span.unwrap_or((v.day, v.day));
         self.span = Some((least.min(v.day), greatest.max(v.day)));
-        put_number(&mut self.shape, self.shapes.number(row.shape));
+        let known = self.shapes.ends.len() as u64;
+        let shape = self.shapes.number(row.shape);
+        if shape >= known
+            && let Some(shape) = Shape::of(row.shape)
+        {
+            self.categories.note(shape.indicator, shape.category);
+        }
+        put_number(&mut self.shape, shape);
         put_number(&mut self.name, self.names.number(row.names));
         put_slots(&mut self.slots, v.slots, v.connected);
         put_times(&mut self.times, v);

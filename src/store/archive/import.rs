@@ -4,9 +4,9 @@ use super::manifest::{Imported, Listed, MAX_SOURCES, Manifest, SourceSpan};
 use super::parse::Rows;
 use super::piece::{self, Piece};
 use super::read;
-use super::row::host_hash;
+use super::row::{Categories, host_hash};
 use super::spool::Spool;
-use super::{MANIFEST, PARTITIONS, damaged, failed, read_manifest};
+use super::{Archive, MANIFEST, PARTITIONS, damaged, failed, read_manifest};
 use crate::base::Timestamp;
 use crate::sighting::draft::hex;
 use crate::store::{Place, Result, Run, StoreError};
@@ -42,7 +42,7 @@ pub struct Import {
     /// Bytes of rows of a piece at most, and until partitions share one.
     pub(super) limits: (u64, u64),
     /// Held until it is dropped.
-    _lock: File,
+    _lock: Option<File>,
     /// The folder was not there before.
     new: bool,
     committed: bool,
@@ -88,10 +88,51 @@ impl Import {
             read: 0,
             mine: HashSet::new(),
             limits: (MOST, SHARED),
-            _lock: lock,
+            _lock: Some(lock),
             new,
             committed: false,
         })
+    }
+
+    /// Begins one into an archive that nobody else ever sees
+    /// ([`Import::into_archive`]), in files without names in a folder.
+    ///
+    /// # Errors
+    /// Where no file can be made there.
+    pub fn unnamed(folder: &Path) -> Result<Import> {
+        let place = Place(folder.to_owned());
+        Ok(Import {
+            folder: folder.to_owned(),
+            sources: BTreeMap::new(),
+            others: SourceSpan::default(),
+            manifest: Manifest::default(),
+            spool: Spool::new(folder).map_err(|e| failed(&place, &e))?,
+            covers: None,
+            read: 0,
+            mine: HashSet::new(),
+            limits: (MOST, SHARED),
+            _lock: None,
+            new: false,
+            // There is nothing to undo.
+            committed: true,
+        })
+    }
+
+    /// What was added to an unnamed archive, to be read; its file goes with it.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn into_archive(mut self, threads: usize) -> Result<Archive> {
+        let place = Place(self.folder.clone());
+        let write = |import: &mut Import| -> io::Result<Archive> {
+            let mut data = Hashing::new(tempfile::tempfile_in(&import.folder)?);
+            let mut next =
+                Manifest { sources: std::mem::take(&mut import.sources), others: import.others, ..Manifest::default() };
+            import.write_pieces(None, threads, &mut data, &mut next)?;
+            let file = data.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            Ok(Archive { folder: import.folder.clone(), manifest: next, data: Some(file) })
+        };
+        write(&mut self).map_err(|e| failed(&place, &e))
     }
 
     /// Adds rows.
@@ -163,8 +204,7 @@ impl Import {
         }
         let path = format!("records-{revision:06}.bin");
         let mut data = Hashing::new(open_private(&self.folder.join(&path), false)?);
-        self.write_pieces(before.as_ref(), threads, &mut data, &mut next.pieces)?;
-        next.records = next.pieces.iter().fold(0, |n, p| n.saturating_add(p.records));
+        self.write_pieces(before.as_ref(), threads, &mut data, &mut next)?;
         next.data = Some(data.finish(path)?);
         put_manifest(&self.folder, &next)?;
         self.sweep(&next);
@@ -207,9 +247,10 @@ impl Import {
         before: Option<&File>,
         threads: usize,
         data: &mut Hashing,
-        pieces: &mut Vec<Piece>,
+        into: &mut Manifest,
     ) -> io::Result<()> {
         let plan = self.plan();
+        let mut categories = Categories::default();
         let next = AtomicUsize::new(0);
         let threads = threads.clamp(1, plan.len().max(1));
         std::thread::scope(|scope| {
@@ -235,21 +276,30 @@ impl Import {
             for (number, built) in done {
                 early.insert(number, built);
                 while let Some(built) = early.remove(&wanted) {
-                    let (mut piece, bytes): (Piece, Vec<u8>) = built?;
+                    let (mut piece, filed, bytes): (Piece, Categories, Vec<u8>) = built?;
+                    categories.merge(filed);
                     if piece.records > 0 {
                         piece.at = data.written;
                         data.write(&bytes)?;
-                        pieces.push(piece);
+                        into.records = into.records.saturating_add(piece.records);
+                        into.pieces.push(piece);
                     }
                     wanted = wanted.saturating_add(1);
                 }
             }
             if wanted == plan.len() { Ok(()) } else { Err(io::Error::other("a thread ended early")) }
-        })
+        })?;
+        into.filed = categories.several();
+        Ok(())
     }
 
     /// The rows of a piece: those that the archive has, then those added.
-    fn build(&self, before: Option<&File>, share: &Share, room: &mut Vec<u8>) -> io::Result<(Piece, Vec<u8>)> {
+    fn build(
+        &self,
+        before: Option<&File>,
+        share: &Share,
+        room: &mut Vec<u8>,
+    ) -> io::Result<(Piece, Categories, Vec<u8>)> {
         room.clear();
         let part = |key: &[u8]| share.parts == 1 || (host_hash(key) >> 20) % share.parts == share.part;
         if let Some(file) = before {
@@ -269,8 +319,8 @@ impl Import {
         }
         let mut out = Vec::new();
         let number = |p: usize| u16::try_from(p).unwrap_or(u16::MAX);
-        let piece = piece::build(room, &mut out)?;
-        Ok((Piece { from: number(share.from), to: number(share.to), ..piece }, out))
+        let (piece, filed) = piece::build(room, &mut out)?;
+        Ok((Piece { from: number(share.from), to: number(share.to), ..piece }, filed, out))
     }
 
     /// Removes files of the archive that a manifest does not name: what an

@@ -3,6 +3,7 @@
 
 use super::piece::Piece;
 use crate::base::Timestamp;
+use crate::catalogue::Category;
 use crate::store::Run;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -36,6 +37,9 @@ pub(super) struct Manifest {
     pub(super) sources: BTreeMap<String, SourceSpan>,
     /// Those beyond [`MAX_SOURCES`] together.
     pub(super) others: SourceSpan,
+    /// Indicators that records file in several categories, with the least.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) filed: BTreeMap<String, Category>,
 }
 
 /// What records tell of their source.

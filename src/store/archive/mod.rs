@@ -13,8 +13,9 @@
 //! whatever happens before leaves it as it was. Nothing depends on the number of
 //! threads.
 
+mod account;
 mod block;
-mod bytes;
+pub(crate) mod bytes;
 mod facts;
 mod import;
 mod manifest;

@@ -11,11 +11,13 @@
 )]
 
 use super::super::packed;
+use super::bytes::Bytes;
 use super::manifest::SourceSpan;
-use super::row::{self, Line, RowWriter, Vary};
+use super::row::{self, Line, Row, RowWriter, Vary};
 use crate::base::time::{DAY_SECS, SECOND, parse_day};
 use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
 use crate::catalogue::{Category, Confidence};
+use crate::host::facts::Channels;
 use crate::sighting::Record;
 use crate::sighting::line::{self, MAX_WORD, is_source};
 use crate::sighting::record::{MAX_COMMUNITY_IDS, MAX_NAMES, MAX_SERVERS, Slots};
@@ -49,6 +51,11 @@ impl Rows {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// The channels of each source's records.
+    pub fn channels(&self) -> impl Iterator<Item = (&str, Channels)> {
+        self.sources.iter().map(|(source, span)| (source.as_str(), packed::channels(span.channels)))
     }
 }
 
@@ -108,6 +115,23 @@ impl LineReader {
         let channels = row::channel_bits(&record.channels);
         let span = SourceSpan { first: record.first_seen, last: record.last_seen, channels };
         self.rows.note(partition, &record.source, span);
+    }
+
+    /// Rows since they were last taken away.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The UTC day of the last of these.
+    pub fn last_day(&self) -> Option<i32> {
+        let Rows { bytes, ends, .. } = &self.rows;
+        let start = ends.len().checked_sub(2).and_then(|at| ends.get(at)).map_or(0, |(_, end)| *end);
+        Row::take(&mut Bytes(bytes.get(start..)?)).map(|row| row.vary.day)
     }
 
     /// The rows so far; the next are collected anew.

@@ -3,7 +3,7 @@
 use super::block::BlockWriter;
 use super::bytes::Bytes;
 use super::damaged;
-use super::row::{Row, RowWriter};
+use super::row::{Categories, Row, RowWriter};
 use crate::sighting::{Record, merge};
 use crate::store::Source;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub(super) struct Piece {
 
 /// Sorts rows, unites contributions of one source and id in the order in which
 /// they came, and appends the blocks. Returns what there is, without its place.
-pub(super) fn build(rows: &[u8], out: &mut Vec<u8>) -> io::Result<Piece> {
+pub(super) fn build(rows: &[u8], out: &mut Vec<u8>) -> io::Result<(Piece, Categories)> {
     let mut all: Vec<Row<'_>> = Vec::new();
     let mut order: Vec<(u128, u32)> = Vec::new();
     let mut read = Bytes(rows);
@@ -72,7 +72,7 @@ pub(super) fn build(rows: &[u8], out: &mut Vec<u8>) -> io::Result<Piece> {
     }
     blocks.finish(out)?;
     piece.len = out.len().saturating_sub(start) as u64;
-    Ok(piece)
+    Ok((piece, blocks.categories))
 }
 
 impl Piece {

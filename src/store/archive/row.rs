@@ -33,6 +33,7 @@ use crate::host::facts::is_private;
 use crate::sighting::Record;
 use crate::sighting::draft::record_id;
 use crate::sighting::record::{Evidence, Host, IndicatorSummary, SCHEMA, Server, Slots};
+use std::collections::BTreeMap;
 
 /// Categories in the place of their numbers; a new one gets the next.
 const CATEGORIES: [Category; 10] = [
@@ -49,6 +50,41 @@ const CATEGORIES: [Category; 10] = [
 ];
 /// Confidences in the place of their numbers.
 const CONFIDENCES: [Confidence; 3] = [Confidence::Low, Confidence::Medium, Confidence::High];
+
+/// Most indicators whose categories are compared: beyond, each record keeps its
+/// own.
+const MAX_INDICATORS: usize = 1 << 16;
+
+/// In which category records file each indicator; of several the least, as in
+/// a store of one file.
+#[derive(Debug, Default)]
+pub(super) struct Categories {
+    all: BTreeMap<String, (Category, bool)>,
+}
+
+impl Categories {
+    pub(super) fn note(&mut self, indicator: &str, category: Category) {
+        self.add(indicator, category, false);
+    }
+
+    fn add(&mut self, indicator: &str, category: Category, several: bool) {
+        if let Some((known, differ)) = self.all.get_mut(indicator) {
+            *differ |= several || *known != category;
+            *known = category.min(*known);
+        } else if self.all.len() < MAX_INDICATORS {
+            self.all.insert(indicator.to_owned(), (category, several));
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Categories) {
+        other.all.iter().for_each(|(id, (category, several))| self.add(id, *category, *several));
+    }
+
+    /// Those that are filed in several, each with the least.
+    pub(super) fn several(self) -> BTreeMap<String, Category> {
+        self.all.into_iter().filter(|(_, (_, differ))| *differ).map(|(id, (category, _))| (id, category)).collect()
+    }
+}
 
 fn code<T: PartialEq>(all: &[T], one: &T) -> u8 {
     all.iter().zip(0..).find(|(t, _)| *t == one).map_or(0, |(_, n)| n)

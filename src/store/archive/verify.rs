@@ -80,7 +80,7 @@ fn altered(folder: &Path, listed: &Listed) -> Option<String> {
     }
 }
 
-fn sha256(path: &Path) -> io::Result<String> {
+pub(super) fn sha256(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
     let mut room = vec![0; 1 << 20];

@@ -21,7 +21,7 @@ fn facts_are_of_the_days_wanted_with_their_names() {
     let (first, last) = (day("2026-03-01"), day("2026-03-09"));
     assert_eq!(source.days().unwrap(), Some(Days::new(first, last)));
     let mut of = |days: Vec<Days>, names: bool| {
-        let part = source.part(0, &Wanted { days, names }, &mut room).unwrap();
+        let part = source.part(0, &Wanted { days, names, ids: true }, &mut room).unwrap();
         let mut found: Vec<i32> = part.facts.contacts.iter().map(|c| c.day - first).collect();
         found.dedup();
         let names = (0..part.facts.contacts.len()).flat_map(|at| part.names.of(at)).count();
