@@ -333,6 +333,21 @@ fn an_export_can_be_narrowed() {
     refused(&["--store", "none/"], 3, &["there is no store at"]);
     refused(&["--store", "."], 3, &["is not a spansight store"]);
     refused(&["--store", "archive", "--output", "archive/x"], 2, &["lies in the archive"]);
+    let whole = fs::read(dir.join("archive/archive.json")).unwrap();
+    let window = ["--baseline", "2020-01", "--current", "2020-02"];
+    for command in [
+        &["trend", "-q", "--store", "archive", "--output", "archive/archive.json"][..],
+        &[&["compare", "-q", "--store", "archive", "--output", "archive/archive.json"][..], &window].concat(),
+        &["trend", "-q", "--store", "from.sqlite", "--output", "archive/archive.json"],
+        &["hosts", "--store", "from.sqlite", "--output", "archive/archive.json"],
+        &["report", "--store", "from.sqlite", "--html", "archive/archive.json"],
+        &["report", "--store", "from.sqlite", "--json", "archive/archive.json"],
+        &["report", "--store", "from.sqlite", "--csv", "archive"],
+        &["publish", "-q", "--store", "archive", "--window", "2020-02", "--output", "archive/p"],
+    ] {
+        run_in(dir, command).said_once(2, &["lies in the archive"]);
+        assert_eq!(fs::read(dir.join("archive/archive.json")).unwrap(), whole, "{command:?}");
+    }
     refused(&["--store", "from.sqlite", "--output", "from.sqlite"], 2, &["would overwrite what is read"]);
     refused(
         &["--store", "from.sqlite", "--since", "2020-02-03", "--until", "2020-02-02"],
