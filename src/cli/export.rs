@@ -31,7 +31,6 @@ pub(super) fn run(args: &ExportArgs) -> Result<Exit, Stop> {
     }
     let output = args.output.as_deref();
     places::check(&[("--output", output)], [args.store.as_path()])?;
-    places::not_in(&args.store, &[("--output", output)])?;
     Output::check(output).map_err(Stop::failed)?;
     let filter = Filter {
         since: args.since.map(|t| format_day(t.day())),

@@ -30,7 +30,6 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
     let output = args.output.as_deref();
     let read = args.catalogue.paths().chain(args.judging.files()).chain([args.store.as_path()]);
     places::check(&[("--output", output)], read)?;
-    places::not_in(&args.store, &[("--output", output)])?;
     Output::check(output).map_err(Stop::failed)?;
     let options =
         |home| host::Options { since: args.since, until: args.until, inventory: judging.inventory.clone(), home };

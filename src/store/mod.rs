@@ -33,7 +33,7 @@ pub use error::{Place, StoreError};
 pub use measured::Measured;
 pub use read::{Filter, Records, Stored};
 pub use rows::{Canary, Event, Interval, Run, Source};
-pub use write::Writer;
+pub use write::{Taken, Writer};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::time::Duration;

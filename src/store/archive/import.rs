@@ -2,7 +2,7 @@
 
 use super::manifest::{Imported, Listed, MAX_SOURCES, Manifest, SourceSpan};
 use super::parse::Rows;
-use super::piece::{self, Piece};
+use super::piece::{self, Built, Piece};
 use super::read;
 use super::row::{Categories, host_hash};
 use super::spool::Spool;
@@ -171,18 +171,18 @@ impl Import {
     }
 
     /// Writes the archive with all that was added and the account of the run,
-    /// by so many threads.
+    /// by so many threads. Returns how many records that there were say more now.
     ///
     /// # Errors
     /// Any [`StoreError`]; then the archive is as it was.
-    pub fn commit(mut self, run: &Run, threads: usize) -> Result<()> {
+    pub fn commit(mut self, run: &Run, threads: usize) -> Result<u64> {
         let place = Place(self.folder.clone());
-        self.write(run, threads).map_err(|e| failed(&place, &e))?;
+        let changed = self.write(run, threads).map_err(|e| failed(&place, &e))?;
         self.committed = true;
-        Ok(())
+        Ok(changed)
     }
 
-    fn write(&mut self, run: &Run, threads: usize) -> io::Result<()> {
+    fn write(&mut self, run: &Run, threads: usize) -> io::Result<u64> {
         let before = match &self.manifest.data {
             Some(listed) => Some(File::open(self.folder.join(&listed.path))?),
             None => None,
@@ -204,12 +204,12 @@ impl Import {
         }
         let path = format!("records-{revision:06}.bin");
         let mut data = Hashing::new(open_private(&self.folder.join(&path), false)?);
-        self.write_pieces(before.as_ref(), threads, &mut data, &mut next)?;
+        let changed = self.write_pieces(before.as_ref(), threads, &mut data, &mut next)?;
         next.data = Some(data.finish(path)?);
         put_manifest(&self.folder, &next)?;
         self.sweep(&next);
         self.manifest = next;
-        Ok(())
+        Ok(changed)
     }
 
     /// What each piece is made of: partitions from and to, of how many parts of
@@ -248,12 +248,12 @@ impl Import {
         threads: usize,
         data: &mut Hashing,
         into: &mut Manifest,
-    ) -> io::Result<()> {
+    ) -> io::Result<u64> {
         let plan = self.plan();
         let mut categories = Categories::default();
         let next = AtomicUsize::new(0);
         let threads = threads.clamp(1, plan.len().max(1));
-        std::thread::scope(|scope| {
+        let changed = std::thread::scope(|scope| {
             let (send, done) = crossbeam_channel::bounded(threads);
             for _ in 0..threads {
                 let (send, next, plan) = (send.clone(), &next, &plan);
@@ -272,12 +272,13 @@ impl Import {
             drop(send);
             // In their order, whoever is done first.
             let mut early = BTreeMap::new();
-            let mut wanted = 0;
+            let (mut wanted, mut changed) = (0, 0u64);
             for (number, built) in done {
                 early.insert(number, built);
                 while let Some(built) = early.remove(&wanted) {
-                    let (mut piece, filed, bytes): (Piece, Categories, Vec<u8>) = built?;
+                    let (Built { mut piece, categories: filed, changed: more }, bytes) = built?;
                     categories.merge(filed);
+                    changed = changed.saturating_add(more);
                     if piece.records > 0 {
                         piece.at = data.written;
                         data.write(&bytes)?;
@@ -287,19 +288,15 @@ impl Import {
                     wanted = wanted.saturating_add(1);
                 }
             }
-            if wanted == plan.len() { Ok(()) } else { Err(io::Error::other("a thread ended early")) }
+            if wanted == plan.len() { Ok(changed) } else { Err(io::Error::other("a thread ended early")) }
         })?;
         into.filed = categories.several();
-        Ok(())
+        Ok(changed)
     }
 
-    /// The rows of a piece: those that the archive has, then those added.
-    fn build(
-        &self,
-        before: Option<&File>,
-        share: &Share,
-        room: &mut Vec<u8>,
-    ) -> io::Result<(Piece, Categories, Vec<u8>)> {
+    /// A piece and its blocks, of the rows that the archive has and then those
+    /// added.
+    fn build(&self, before: Option<&File>, share: &Share, room: &mut Vec<u8>) -> io::Result<(Built, Vec<u8>)> {
         room.clear();
         let part = |key: &[u8]| share.parts == 1 || (host_hash(key) >> 20) % share.parts == share.part;
         if let Some(file) = before {
@@ -314,13 +311,15 @@ impl Import {
                 })?;
             }
         }
+        let held = room.len();
         for p in share.from..=share.to {
             self.spool.read(p, room, part)?;
         }
         let mut out = Vec::new();
         let number = |p: usize| u16::try_from(p).unwrap_or(u16::MAX);
-        let (piece, filed) = piece::build(room, &mut out)?;
-        Ok((Piece { from: number(share.from), to: number(share.to), ..piece }, filed, out))
+        let mut built = piece::build(room, held, &mut out)?;
+        (built.piece.from, built.piece.to) = (number(share.from), number(share.to));
+        Ok((built, out))
     }
 
     /// Removes files of the archive that a manifest does not name: what an

@@ -34,17 +34,32 @@ pub(super) struct Piece {
     pub(super) ties: bool,
 }
 
+/// What was made of rows.
+pub(super) struct Built {
+    /// The piece, without its place.
+    pub(super) piece: Piece,
+    /// Categories of its indicators.
+    pub(super) categories: Categories,
+    /// Contributions that were there and are no longer as they were.
+    pub(super) changed: u64,
+}
+
 /// Sorts rows, unites contributions of one source and id in the order in which
-/// they came, and appends the blocks. Returns what there is, without its place.
-pub(super) fn build(rows: &[u8], out: &mut Vec<u8>) -> io::Result<(Piece, Categories)> {
+/// they came, and appends the blocks. Places of `rows` before `held` are of
+/// contributions that were there.
+pub(super) fn build(rows: &[u8], held: usize, out: &mut Vec<u8>) -> io::Result<Built> {
     let mut all: Vec<Row<'_>> = Vec::new();
     let mut order: Vec<(u128, u32)> = Vec::new();
     let mut read = Bytes(rows);
+    let (mut first_new, mut changed) = (0u32, 0u64);
     while !read.is_empty() {
         let row = Row::take(&mut read).ok_or_else(|| damaged("the temporary file"))?;
         let ip = row.key.first_chunk().map_or(0, |ip| u128::from_be_bytes(*ip));
         order.push((ip, u32::try_from(all.len()).unwrap_or(u32::MAX)));
         all.push(row);
+        if rows.len().saturating_sub(read.0.len()) <= held {
+            first_new = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        }
     }
     let row = |at: u32| all.get(at as usize);
     let rank = |at: u32| row(at).map(|r| (r.key, r.vary.day, r.identity));
@@ -63,6 +78,10 @@ pub(super) fn build(rows: &[u8], out: &mut Vec<u8>) -> io::Result<(Piece, Catego
             several => {
                 let records = several.iter().filter_map(|(_, at)| row(*at)).map(Row::record);
                 let Some((record, support)) = unite_all(records).ok_or_else(|| damaged("a row"))? else { continue };
+                let old = several.first().filter(|(_, at)| *at < first_new).and_then(|(_, at)| row(*at));
+                if old.is_some_and(|old| old.record().is_none_or(|old| old != (record.clone(), support))) {
+                    changed = changed.saturating_add(1);
+                }
                 united.clear();
                 writer.put_record(&mut united, &record, support);
                 let row = Row::take(&mut Bytes(&united)).ok_or_else(|| damaged("a row"))?;
@@ -72,7 +91,7 @@ pub(super) fn build(rows: &[u8], out: &mut Vec<u8>) -> io::Result<(Piece, Catego
     }
     blocks.finish(out)?;
     piece.len = out.len().saturating_sub(start) as u64;
-    Ok((piece, blocks.categories))
+    Ok(Built { piece, categories: blocks.categories, changed })
 }
 
 impl Piece {
@@ -99,10 +118,10 @@ fn unite_all(records: impl Iterator<Item = Option<(Record, bool)>>) -> Option<Op
                 // As in a store of one file: a contribution that once stood on
                 // its own stays so.
                 *was_support &= support;
-                if !Source::is_run(&new.source) {
+                if Source::is_run(&new.source) {
+                    merge::succeed(old, &new);
+                } else {
                     merge::join(old, &new);
-                } else if new.revision > old.revision {
-                    *old = new;
                 }
             }
         }

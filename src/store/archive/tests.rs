@@ -41,6 +41,40 @@ fn import(folder: &Path, records: &[(Record, bool)], threads: usize) {
     import.commit(&a_run(), threads).unwrap();
 }
 
+#[test]
+fn what_an_import_changes_is_counted_and_never_less() {
+    let dir = TempDir::new().unwrap();
+    let folder = dir.path().join("a");
+    let commit = |records: &[(Record, bool)]| {
+        let mut import = Import::begin(&folder).unwrap();
+        let mut reader = LineReader::default();
+        records.iter().for_each(|(r, support)| reader.put(r, *support));
+        import.add(&reader.rows()).unwrap();
+        import.commit(&a_run(), 2).unwrap()
+    };
+    let mut all = many(20);
+    assert_eq!(commit(&all), 0);
+    assert_eq!(commit(&all), 0, "the same again");
+    let before = all_of(&folder);
+    for (r, _) in &mut all[..3] {
+        r.source = format!("run:{}", "ab".repeat(16));
+    }
+    assert_eq!(commit(&all), 0, "of another source");
+    for (r, _) in &mut all[..3] {
+        (r.revision, r.count) = (1 << 62, 0);
+        r.stage = crate::base::Stage::Queried;
+        r.servers.clear();
+    }
+    assert_eq!(commit(&all), 3);
+    let all = all_of(&folder);
+    assert_eq!(all.len(), 23);
+    let forged = all.iter().filter(|s| s.record.source.starts_with("run:"));
+    for Stored { record: r, .. } in forged {
+        let old = before.iter().find(|s| s.record.id == r.id).unwrap();
+        assert_eq!((r.count, r.stage, &r.servers), (old.record.count, old.record.stage, &old.record.servers));
+    }
+}
+
 fn everything() -> Filter {
     Filter { support: true, ..Filter::default() }
 }
@@ -87,7 +121,9 @@ fn an_archive_holds_what_a_store_of_one_file_holds() {
         for records in [&first, &second, &first] {
             import(&folder, records, 2);
             let mut w = store.begin().unwrap();
-            records.iter().for_each(|(r, support)| w.put_record(r, *support).unwrap());
+            for (r, support) in records {
+                w.import_record(r, *support).unwrap();
+            }
             w.commit().unwrap();
         }
         let stored: Vec<Stored> = store.contributions(everything()).unwrap().map(Result::unwrap).collect();
