@@ -31,6 +31,15 @@ pub(super) fn pseudonyms(store: &Store) -> Result<Option<String>, Stop> {
     Ok(Some(format!("warning: {why}, so that one host may appear twice")))
 }
 
+/// Quarter hours until a live run has surely written down what it saw in one.
+const WRITTEN_BY: i64 = 2;
+
+/// The last quarter hour of a UTC day.
+fn last_of_day(t: Timestamp) -> i64 {
+    const QUARTERS: i64 = 96;
+    t.quarter().div_euclid(QUARTERS).saturating_add(1).saturating_mul(QUARTERS).saturating_sub(1)
+}
+
 /// What was seen at all in a window, for the closing lines of a report of so
 /// many hosts.
 pub(super) fn summary(
@@ -42,6 +51,15 @@ pub(super) fn summary(
     let from = since.map_or(i64::MIN, Timestamp::quarter);
     let to = until.map_or(i64::MAX, |t| t.plus(-1).quarter());
     let covered = store.covered(from, to)?;
+    let asked = since.is_some() || until.is_some();
+    let of_quarters = covered.first.zip(covered.last).filter(|_| asked).map(|(first, last)| {
+        let from = if since.is_some() { from } else { first.quarter() };
+        let to = if until.is_some() { to } else { last_of_day(last) };
+        // What has not come yet, and what a live run has yet to write down,
+        // could not be seen.
+        let to = to.min(Timestamp::now().quarter().saturating_sub(WRITTEN_BY)).max(last.quarter().min(to));
+        u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0)
+    });
     Ok(Summary {
         files: covered.captures,
         files_damaged: covered.damaged,
@@ -54,6 +72,7 @@ pub(super) fn summary(
             imported: covered.imported,
             removed_days: covered.removed_days,
             quarters: covered.quarters,
+            of_quarters,
             addresses: covered.addresses,
         }),
         ..Summary::default()
