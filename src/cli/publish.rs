@@ -42,8 +42,8 @@ pub(super) fn run(args: &PublishArgs) -> Result<Exit, Stop> {
     if let Some(file) = args.sign.as_deref().filter(|_| !args.quiet) {
         inputs::warn_if_open("--sign", file);
     }
-    let window = args.window.days(measuring.days.last);
-    let baseline = args.baseline.map(|w| w.days(measuring.days.last));
+    let window = args.window.days(measuring.watched.last);
+    let baseline = args.baseline.map(|w| w.days(measuring.watched.last));
     check_length(&[Some(window), baseline].into_iter().flatten().collect::<Vec<_>>())?;
     let form = match &pseudonyms {
         Some(p) => Form::Pseudonymised(p),

@@ -31,6 +31,14 @@ impl Days {
         Days { first, last }
     }
 
+    /// From the first day of either to the last of either; `None` of neither.
+    pub fn spanning(a: Option<Days>, b: Option<Days>) -> Option<Days> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(Days::new(a.first.min(b.first), a.last.max(b.last))),
+            (a, b) => a.or(b),
+        }
+    }
+
     /// Whether a day is among them.
     #[inline]
     pub fn contains(self, day: i32) -> bool {
@@ -159,7 +167,7 @@ pub trait FactSource: Sync {
     /// Where the store cannot be read.
     fn days(&self) -> Result<Option<Days>, SourceError>;
 
-    /// First and last day of which it is known what could be seen; `None` where
+    /// First and last day on which a sensor saw anything or ran; `None` where
     /// that is known of none.
     ///
     /// # Errors

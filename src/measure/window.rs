@@ -13,7 +13,7 @@ pub enum WindowError {
     /// It has none of the forms.
     #[error(
         "{0:?} is no window; give a year (2024), a month (2024-04), a week (2024-W15), a day (2024-04-01), two of \
-         these with .. between, or a number of days up to the newest record (30d)"
+         these with .. between, or a number of days up to the newest in the store (30d)"
     )]
     Form(String),
     /// It ends before it begins.
@@ -26,12 +26,13 @@ pub enum WindowError {
 pub enum Window {
     /// These days.
     Days(Days),
-    /// So many days, the last being that of the newest record.
+    /// So many days, the last being the newest with a record, a frame or a live
+    /// run.
     Last(u32),
 }
 
 impl Window {
-    /// Its days. `newest` is the day of the newest record.
+    /// Its days. `newest` is the newest day of the store.
     pub fn days(self, newest: i32) -> Days {
         match self {
             Window::Days(days) => days,
@@ -193,6 +194,12 @@ impl UtcOffset {
     /// The first quarter hour of a day, since the epoch.
     pub fn start(self, day: i32) -> i64 {
         i64::from(day) * i64::from(QUARTERS) - i64::from(self.0)
+    }
+
+    /// The local day of a quarter hour since the epoch.
+    pub fn day_of(self, quarter: i64) -> i32 {
+        let local = quarter.saturating_add(i64::from(self.0)).div_euclid(i64::from(QUARTERS));
+        i32::try_from(local).unwrap_or(if local < 0 { i32::MIN } else { i32::MAX })
     }
 
     /// The quarter hours of a period, the first and the last included.

@@ -36,6 +36,8 @@ struct Account {
     /// Days whose records were removed.
     removed: BTreeSet<i64>,
     runs: Vec<RunOf>,
+    /// When the last live run began or ended, in nanoseconds.
+    ran: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,11 +109,13 @@ impl FactSource for Measured {
     }
 
     fn watched(&self) -> std::result::Result<Option<Days>, SourceError> {
-        let up = &self.account()?.up;
+        let account = self.account()?;
+        let up = &account.up;
         let first = up.values().filter_map(BTreeSet::first).min();
         let last = up.values().filter_map(BTreeSet::last).max();
         let day = |quarter: &i64| i32::try_from(quarter.div_euclid(QUARTERS)).ok();
-        Ok(first.and_then(day).zip(last.and_then(day)).map(|(a, b)| Days::new(a, b)))
+        let ran = account.ran.and_then(|ns| i32::try_from(Timestamp(ns).day()).ok()).map(|day| Days::new(day, day));
+        Ok(Days::spanning(first.and_then(day).zip(last.and_then(day)).map(|(a, b)| Days::new(a, b)), ran))
     }
 
     fn seen(&self, from: i64, to: i64) -> std::result::Result<Seen, SourceError> {
@@ -256,6 +260,13 @@ impl Store {
                 })
             },
         )?;
+        let ran = self.list(
+            "SELECT max(coalesce(r.ended_ns, r.started_ns)) FROM runs r JOIN run_sources USING (run)
+             JOIN sources s USING (source_no) WHERE s.source LIKE 'run:%'",
+            [],
+            |row| row.get(0),
+        )?;
+        account.ran = ran.into_iter().next().flatten();
         Ok(account)
     }
 

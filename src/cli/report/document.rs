@@ -124,17 +124,18 @@ fn doubts(
         let why: Vec<&str> = c.comparability.differences.iter().map(|d| d.what.as_str()).collect();
         all.push(format!("The windows are not comparable: {}.", why.join("; ")));
     }
-    let missing = || summary.doubted().map(|why| format!("Hosts may be missing: {why}."));
+    let missing = |why: String| format!("Hosts may be missing: {why}.");
     let Some(total) = total else {
         all.push("The store holds no record of a contact, so that there is nothing to count.".to_owned());
-        all.extend(missing());
+        all.extend(summary.doubted().map(missing));
         return all;
     };
-    // What was lost or could not be read is among the doubts of the summary.
     let said = |because| matches!(because, Because::SensorUp | Because::Unknown);
-    all.extend(total.doubts.iter().filter(|d| said(d.because)).map(|d| sentence(&d.what)));
-    if total.coverage.known {
-        all.extend(missing());
+    let (alone, rest): (Vec<_>, Vec<_>) = total.doubts.iter().partition(|d| said(d.because));
+    all.extend(alone.iter().map(|d| sentence(&d.what)));
+    let rest: Vec<&str> = rest.iter().map(|d| d.what.as_str()).collect();
+    if !rest.is_empty() {
+        all.push(missing(rest.join("; ")));
     }
     let catalogues = total.coverage.catalogues.len();
     if catalogues > 1 && total.method.catalogue_as_of.is_none() {

@@ -56,7 +56,7 @@ pub struct Headline {
     pub alarms: u64,
     /// Hosts counted as use.
     pub in_use: u64,
-    /// Installed, not seen to update: attempting, or looked-up at cadence.
+    /// Seems installed, not seen to update: attempting, or looked-up at cadence.
     pub installed: u64,
     /// Managed on the LAN.
     pub managed: u64,

@@ -334,8 +334,8 @@ HOST                          VERDICT   SEEN (UTC)        CONTACTS
     Stronger with: two update sessions three quarter hours apart
     Accepted as updating until 2026-12-31; test bench (lab).
 
-Counted as use: 1 host (1 active). Installed, not seen to update: 0. Managed on the LAN: 0. OEM
-products: 0.
+Counted as use: 1 host (1 active). Seems installed, not seen to update: 0. Managed on the LAN: 0.
+OEM products: 0.
 Not counted: 1 web-only, 2 with nothing but a role, an alarm or signs that prove nothing alone.
 Accepted, shown apart and in none of these numbers: 1 host.
 1 of these hosts is not confirmed: only a handshake with both sides, ARP, neighbour discovery or

@@ -60,7 +60,7 @@ impl Tally {
         self.sum(&[Verdict::Active, Verdict::Updating, Verdict::Contacting])
     }
 
-    /// Hosts where a product is installed that is not seen to update: those that
+    /// Hosts where a product seems installed that is not seen to update: those that
     /// try, and those that look up at cadence.
     pub fn installed(&self) -> u64 {
         self.get(Verdict::Attempting).saturating_add(self.likely)
@@ -106,7 +106,7 @@ impl Tally {
             installed.push(format!("{} looked-up at cadence", grouped(self.likely)));
         }
         let mut lines = vec![format!(
-            "Counted as use: {}{}. Installed, not seen to update: {}{}. Managed on the LAN: {}. OEM products: {}.",
+            "Counted as use: {}{}. Seems installed, not seen to update: {}{}. Managed on the LAN: {}. OEM products: {}.",
             counted(self.in_use(), "host", "hosts"),
             in_brackets(self.list(USE)),
             grouped(self.installed()),
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(
             lines(&views, &AcceptList::read(text).unwrap()),
             [
-                "Counted as use: 3 hosts (1 active, 1 updating, 1 contacting). Installed, not seen to update: 2 \
+                "Counted as use: 3 hosts (1 active, 1 updating, 1 contacting). Seems installed, not seen to update: 2 \
                  (1 attempting, 1 looked-up at cadence). Managed on the LAN: 1. OEM products: 1.",
                 "Not counted: 1 looked-up, 1 present, 1 web-only, 1 probe-only, 1 with nothing but a role, an alarm or signs that prove nothing alone.",
                 "Accepted, shown apart and in none of these numbers: 1 host.",
@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(
             lines(&[view("10.0.0.5", Verdict::WebOnly)], &AcceptList::default()),
             [
-                "Counted as use: 0 hosts. Installed, not seen to update: 0. Managed on the LAN: 0. OEM products: 0.",
+                "Counted as use: 0 hosts. Seems installed, not seen to update: 0. Managed on the LAN: 0. OEM products: 0.",
                 "Not counted: 1 web-only.",
             ]
         );

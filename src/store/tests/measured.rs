@@ -55,6 +55,17 @@ fn what_was_seen_is_of_the_window() {
 }
 
 #[test]
+fn a_live_run_watches_until_its_end() {
+    let (_dir, _path, mut store) = new_store();
+    let mut w = store.begin().unwrap();
+    let run = w.put_run(&a_run()).unwrap();
+    w.put_source(run, &Source { source: "run:y".into(), ..a_source() }).unwrap();
+    w.end_run(run, Timestamp::from_parts(30 * 86_400, 0), 0, "done").unwrap();
+    w.commit().unwrap();
+    assert_eq!(Measured::new(store).watched().unwrap(), Some(Days::new(30, 30)));
+}
+
+#[test]
 fn runs_tell_their_catalogue() {
     let (_dir, source) = imported();
     let runs = source.runs().unwrap();
