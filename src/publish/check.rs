@@ -1,5 +1,12 @@
 //! Whether a publication is what was written, and its figures what its records
 //! come to.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::cells::{Both, Count};
 use super::claims::claimed_by;
@@ -8,10 +15,12 @@ use super::recount::recount;
 use super::source::{catalogue_path, json_in};
 use super::write::{signed, sums};
 use super::{CELLS, COMPARISON, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, TREND};
+use crate::base::brief;
 use crate::sighting::draft::hex;
 use crate::store::custody::PublicKey;
 use serde::Deserialize;
 use serde_json::Value;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -79,22 +88,42 @@ impl Figures {
 
     /// Compares values, leaf by leaf.
     pub(super) fn compare(&mut self, claimed: Option<&Value>, found: Option<&Value>, path: &str) {
+        self.compare_at(claimed, found, &Pointer::To(path));
+    }
+
+    fn compare_at(&mut self, claimed: Option<&Value>, found: Option<&Value>, path: &Pointer<'_>) {
         match (claimed, found) {
             (Some(Value::Object(a)), Some(Value::Object(b))) => {
                 for key in a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))) {
-                    let below = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
-                    self.compare(a.get(key), b.get(key), &below);
+                    self.compare_at(a.get(key), b.get(key), &Pointer::Member(path, key));
                 }
             }
             (Some(Value::Array(a)), Some(Value::Array(b))) => {
                 for at in 0..a.len().max(b.len()) {
-                    self.compare(a.get(at), b.get(at), &format!("{path}/{at}"));
+                    self.compare_at(a.get(at), b.get(at), &Pointer::Entry(path, at));
                 }
             }
             (a, b) => {
                 let shown = |v: Option<&Value>| v.map_or_else(|| "nothing".to_owned(), short);
-                self.require(a == b, || format!("{path}: claimed {}, counted {}", shown(a), shown(b)));
+                self.require(a == b, || format!("{}: claimed {}, counted {}", brief(path), shown(a), shown(b)));
             }
+        }
+    }
+}
+
+/// A JSON pointer (RFC 6901), put together only where it is shown.
+enum Pointer<'p> {
+    To(&'p str),
+    Member(&'p Pointer<'p>, &'p str),
+    Entry(&'p Pointer<'p>, usize),
+}
+
+impl fmt::Display for Pointer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pointer::To(path) => f.write_str(path),
+            Pointer::Member(above, key) => write!(f, "{above}/{}", key.replace('~', "~0").replace('/', "~1")),
+            Pointer::Entry(above, at) => write!(f, "{above}/{at}"),
         }
     }
 }
@@ -140,7 +169,7 @@ pub fn check(folder: &Path, key: Option<&PublicKey>, report: Option<&Path>) -> R
         return Ok(checked);
     }
     match recount(folder, &manifest) {
-        Err(e) => checked.findings.push(format!("cannot be counted again: {e}")),
+        Err(e) => checked.findings.push(format!("cannot be counted again: {}", brief(e))),
         Ok(found) => {
             if found.records != manifest.records {
                 let claimed = manifest.records;
@@ -158,7 +187,8 @@ pub fn check(folder: &Path, key: Option<&PublicKey>, report: Option<&Path>) -> R
             if !same_version {
                 let (theirs, ours) = (&manifest.version, env!("CARGO_PKG_VERSION"));
                 checked.limits.push(format!(
-                    "it was made by version {theirs}, and counted again by {ours}; what the method says was not compared"
+                    "it was made by version {}, and counted again by {ours}; what the method says was not compared",
+                    brief(theirs)
                 ));
             }
         }
@@ -190,7 +220,7 @@ impl Checked {
                 if holds {
                     self.signed_by = Some(by.clone());
                 } else {
-                    finding(format!("{MANIFEST_SIG} is no signature of {MANIFEST} by {by}"));
+                    finding(format!("{MANIFEST_SIG} is no signature of {MANIFEST} by {}", brief(by)));
                 }
             }
         }
@@ -202,7 +232,7 @@ impl Checked {
         for file in &manifest.files {
             let sha256 = file.path.strip_prefix("catalogue-").and_then(|p| p.strip_suffix(".toml"));
             if sha256.is_some_and(|s| s != file.sha256 || catalogue_path(s) != file.path) {
-                finding(format!("{} is not the catalogue that its name says", file.path));
+                finding(format!("{} is not the catalogue that its name says", brief(&file.path)));
             }
         }
         match &self.signed_by {

@@ -1,4 +1,11 @@
 //! Figures that were claimed elsewhere, held against a publication.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::check::Figures;
 use super::recount::Recounted;

@@ -1,4 +1,11 @@
 //! The figures of a publication, counted from what is in its folder.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::GROUPS;
 use super::manifest::{Manifest, step};

@@ -1,4 +1,11 @@
 //! Groups from comma-separated values.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::super::fact::Days;
 use crate::base::time::parse_day;
@@ -8,6 +15,8 @@ use foldhash::{HashMap, HashMapExt};
 
 /// How many contradicting lines are listed.
 const SHOWN: usize = 10;
+/// Most lines of one prefix, each for other days: one after the other is asked.
+const SAME: usize = 4096;
 
 /// An entry: a prefix at a time.
 #[derive(Clone, Copy, Debug)]
@@ -110,8 +119,11 @@ impl Table {
                     let earlier = rival.line;
                     overlaps.push(format!("line {line}: {prefix} stands in line {earlier} too for some of these days; the earlier line counts"));
                 } else {
-                    more += 1;
+                    more = more.saturating_add(1);
                 }
+            }
+            if same.len() >= SAME {
+                return Err(wrong(line, format!("{prefix} stands in more than {SAME} lines")));
             }
             same.push(at);
             table.entries.push(Entry { days, line });
@@ -153,7 +165,7 @@ impl Table {
     pub(super) fn find(&self, ip: &Addr, day: i32) -> u32 {
         let bits = ip.bits();
         for (len, entries) in &self.lengths {
-            let mask = if *len == 0 { 0 } else { u128::MAX << (128 - u32::from(*len)) };
+            let mask = u128::MAX.checked_shl(128u32.saturating_sub(u32::from(*len))).unwrap_or(0);
             let Some(same) = entries.get(&(bits & mask)) else { continue };
             let valid = |e: &&u32| self.entries.get(**e as usize).is_some_and(|e| e.days.contains(day));
             if let Some(found) = same.iter().find(valid) {
@@ -192,6 +204,13 @@ fn touch(a: Days, b: Days) -> bool {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -228,6 +247,17 @@ mod tests {
         assert_eq!(org(&table, "10.0.0.1", 30_000).as_deref(), Some("A"));
         let many = "prefix,org\n".to_owned() + &"10.0.0.0/8,A\n".repeat(14);
         assert_eq!(Table::read(&many).unwrap().1.last().unwrap(), "3 more lines like these");
+    }
+
+    /// Each line is held against those of the same prefix before it, which took
+    /// minutes of a file of a few megabytes.
+    #[test]
+    fn lines_of_one_prefix_are_limited() {
+        let line = |n: usize| format!("10.0.0.0/8,A,{0},{0}\n", crate::base::time::format_day(n as i64));
+        let text = "prefix,org,valid_from,valid_to\n".to_owned() + &(0..=SAME).map(line).collect::<String>();
+        assert!(Table::read(text.strip_suffix(&line(SAME)).unwrap()).is_ok());
+        let error = Table::read(&text).unwrap_err();
+        assert!(error.line == SAME + 2 && error.what == "10.0.0.0/8 stands in more than 4096 lines", "{error}");
     }
 
     #[test]

@@ -1,5 +1,12 @@
 //! The manifest of an archive: what there is, in which files, with which
 //! hashes. It is replaced as a whole when all it names is on the disk.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::piece::Piece;
 use crate::base::Timestamp;
