@@ -22,7 +22,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// How many figures that do not hold are listed of a file.
@@ -246,6 +246,11 @@ impl Checked {
 
     fn claims(&mut self, folder: &Path, file: &'static str, found: &impl serde::Serialize, same_version: bool) {
         let mut figures = Figures::new(file);
+        let size = folder.join(file).symlink_metadata().map_or(0, |kind| kind.len());
+        if let Err(what) = fits(found, size) {
+            figures.wrong(|| what);
+            return self.figures.push(figures);
+        }
         // Both are read from text, so that numbers are rounded alike.
         let found: Option<Value> = serde_json::to_string(found).ok().and_then(|t| serde_json::from_str(&t).ok());
         match json_in::<Value>(folder, file) {
@@ -341,6 +346,31 @@ impl Figures {
     }
 }
 
+/// Whether what was counted can be what a file of that size claims: it is not
+/// put together where it has more than that. An error is a sentence.
+pub(super) fn fits(found: &impl serde::Serialize, size: u64) -> Result<(), String> {
+    /// For what the file may tell otherwise: the method, of another version.
+    const ELSE: u64 = 1 << 20;
+    let mut length = Length(0);
+    let written = serde_json::to_writer(&mut length, found);
+    let holds = written.is_ok() && length.0 <= size.saturating_add(ELSE);
+    if holds { Ok(()) } else { Err(format!("it has {size} bytes, and what was counted {}", length.0)) }
+}
+
+/// How much is written.
+struct Length(u64);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A short text file of the folder.
 fn short_file(folder: &Path, name: &str) -> Option<String> {
     const MOST: u64 = 4096;
@@ -361,11 +391,11 @@ struct Cells {
 
 #[derive(Debug, Deserialize)]
 struct Window {
-    days: Length,
+    days: LengthOf,
 }
 
 #[derive(Debug, Deserialize)]
-struct Length {
+struct LengthOf {
     days: u64,
 }
 
@@ -407,5 +437,35 @@ impl Kept {
                 Some(if at == 0 { both.baseline.hosts } else { both.current.hosts })
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn figures_that_do_not_hold_are_named_by_short_pointers() {
+        let mut figures = Figures::new("trend.json");
+        let long = "k".repeat(100_000);
+        let claimed = json!({"a/b": [{"~": 1}, 2], "long": {long.as_str(): long.as_str()}});
+        let found = json!({"a/b": [{"~": 3}], "long": {}});
+        figures.compare(Some(&claimed), Some(&found), "/whole");
+        assert_eq!(figures.wrong[0], "/whole/a~1b/0/~0: claimed 1, counted 3");
+        assert_eq!(figures.wrong[1], "/whole/a~1b/1: claimed 2, counted nothing");
+        assert!(figures.wrong[2].starts_with("/whole/long/kkk") && figures.wrong[2].len() < 600);
+        assert_eq!((figures.held, figures.wrong.len(), figures.more), (0, 3, 0));
+    }
+
+    /// A publication of a few megabytes can have as many groups and days as
+    /// come to hundreds of gigabytes of figures; it need not claim them.
+    #[test]
+    fn more_figures_than_are_claimed_are_not_put_together() {
+        let found = vec![7; 1 << 20];
+        assert_eq!(fits(&found, (1 << 20) + 1), Ok(()));
+        let said = fits(&found, 1000).unwrap_err();
+        assert_eq!(said, "it has 1000 bytes, and what was counted 2097153");
     }
 }

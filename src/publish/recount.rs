@@ -18,6 +18,9 @@ use crate::measure::{AsOf, Asked, Comparison, Groups, Method, Origin, Trend};
 use crate::sighting::HomeNets;
 use std::path::Path;
 
+/// Most breakdowns: all hosts are counted for each.
+const MOST_BREAKDOWNS: usize = 64;
+
 /// What was counted.
 pub(super) struct Recounted {
     pub(super) trend: Trend,
@@ -33,6 +36,9 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest) -> Result<Recounted, S
     let step = step(&options.step).ok_or_else(|| wrong("step"))?;
     if window.len() > MOST_DAYS {
         return Err(wrong("window"));
+    }
+    if options.by.len() > MOST_BREAKDOWNS {
+        return Err(wrong("breakdowns"));
     }
     let text = catalogue(folder, &options.catalogue_sha256)?.ok_or("the catalogue that was applied is missing")?;
     if text.sha256_hex() != options.catalogue_sha256 {

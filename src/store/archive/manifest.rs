@@ -45,6 +45,18 @@ pub(super) struct Manifest {
     pub(super) others: SourceSpan,
 }
 
+impl Manifest {
+    /// Whether pieces lie one behind the other in the file: so many of one place
+    /// would be read for ever.
+    pub(super) fn is_apart(&self) -> bool {
+        let size = self.data.as_ref().map_or(0, |data| data.size);
+        let end = self.pieces.iter().try_fold(0u64, |end, piece| {
+            (piece.at >= end && piece.len > 0).then(|| piece.at.checked_add(piece.len)).flatten()
+        });
+        end.is_some_and(|end| end <= size)
+    }
+}
+
 /// What records tell of their source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SourceSpan {
@@ -124,5 +136,23 @@ impl Imported {
             read,
             covers,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_lie_one_behind_the_other() {
+        let is_apart = |pieces: &[(u64, u64)], size| {
+            let pieces = pieces.iter().map(|(at, len)| Piece { at: *at, len: *len, ..Piece::default() }).collect();
+            Manifest { data: Some(Listed { size, ..Listed::default() }), pieces, ..Manifest::default() }.is_apart()
+        };
+        assert!(is_apart(&[], 0) && is_apart(&[(0, 5), (5, 2), (9, 1)], 10));
+        assert!(!is_apart(&[(0, 5), (5, 2), (9, 1)], 9), "beyond the end");
+        assert!(!is_apart(&[(0, 5), (4, 2)], 9) && !is_apart(&[(5, 2), (0, 5)], 9), "read twice");
+        assert!(!is_apart(&[(0, 5), (5, 0)], 9), "nothing to be read");
+        assert!(!is_apart(&[(0, 5), (7, u64::MAX)], 9));
     }
 }

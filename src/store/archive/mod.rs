@@ -135,6 +135,9 @@ fn read_manifest(folder: &Path) -> Result<Option<Manifest>> {
     if !manifest.data.iter().chain(&manifest.catalogues).all(|f| inside(&f.path)) {
         return Err(wrong(format!("{MANIFEST} names a file outside the folder")));
     }
+    if !manifest.is_apart() {
+        return Err(wrong(format!("{MANIFEST} has pieces that do not lie one behind the other")));
+    }
     Ok(Some(manifest))
 }
 
