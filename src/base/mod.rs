@@ -2,6 +2,7 @@
 
 pub mod addr;
 pub mod assembler;
+mod brief;
 pub mod budget;
 pub mod channel;
 pub mod name;
@@ -11,6 +12,7 @@ pub mod temporary;
 pub mod time;
 
 pub use addr::{Addr, Mac, Prefix};
+pub use brief::brief;
 pub use budget::Budget;
 pub use channel::Channel;
 pub use name::Name;

@@ -1,5 +1,12 @@
 //! The user's own list of devices: names, owners and places by address or
 //! hardware address.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use crate::base::{Addr, Mac};
 use std::collections::HashMap;
@@ -35,8 +42,8 @@ pub struct Inventory {
 
 /// The columns that are known, in no fixed order.
 const COLUMNS: [&str; 5] = ["address", "mac", "name", "owner", "place"];
-/// Longest field.
-const MAX_FIELD: usize = 256;
+/// Longest field, in bytes.
+pub(crate) const MAX_FIELD: usize = 256;
 
 impl Inventory {
     /// Reads comma-separated values (RFC 4180), or values separated by
@@ -190,7 +197,7 @@ impl Rows<'_> {
             }
             fields.push(field);
             if end != Some(self.separator) {
-                self.line += 1;
+                self.line = self.line.saturating_add(1);
                 return Ok(fields);
             }
         }
@@ -234,6 +241,13 @@ impl Rows<'_> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

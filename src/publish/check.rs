@@ -1,5 +1,12 @@
 //! Whether a publication is what was written, and its figures what its records
 //! come to.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::cells::{Both, Count};
 use super::claims::claimed_by;
@@ -8,12 +15,14 @@ use super::recount::recount;
 use super::source::{Room, catalogue_path, json_in};
 use super::write::{signed, sums};
 use super::{CELLS, COMPARISON, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, TREND};
+use crate::base::brief;
 use crate::sighting::draft::hex;
 use crate::store::custody::PublicKey;
 use serde::Deserialize;
 use serde_json::Value;
+use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// How many figures that do not hold are listed of a file.
@@ -79,22 +88,42 @@ impl Figures {
 
     /// Compares values, leaf by leaf.
     pub(super) fn compare(&mut self, claimed: Option<&Value>, found: Option<&Value>, path: &str) {
+        self.compare_at(claimed, found, &Pointer::To(path));
+    }
+
+    fn compare_at(&mut self, claimed: Option<&Value>, found: Option<&Value>, path: &Pointer<'_>) {
         match (claimed, found) {
             (Some(Value::Object(a)), Some(Value::Object(b))) => {
                 for key in a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))) {
-                    let below = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
-                    self.compare(a.get(key), b.get(key), &below);
+                    self.compare_at(a.get(key), b.get(key), &Pointer::Member(path, key));
                 }
             }
             (Some(Value::Array(a)), Some(Value::Array(b))) => {
                 for at in 0..a.len().max(b.len()) {
-                    self.compare(a.get(at), b.get(at), &format!("{path}/{at}"));
+                    self.compare_at(a.get(at), b.get(at), &Pointer::Entry(path, at));
                 }
             }
             (a, b) => {
                 let shown = |v: Option<&Value>| v.map_or_else(|| "nothing".to_owned(), short);
-                self.require(a == b, || format!("{path}: claimed {}, counted {}", shown(a), shown(b)));
+                self.require(a == b, || format!("{}: claimed {}, counted {}", brief(path), shown(a), shown(b)));
             }
+        }
+    }
+}
+
+/// A JSON pointer (RFC 6901), put together only where it is shown.
+enum Pointer<'p> {
+    To(&'p str),
+    Member(&'p Pointer<'p>, &'p str),
+    Entry(&'p Pointer<'p>, usize),
+}
+
+impl fmt::Display for Pointer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pointer::To(path) => f.write_str(path),
+            Pointer::Member(above, key) => write!(f, "{above}/{}", key.replace('~', "~0").replace('/', "~1")),
+            Pointer::Entry(above, at) => write!(f, "{above}/{at}"),
         }
     }
 }
@@ -145,7 +174,7 @@ pub fn check(
         return Ok(checked);
     }
     match recount(folder, &manifest, room) {
-        Err(e) => checked.findings.push(format!("cannot be counted again: {e}")),
+        Err(e) => checked.findings.push(format!("cannot be counted again: {}", brief(e))),
         Ok(found) => {
             if found.records != manifest.records {
                 let claimed = manifest.records;
@@ -163,7 +192,8 @@ pub fn check(
             if !same_version {
                 let (theirs, ours) = (&manifest.version, env!("CARGO_PKG_VERSION"));
                 checked.limits.push(format!(
-                    "it was made by version {theirs}, and counted again by {ours}; what the method says was not compared"
+                    "it was made by version {}, and counted again by {ours}; what the method says was not compared",
+                    brief(theirs)
                 ));
             }
         }
@@ -195,7 +225,7 @@ impl Checked {
                 if holds {
                     self.signed_by = Some(by.clone());
                 } else {
-                    finding(format!("{MANIFEST_SIG} is no signature of {MANIFEST} by {by}"));
+                    finding(format!("{MANIFEST_SIG} is no signature of {MANIFEST} by {}", brief(by)));
                 }
             }
         }
@@ -207,7 +237,7 @@ impl Checked {
         for file in &manifest.files {
             let sha256 = file.path.strip_prefix("catalogue-").and_then(|p| p.strip_suffix(".toml"));
             if sha256.is_some_and(|s| s != file.sha256 || catalogue_path(s) != file.path) {
-                finding(format!("{} is not the catalogue that its name says", file.path));
+                finding(format!("{} is not the catalogue that its name says", brief(&file.path)));
             }
         }
         match &self.signed_by {
@@ -221,6 +251,11 @@ impl Checked {
 
     fn claims(&mut self, folder: &Path, file: &'static str, found: &impl serde::Serialize, same_version: bool) {
         let mut figures = Figures::new(file);
+        let size = folder.join(file).symlink_metadata().map_or(0, |kind| kind.len());
+        if let Err(what) = fits(found, size) {
+            figures.wrong(|| what);
+            return self.figures.push(figures);
+        }
         // Both are read from text, so that numbers are rounded alike.
         let found: Option<Value> = serde_json::to_string(found).ok().and_then(|t| serde_json::from_str(&t).ok());
         match json_in::<Value>(folder, file) {
@@ -316,6 +351,31 @@ impl Figures {
     }
 }
 
+/// Whether what was counted can be what a file of that size claims: it is not
+/// put together where it has more than that. An error is a sentence.
+pub(super) fn fits(found: &impl serde::Serialize, size: u64) -> Result<(), String> {
+    /// For what the file may tell otherwise: the method, of another version.
+    const ELSE: u64 = 1 << 20;
+    let mut length = Length(0);
+    let written = serde_json::to_writer(&mut length, found);
+    let holds = written.is_ok() && length.0 <= size.saturating_add(ELSE);
+    if holds { Ok(()) } else { Err(format!("it has {size} bytes, and what was counted {}", length.0)) }
+}
+
+/// How much is written.
+struct Length(u64);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A short text file of the folder.
 fn short_file(folder: &Path, name: &str) -> Option<String> {
     const MOST: u64 = 4096;
@@ -336,11 +396,11 @@ struct Cells {
 
 #[derive(Debug, Deserialize)]
 struct Window {
-    days: Length,
+    days: LengthOf,
 }
 
 #[derive(Debug, Deserialize)]
-struct Length {
+struct LengthOf {
     days: u64,
 }
 
@@ -382,5 +442,35 @@ impl Kept {
                 Some(if at == 0 { both.baseline.hosts } else { both.current.hosts })
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn figures_that_do_not_hold_are_named_by_short_pointers() {
+        let mut figures = Figures::new("trend.json");
+        let long = "k".repeat(100_000);
+        let claimed = json!({"a/b": [{"~": 1}, 2], "long": {long.as_str(): long.as_str()}});
+        let found = json!({"a/b": [{"~": 3}], "long": {}});
+        figures.compare(Some(&claimed), Some(&found), "/whole");
+        assert_eq!(figures.wrong[0], "/whole/a~1b/0/~0: claimed 1, counted 3");
+        assert_eq!(figures.wrong[1], "/whole/a~1b/1: claimed 2, counted nothing");
+        assert!(figures.wrong[2].starts_with("/whole/long/kkk") && figures.wrong[2].len() < 600);
+        assert_eq!((figures.held, figures.wrong.len(), figures.more), (0, 3, 0));
+    }
+
+    /// A publication of a few megabytes can have as many groups and days as
+    /// come to hundreds of gigabytes of figures; it need not claim them.
+    #[test]
+    fn more_figures_than_are_claimed_are_not_put_together() {
+        let found = vec![7; 1 << 20];
+        assert_eq!(fits(&found, (1 << 20) + 1), Ok(()));
+        let said = fits(&found, 1000).unwrap_err();
+        assert_eq!(said, "it has 1000 bytes, and what was counted 2097153");
     }
 }

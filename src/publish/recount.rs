@@ -1,4 +1,11 @@
 //! The figures of a publication, counted from what is in its folder.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::GROUPS;
 use super::manifest::{Manifest, step};
@@ -10,6 +17,9 @@ use crate::measure::count::MOST_DAYS;
 use crate::measure::{AsOf, Asked, Comparison, Groups, Method, Origin, Trend};
 use crate::sighting::HomeNets;
 use std::path::Path;
+
+/// Most breakdowns: all hosts are counted for each.
+const MOST_BREAKDOWNS: usize = 64;
 
 /// What was counted.
 pub(super) struct Recounted {
@@ -26,6 +36,9 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest, room: &Room<'_>) -> Re
     let step = step(&options.step).ok_or_else(|| wrong("step"))?;
     if window.len() > MOST_DAYS {
         return Err(wrong("window"));
+    }
+    if options.by.len() > MOST_BREAKDOWNS {
+        return Err(wrong("breakdowns"));
     }
     let text = catalogue(folder, &options.catalogue_sha256)?.ok_or("the catalogue that was applied is missing")?;
     if text.sha256_hex() != options.catalogue_sha256 {

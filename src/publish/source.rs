@@ -1,10 +1,17 @@
 //! A publication as a source of facts to be counted.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::context::{Line, SeenIn};
 use super::manifest::Manifest;
 use super::{CONTEXT, COVERAGE, RECORDS};
-use crate::base::Timestamp;
 use crate::base::time::{DAY_SECS, SECOND, format_day};
+use crate::base::{Timestamp, brief};
 use crate::catalogue::LongText;
 use crate::host::facts::{Facts, Numbers, Signal, Vantage};
 use crate::measure::{Days, FactSource, Part, RunOf, Seen, SourceError, Wanted};
@@ -139,7 +146,7 @@ fn touches(wanted: &Wanted, from: Timestamp, to: Timestamp, before: i64) -> bool
     let start = |day: i32| i64::from(day).saturating_mul(DAY);
     wanted.days.is_empty()
         || wanted.days.iter().any(|d| {
-            let (first, last) = (start(d.first), start(d.last).saturating_add(DAY - 1));
+            let (first, last) = (start(d.first), start(d.last).saturating_add(DAY.saturating_sub(1)));
             from.0 <= last && to.0 >= first.saturating_sub(before.saturating_mul(DAY))
         })
 }
@@ -209,7 +216,7 @@ pub(super) fn regular(path: &Path) -> Result<(), String> {
     match path.symlink_metadata() {
         Ok(kind) if kind.is_file() => Ok(()),
         Ok(_) => Err(format!("{} is a link or no file", named(path))),
-        Err(e) => Err(format!("{} cannot be read: {e}", named(path))),
+        Err(e) => Err(format!("{} cannot be read: {}", named(path), brief(e))),
     }
 }
 
@@ -222,7 +229,7 @@ pub(super) fn json_in<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<
 
 /// Reads a file of JSON.
 pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
-    let wrong = |e: &dyn std::fmt::Display| format!("{} cannot be read: {e}", named(path));
+    let wrong = |e: &dyn std::fmt::Display| format!("{} cannot be read: {}", named(path), brief(e));
     let file = File::open(path).map_err(|e| wrong(&e))?;
     if file.metadata().map_err(|e| wrong(&e))?.len() > MAX_JSON {
         return Err(wrong(&"it is too long"));
@@ -232,14 +239,14 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
 
 /// Hands over a file line by line; no line is longer than a record may be.
 fn each_line(path: &Path, mut each: impl FnMut(&[u8]) -> Result<(), String>) -> Result<(), String> {
-    let wrong = |n: u64, e: &dyn std::fmt::Display| format!("{}, line {n}: {e}", named(path));
-    let file =
-        regular(path).and_then(|()| File::open(path).map_err(|e| format!("{} cannot be read: {e}", named(path))))?;
+    let wrong = |n: u64, e: &dyn std::fmt::Display| format!("{}, line {n}: {}", named(path), brief(e));
+    let file = regular(path)
+        .and_then(|()| File::open(path).map_err(|e| format!("{} cannot be read: {}", named(path), brief(e))))?;
     let mut file = BufReader::with_capacity(1 << 18, file);
     let mut line = Vec::new();
     for n in 1u64.. {
         line.clear();
-        let most = MAX_LINE as u64 + 1;
+        let most = (MAX_LINE as u64).saturating_add(1);
         let read = (&mut file).take(most).read_until(b'\n', &mut line).map_err(|e| wrong(n, &e))?;
         if read == 0 {
             break;

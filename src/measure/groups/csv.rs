@@ -1,4 +1,11 @@
 //! Groups from comma-separated values.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::super::fact::Days;
 use crate::base::time::parse_day;
@@ -8,6 +15,8 @@ use foldhash::{HashMap, HashMapExt};
 
 /// How many contradicting lines are listed.
 const SHOWN: usize = 10;
+/// Most lines of one prefix, each for other days: one after the other is asked.
+const SAME: usize = 4096;
 
 /// What lines say that may be of many prefixes: when, and what in each column.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -157,6 +166,7 @@ impl Table {
         let mut overlaps: Vec<(u32, u32, Prefix)> = Vec::new();
         for (len, mut lines) in by_length {
             lines.sort_unstable_by_key(|l| (l.halves, l.line));
+            too_many(len, &lines)?;
             table.overlaps(len, &lines, &mut overlaps);
             let (networks, said) = lines.into_iter().map(|l| (l.network(), l.said)).unzip();
             table.lengths.push(OfLength { len, networks, said });
@@ -216,7 +226,7 @@ impl Table {
     pub(super) fn find(&self, ip: &Addr, day: i32) -> u32 {
         let bits = ip.bits();
         for of in &self.lengths {
-            let mask = if of.len == 0 { 0 } else { u128::MAX << (128 - u32::from(of.len)) };
+            let mask = u128::MAX.checked_shl(128u32.saturating_sub(u32::from(of.len))).unwrap_or(0);
             let valid = |said: &&u32| self.said.get(**said as usize).is_some_and(|s| s.days.contains(day));
             if let Some(found) = of.find(bits & mask).iter().find(valid) {
                 return found.saturating_add(1);
@@ -249,11 +259,26 @@ fn validity(line: usize, from: &str, to: &str) -> Result<Days, InventoryError> {
     if days.is_empty() { Err(wrong(line, "valid_to lies before valid_from")) } else { Ok(days) }
 }
 
+/// Refuses a prefix of too many lines, which are in order.
+fn too_many(len: u8, lines: &[Line]) -> Result<(), InventoryError> {
+    let beyond = lines.chunk_by(|a, b| a.halves == b.halves).find_map(|same| same.get(SAME));
+    let prefix =
+        |l: &Line| Prefix::new(Addr(l.network().to_be_bytes()), len).map_or_else(String::new, |p| p.to_string());
+    beyond.map_or(Ok(()), |l| Err(wrong(l.line as usize, format!("{} stands in more than {SAME} lines", prefix(l)))))
+}
+
 fn touch(a: Days, b: Days) -> bool {
     a.first <= b.last && b.first <= a.last
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests {
     use super::*;
     use crate::host::inventory::Rows;
@@ -291,6 +316,17 @@ mod tests {
         assert_eq!(org(&table, "10.0.0.1", 30_000).as_deref(), Some("A"));
         let many = "prefix,org\n".to_owned() + &"10.0.0.0/8,A\n".repeat(14);
         assert_eq!(Table::read(Rows::new(&many)).unwrap().1.last().unwrap(), "3 more lines like these");
+    }
+
+    /// Each line is held against those of the same prefix before it, which took
+    /// minutes of a file of a few megabytes.
+    #[test]
+    fn lines_of_one_prefix_are_limited() {
+        let line = |n: usize| format!("10.0.0.0/8,A,{0},{0}\n", crate::base::time::format_day(n as i64));
+        let text = "prefix,org,valid_from,valid_to\n".to_owned() + &(0..=SAME).map(line).collect::<String>();
+        assert!(Table::read(Rows::new(text.strip_suffix(&line(SAME)).unwrap())).is_ok());
+        let error = Table::read(Rows::new(&text)).unwrap_err();
+        assert!(error.line == SAME + 2 && error.what == "10.0.0.0/8 stands in more than 4096 lines", "{error}");
     }
 
     #[test]

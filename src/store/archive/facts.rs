@@ -1,4 +1,11 @@
 //! What counting reads of an archive: contacts of some hosts at a time.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::block::{Block, Head};
 use super::bytes::Bytes;

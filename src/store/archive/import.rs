@@ -218,7 +218,8 @@ impl Import {
         let held = |p: usize| {
             let old = self.manifest.pieces.iter().filter(|o| usize::from(o.from) <= p && p <= usize::from(o.to));
             // Of a piece of several partitions each has its part.
-            let old = old.map(|o| o.raw / u64::from(o.to.saturating_sub(o.from)).saturating_add(1));
+            let old =
+                old.map(|o| o.raw.checked_div(u64::from(o.to.saturating_sub(o.from)).saturating_add(1)).unwrap_or(0));
             self.spool.bytes(p).saturating_add(old.fold(0, u64::saturating_add))
         };
         let (most, share) = self.limits;
@@ -298,7 +299,7 @@ impl Import {
     /// added.
     fn build(&self, before: Option<&File>, share: &Share, room: &mut Vec<u8>) -> io::Result<(Built, Vec<u8>)> {
         room.clear();
-        let part = |key: &[u8]| share.parts == 1 || (host_hash(key) >> 20) % share.parts == share.part;
+        let part = |key: &[u8]| share.parts == 1 || (host_hash(key) >> 20).checked_rem(share.parts) == Some(share.part);
         if let Some(file) = before {
             let wanted = |key: &[u8]| (share.from..=share.to).contains(&super::row::partition(key).into()) && part(key);
             let meets = |p: &&Piece| usize::from(p.from) <= share.to && share.from <= usize::from(p.to);

@@ -1,5 +1,12 @@
 //! The manifest of an archive: what there is, in which files, with which
 //! hashes. It is replaced as a whole when all it names is on the disk.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::piece::Piece;
 use crate::base::Timestamp;
@@ -40,6 +47,18 @@ pub(super) struct Manifest {
     /// Indicators that records file in several categories, with the least.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) filed: BTreeMap<String, Category>,
+}
+
+impl Manifest {
+    /// Whether pieces lie one behind the other in the file: so many of one place
+    /// would be read for ever.
+    pub(super) fn is_apart(&self) -> bool {
+        let size = self.data.as_ref().map_or(0, |data| data.size);
+        let end = self.pieces.iter().try_fold(0u64, |end, piece| {
+            (piece.at >= end && piece.len > 0).then(|| piece.at.checked_add(piece.len)).flatten()
+        });
+        end.is_some_and(|end| end <= size)
+    }
 }
 
 /// What records tell of their source.
@@ -121,5 +140,23 @@ impl Imported {
             read,
             covers,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_lie_one_behind_the_other() {
+        let is_apart = |pieces: &[(u64, u64)], size| {
+            let pieces = pieces.iter().map(|(at, len)| Piece { at: *at, len: *len, ..Piece::default() }).collect();
+            Manifest { data: Some(Listed { size, ..Listed::default() }), pieces, ..Manifest::default() }.is_apart()
+        };
+        assert!(is_apart(&[], 0) && is_apart(&[(0, 5), (5, 2), (9, 1)], 10));
+        assert!(!is_apart(&[(0, 5), (5, 2), (9, 1)], 9), "beyond the end");
+        assert!(!is_apart(&[(0, 5), (4, 2)], 9) && !is_apart(&[(5, 2), (0, 5)], 9), "read twice");
+        assert!(!is_apart(&[(0, 5), (5, 0)], 9), "nothing to be read");
+        assert!(!is_apart(&[(0, 5), (7, u64::MAX)], 9));
     }
 }

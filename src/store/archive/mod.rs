@@ -12,6 +12,13 @@
 //! one file. Then the manifest is replaced, and with it the archive in one step:
 //! whatever happens before leaves it as it was. Nothing depends on the number of
 //! threads.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 mod account;
 mod block;
@@ -26,7 +33,7 @@ mod row;
 mod source;
 mod spool;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests;
 mod verify;
 
@@ -38,6 +45,7 @@ pub use verify::Checked;
 
 use super::Result;
 use super::error::{Place, StoreError};
+use crate::base::brief;
 use manifest::{MAX_MANIFEST, Manifest, SCHEMA};
 use std::fs::{self, File};
 use std::io;
@@ -112,7 +120,7 @@ fn read_manifest(folder: &Path) -> Result<Option<Manifest>> {
         schema: String,
     }
     let version: Version =
-        serde_json::from_slice(&text).map_err(|e| wrong(format!("{MANIFEST} cannot be read: {e}")))?;
+        serde_json::from_slice(&text).map_err(|e| wrong(format!("{MANIFEST} cannot be read: {}", brief(e))))?;
     if version.schema != SCHEMA {
         let found = version.schema.strip_prefix("spansight.archive/").and_then(|n| n.parse().ok());
         return Err(match found {
@@ -121,11 +129,15 @@ fn read_manifest(folder: &Path) -> Result<Option<Manifest>> {
         });
     }
     let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|e| wrong(format!("{MANIFEST} cannot be read: {e}")))?;
-    let inside = |path: &str| !path.is_empty() && !path.contains(['/', '\\']) && path != "." && path != "..";
+        serde_json::from_slice(&text).map_err(|e| wrong(format!("{MANIFEST} cannot be read: {}", brief(e))))?;
+    let inside =
+        |path: &str| (1..256).contains(&path.len()) && !path.contains(['/', '\\']) && path != "." && path != "..";
     // A manifest may come from someone else: it must not lead out.
     if !manifest.data.iter().chain(&manifest.catalogues).all(|f| inside(&f.path)) {
         return Err(wrong(format!("{MANIFEST} names a file outside the folder")));
+    }
+    if !manifest.is_apart() {
+        return Err(wrong(format!("{MANIFEST} has pieces that do not lie one behind the other")));
     }
     Ok(Some(manifest))
 }

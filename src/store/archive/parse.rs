@@ -19,12 +19,12 @@ use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
 use crate::catalogue::{Category, Confidence};
 use crate::host::facts::Channels;
 use crate::sighting::Record;
-use crate::sighting::line::{self, MAX_WORD, is_source};
+use crate::sighting::line::{self, MAX_TEXT, MAX_WORD, is_source};
 use crate::sighting::record::{MAX_COMMUNITY_IDS, MAX_NAMES, MAX_SERVERS, Slots};
 use std::collections::BTreeMap;
 
 /// Rows of lines, in their order.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Rows {
     /// The rows, one behind the other.
     pub(super) bytes: Vec<u8>,
@@ -143,6 +143,10 @@ impl LineReader {
 
     /// Reads a line in the usual form; `None` for any other, sound or not.
     fn fast(&mut self, text: &[u8]) -> Option<()> {
+        // Of a longer one the texts are to be measured.
+        if text.len() > MAX_TEXT {
+            return None;
+        }
         let usual = self.read(text)?;
         let Usual { id, period, ip_text, mac_text, line } = &usual;
         let parts = [line.sensor, line.segment, ip_text, mac_text.unwrap_or(""), line.indicator, period];
@@ -620,6 +624,35 @@ pub(super) mod tests {
             if let Some(row) = Row::take(&mut Bytes(&bytes)) {
                 let _ = row.record();
             }
+        }
+    }
+
+    #[test]
+    fn a_line_with_too_much_text_is_refused_in_both_ways() {
+        let mut r = with_id(record());
+        r.names = vec!["x".repeat(MAX_TEXT + 1)];
+        let text = line_of(&r, false);
+        assert!(line::parse_marked(&text).is_err() && LineReader::default().take(&text).is_err());
+    }
+
+    /// A row that somebody else wrote is a record only if a line could be it.
+    #[test]
+    fn a_row_is_checked_as_a_line_is() {
+        let changes: [fn(&mut Record); 5] = [
+            |r| r.source = "sha256:a=b".into(),
+            |r| r.slots = Slots::default(),
+            |r| r.count = 0,
+            |r| r.names = vec!["b".into(), "a".into()],
+            |r| r.last_seen = r.first_seen.plus(DAY_SECS * SECOND),
+        ];
+        for change in changes {
+            let mut reader = LineReader::default();
+            let mut r = with_id(record());
+            change(&mut r);
+            assert!(line::parse(&line_of(&r, false)).is_err());
+            reader.put(&r, false);
+            let rows = reader.rows();
+            assert!(Row::take(&mut Bytes(&rows.bytes)).unwrap().record().is_none(), "{r:?}");
         }
     }
 

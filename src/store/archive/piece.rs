@@ -1,4 +1,11 @@
 //! Pieces: all rows of some hosts, sorted, each contribution once.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::block::BlockWriter;
 use super::bytes::Bytes;

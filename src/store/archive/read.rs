@@ -1,4 +1,11 @@
 //! Reading an archive: contributions in the order in which they lie.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::block::{Block, Head};
 use super::bytes::Bytes;

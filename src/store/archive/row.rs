@@ -32,6 +32,7 @@ use crate::flow::Note;
 use crate::host::facts::is_private;
 use crate::sighting::Record;
 use crate::sighting::draft::record_id;
+use crate::sighting::line;
 use crate::sighting::record::{Evidence, Host, IndicatorSummary, SCHEMA, Server, Slots};
 use std::collections::BTreeMap;
 
@@ -428,7 +429,7 @@ impl<'a> Row<'a> {
     }
 
     /// The record of the row, and whether only indicators of use `support` show
-    /// it.
+    /// it; `None` if no line could have been read as such.
     pub(super) fn record(&self) -> Option<(Record, bool)> {
         let host = HostKey::of(self.key)?;
         let shape = Shape::of(self.shape)?;
@@ -477,6 +478,7 @@ impl<'a> Row<'a> {
             evidence: list(&mut rest, evidence)?,
             evidence_more,
         };
+        line::check_content(&record).ok()?;
         Some((record, shape.support))
     }
 }

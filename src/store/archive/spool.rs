@@ -1,5 +1,12 @@
 //! Rows of an import until it ends: by partition, packed, in a file without a
 //! name that goes when the program does.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::bytes::Bytes;
 use super::parse::Rows;

@@ -345,6 +345,7 @@ fn what_was_altered_is_found_and_never_panics() {
         ("archive/1", "archive/2", "newer spansight"),
         ("archive/1", "thing/1", "not a spansight store"),
         ("{", "[", "cannot be read"),
+        ("\"len\":", "\"len\":9", "one behind the other"),
     ] {
         let text = fs::read_to_string(folder.join(MANIFEST)).unwrap();
         fs::write(folder.join(MANIFEST), text.replacen(from, to, 1)).unwrap();

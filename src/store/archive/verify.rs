@@ -1,4 +1,11 @@
 //! Whether an archive is what was written.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::manifest::{Listed, MANIFEST};
 use super::{Archive, failed, read, read_manifest};
