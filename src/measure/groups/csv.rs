@@ -5,6 +5,7 @@ use crate::base::time::parse_day;
 use crate::base::{Addr, Prefix};
 use crate::host::inventory::{InventoryError, Rows};
 use foldhash::{HashMap, HashMapExt};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many contradicting lines are listed.
 const SHOWN: usize = 10;
@@ -16,6 +17,72 @@ struct Entry {
     line: usize,
 }
 
+/// Days on which an entry is the one that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    days: Days,
+    entry: u32,
+}
+
+/// The entries of one prefix while lines are read.
+#[derive(Debug, Default)]
+struct Same {
+    entries: Vec<u32>,
+    /// All their days, as last day by first, apart from each other.
+    taken: BTreeMap<i32, i32>,
+}
+
+impl Same {
+    /// Adds the days of an entry; whether an earlier one has any of them.
+    fn take(&mut self, entry: u32, days: Days) -> bool {
+        self.entries.push(entry);
+        let Days { mut first, mut last } = days;
+        let mut met = false;
+        while let Some((from, to)) = self.taken.range(..=last).next_back().map(|(a, b)| (*a, *b))
+            && to >= first
+        {
+            met = true;
+            (first, last) = (first.min(from), last.max(to));
+            self.taken.remove(&from);
+        }
+        self.taken.insert(first, last);
+        met
+    }
+}
+
+/// When which of some entries counts, in order: of those with a day the first.
+fn spans(entries: &[Entry], of: &[u32]) -> Box<[Span]> {
+    let days = |entry: u32| entries.get(entry as usize).map_or(ALWAYS, |e| e.days);
+    if let [entry] = of {
+        return [Span { days: days(*entry), entry: *entry }].into();
+    }
+    // Where each begins, and the day after its end.
+    let turns = of.iter().flat_map(|entry| {
+        let Days { first, last } = days(*entry);
+        [(i64::from(first), true, *entry), (i64::from(last).saturating_add(1), false, *entry)]
+    });
+    let mut turns: Vec<(i64, bool, u32)> = turns.collect();
+    turns.sort_unstable();
+    let mut valid: BTreeSet<u32> = BTreeSet::new();
+    let mut spans: Vec<Span> = Vec::new();
+    let mut since = i64::MIN;
+    for (turn, begins, entry) in turns {
+        if let Some(counts) = valid.first()
+            && since < turn
+        {
+            let day = |day: i64| i32::try_from(day).unwrap_or(i32::MAX);
+            spans.push(Span { days: Days::new(day(since), day(turn.saturating_sub(1))), entry: *counts });
+        }
+        since = turn;
+        if begins {
+            valid.insert(entry)
+        } else {
+            valid.remove(&entry)
+        };
+    }
+    spans.into()
+}
+
 /// The lines of a file.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -24,8 +91,9 @@ pub(super) struct Table {
     /// Of each entry one for each column; 0 is nothing.
     values: Vec<u32>,
     texts: Vec<String>,
-    /// Entries of each prefix, by its length in the 128-bit form, longest first.
-    lengths: Vec<(u8, HashMap<u128, Vec<u32>>)>,
+    /// What counts of each prefix when, by its length in the 128-bit form,
+    /// longest first.
+    lengths: Vec<(u8, HashMap<u128, Box<[Span]>>)>,
     has_dates: bool,
 }
 
@@ -84,7 +152,7 @@ impl Table {
         let columns = header.groups.iter().map(|(_, name)| name.clone()).collect();
         let mut table = Table { columns, texts: vec![String::new()], ..Table::default() };
         let mut known: HashMap<String, u32> = HashMap::new();
-        let mut by_length: HashMap<u8, HashMap<u128, Vec<u32>>> = HashMap::new();
+        let mut by_length: HashMap<u8, HashMap<u128, Same>> = HashMap::new();
         let (mut overlaps, mut more) = (Vec::new(), 0u64);
         for row in rows {
             let (line, fields) = row?;
@@ -104,16 +172,18 @@ impl Table {
             table.has_dates |= days != ALWAYS;
             let at = u32::try_from(table.entries.len()).map_err(|_| wrong(line, "too many lines"))?;
             let same = by_length.entry(prefix.len128()).or_default().entry(prefix.network()).or_default();
-            let rival = same.iter().filter_map(|e| table.entries.get(*e as usize)).find(|e| touch(e.days, days));
-            if let Some(rival) = rival {
-                if overlaps.len() < SHOWN {
+            if same.take(at, days) {
+                // Looked for only where it is said: a prefix may have any number of lines.
+                let mut earlier = same.entries.iter().filter_map(|e| table.entries.get(*e as usize));
+                if overlaps.len() < SHOWN
+                    && let Some(rival) = earlier.find(|e| touch(e.days, days))
+                {
                     let earlier = rival.line;
                     overlaps.push(format!("line {line}: {prefix} stands in line {earlier} too for some of these days; the earlier line counts"));
                 } else {
                     more += 1;
                 }
             }
-            same.push(at);
             table.entries.push(Entry { days, line });
             for (column, _) in &header.groups {
                 let text = field(*column);
@@ -134,7 +204,10 @@ impl Table {
         if more > 0 {
             overlaps.push(format!("{more} more lines like these"));
         }
-        table.lengths = by_length.into_iter().collect();
+        for (len, prefixes) in by_length {
+            let spans = prefixes.into_iter().map(|(prefix, same)| (prefix, spans(&table.entries, &same.entries)));
+            table.lengths.push((len, spans.collect()));
+        }
         table.lengths.sort_unstable_by_key(|(len, _)| std::cmp::Reverse(*len));
         Ok((table, overlaps))
     }
@@ -155,9 +228,9 @@ impl Table {
         for (len, entries) in &self.lengths {
             let mask = if *len == 0 { 0 } else { u128::MAX << (128 - u32::from(*len)) };
             let Some(same) = entries.get(&(bits & mask)) else { continue };
-            let valid = |e: &&u32| self.entries.get(**e as usize).is_some_and(|e| e.days.contains(day));
-            if let Some(found) = same.iter().find(valid) {
-                return found.saturating_add(1);
+            let at = same.partition_point(|span| span.days.last < day);
+            if let Some(found) = same.get(at).filter(|span| span.days.contains(day)) {
+                return found.entry.saturating_add(1);
             }
         }
         0
@@ -217,6 +290,26 @@ mod tests {
         ] {
             assert_eq!(org(&table, ip, day).as_deref(), wanted, "{ip} {day}");
         }
+    }
+
+    /// One prefix may have a line for each day and more: who reads them all for
+    /// each of them never comes to an end.
+    #[test]
+    fn many_lines_of_one_prefix_are_read_at_once() {
+        let started = std::time::Instant::now();
+        let (lines, days) = (120_000, 60_000);
+        let mut text = "prefix,org,valid_from,valid_to\n".to_owned();
+        for n in 0..lines {
+            let date = crate::base::time::format_day(n % days);
+            text += &format!("10.0.0.0/8,org {n},{date},{date}\n");
+        }
+        let (table, overlaps) = Table::read(&text).unwrap();
+        assert_eq!(overlaps.len(), SHOWN + 1);
+        assert!(overlaps[0].contains("line 60002: 10.0.0.0/8 stands in line 2 too"), "{}", overlaps[0]);
+        for day in 0..60_000 {
+            assert_eq!(table.find(&"10.1.2.3".parse().unwrap(), day), day.unsigned_abs() + 1);
+        }
+        assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
     }
 
     #[test]
