@@ -6,7 +6,7 @@ use super::{BEGINNING, Content, Link, LinkKind, PublicKey, Seal, record_digest};
 use crate::catalogue::LongText;
 use crate::sighting::Record;
 use crate::store::write::int;
-use crate::store::{Result, Store, narrow};
+use crate::store::{Result, Store, narrow, schema};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -54,7 +54,8 @@ pub struct Verified {
     pub findings: Vec<Finding>,
     /// Findings beyond those.
     pub more: u64,
-    /// Tables are missing, so that nothing else was looked at.
+    /// Tables are missing or others put views or triggers there, so that nothing
+    /// else was looked at.
     pub torn: bool,
 }
 
@@ -203,6 +204,11 @@ impl Store {
         for what in missing::sentences(&self.conn).map_err(|e| self.place.error(e))? {
             v.torn = true;
             v.found(None, None, what);
+        }
+        for what in schema::strangers(&self.conn).map_err(|e| self.place.error(e))? {
+            // What is read of such a store may be anything.
+            v.torn = true;
+            v.found(None, None, format!("{what} was added: spansight did not make it"));
         }
         if v.torn {
             return Ok(v);
