@@ -65,7 +65,11 @@ fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String
     if holds { Ok(()) } else { Err(otherwise()) }
 }
 
-fn check(r: &Record) -> Result<(), String> {
+/// Whether a record can be one, as [`parse`] wants it.
+///
+/// # Errors
+/// What is wrong, as the end of a sentence.
+pub(crate) fn check(r: &Record) -> Result<(), String> {
     require(r.schema == SCHEMA, || format!("schema {:?} is not {SCHEMA}", short(&r.schema)))?;
     for (what, word) in [("sensor", &r.sensor), ("host.segment", &r.host.segment), ("indicator.id", &r.indicator.id)] {
         require(is_word(word), || format!("{what} is longer than {MAX_WORD} bytes or holds control characters"))?;
