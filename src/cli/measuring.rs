@@ -33,7 +33,7 @@ pub(super) struct Measuring {
     home: HomeNets,
     doubts: Vec<String>,
     args: Settings,
-    /// First and last day with records.
+    /// First and last day with records, in the days of the report.
     pub(super) days: Days,
     /// The same, with days on which a sensor saw anything at all.
     pub(super) watched: Days,
@@ -91,15 +91,16 @@ impl Measuring {
             Some(day) => catalogue_as_of(&*source, &given, day).map(|(c, of)| (c, Some(of)))?,
             None => (given, None),
         };
-        let Some(days) = source.days()? else {
+        let offset = args.utc_offset;
+        let Some(days) = source.quarters()?.map(|ends| offset.local(ends)) else {
             return Err(Stop::failed(format_args!(
                 "{} holds no record, so there is nothing to count",
                 args.store.display()
             )));
         };
-        let watched = source.watched()?.unwrap_or(days);
+        let watched = source.quarters_watched()?.map_or(days, |ends| offset.local(ends));
         let watched = Days::new(days.first.min(watched.first), days.last.max(watched.last));
-        let (args, home) = (Settings { offset: args.utc_offset }, home.unwrap_or(stored_home));
+        let (args, home) = (Settings { offset }, home.unwrap_or(stored_home));
         let doubts = pseudonyms.iter().map(|s| s.trim_start_matches("warning: ").to_owned()).collect();
         Ok(Measuring { source, groups, dimensions, catalogue, as_of, home, doubts, args, days, watched })
     }

@@ -42,7 +42,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
         )));
     }
     let measured = Measured::new(Store::open_read_only(&args.store)?);
-    let windows = Windows::new(args, measured.days()?, measured.watched()?, Timestamp::now())?;
+    let local = |ends| args.utc_offset.local(ends);
+    let (recorded, watched) = (measured.quarters()?.map(local), measured.quarters_watched()?.map(local));
+    let windows = Windows::new(args, recorded, watched, Timestamp::now())?;
     windows.check()?;
     let pseudonyms = stored::pseudonyms(&measured.store())?.map(|s| s.trim_start_matches("warning: ").to_owned());
     let judging = Judging::new(&args.judging, windows.until)?;

@@ -107,11 +107,23 @@ impl FactSource for Measured {
     }
 
     fn watched(&self) -> std::result::Result<Option<Days>, SourceError> {
+        let day = |quarter: i64| i32::try_from(quarter.div_euclid(QUARTERS)).ok();
+        Ok(self.quarters_watched()?.and_then(|(a, b)| Some(Days::new(day(a)?, day(b)?))))
+    }
+
+    fn quarters(&self) -> std::result::Result<Option<(i64, i64)>, SourceError> {
+        let sql = "SELECT (SELECT min(first_ns) FROM sightings WHERE period = (SELECT min(period) FROM sightings)),
+                          (SELECT max(last_ns) FROM sightings WHERE period = (SELECT max(period) FROM sightings))";
+        let ends = self.store().list(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let quarter = |ns: Option<i64>| ns.map(|ns| Timestamp(ns).quarter());
+        Ok(ends.first().and_then(|(a, b): &(Option<i64>, Option<i64>)| Some((quarter(*a)?, quarter(*b)?))))
+    }
+
+    fn quarters_watched(&self) -> std::result::Result<Option<(i64, i64)>, SourceError> {
         let up = &self.account()?.up;
         let first = up.values().filter_map(BTreeSet::first).min();
         let last = up.values().filter_map(BTreeSet::last).max();
-        let day = |quarter: &i64| i32::try_from(quarter.div_euclid(QUARTERS)).ok();
-        Ok(first.and_then(day).zip(last.and_then(day)).map(|(a, b)| Days::new(a, b)))
+        Ok(first.copied().zip(last.copied()))
     }
 
     fn seen(&self, from: i64, to: i64) -> std::result::Result<Seen, SourceError> {
