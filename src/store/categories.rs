@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Records by indicator and category.
 pub(super) type Given = BTreeMap<(String, Category), u64>;
 
+/// Most of these that are looked at.
+pub(super) const MAX_GIVEN: usize = 100_000;
+
 /// A sentence for each category that no catalogue gives to an indicator, where
 /// one knows that by another. What none knows may be of a catalogue elsewhere.
 pub(super) fn unlike(mut given: Given, catalogues: impl Iterator<Item = LongText>) -> Vec<String> {

@@ -6,7 +6,7 @@ use super::row::{Row, channel_bits, host_of, partition};
 use super::{Archive, failed, open_listed, read, read_manifest};
 use crate::sighting::draft::hex;
 use crate::sighting::line;
-use crate::store::categories::{self, Given};
+use crate::store::categories::{self, Given, MAX_GIVEN};
 use crate::store::{Place, Result, StoreError};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -165,7 +165,9 @@ impl<'m> Check<'m> {
             return Some(format!("the host of record {id} is in two pieces"));
         }
         let indicator = (record.indicator.id, record.indicator.category);
-        *self.given.entry(indicator).or_default() += 1;
+        if self.given.len() < MAX_GIVEN || self.given.contains_key(&indicator) {
+            *self.given.entry(indicator).or_default() += 1;
+        }
         let channels = channel_bits(&record.channels);
         let span = SourceSpan { first: record.first_seen, last: record.last_seen, channels };
         if !self.manifest.sources.contains_key(&record.source) {

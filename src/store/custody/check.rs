@@ -257,8 +257,8 @@ impl Store {
     fn notes(&self) -> Result<Vec<String>> {
         let given = self.list(
             "SELECT indicator, category, count(*) FROM contacts JOIN indicators USING (indicator_no)
-             GROUP BY indicator, category",
-            [],
+             GROUP BY indicator, category LIMIT ?1",
+            [categories::MAX_GIVEN as i64],
             |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?)),
         )?;
         let given = given.into_iter().filter_map(|(id, word, count)| {
