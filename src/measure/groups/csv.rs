@@ -24,6 +24,9 @@ struct Span {
     entry: u32,
 }
 
+/// Prefixes of one length by their network, each with its spans in order.
+type Prefixes = HashMap<u128, Box<[Span]>>;
+
 /// The entries of one prefix while lines are read.
 #[derive(Debug, Default)]
 struct Same {
@@ -93,7 +96,7 @@ pub(super) struct Table {
     texts: Vec<String>,
     /// What counts of each prefix when, by its length in the 128-bit form,
     /// longest first.
-    lengths: Vec<(u8, HashMap<u128, Box<[Span]>>)>,
+    lengths: Vec<(u8, Prefixes)>,
     has_dates: bool,
 }
 
