@@ -1,6 +1,7 @@
 //! `spansight import`: takes sighting records as `export` and `--format ndjson`
 //! write them.
 
+mod doubts;
 mod lines;
 
 use super::args::ImportArgs;
@@ -12,6 +13,7 @@ use crate::report::counted;
 use crate::sighting::Record;
 use crate::store::archive::{self, Archive, LineReader, Rows};
 use crate::store::{Run, Source, Store, Taken, Writer};
+use doubts::Doubts;
 use lines::{Event, Taker};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -62,9 +64,13 @@ fn into_store(store: &mut Store, args: &ImportArgs, catalogue: &Catalogue) -> Re
     let number = writer.put_run(&run)?;
     writer.imports(number);
     let mut import = Import { writer, sources: BTreeMap::new(), changed: 0, refused: 0 };
-    let mut told = Told::default();
+    let (mut told, mut doubts) = (Told::default(), Doubts::of(catalogue));
     told.read::<Vec<(Record, bool)>>(&args.paths, |records| {
-        records.iter().try_for_each(|(record, support)| import.put(record, *support))?;
+        for (record, support) in &records {
+            doubts.indicator(&record.indicator.id, record.indicator.category);
+            doubts.time(Some(record.last_seen));
+            import.put(record, *support)?;
+        }
         Ok(records.len())
     })?;
     (told.changed, told.refused) = (import.changed, import.refused);
@@ -81,6 +87,7 @@ fn into_store(store: &mut Store, args: &ImportArgs, catalogue: &Catalogue) -> Re
     }
     writer.commit()?;
     told.close(args, count);
+    doubts.say(args);
     Ok(exit)
 }
 
@@ -88,8 +95,10 @@ fn into_store(store: &mut Store, args: &ImportArgs, catalogue: &Catalogue) -> Re
 fn into_archive(args: &ImportArgs, catalogue: &Catalogue) -> Result<Exit, Stop> {
     let mut run = begin(catalogue);
     let mut import = archive::Import::begin(&args.store)?;
-    let mut told = Told::default();
+    let (mut told, mut doubts) = (Told::default(), Doubts::of(catalogue));
     told.read::<LineReader>(&args.paths, |rows: Rows| {
+        rows.indicators().for_each(|(id, category)| doubts.indicator(id, category));
+        doubts.time(rows.newest());
         import.add(&rows)?;
         Ok(rows.len())
     })?;
@@ -98,6 +107,7 @@ fn into_archive(args: &ImportArgs, catalogue: &Catalogue) -> Result<Exit, Stop> 
     let count = import.sources();
     told.changed = import.commit(&run, threads())?;
     told.close(args, count);
+    doubts.say(args);
     Ok(exit)
 }
 

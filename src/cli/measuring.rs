@@ -91,13 +91,15 @@ impl Measuring {
             None => (given, None),
         };
         // A sensor that saw nobody make contact has something to say too.
-        let Some(watched) = Days::spanning(source.days()?, source.watched()?) else {
+        let offset = args.utc_offset;
+        let local = |ends| offset.local(ends);
+        let Some(watched) = Days::spanning(source.quarters()?.map(local), source.quarters_watched()?.map(local)) else {
             return Err(Stop::failed(format_args!(
                 "{} holds no record and nothing that a sensor saw, so there is nothing to count",
                 args.store.display()
             )));
         };
-        let (args, home) = (Settings { offset: args.utc_offset }, home.unwrap_or(stored_home));
+        let (args, home) = (Settings { offset }, home.unwrap_or(stored_home));
         let doubts = pseudonyms.iter().map(|s| s.trim_start_matches("warning: ").to_owned()).collect();
         Ok(Measuring { source, groups, dimensions, catalogue, as_of, home, doubts, args, watched })
     }

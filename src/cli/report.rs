@@ -36,7 +36,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
     let dimensions = groups.dimensions(&by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
     let nets = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
     let kept = Kept::open(&args.store)?;
-    let windows = Windows::new(args, kept.source().days()?, kept.source().watched()?, Timestamp::now())?;
+    let local = |ends| args.utc_offset.local(ends);
+    let (recorded, watched) = (kept.source().quarters()?.map(local), kept.source().quarters_watched()?.map(local));
+    let windows = Windows::new(args, recorded, watched, Timestamp::now())?;
     windows.check()?;
     let pseudonyms = kept.pseudonyms()?;
     let judging = Judging::new(&args.judging, windows.until)?;

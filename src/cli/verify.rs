@@ -150,6 +150,7 @@ fn report_archive(path: &Path, checked: &Checked, out: &mut dyn Write) -> io::Re
     for what in &checked.findings {
         writeln!(out, "ALTERED {}", clean(what))?;
     }
+    note(&checked.notes, out)?;
     writeln!(out, "{MANIFEST}: sha256 {}", checked.manifest)?;
     let sound = checked.findings.is_empty();
     let word = if sound { "sound" } else { "NOT as it was written" };
@@ -157,6 +158,11 @@ fn report_archive(path: &Path, checked: &Checked, out: &mut dyn Write) -> io::Re
     let imports = counted(checked.imports, "import", "imports");
     writeln!(out, "{}: {word} ({records}, of {imports}).", path.display())?;
     Ok(sound)
+}
+
+/// What is as it was written, and yet is to be doubted.
+fn note(notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+    notes.iter().try_for_each(|what| writeln!(out, "doubtful: {}", clean(what)))
 }
 
 /// What was found of a store.
@@ -171,6 +177,7 @@ fn report(path: &Path, v: &Verified, out: &mut dyn Write) -> io::Result<bool> {
         say(format_args!("{} is not as it was written; nothing else in it was checked", path.display()));
         return Ok(false);
     }
+    note(&v.notes, out)?;
     let days = v.days();
     for (day, links) in &days {
         if links.len() > 1 || links.iter().any(|l| l.kind == LinkKind::Removed) {

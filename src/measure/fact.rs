@@ -7,6 +7,7 @@
 //! in [`Part`]s: all that is known of some hosts, so that each part is counted
 //! by itself, in any order, by several threads.
 
+use super::window::UtcOffset;
 use crate::base::Timestamp;
 use crate::base::time::format_day;
 use crate::catalogue::LongText;
@@ -174,6 +175,23 @@ pub trait FactSource: Sync {
     /// Where the store cannot be read.
     fn watched(&self) -> Result<Option<Days>, SourceError> {
         Ok(None)
+    }
+
+    /// First and last quarter hour (since the epoch) with any fact, or all those of
+    /// the days where these are not known better.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn quarters(&self) -> Result<Option<(i64, i64)>, SourceError> {
+        Ok(self.days()?.map(|days| UtcOffset::default().quarters(days)))
+    }
+
+    /// The same of what [`FactSource::watched`] is about.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn quarters_watched(&self) -> Result<Option<(i64, i64)>, SourceError> {
+        Ok(self.watched()?.map(|days| UtcOffset::default().quarters(days)))
     }
 
     /// What could be seen in the quarter hours `from` to `to` (since the epoch,

@@ -214,6 +214,15 @@ impl UtcOffset {
         Days::new(day(first), day(last))
     }
 
+    /// The local days from one quarter hour (since the epoch) to another.
+    pub fn local(self, (first, last): (i64, i64)) -> Days {
+        let day = |quarter: i64| {
+            let day = quarter.saturating_add(i64::from(self.0)).div_euclid(i64::from(QUARTERS));
+            i32::try_from(day).unwrap_or(if day < 0 { i32::MIN } else { i32::MAX })
+        };
+        Days::new(day(first), day(last))
+    }
+
     /// The local days that a UTC day lies in, with the quarter hours of each as
     /// bits of the UTC day, the first in bit 95: one, or two.
     #[inline]
@@ -374,6 +383,7 @@ mod tests {
             let of: Vec<i32> = offset.split(day).iter().filter(|(_, m)| m & bit != 0).map(|(d, _)| *d).collect();
             let local = i32::try_from((at + i64::from(offset.0)).div_euclid(96)).unwrap();
             prop_assert_eq!(&of, &vec![local]);
+            prop_assert_eq!(offset.local((at, at + 95)), Days::new(local, local + i32::from((at + i64::from(offset.0)).rem_euclid(96) > 0)));
             let (first, last) = offset.quarters(Days::new(local, local));
             prop_assert!(first <= at && at <= last);
             let moved = offset.shift(day, local, bit);

@@ -76,7 +76,11 @@ fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String
     if holds { Ok(()) } else { Err(otherwise()) }
 }
 
-fn check(r: &Record) -> Result<(), String> {
+/// Whether a record can be one, as [`parse`] wants it.
+///
+/// # Errors
+/// What is wrong, as the end of a sentence.
+pub(crate) fn check(r: &Record) -> Result<(), String> {
     require(r.schema == SCHEMA, || format!("schema {:?} is not {SCHEMA}", short(&r.schema)))?;
     check_words(r)?;
     let id = record_id(&r.sensor, &r.host.segment, &r.host.ip, r.host.mac, &r.indicator.id, &r.period);

@@ -109,13 +109,25 @@ impl FactSource for Measured {
     }
 
     fn watched(&self) -> std::result::Result<Option<Days>, SourceError> {
+        let day = |quarter: i64| i32::try_from(quarter.div_euclid(QUARTERS)).ok();
+        Ok(self.quarters_watched()?.and_then(|(a, b)| Some(Days::new(day(a)?, day(b)?))))
+    }
+
+    fn quarters(&self) -> std::result::Result<Option<(i64, i64)>, SourceError> {
+        let sql = "SELECT (SELECT min(first_ns) FROM sightings WHERE period = (SELECT min(period) FROM sightings)),
+                          (SELECT max(last_ns) FROM sightings WHERE period = (SELECT max(period) FROM sightings))";
+        let ends = self.store().list(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let quarter = |ns: Option<i64>| ns.map(|ns| Timestamp(ns).quarter());
+        Ok(ends.first().and_then(|(a, b): &(Option<i64>, Option<i64>)| Some((quarter(*a)?, quarter(*b)?))))
+    }
+
+    fn quarters_watched(&self) -> std::result::Result<Option<(i64, i64)>, SourceError> {
         let account = self.account()?;
-        let up = &account.up;
-        let first = up.values().filter_map(BTreeSet::first).min();
-        let last = up.values().filter_map(BTreeSet::last).max();
-        let day = |quarter: &i64| i32::try_from(quarter.div_euclid(QUARTERS)).ok();
-        let ran = account.ran.and_then(|ns| i32::try_from(Timestamp(ns).day()).ok()).map(|day| Days::new(day, day));
-        Ok(Days::spanning(first.and_then(day).zip(last.and_then(day)).map(|(a, b)| Days::new(a, b)), ran))
+        let ran = account.ran.map(|ns| Timestamp(ns).quarter());
+        let up = account.up.values();
+        let first = up.clone().filter_map(|q| q.first().copied()).chain(ran).min();
+        let last = up.filter_map(|q| q.last().copied()).chain(ran).max();
+        Ok(first.zip(last))
     }
 
     fn seen(&self, from: i64, to: i64) -> std::result::Result<Seen, SourceError> {

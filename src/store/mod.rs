@@ -7,6 +7,7 @@
 //! so that the same capture read twice changes nothing.
 
 pub mod archive;
+mod categories;
 mod coverage;
 mod covered;
 pub mod custody;

@@ -158,7 +158,7 @@ fn an_import_does_not_change_what_a_run_of_the_store_wrote() {
             let mut r: Value = serde_json::from_str(line).unwrap();
             assert!(r["source"].as_str().unwrap().starts_with("run:"));
             (r["revision"], r["stage"]) = ((1u64 << 62).into(), "queried".into());
-            r["servers"] = Value::Array(Vec::new());
+            (r["servers"], r["slots_connected"]) = (Value::Array(Vec::new()), "0".repeat(24).into());
             r.to_string()
         })
         .collect();
@@ -172,6 +172,33 @@ fn an_import_does_not_change_what_a_run_of_the_store_wrote() {
         0,
         "what it holds is no contradiction"
     );
+}
+
+/// A verdict follows the category that a record gives its indicator.
+#[test]
+fn a_category_that_no_catalogue_gives_is_said() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    let all = lines(dir);
+    let mut forged: Value =
+        serde_json::from_str(all.iter().find(|l| l.contains("\"category\":\"update\"")).unwrap()).unwrap();
+    let id = forged["indicator"]["id"].as_str().unwrap().to_owned();
+    forged["indicator"]["category"] = "web".into();
+    fs::write(dir.join("forged.ndjson"), forged.to_string()).unwrap();
+    for store in ["s.db", "a/"] {
+        let sound = run_in(dir, &["import", "--store", store, "vlan.ndjson"]);
+        assert!(sound.code == 0 && !sound.err.contains("warning"), "{sound:?}");
+        let ran = run_in(dir, &["verify", store]);
+        assert!(ran.code == 0 && !ran.out.contains("doubtful"), "{ran:?}");
+        let ran = run_in(dir, &["import", "--store", store, "forged.ndjson"]);
+        let wanted = format!("warning: records give {id} the category web; in the catalogue in effect it has update.");
+        assert!(ran.code == 0 && ran.err.contains(&wanted), "{ran:?}");
+        let ran = run_in(dir, &["verify", store]);
+        let wanted = format!(
+            "doubtful: 1 record gives {id} the category web, and no catalogue of its runs does: there it has update\n"
+        );
+        assert!(ran.code == 0 && ran.out.contains(&wanted) && ran.out.contains("sound"), "{ran:?}");
+    }
 }
 
 #[test]

@@ -211,6 +211,33 @@ fn the_same_store_gives_the_same_bytes_in_each_format() {
     assert!(fs::read_to_string(dir.join("c.json")).unwrap().starts_with("{\n"));
 }
 
+/// Where days begin later than those of UTC, records of the first hours lie on
+/// the day before, which no UTC day of the store is.
+#[test]
+fn without_a_window_all_records_are_counted_whenever_days_begin() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    // At half past two.
+    import(dir, &line(None, "10.0.0.1", "update", "2025-01-10", 1 << (95 - 10), "transferred"));
+    assert_eq!(run_in(dir, &["import", "-q", "--store", "a/", "r.ndjson"]).code, 0);
+    for store in ["s.db", "a/"] {
+        for (offset, day) in [("-05:00", "2025-01-09"), ("+00:00", "2025-01-10"), ("-02:30", "2025-01-10")] {
+            let offset = format!("--utc-offset={offset}");
+            for window in [&[][..], &["--window", "1d"][..]] {
+                let args = ["trend", "-q", "--store", store, "--step", "day", &offset, "--format", "csv"];
+                let ran = run_in(dir, &[&args[..], window].concat());
+                let mut lines = ran.out.lines();
+                let column = lines.next().unwrap().split(',').position(|name| name == "update_hosts").unwrap();
+                let found: Vec<(&str, &str)> = lines
+                    .map(|line| line.split(',').collect::<Vec<_>>())
+                    .map(|cells| (cells[0], cells[column]))
+                    .collect();
+                assert_eq!(found, [(day, "1")], "{store} {offset} {window:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn imported_records_alone_are_not_comparable() {
     let dir = TempDir::new().unwrap();

@@ -387,8 +387,10 @@ impl Block {
         self.rows.clear();
         self.rows.reserve(usize::try_from(head.rows).ok()?);
         let mut day = 0i32;
+        let mut span: Option<(i32, i32)> = None;
         for _ in 0..head.rows {
             day = i32::try_from(i64::from(day).wrapping_add(days.signed()?)).ok()?;
+            span = Some(span.map_or((day, day), |(least, greatest)| (least.min(day), greatest.max(day))));
             let (slots, connected) = slots(&mut slot)?;
             let (first, last) = times(&mut time, day)?;
             let (shape, names) = (u32::try_from(shape.number()?).ok()?, u32::try_from(name.number()?).ok()?);
@@ -398,6 +400,11 @@ impl Block {
             let (count, to_server, from_server) = (count.number()?, count.number()?, count.number()?);
             let vary = Vary { day, slots, connected, first, last, count, to_server, from_server };
             self.rows.push(BlockRow { vary, shape, names });
+        }
+
+        // Whoever asks for some days only believes the head.
+        if span != Some((head.first, head.last)) {
+            return None;
         }
 
         self.hosts.clear();

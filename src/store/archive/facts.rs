@@ -9,19 +9,22 @@
 
 use super::block::{Block, Head};
 use super::bytes::Bytes;
+use super::manifest::{MAX_CATALOGUE, SourceSpan};
 use super::piece::Piece;
 use super::row::{HostKey, Shape, names};
-use super::{Archive, damaged, failed, read};
-use crate::base::time::format_day;
+use super::{Archive, damaged, failed, open_listed, read};
+use crate::base::time::{DAY_SECS, format_day};
 use crate::base::{Stage, Timestamp};
 use crate::catalogue::{Category, LongText};
 use crate::flow::Notes;
 use crate::host::facts::{Channels, Contact, Facts, Indicated, SeenHost, ServedBy, Vantage, notes_of, servers_of};
-use crate::store::Result;
+use crate::sighting::draft::hex;
 use crate::store::packed;
+use crate::store::{Result, StoreError};
+use ring::digest::{SHA256, digest};
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 
 /// The names that records list, by the place of the record in
 /// [`Facts::contacts`].
@@ -71,6 +74,18 @@ impl Archive {
         Some((pieces.iter().map(|p| p.first).min()?, pieces.iter().map(|p| p.last).max()?))
     }
 
+    /// Least and greatest time of a record, as far as these lie on the first and
+    /// the last day.
+    pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
+        let (first, last) = self.days()?;
+        let mut all = SourceSpan::default();
+        self.manifest.sources.values().chain([&self.manifest.others]).for_each(|s| all.unite(s));
+        let start = |day: i64| Timestamp::from_parts(day.saturating_mul(DAY_SECS), 0);
+        let within =
+            |t: Timestamp, day: i32| t.clamp(start(day.into()), start(i64::from(day).saturating_add(1)).plus(-1));
+        Some((within(all.first, first), within(all.last, last)))
+    }
+
     /// How many sources have records in that time, both ends included; those
     /// that are not listed count as one.
     pub fn sources_between(&self, from: Timestamp, to: Timestamp) -> u64 {
@@ -92,13 +107,26 @@ impl Archive {
     /// is none with that hash.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// Where it cannot be read, or is not what was written.
     pub fn catalogue(&self, sha256: &str) -> Result<Option<LongText>> {
         let Some(listed) = self.manifest.catalogues.iter().find(|c| c.catalogue.as_deref() == Some(sha256)) else {
             return Ok(None);
         };
-        let text = std::fs::read_to_string(self.folder.join(&listed.path)).map_err(|e| failed(&self.place(), &e))?;
-        Ok(Some(LongText::from(text.as_str())))
+        let wrong = |what: &str| {
+            let detail = format!("{} {what}", listed.path);
+            StoreError::Corrupt { place: self.place(), detail }
+        };
+        if listed.size > MAX_CATALOGUE {
+            return Err(wrong("is longer than a catalogue can be"));
+        }
+        let mut bytes = Vec::new();
+        let file = open_listed(&self.folder, listed)?;
+        file.take(listed.size).read_to_end(&mut bytes).map_err(|e| failed(&self.place(), &e))?;
+        if hex(digest(&SHA256, &bytes).as_ref()) != listed.sha256 {
+            return Err(wrong("is not as it was written"));
+        }
+        let text = std::str::from_utf8(&bytes).map_err(|_| wrong("is no text"))?;
+        Ok(Some(LongText::from(text)))
     }
 
     /// Adds the contacts of a part on the days that `has` takes to `facts`,

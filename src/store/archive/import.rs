@@ -6,6 +6,7 @@ use super::piece::{self, Built, Piece};
 use super::read;
 use super::row::{Categories, host_hash};
 use super::spool::Spool;
+use super::verify::altered;
 use super::{Archive, MANIFEST, PARTITIONS, damaged, failed, read_manifest};
 use crate::base::Timestamp;
 use crate::sighting::draft::hex;
@@ -21,6 +22,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// small partitions share one until they have [`SHARED`].
 const MOST: u64 = 64 << 20;
 const SHARED: u64 = 8 << 20;
+/// Pieces of a partition at most.
+const MOST_PARTS: u64 = 1 << 16;
 /// Sources that are told apart to be counted.
 const MAX_COUNTED: usize = 1 << 20;
 /// File that is locked while somebody writes.
@@ -184,7 +187,13 @@ impl Import {
 
     fn write(&mut self, run: &Run, threads: usize) -> io::Result<u64> {
         let before = match &self.manifest.data {
-            Some(listed) => Some(File::open(self.folder.join(&listed.path))?),
+            Some(listed) => {
+                // Written anew it would pass for what it was.
+                if let Some(what) = altered(&self.folder, listed) {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} {what}", listed.path)));
+                }
+                Some(File::open(self.folder.join(&listed.path))?)
+            }
             None => None,
         };
         let revision = self.manifest.revision.saturating_add(1);
@@ -227,7 +236,7 @@ impl Import {
         let mut shared = 0u64;
         for p in 0..PARTITIONS {
             let bytes = held(p);
-            let parts = bytes.div_ceil(most).max(1);
+            let parts = bytes.div_ceil(most).clamp(1, MOST_PARTS);
             let fits = parts == 1 && shared.saturating_add(bytes) <= share;
             match plan.last_mut() {
                 Some(last) if fits && last.parts == 1 => {
@@ -304,12 +313,21 @@ impl Import {
             let wanted = |key: &[u8]| (share.from..=share.to).contains(&super::row::partition(key).into()) && part(key);
             let meets = |p: &&Piece| usize::from(p.from) <= share.to && share.from <= usize::from(p.to);
             for piece in self.manifest.pieces.iter().filter(meets) {
+                // The plan, and so what is in memory at once, rests on this sum.
+                let mut raw = 0u64;
                 read::rows(file, piece, |row| {
+                    raw = raw.saturating_add(row.len());
+                    if raw > piece.raw {
+                        return Err(damaged("the manifest"));
+                    }
                     if wanted(row.key) {
                         row.put(room);
                     }
                     Ok(())
                 })?;
+                if raw != piece.raw {
+                    return Err(damaged("the manifest"));
+                }
             }
         }
         let held = room.len();
@@ -443,11 +461,20 @@ fn make_private(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Opens a file of the owner's alone for writing; with `there` it may exist.
+/// Opens a file of the owner's alone for writing; with `there` it may exist, but
+/// not as a link, which could lead anywhere, nor as a pipe.
 fn open_private(path: &Path, there: bool) -> io::Result<File> {
+    if path.symlink_metadata().is_ok_and(|kind| !kind.is_file()) {
+        let what = path.file_name().unwrap_or_default().display();
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{what} is a link or no file")));
+    }
     let mut options = OpenOptions::new();
     options.write(true).create(there).create_new(!there);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
     options.open(path)
 }

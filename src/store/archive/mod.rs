@@ -136,20 +136,26 @@ fn read_manifest(folder: &Path) -> Result<Option<Manifest>> {
     if !manifest.data.iter().chain(&manifest.catalogues).all(|f| inside(&f.path)) {
         return Err(wrong(format!("{MANIFEST} names a file outside the folder")));
     }
-    if !manifest.is_apart() {
-        return Err(wrong(format!("{MANIFEST} has pieces that do not lie one behind the other")));
+    match manifest.fault() {
+        None => Ok(Some(manifest)),
+        Some(fault) => Err(wrong(format!("{MANIFEST} {fault}"))),
     }
-    Ok(Some(manifest))
 }
 
+/// Opens a file that the manifest names. Neither a link nor a pipe is what was
+/// written, and reading from a pipe might never end.
 fn open_listed(folder: &Path, listed: &manifest::Listed) -> Result<File> {
     let place = || Place(folder.to_owned());
-    let file = File::open(folder.join(&listed.path)).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => {
-            StoreError::Corrupt { place: place(), detail: format!("{} is missing", listed.path) }
-        }
+    let corrupt = |what: &str| StoreError::Corrupt { place: place(), detail: format!("{} {what}", listed.path) };
+    let path = folder.join(&listed.path);
+    let kind = path.symlink_metadata().map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => corrupt("is missing"),
         _ => failed(&place(), &e),
     })?;
+    if !kind.is_file() {
+        return Err(corrupt("is a link or no file"));
+    }
+    let file = File::open(path).map_err(|e| failed(&place(), &e))?;
     let size = file.metadata().map_err(|e| failed(&place(), &e))?.len();
     if size != listed.size {
         let detail = format!("{} has {size} bytes, and had {}", listed.path, listed.size);

@@ -21,7 +21,7 @@ use crate::host::facts::Channels;
 use crate::sighting::Record;
 use crate::sighting::line::{self, MAX_TEXT, MAX_WORD, is_source};
 use crate::sighting::record::{MAX_COMMUNITY_IDS, MAX_NAMES, MAX_SERVERS, Slots};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows of lines, in their order.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -32,11 +32,20 @@ pub struct Rows {
     pub(super) ends: Vec<(u8, usize)>,
     /// What they tell of their sources.
     pub(super) sources: BTreeMap<String, SourceSpan>,
+    /// Which categories they give to indicators.
+    indicators: BTreeMap<String, BTreeSet<Category>>,
+    /// The pair last met: most rows have that of the one before.
+    met: (String, Option<Category>),
 }
 
 impl Rows {
-    fn note(&mut self, partition: u8, source: &str, span: SourceSpan) {
+    fn note(&mut self, partition: u8, source: &str, span: SourceSpan, indicator: (&str, Category)) {
         self.ends.push((partition, self.bytes.len()));
+        let (id, category) = indicator;
+        if self.met.1 != Some(category) || self.met.0 != id {
+            self.met = (id.to_owned(), Some(category));
+            self.indicators.entry(id.to_owned()).or_default().insert(category);
+        }
         match self.sources.get_mut(source) {
             Some(known) => known.unite(&span),
             None => drop(self.sources.insert(source.to_owned(), span)),
@@ -56,6 +65,16 @@ impl Rows {
     /// The channels of each source's records.
     pub fn channels(&self) -> impl Iterator<Item = (&str, Channels)> {
         self.sources.iter().map(|(source, span)| (source.as_str(), packed::channels(span.channels)))
+    }
+
+    /// The indicators that they name, with each category that they give them.
+    pub fn indicators(&self) -> impl Iterator<Item = (&str, Category)> {
+        self.indicators.iter().flat_map(|(id, all)| all.iter().map(move |category| (id.as_str(), *category)))
+    }
+
+    /// The greatest time of any of them.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.sources.values().map(|span| span.last).max()
     }
 }
 
@@ -114,7 +133,8 @@ impl LineReader {
         let partition = self.row.put_record(&mut self.rows.bytes, record, support);
         let channels = row::channel_bits(&record.channels);
         let span = SourceSpan { first: record.first_seen, last: record.last_seen, channels };
-        self.rows.note(partition, &record.source, span);
+        let indicator = (record.indicator.id.as_str(), record.indicator.category);
+        self.rows.note(partition, &record.source, span, indicator);
     }
 
     /// Rows since they were last taken away.
@@ -155,7 +175,7 @@ impl LineReader {
         }
         let span = SourceSpan { first: line.vary.first, last: line.vary.last, channels: line.channels };
         let partition = self.row.put(&mut self.rows.bytes, line);
-        self.rows.note(partition, line.source, span);
+        self.rows.note(partition, line.source, span, (line.indicator, line.category));
         Some(())
     }
 

@@ -102,7 +102,8 @@ pub(super) fn build(rows: &[u8], held: usize, out: &mut Vec<u8>) -> io::Result<B
 }
 
 impl Piece {
-    fn note(&mut self, row: &Row<'_>) {
+    /// Adds what a row says to what is said of the piece.
+    pub(super) fn note(&mut self, row: &Row<'_>) {
         self.records = self.records.saturating_add(1);
         self.raw = self.raw.saturating_add(row.len());
         self.first = self.first.min(row.vary.day);

@@ -49,18 +49,6 @@ pub(super) fn rows(file: &File, piece: &Piece, mut each: impl FnMut(&Row<'_>) ->
     Ok(())
 }
 
-/// How many rows a piece has, all of them read; `None` where one cannot be.
-pub(super) fn count(file: &File, piece: &Piece) -> Option<u64> {
-    let mut count = 0u64;
-    rows(file, piece, |row| {
-        row.record().ok_or_else(|| damaged("a row"))?;
-        count = count.saturating_add(1);
-        Ok(())
-    })
-    .ok()?;
-    Some(count)
-}
-
 impl Archive {
     /// Hands over contributions, those of one host together, each host's by
     /// day, indicator and source. Hosts come in an order that depends on nothing

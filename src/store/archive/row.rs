@@ -333,13 +333,17 @@ pub(super) fn partition(key: &[u8]) -> u8 {
     host_hash(key).to_be_bytes().iter().fold(0, |all, b| all ^ b)
 }
 
-/// FNV-1a of what a host is told apart by.
-pub(super) fn host_hash(key: &[u8]) -> u64 {
-    let host = match key.rsplit_once_zero() {
+/// What a host is told apart by: its hardware address, else all of its key.
+pub(super) fn host_of(key: &[u8]) -> &[u8] {
+    match key.rsplit_once_zero() {
         Some((_, mac)) if mac.len() == 6 => mac,
         _ => key,
-    };
-    host.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
+    }
+}
+
+/// FNV-1a of [`host_of`].
+pub(super) fn host_hash(key: &[u8]) -> u64 {
+    host_of(key).iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 trait SplitKey {

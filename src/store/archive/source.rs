@@ -46,6 +46,10 @@ impl FactSource for Archive {
         Ok(Archive::days(self).map(|(first, last)| Days::new(first, last)))
     }
 
+    fn quarters(&self) -> std::result::Result<Option<(i64, i64)>, SourceError> {
+        Ok(self.span().map(|(first, last)| (first.quarter(), last.quarter())))
+    }
+
     /// Only how many sources there are: records do not tell what else was seen.
     fn seen(&self, from: i64, to: i64) -> std::result::Result<Seen, SourceError> {
         let start = |quarter: i64| Timestamp(quarter.saturating_mul(QUARTER_SECS * SECOND));

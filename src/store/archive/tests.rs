@@ -1,5 +1,7 @@
 //! Tests of archives as a whole.
 
+mod hostile;
+
 use super::parse::tests::{any_record, line_of, with_id};
 use super::*;
 use crate::base::Timestamp;
@@ -16,7 +18,7 @@ fn a_run() -> Run {
     Run {
         version: "0.1.0".into(),
         command: vec!["spansight".into(), "import".into()],
-        catalogue_sha256: "ab".repeat(32),
+        catalogue_sha256: crate::catalogue::LongText::from("[[indicator]]").sha256_hex(),
         catalogue: "[[indicator]]".into(),
         home_nets: Vec::new(),
         sensor: String::new(),
@@ -133,7 +135,7 @@ fn an_archive_holds_what_a_store_of_one_file_holds() {
             archive.imports().map(|i| i.read).collect::<Vec<_>>(),
             [first.len(), second.len(), first.len()].map(|n| n as u64)
         );
-        assert_eq!(archive.catalogue(&"ab".repeat(32)).unwrap().unwrap().to_text(), "[[indicator]]");
+        assert_eq!(archive.catalogue(&a_run().catalogue_sha256).unwrap().unwrap().to_text(), "[[indicator]]");
         let checked = Archive::verify(&folder).unwrap();
         assert!(checked.findings.is_empty(), "{checked:?}");
         assert_eq!((checked.records, checked.imports), (archive.records(), 3));
