@@ -114,7 +114,9 @@ impl FactSource for Measured {
         let first = up.values().filter_map(BTreeSet::first).min();
         let last = up.values().filter_map(BTreeSet::last).max();
         let day = |quarter: &i64| i32::try_from(quarter.div_euclid(QUARTERS)).ok();
-        let ran = account.ran.and_then(|ns| i32::try_from(Timestamp(ns).day()).ok()).map(|day| Days::new(day, day));
+        // One that ended at midnight saw nothing of the day that began then.
+        let ran =
+            account.ran.and_then(|ns| i32::try_from(Timestamp(ns).plus(-1).day()).ok()).map(|day| Days::new(day, day));
         Ok(Days::spanning(first.and_then(day).zip(last.and_then(day)).map(|(a, b)| Days::new(a, b)), ran))
     }
 
