@@ -338,15 +338,23 @@ fn gone(cohort: &Cohort) -> String {
     let Some(in_view) = cohort.gone_in_view.filter(|_| cohort.gone > 0) else { return String::new() };
     let away = cohort.gone.saturating_sub(in_view);
     match (in_view, away) {
+        (1, 0) => " The one not seen again was in view without such a contact.".to_owned(),
+        (0, 1) => " The one not seen again was not in view; what it does elsewhere is not known.".to_owned(),
         (n, 0) => format!(" Of those not seen again all {n} were in view without such a contact."),
         (0, n) => {
             format!(" Of those not seen again none was in view: {n} left it, and what they do elsewhere is not known.")
         }
         (n, away) => format!(
-            " Of those not seen again {n} were in view without such a contact and {away} were not in view; what these \
-             do elsewhere is not known."
+            " Of those not seen again {n} {} in view without such a contact and {away} {} not; what becomes of hosts \
+             elsewhere is not known.",
+            was(n),
+            was(away),
         ),
     }
+}
+
+fn was(n: u64) -> &'static str {
+    if n == 1 { "was" } else { "were" }
 }
 
 fn catalogue_changes(
@@ -416,13 +424,16 @@ mod tests {
 
     #[test]
     fn who_left_the_view_is_told_from_who_stayed() {
-        let of = |gone, in_view| gone_of(&Cohort { gone, gone_in_view: in_view, ..Cohort::default() });
-        fn gone_of(c: &Cohort) -> String {
+        let of = |gone, in_view| of_gone(&Cohort { gone, gone_in_view: in_view, ..Cohort::default() });
+        fn of_gone(c: &Cohort) -> String {
             super::gone(c)
         }
         assert!(of(3, Some(3)).contains("all 3 were in view"));
         assert!(of(3, Some(0)).contains("none was in view: 3 left it"));
-        assert!(of(3, Some(1)).contains("1 were in view without such a contact and 2 were not in view"));
+        assert!(of(3, Some(1)).contains("1 was in view without such a contact and 2 were not;"));
+        assert!(
+            of(1, Some(1)).contains("one not seen again was in view") && of(1, Some(0)).contains("was not in view")
+        );
         assert_eq!((of(3, None), of(0, Some(0))), (String::new(), String::new()));
     }
 }

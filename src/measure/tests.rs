@@ -59,7 +59,7 @@ fn hosts_that_left_the_view_are_no_hosts_that_stopped() {
         let c = compared(&source, day(records), day(other));
         let cohort = c.whole.update.cohort;
         assert_eq!((cohort.of, cohort.gone, cohort.gone_in_view), (3, 3, Some(1)));
-        assert!(c.headline.contains("1 were in view without such a contact and 2 were not in view"), "{}", c.headline);
+        assert!(c.headline.contains("1 was in view without such a contact and 2 were not;"), "{}", c.headline);
     }
     // Whoever made another contact was in view.
     let hosts = [f("10.0.0.1", 0), f("10.0.0.1", 7).category("reputation")];

@@ -123,7 +123,8 @@ impl FactSource for Measured {
 
     fn quarters_watched(&self) -> std::result::Result<Option<(i64, i64)>, SourceError> {
         let account = self.account()?;
-        let ran = account.ran.map(|ns| Timestamp(ns).quarter());
+        // One that ended at midnight saw nothing of the day that began then.
+        let ran = account.ran.map(|ns| Timestamp(ns).plus(-1).quarter());
         let up = account.up.values();
         let first = up.clone().filter_map(|q| q.first().copied()).chain(ran).min();
         let last = up.filter_map(|q| q.last().copied()).chain(ran).max();

@@ -104,10 +104,13 @@ pub fn report(dir: &Path, args: &[&str]) -> Value {
 /// The figures of a signal in the words of the recount.
 fn figures(signal: &Value, first: bool) -> Value {
     let (hosts, moves, daily) = (&signal["hosts"], &signal["moves"], &signal["daily"]);
+    // Of the first period it is not known what came before.
+    assert_eq!(moves.is_null(), first);
     let later = |word: &str| if first { json!(0) } else { moves[word].clone() };
+    let new = if first { &hosts["hosts"] } else { &moves["new"] };
     json!({
         "hosts": hosts["hosts"], "by_address": hosts["by_address"], "organisations": signal["organisations"]["seen"],
-        "new": moves["new"], "returning": later("returning"), "kept": later("kept"), "lost": later("lost"),
+        "new": new, "returning": later("returning"), "kept": later("kept"), "lost": later("lost"),
         "daily": [daily["median"], daily["least"], daily["most"]], "busiest_hour": signal["busiest_hour"],
     })
 }

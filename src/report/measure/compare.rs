@@ -28,7 +28,7 @@ pub fn write_table(out: &mut dyn io::Write, c: &Comparison, width: u16) -> io::R
     let mut grid = grid();
     rows(&mut grid, "", &c.whole);
     grid.write(out)?;
-    writeln!(out, "\nHOSTS BY VERDICT\n")?;
+    writeln!(out, "\nHOSTS WITH CONTACTS OF THEIR OWN, BY VERDICT\n")?;
     verdicts(out, &c.whole)?;
     for by in &c.by {
         writeln!(out, "\nBY {}\n", by.columns.join(", ").to_uppercase())?;

@@ -23,7 +23,7 @@ pub fn write_table(out: &mut dyn io::Write, trend: &Trend, width: u16) -> io::Re
     series(out, trend, &trend.whole, |p| &p.update)?;
     writeln!(out, "\nHOSTS WITH REPUTATION CONTACTS\n")?;
     series(out, trend, &trend.whole, |p| &p.reputation)?;
-    writeln!(out, "\nHOSTS BY VERDICT\n")?;
+    writeln!(out, "\nHOSTS WITH CONTACTS OF THEIR OWN, BY VERDICT\n")?;
     verdicts(out, trend)?;
     for breakdown in &trend.by {
         writeln!(out, "\nBY {} (update / reputation)\n", breakdown.columns.join(", ").to_uppercase())?;

@@ -60,7 +60,7 @@ fn a_live_run_watches_until_its_end() {
     let mut w = store.begin().unwrap();
     let run = w.put_run(&a_run()).unwrap();
     w.put_source(run, &Source { source: "run:y".into(), ..a_source() }).unwrap();
-    w.end_run(run, Timestamp::from_parts(30 * 86_400, 0), 0, "done").unwrap();
+    w.end_run(run, Timestamp::from_parts(31 * 86_400, 0), 0, "done").unwrap();
     w.commit().unwrap();
     assert_eq!(Measured::new(store).watched().unwrap(), Some(Days::new(30, 30)));
 }
