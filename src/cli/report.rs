@@ -85,7 +85,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
     };
     std::thread::scope(|scope| {
         let total = scope.spawn(|| windows.report.map(|days| Total::new(&asked, days)).transpose());
-        let trend = scope.spawn(|| windows.report.map(|days| Trend::new(&asked, days, windows.step)).transpose());
+        let trend = scope.spawn(|| windows.span.map(|days| Trend::new(&asked, days, windows.step)).transpose());
         let comparison = scope.spawn(|| windows.compared.map(|(a, b)| Comparison::new(&asked, a, b)).transpose());
         let figures = || -> Result<Figures, Stop> {
             Ok(Figures {
