@@ -151,7 +151,7 @@ fn doubts(
 
 /// Without what a comparison says of its current window already.
 fn once(mut all: Vec<String>, total: Option<&Total>, comparison: Option<&Comparison>) -> Vec<String> {
-    let Some((total, c)) = total.zip(comparison).filter(|(t, c)| t.window == c.current.days) else { return all };
+    let Some((_, c)) = total.zip(comparison).filter(|(t, c)| t.window == c.current.days) else { return all };
     let compared = c.comparability.differences.iter().map(|d| d.what.replace("the current window", "the window"));
     let compared: Vec<String> = compared.map(|what| sentence(&what)).collect();
     all.retain(|doubt| !compared.contains(doubt));

@@ -18,6 +18,7 @@ pub(super) fn section(d: &Document<'_>) -> Section {
         html! {
             (doubts(d))
             p.big { (sentence(d)) }
+            @if let Some(seen) = in_view(d) { p { (seen) } }
             @if let Some(c) = d.comparison { p { strong { "Compared: " } (Shown(&c.headline)) } }
             @if let Some(total) = d.total {
                 @for sentence in [zero("update", "this window", &total.whole.update), zero("reputation", "this window", &total.whole.reputation)].into_iter().flatten() {
@@ -43,13 +44,20 @@ fn doubts(d: &Document<'_>) -> Markup {
     }
 }
 
+/// Of how many there were: another number than hosts, which come and go.
+fn in_view(d: &Document<'_>) -> Option<String> {
+    let c = d.total.map(|t| &t.coverage).filter(|c| c.addresses > 0)?;
+    Some(format!(
+        "Up to {} in view at a time; over the whole window there can have been more.",
+        counted(c.addresses, "home address was", "home addresses were")
+    ))
+}
+
 fn sentence(d: &Document<'_>) -> Markup {
     let Some(total) = d.total else { return html! { "The store holds no contact." } };
     let (update, reputation) = (&total.whole.update.hosts, &total.whole.reputation.hosts);
-    let in_view = total.coverage.addresses;
     html! {
-        @if in_view > 0 { "With up to " (counted(in_view, "home address", "home addresses")) " in view at a time, " }
-        @else { "In this window, " }
+        "In this window, "
         @match update.hosts {
             0 => "no host was seen to use the product",
             n => { (counted(n, "host", "hosts")) (range(total, update)) (if n == 1 { " was" } else { " were" }) " seen to use the product" }
