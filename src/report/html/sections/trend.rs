@@ -21,7 +21,7 @@ pub(super) fn section(d: &Document<'_>) -> Option<Section> {
         @if !trend.warnings.is_empty() {
             div class="box warn" {
                 h3 { "Periods that are in doubt, or cannot be compared" }
-                ul { @for warning in &trend.warnings { li { (Shown(warning)) } } }
+                ul .many[trend.warnings.len() > 4] { @for warning in &trend.warnings { li { (Shown(warning)) } } }
             }
         }
         (chart(trend))
