@@ -18,6 +18,7 @@ pub(super) fn section(d: &Document<'_>) -> Section {
             ul { @for line in &d.blind_spots { li { (Shown(line)) } } }
         }
     };
-    let count = if known { number(d.blind_spots.len() as u64) } else { "unknown".to_owned() };
+    let count =
+        if known || !d.blind_spots.is_empty() { number(d.blind_spots.len() as u64) } else { "unknown".to_owned() };
     Section { count: Some(count), ..Section::new("blind-spots", "Blind spots", body) }
 }

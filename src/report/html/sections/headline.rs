@@ -64,7 +64,7 @@ fn sentence(d: &Document<'_>) -> Markup {
         }
         @if reputation.hosts > 0 { ", " (number(reputation.hosts)) (range(total, reputation)) " to use its cloud reputation" }
         @if d.headline.installed > 0 {
-            "; on " (number(d.headline.installed)) " it seems installed and was not seen to update"
+            "; on " (number(d.headline.installed)) " it seems to be installed and was not seen to update"
         }
         "."
     }
@@ -74,9 +74,14 @@ fn sentence(d: &Document<'_>) -> Markup {
 /// [`bounds`].
 fn range(total: &Total, b: &Bounds) -> Markup {
     html! {
-        @if total.coverage.imported > 0 { " (at least " (number(b.lower)) ")" }
+        @if of_records_alone(total) { " (at least " (number(b.lower)) ")" }
         @else if b.lower != b.upper { " (" (between(b)) ")" }
     }
+}
+
+/// Whether records were counted whose sensors nothing is known of.
+fn of_records_alone(total: &Total) -> bool {
+    !total.coverage.known || total.coverage.imported > 0
 }
 
 /// The comparison with what was before the window of the report, if there is one.
@@ -142,7 +147,7 @@ fn least(b: &Bounds) -> String {
 /// Why there are not more, or why that is not known.
 fn most(total: &Total, b: &Bounds) -> String {
     let upper = number(b.upper);
-    if total.coverage.imported > 0 {
+    if of_records_alone(total) {
         return format!(
             "the records allow for {upper}, which is no upper bound: imported records say nothing of leases and of what \
              is behind gateways"
@@ -196,17 +201,22 @@ mod tests {
         assert_eq!(range(&total, &b).into_string(), " (30 to 33)");
         total.coverage.imported = 1;
         assert_eq!(range(&total, &b).into_string(), " (at least 30)");
+        // Of an archive.
+        (total.coverage.imported, total.coverage.known) = (0, false);
+        assert_eq!(range(&total, &b).into_string(), " (at least 30)");
         assert!(most(&total, &b).contains("no upper bound"));
     }
 
     fn total() -> Total {
-        Total {
+        let mut total = Total {
             window: crate::measure::Days::new(0, 0),
             coverage: Coverage::default(),
             doubts: Vec::new(),
             whole: Default::default(),
             by: Vec::new(),
             method: Default::default(),
-        }
+        };
+        total.coverage.known = true;
+        total
     }
 }
