@@ -21,12 +21,13 @@ pub(super) fn section(d: &Document<'_>) -> Option<Section> {
         @if !trend.warnings.is_empty() {
             div class="box warn" {
                 h3 { "Periods that are in doubt, or cannot be compared" }
-                ul { @for warning in &trend.warnings { li { (Shown(warning)) } } }
+                ul .many[trend.warnings.len() > 4] { @for warning in &trend.warnings { li { (Shown(warning)) } } }
             }
         }
         (chart(trend))
         (organisations(trend))
         (folded("The trend in numbers", &numbers(trend)))
+        (folded("How the hosts with update contacts are known, and when they were most", &known_by(trend)))
         (folded("New, returning and lost hosts", &moves(trend)))
         (folded("Verdicts by period", &verdicts(trend)))
     };
@@ -84,36 +85,33 @@ fn organisations(t: &Trend) -> Markup {
 }
 
 fn numbers(t: &Trend) -> Markup {
-    let heads = [
+    let with_orgs = t.whole.iter().any(|p| p.update.organisations.is_some());
+    let mut heads = vec![
         Head::Text("Period"),
         Head::Number("Update hosts"),
         Head::Number("Daily, median (range)"),
-        Head::Number("Busiest hour"),
         Head::Number("Reputation hosts"),
         Head::Number("Both"),
-        Head::Number("Confirmed"),
-        Head::Number("By MAC"),
-        Head::Number("By address"),
-        Head::Number("Organisations"),
-        Head::Number("Sensor up"),
-        Head::Text("In doubt because"),
     ];
+    if with_orgs {
+        heads.push(Head::Number("Organisations"));
+    }
+    heads.extend([Head::Number("Sensor up"), Head::Text("In doubt")]);
     let rows = html! {
         @for (p, point) in t.periods.iter().zip(&t.whole).rev().take(MAX_ROWS) {
-            @let hosts = &point.update.hosts;
             tr {
                 th.nowrap scope="row" { (p.label) @if !p.whole { span.sub { "in part" } } }
-                (bounded(hosts))
+                (bounded(&point.update.hosts))
                 td.num data-v=(point.update.daily.median) { (daily(&point.update.daily)) }
-                (known(point.update.busiest_hour))
                 (bounded(&point.reputation.hosts))
                 (count(point.both))
-                (count(hosts.confirmed))
-                (count(hosts.by_mac))
-                (count(hosts.by_address))
-                (known(point.update.organisations.map(|o| o.seen)))
+                @if with_orgs { (known(point.update.organisations.map(|o| o.seen))) }
                 td.num data-v=(p.coverage.up) { @if p.coverage.known { (share(p.coverage.up)) } @else { "not known" } }
-                td.why { @for doubt in &p.doubts { span.sub { (Shown(&doubt.what)) } } }
+                td.doubts {
+                    @if !p.doubts.is_empty() {
+                        details { summary { "in doubt" } @for doubt in &p.doubts { span.sub { (Shown(&doubt.what)) } } }
+                    }
+                }
             }
         }
     };
@@ -126,6 +124,31 @@ fn numbers(t: &Trend) -> Markup {
         (table(&form, &heads, &rows))
         (left_out(t.periods.len().min(MAX_ROWS), t.periods.len() as u64, "periods"))
     }
+}
+
+/// By what the hosts of each period are told apart.
+fn known_by(t: &Trend) -> Markup {
+    let heads = [
+        Head::Text("Period"),
+        Head::Number("Update hosts"),
+        Head::Number("Confirmed"),
+        Head::Number("By MAC"),
+        Head::Number("Addresses"),
+        Head::Number("In the busiest hour"),
+    ];
+    let rows = html! {
+        @for (p, point) in t.periods.iter().zip(&t.whole).rev().take(MAX_ROWS) {
+            @let hosts = &point.update.hosts;
+            tr {
+                th.nowrap scope="row" { (p.label) }
+                (count(hosts.hosts)) (count(hosts.confirmed)) (count(hosts.by_mac)) (count(hosts.by_address))
+                (known(point.update.busiest_hour))
+            }
+        }
+    };
+    let form =
+        Form { id: "known-table", caption: "By what hosts with update contacts are known, by period", find: false };
+    table(&form, &heads, &rows)
 }
 
 fn daily(d: &Daily) -> String {
