@@ -176,6 +176,37 @@ fn a_large_partition_falls_into_pieces_of_whole_hosts() {
 }
 
 #[test]
+fn an_archive_without_a_name_is_read_like_any_other() {
+    check(&some_records(60), |records| {
+        let dir = TempDir::new().unwrap();
+        import(&dir.path().join("named"), &records, 2);
+        let mut unnamed = Import::unnamed(dir.path()).unwrap();
+        let mut reader = LineReader::default();
+        for (r, support) in &records {
+            reader.take(&line_of(r, *support)).unwrap();
+            assert_eq!(reader.last_day(), Some(Contact::of(r, false).day));
+        }
+        assert_eq!(reader.len(), records.len());
+        unnamed.add(&reader.rows()).unwrap();
+        let unnamed = unnamed.into_archive(2).unwrap();
+        let named = Archive::open(&dir.path().join("named")).unwrap();
+        assert_eq!(sorted(unnamed.all(&everything()).unwrap()), sorted(named.all(&everything()).unwrap()));
+        assert_eq!((unnamed.records(), unnamed.days()), (named.records(), named.days()));
+        assert_eq!(unnamed.manifest.filed, named.manifest.filed);
+        let (mut parts, mut whole) = (Vec::new(), Facts::default());
+        for part in 0..unnamed.parts() {
+            let mut facts = Facts::default();
+            unnamed.part(part, &|_| true, true, &mut facts, None).unwrap();
+            parts.extend(told(&facts));
+        }
+        unnamed.whole(&|_| true, true, &mut whole, None).unwrap();
+        assert_eq!(parts.len(), told(&whole).len());
+        drop(unnamed);
+        assert_eq!(listing(dir.path()), ["named"], "nothing is left of it");
+    });
+}
+
+#[test]
 fn a_flood_of_sources_is_listed_as_one() {
     let dir = TempDir::new().unwrap();
     let mut reader = LineReader::default();
