@@ -14,6 +14,7 @@
 //! threads.
 
 mod account;
+mod apart;
 mod block;
 pub(crate) mod bytes;
 mod facts;
@@ -38,10 +39,12 @@ pub use verify::Checked;
 
 use super::Result;
 use super::error::{Place, StoreError};
+use apart::Together;
 use manifest::{MAX_MANIFEST, Manifest, SCHEMA};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Partitions that hosts are dealt to.
 const PARTITIONS: usize = 256;
@@ -53,6 +56,8 @@ pub struct Archive {
     manifest: Manifest,
     /// `None` while there are no records.
     data: Option<File>,
+    /// Hosts that are in a part of their own.
+    together: OnceLock<Together>,
 }
 
 impl Archive {
@@ -81,7 +86,7 @@ impl Archive {
             None => None,
             Some(listed) => Some(open_listed(folder, listed)?),
         };
-        Ok(Archive { folder: folder.to_owned(), manifest, data })
+        Ok(Archive { folder: folder.to_owned(), manifest, data, together: OnceLock::new() })
     }
 
     /// Contributions that it holds.
