@@ -378,7 +378,7 @@ fn what_is_wrong_is_one_sentence() {
     let ran = run_in(out.path(), &["report", "--store", "none.db", "--html", "r.html"]);
     ran.said_once(FAILED, &["none.db"]);
     let ran = run_in(out.path(), &["report", "--store", "folder/", "--html", "r.html"]);
-    ran.said_once(FAILED, &["there is no store at folder/"]);
+    ran.said_once(FAILED, &["there is no store at \"folder/\""]);
     assert!(!std::path::Path::new(html).exists(), "nothing is written when it goes wrong");
 }
 

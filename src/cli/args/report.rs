@@ -21,7 +21,7 @@ say that there was none.";
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The store to read
+    /// The store to read: a SQLite file, or the folder of an archive
     #[arg(long, value_name = "STORE")]
     pub store: PathBuf,
     /// Write the report as one HTML page to this file, or - for standard output
