@@ -6,7 +6,7 @@ use super::inputs;
 use super::measuring::{Measuring, check_length};
 use super::verify::key;
 use crate::base::time::format_day;
-use crate::measure::{Days, Step};
+use crate::measure::{Asked, Days, Step};
 use crate::publish::{Form, PublishError, Request, Take, write};
 use crate::report::counted;
 use crate::sighting::Pseudonyms;
@@ -37,7 +37,7 @@ pub(super) fn run(args: &PublishArgs) -> Result<Exit, Stop> {
     if args.groups_only && args.by.is_empty() {
         asked.dimensions.truncate(1);
     }
-    let pseudonyms = pseudonyms(args, &asked.home)?;
+    let pseudonyms = pseudonyms(args, &asked)?;
     if let Some(file) = args.sign.as_deref().filter(|_| !args.quiet) {
         inputs::warn_if_open("--sign", file);
     }
@@ -49,12 +49,16 @@ pub(super) fn run(args: &PublishArgs) -> Result<Exit, Stop> {
         None if args.groups_only => Form::Groups(args.min_group.unwrap_or(MIN_GROUP)),
         None => Form::Full,
     };
-    let request = Request { asked: &asked, form, window, step: Step::from(args.step), baseline, key: sign.as_ref() };
-    let days = baseline.map_or(window, |b| Days::new(b.first.min(window.first), b.last.max(window.last)));
-    let written = write(&args.output, &request, &mut |take| records(&args.store, asked.offset.utc(days), take))?;
+    let (step, key, show_catalogue) = (Step::from(args.step), sign.as_ref(), args.show_catalogue);
+    let request = Request { asked: &asked, form, window, step, baseline, key, show_catalogue };
+    let written = write(&args.output, &request, &mut |days, take| records(&args.store, days, take))?;
     if written.differs {
         say("warning: counted from the store, some figures differ from those of the published records, which are \
              what was published; compare trend.json with the command trend");
+    }
+    if written.catalogues_withheld > 0 && !args.quiet {
+        let all = counted(written.catalogues_withheld, "catalogue of a run", "catalogues of runs");
+        say(format_args!("note: {all} left out, not being the built-in one; --show-catalogue publishes them"));
     }
     if !args.quiet {
         let (records, to) = (counted(written.records, "record", "records"), args.output.display());
@@ -82,11 +86,11 @@ fn measured(args: &PublishArgs) -> MeasureArgs {
     }
 }
 
-fn pseudonyms(args: &PublishArgs, home: &crate::sighting::HomeNets) -> Result<Option<Pseudonyms>, Stop> {
+fn pseudonyms(args: &PublishArgs, asked: &Asked<'_>) -> Result<Option<Pseudonyms>, Stop> {
     let Some(path) = &args.pseudonymise else { return Ok(None) };
     let key = inputs::pseudonym_key(path, args.quiet)?;
     let catalogue = args.catalogue.load().map_err(Stop::usage)?;
-    Ok(Some(Pseudonyms::new(&key, home, Arc::new(catalogue))))
+    Ok(Some(Pseudonyms::for_publication(&key, &asked.home, Arc::new(catalogue))))
 }
 
 /// Hands over the records of a store.
