@@ -94,16 +94,20 @@ fn pseudonyms(args: &PublishArgs, asked: &Asked<'_>) -> Result<Option<Pseudonyms
 }
 
 /// Hands over the records of a store.
-fn records(store: &Path, days: Days, take: &mut Take<'_>) -> Result<(), PublishError> {
-    let filter = Filter {
-        since: Some(format_day(days.first.into())),
-        until: Some(format_day(days.last.into())),
+fn records(store: &Path, days: &[Days], take: &mut Take<'_>) -> Result<(), PublishError> {
+    let filter = |first: i32, last: i32| Filter {
+        since: Some(format_day(first.into())),
+        until: Some(format_day(last.into())),
         support: true,
         ..Filter::default()
     };
     if Archive::is_meant(store) {
-        return Archive::open(store)?.contributions(&filter, take);
+        // It is read as a whole whatever is wanted of it.
+        let (first, last) = (days.first().map_or(0, |d| d.first), days.last().map_or(0, |d| d.last));
+        return Archive::open(store)?.contributions(&filter(first, last), take);
     }
     let store = Store::open_read_only(store)?;
-    store.contributions(filter)?.try_for_each(|stored| take(stored?))
+    // Of windows far apart nothing between them is read.
+    days.iter()
+        .try_for_each(|days| store.contributions(filter(days.first, days.last))?.try_for_each(|stored| take(stored?)))
 }

@@ -102,14 +102,14 @@ pub enum PublishError {
 pub type Take<'t> = dyn FnMut(Stored) -> Result<(), PublishError> + 't;
 
 /// Publishes a window. `records` hands over the records of some days of the
-/// store, those of other days as well if that is easier.
+/// store, rising and apart, and those of other days as well if that is easier.
 ///
 /// # Errors
 /// [`PublishError`]; nothing is left then.
 pub fn write(
     to: &Path,
     request: &Request<'_>,
-    records: &mut dyn FnMut(Days, &mut Take<'_>) -> Result<(), PublishError>,
+    records: &mut dyn FnMut(&[Days], &mut Take<'_>) -> Result<(), PublishError>,
 ) -> Result<Written, PublishError> {
     if let Some(b) = request.baseline
         && b.first <= request.window.last
@@ -289,7 +289,7 @@ impl Writing<'_> {
 
     fn records(
         &mut self,
-        records: &mut dyn FnMut(Days, &mut Take<'_>) -> Result<(), PublishError>,
+        records: &mut dyn FnMut(&[Days], &mut Take<'_>) -> Result<(), PublishError>,
     ) -> Result<u64, PublishError> {
         let mut count = 0u64;
         let days = &self.days;
@@ -298,20 +298,17 @@ impl Writing<'_> {
             _ => None,
         };
         self.folder.file(RECORDS, |out| {
-            // Of windows far apart nothing between them is read.
-            days.iter().try_for_each(|within| {
-                records(*within, &mut |Stored { record, support }| {
-                    let day = parse_day(&record.period).and_then(|d| i32::try_from(d).ok());
-                    if !day.is_some_and(|day| within.contains(day)) {
-                        return Ok(());
-                    }
-                    count = count.saturating_add(1);
-                    let record = match pseudonyms {
-                        Some(p) => record.conceal(p),
-                        None => record,
-                    };
-                    Ok(ndjson::write_marked(out, &record, support)?)
-                })
+            records(days, &mut |Stored { record, support }| {
+                let day = parse_day(&record.period).and_then(|d| i32::try_from(d).ok());
+                if !day.is_some_and(|day| days.iter().any(|d| d.contains(day))) {
+                    return Ok(());
+                }
+                count = count.saturating_add(1);
+                let record = match pseudonyms {
+                    Some(p) => record.conceal(p),
+                    None => record,
+                };
+                Ok(ndjson::write_marked(out, &record, support)?)
             })
         })?;
         Ok(count)
