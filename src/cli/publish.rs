@@ -111,3 +111,35 @@ fn records(store: &Path, days: &[Days], take: &mut Take<'_>) -> Result<(), Publi
     days.iter()
         .try_for_each(|days| store.contributions(filter(days.first, days.last))?.try_for_each(|stored| take(stored?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::parse_day;
+    use crate::sighting::testing::record;
+
+    #[test]
+    fn nothing_between_two_windows_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.db");
+        let mut store = Store::open(&path).unwrap();
+        let mut writing = store.begin().unwrap();
+        for day in 1..=9 {
+            let mut r = record();
+            r.period = format!("2026-03-{day:02}");
+            r.id = format!("{day:032x}");
+            writing.put_record(&r, false).unwrap();
+        }
+        writing.commit().unwrap();
+        drop(store);
+        let day = |n: u32| i32::try_from(parse_day(&format!("2026-03-{n:02}")).unwrap()).unwrap();
+        let mut read: Vec<String> = Vec::new();
+        let windows = [Days::new(day(1), day(2)), Days::new(day(8), day(8))];
+        records(&path, &windows, &mut |stored| {
+            read.push(stored.record.period);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(read, ["2026-03-01", "2026-03-02", "2026-03-08"]);
+    }
+}
