@@ -75,7 +75,7 @@ fn matching(matching: Box<Matching>) -> (usize, Box<Matching>) {
 /// With the connections of the sample, whose download then goes on.
 fn downloading() -> Box<Flows> {
     let mut flows = Box::new(Flows::new("update-http.pcap"));
-    assert!(flows.whole() > 0, "connections with names");
+    assert!(flows.until_bulk() > 0, "connections with names");
     flows
 }
 

@@ -10,8 +10,16 @@ use std::path::Path;
 /// Inputs that each target is given, mutations included; fewer where one takes
 /// long.
 const RUNS: usize = 8000;
-const SLOW: [(&str, usize); 5] =
-    [("chopped", 2500), ("segments", 5000), ("compressed", 2500), ("growing", 2500), ("pipeline", 800)];
+const SLOW: [(&str, usize); 8] = [
+    ("chopped", 2500),
+    ("segments", 5000),
+    ("compressed", 2500),
+    ("growing", 2500),
+    ("pipeline", 800),
+    ("groups", 4000),
+    ("archive", 1500),
+    ("publication", 600),
+];
 
 /// A fixed sequence of numbers (splitmix64).
 struct Numbers(u64);
@@ -83,4 +91,5 @@ macro_rules! targets {
 targets! {
     packet dns dns_stream announced reverse neighbours dhcp tls_client tls_server dtls quic quic_frames http http2 hpack proxies starttls
     segments chopped pcap pcapng compressed growing pipeline
+    lines groups archive publication
 }

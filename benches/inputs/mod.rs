@@ -187,7 +187,8 @@ pub struct Flows {
     engine: Engine<NameLister>,
     ledger: Ledger,
     segments: Vec<(Frame, Packet)>,
-    bulk: Option<(Frame, Packet)>,
+    /// Where the bulk is among them.
+    bulk: Option<usize>,
     number: u64,
 }
 
@@ -199,7 +200,7 @@ impl Flows {
         let segments: Vec<_> =
             frames(sample).into_iter().filter_map(|frame| decoder.decode(&frame).map(|p| (frame, p))).collect();
         let full = |p: &Packet| p.transport == Transport::Tcp && p.payload_len > 1000;
-        let bulk = segments.iter().rev().find(|(_, p)| full(p)).cloned();
+        let bulk = segments.iter().rposition(|(_, p)| full(p));
         let engine = Engine::new(NameLister::new(Arc::new([])), Limits::default());
         let mut ledger = Ledger::new();
         let start = segments.first().map_or(Timestamp(0), |(_, p)| p.ts);
@@ -230,9 +231,17 @@ impl Flows {
         rows.lines().count()
     }
 
+    /// The segments of the sample as far as its download goes on. Returns how many
+    /// names were found.
+    pub fn until_bulk(&mut self) -> usize {
+        self.segments.truncate(self.bulk.map_or(0, |at| at + 1));
+        self.whole()
+    }
+
     /// A thousand further segments of the download.
     pub fn thousand_of_bulk(&mut self) -> u64 {
-        let (frame, packet) = self.bulk.as_mut().expect("the sample holds a download");
+        let last = self.bulk.and_then(|at| self.segments.get_mut(at));
+        let (frame, packet) = last.expect("the sample holds a download");
         for _ in 0..1000 {
             packet.seq = packet.seq.wrapping_add(packet.payload_len);
             packet.ts = packet.ts.plus(1000);

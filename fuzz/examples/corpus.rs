@@ -1,8 +1,11 @@
 //! Moves inputs between folders and the saved corpus.
 //!
-//! usage: corpus seeds SAMPLES FOLDER    inputs for every target from captures
+//! usage: corpus seeds SAMPLES FOLDER    inputs for every target from captures and
+//!                                       the records that are expected of them
 //!        corpus unpack FILE FOLDER
 //!        corpus pack FOLDER FILE        inputs of at most 16 KiB, shortest first
+
+mod written;
 
 use spansight::base::{Addr, Timestamp};
 use spansight::capture::{Batch, OpenOptions, Status, open};
@@ -133,7 +136,8 @@ fn seeds(samples: &Path, folder: &Path) -> io::Result<()> {
     let squeezed = whole.iter().map(|f| zstd::encode_all(f.as_slice(), 3)).collect::<io::Result<Vec<_>>>()?;
     put("compressed", squeezed)?;
     put("growing", whole.clone())?;
-    put("pipeline", whole)
+    put("pipeline", whole)?;
+    written::inputs(samples, folder)?.into_iter().try_for_each(|(target, inputs)| put(target, inputs))
 }
 
 /// Names that hosts announce in multicast DNS, LLMNR and NetBIOS, each with
@@ -317,7 +321,7 @@ fn keep(found: &mut Found, p: &Packet, payload: &[u8]) {
         let from = p.src.as_v4().unwrap_or_default();
         found.announced.insert([payload, &from].concat());
     }
-    if may_be_dhcp(p) {
+    if may_be_dhcp(p.transport, p.dport) {
         let port = [67, 68, 546, 547].iter().take_while(|d| **d != p.dport).count() as u8;
         found.leases.push([&[port], &(payload.len() as u16).to_be_bytes()[..], payload].concat());
     }

@@ -5,15 +5,20 @@
 //! `scripts/fuzz` runs them with libFuzzer; `tests/fuzz.rs` includes this file
 //! and runs each on its saved corpus and on fixed mutations of it.
 
+pub mod archives;
 pub mod corpus;
 pub mod dns;
 pub mod files;
+pub mod groups;
 pub mod http;
 pub mod neighbours;
 pub mod packets;
 pub mod preludes;
 mod probe;
+pub mod publications;
 pub mod quic;
+pub mod records;
+mod scratch;
 pub mod streams;
 pub mod tls;
 mod wire;
@@ -47,4 +52,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("compressed", files::compressed),
     ("growing", files::growing),
     ("pipeline", files::pipeline),
+    ("lines", records::lines),
+    ("groups", groups::file),
+    ("archive", archives::archive),
+    ("publication", publications::publication),
 ];

@@ -2,14 +2,17 @@
 
 pub mod addr;
 pub mod assembler;
+mod brief;
 pub mod budget;
 pub mod channel;
 pub mod name;
 pub mod name_source;
 pub mod stage;
+pub mod temporary;
 pub mod time;
 
 pub use addr::{Addr, Mac, Prefix};
+pub use brief::brief;
 pub use budget::Budget;
 pub use channel::Channel;
 pub use name::Name;

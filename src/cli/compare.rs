@@ -11,7 +11,7 @@ use crate::report::table::width;
 /// Runs the command.
 pub(super) fn run(args: &CompareArgs) -> Result<Exit, Stop> {
     let measuring = Measuring::new(&args.measure)?;
-    let days = |window: crate::measure::Window| window.days(measuring.days.last);
+    let days = |window: crate::measure::Window| window.days(measuring.watched.last);
     let (baseline, current) = (days(args.baseline), days(args.current));
     check_length(&[baseline, current])?;
     let found = Comparison::new(&measuring.asked(), baseline, current);

@@ -31,11 +31,6 @@ pub(super) fn run(args: &ExportArgs) -> Result<Exit, Stop> {
     }
     let output = args.output.as_deref();
     places::check(&[("--output", output)], [args.store.as_path()])?;
-    if let Some(output) = output
-        && output.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && same(folder, &args.store))
-    {
-        return Err(Stop::usage(format_args!("--output {} lies in the archive; give another place", output.display())));
-    }
     Output::check(output).map_err(Stop::failed)?;
     let filter = Filter {
         since: args.since.map(|t| format_day(t.day())),
@@ -70,11 +65,6 @@ pub(super) fn run(args: &ExportArgs) -> Result<Exit, Stop> {
         drop(writeln!(io::stderr(), "{} written.", counted(records, "record", "records")));
     }
     Ok(Exit::Done)
-}
-
-/// Whether two paths are one folder.
-fn same(a: &std::path::Path, b: &std::path::Path) -> bool {
-    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 fn header(args: &ExportArgs, out: &mut Output) -> Result<(), Trouble> {

@@ -1,16 +1,20 @@
 //! `spansight hosts`: a verdict for each host of a store.
 
 use super::args::{Format, HostsArgs};
+use super::by_parts::{ByParts, Found};
 use super::exit::{Exit, Stop, say};
 use super::judging::{Judging, Unmet};
-use super::{inputs, output, places, stored};
-use crate::base::Timestamp;
+use super::{inputs, measuring, output, places, stored};
+use crate::base::{Timestamp, temporary};
+use crate::catalogue::Catalogue;
 use crate::host::{self, HostView};
+use crate::measure::{Days, Wanted};
 use crate::report::hosts::{self, Roll};
 use crate::report::output::Output;
 use crate::report::summary::Summary;
 use crate::report::table::width;
 use crate::store::Store;
+use crate::store::archive::Archive;
 use std::path::Path;
 
 /// Runs the command.
@@ -27,15 +31,14 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
     let read = args.catalogue.paths().chain(args.judging.files()).chain([args.store.as_path()]);
     places::check(&[("--output", output)], read)?;
     Output::check(output).map_err(Stop::failed)?;
+    let options =
+        |home| host::Options { since: args.since, until: args.until, inventory: judging.inventory.clone(), home };
+    if Archive::is_meant(&args.store) {
+        return of_archive(args, &judging, &catalogue, &options(given.unwrap_or_default()));
+    }
     let store = Store::open_read_only(&args.store)?;
-    let day = |t: Timestamp| i32::try_from(t.day()).unwrap_or(if t.0 < 0 { i32::MIN } else { i32::MAX });
     let facts = store.facts(args.since.map(day), args.until.map(|t| day(t.plus(-1))))?;
-    let options = host::Options {
-        since: args.since,
-        until: args.until,
-        inventory: judging.inventory.clone(),
-        home: given.map_or_else(|| stored::home(&store), Ok)?,
-    };
+    let options = options(given.map_or_else(|| stored::home(&store), Ok)?);
     let judge = host::Judge::new(&facts, &catalogue, &options);
     let findings = judging.findings(&facts);
     let mut unmet = Unmet::new(&judging);
@@ -50,15 +53,62 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
         Some(standing)
     });
     let summary = stored::summary(&store, args.since, args.until, contacted)?;
+    tell(args, &roll, all, &unmet, stored::pseudonyms(&store)?, &summary)?;
+    Ok(judging.conclude(found, &summary))
+}
+
+/// The hosts of an archive, some of them in memory at a time.
+fn of_archive(
+    args: &HostsArgs,
+    judging: &Judging,
+    catalogue: &Catalogue,
+    options: &host::Options,
+) -> Result<Exit, Stop> {
+    let archive = Archive::open(&args.store)?;
+    let days = Days::new(args.since.map_or(i32::MIN, day), args.until.map_or(i32::MAX, |t| day(t.plus(-1))));
+    let by_parts = ByParts {
+        source: &archive,
+        wanted: Wanted { days: vec![days], names: false, ids: true },
+        recount: None,
+        catalogue,
+        options,
+        judging,
+        fits: &|view| fits(args, view),
+        threads: measuring::threads(),
+        folder: temporary::folder(args.output.as_deref()),
+        quiet: args.quiet,
+    };
+    let Found { hosts, counts } = by_parts.run()?;
+    let roll = Roll::sorted(&hosts, &judging.accept, judging.as_of, counts.tally);
+    let summary = stored::archive_summary(&archive, args.since, args.until, counts.contacted);
+    tell(args, &roll, counts.all, &counts.unmet, None, &summary)?;
+    Ok(judging.conclude(counts.found, &summary))
+}
+
+/// The UTC day of a time.
+fn day(t: Timestamp) -> i32 {
+    i32::try_from(t.day()).unwrap_or(if t.0 < 0 { i32::MIN } else { i32::MAX })
+}
+
+/// Writes the hosts and the closing lines.
+fn tell(
+    args: &HostsArgs,
+    roll: &Roll<'_>,
+    all: u64,
+    unmet: &Unmet<'_>,
+    pseudonyms: Option<String>,
+    summary: &Summary,
+) -> Result<(), Stop> {
+    let output = args.output.as_deref();
     let left_out = all.saturating_sub(roll.len() as u64);
 
     // Whoever looks at standard output alone must not take an empty list for a
     // clean network; then standard error need not say it again.
     let empty = args.format == Format::Table && output.is_none() && all == 0;
-    write(output, args.format, &roll, empty, &summary)?;
+    write(output, args.format, roll, empty, summary)?;
     if !args.quiet {
         output::write_closing(&if empty { summary.account() } else { summary.lines() });
-        if let Some(sentence) = stored::pseudonyms(&store)? {
+        if let Some(sentence) = pseudonyms {
             say(sentence);
         }
         let window = args.since.or(args.until).map_or("the store", |_| "the window");
@@ -69,7 +119,7 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
             say(format_args!("{left_out} of {all} hosts are left out by --verdict, --category, --network or --name"));
         }
     }
-    Ok(judging.conclude(found, &summary))
+    Ok(())
 }
 
 /// Whether the filters leave a host in. Of each filter any word may fit.

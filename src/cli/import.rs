@@ -1,6 +1,7 @@
 //! `spansight import`: takes sighting records as `export` and `--format ndjson`
 //! write them.
 
+mod doubts;
 mod lines;
 
 use super::args::ImportArgs;
@@ -11,7 +12,8 @@ use crate::catalogue::Catalogue;
 use crate::report::counted;
 use crate::sighting::Record;
 use crate::store::archive::{self, Archive, LineReader, Rows};
-use crate::store::{Run, Source, Store, Writer};
+use crate::store::{Run, Source, Store, Taken, Writer};
+use doubts::Doubts;
 use lines::{Event, Taker};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -60,15 +62,21 @@ fn into_store(store: &mut Store, args: &ImportArgs, catalogue: &Catalogue) -> Re
     let mut run = begin(catalogue);
     let mut writer = store.begin()?;
     let number = writer.put_run(&run)?;
-    let mut import = Import { writer, sources: BTreeMap::new() };
-    let mut told = Told::default();
+    writer.imports(number);
+    let mut import = Import { writer, sources: BTreeMap::new(), changed: 0, refused: 0 };
+    let (mut told, mut doubts) = (Told::default(), Doubts::of(catalogue));
     told.read::<Vec<(Record, bool)>>(&args.paths, |records| {
-        records.iter().try_for_each(|(record, support)| import.put(record, *support))?;
+        for (record, support) in &records {
+            doubts.indicator(&record.indicator.id, record.indicator.category);
+            doubts.time(Some(record.last_seen));
+            import.put(record, *support)?;
+        }
         Ok(records.len())
     })?;
+    (told.changed, told.refused) = (import.changed, import.refused);
     let exit = told.end()?;
 
-    let Import { mut writer, sources } = import;
+    let Import { mut writer, sources, .. } = import;
     let count = sources.len();
     for (source, (first, last)) in sources {
         writer.put_source(number, &Source { source, first: Some(first), last: Some(last), ..Source::default() })?;
@@ -79,6 +87,7 @@ fn into_store(store: &mut Store, args: &ImportArgs, catalogue: &Catalogue) -> Re
     }
     writer.commit()?;
     told.close(args, count);
+    doubts.say(args);
     Ok(exit)
 }
 
@@ -86,16 +95,19 @@ fn into_store(store: &mut Store, args: &ImportArgs, catalogue: &Catalogue) -> Re
 fn into_archive(args: &ImportArgs, catalogue: &Catalogue) -> Result<Exit, Stop> {
     let mut run = begin(catalogue);
     let mut import = archive::Import::begin(&args.store)?;
-    let mut told = Told::default();
+    let (mut told, mut doubts) = (Told::default(), Doubts::of(catalogue));
     told.read::<LineReader>(&args.paths, |rows: Rows| {
+        rows.indicators().for_each(|(id, category)| doubts.indicator(id, category));
+        doubts.time(rows.newest());
         import.add(&rows)?;
         Ok(rows.len())
     })?;
     let exit = told.end()?;
     run_record::end(&mut run, exit);
     let count = import.sources();
-    import.commit(&run, threads())?;
+    told.changed = import.commit(&run, threads())?;
     told.close(args, count);
+    doubts.say(args);
     Ok(exit)
 }
 
@@ -105,6 +117,10 @@ struct Told {
     exit: Exit,
     records: u64,
     left_out: u64,
+    /// Records that were there and say more now.
+    changed: u64,
+    /// Records that say otherwise than those of the store's own runs.
+    refused: u64,
     /// Of the file that is being read: lines, and whether any was a record.
     line: u64,
     found: bool,
@@ -159,13 +175,20 @@ impl Told {
     }
 
     /// What the reading came to.
-    fn end(&self) -> Result<Exit, Stop> {
+    fn end(&mut self) -> Result<Exit, Stop> {
         if self.left_out > MAX_SAID {
             let more = self.left_out.saturating_sub(MAX_SAID);
             say(format_args!("{} left out", counted(more, "more line was", "more lines were")));
         }
         if self.records == 0 {
             return Err(Stop::failed("no sighting record could be read, so nothing was stored"));
+        }
+        if self.refused > 0 {
+            self.exit = self.exit.max(Exit::Partial);
+            say(format_args!(
+                "{} otherwise than what this store's own runs wrote, which stays: an import does not change it",
+                counted(self.refused, "record says", "records say")
+            ));
         }
         Ok(self.exit)
     }
@@ -178,7 +201,11 @@ impl Told {
             0 => String::new(),
             n => format!(", {} left out", counted(n, "line", "lines")),
         };
-        drop(writeln!(io::stderr(), "Records read: {}, sources: {sources}{lines}.", self.records));
+        let changed = match self.changed {
+            0 => String::new(),
+            n => format!(", {} that there was changed", counted(n, "record", "records")),
+        };
+        drop(writeln!(io::stderr(), "Records read: {}, sources: {sources}{lines}{changed}.", self.records));
     }
 }
 
@@ -187,11 +214,22 @@ struct Import<'s> {
     writer: Writer<'s>,
     /// First and last time of each source's records.
     sources: BTreeMap<String, (Timestamp, Timestamp)>,
+    /// Records that there were, changed.
+    changed: u64,
+    /// Records left as the store's own runs wrote them.
+    refused: u64,
 }
 
 impl Import<'_> {
     fn put(&mut self, record: &Record, support: bool) -> Result<(), Stop> {
-        self.writer.put_record(record, support)?;
+        match self.writer.import_record(record, support)? {
+            Taken::Added | Taken::Known => {}
+            Taken::Changed => self.changed = self.changed.saturating_add(1),
+            Taken::Refused => {
+                self.refused = self.refused.saturating_add(1);
+                return Ok(());
+            }
+        }
         let (first, last) = (record.first_seen, record.last_seen);
         match self.sources.entry(record.source.clone()) {
             Entry::Vacant(v) => drop(v.insert((first, last))),

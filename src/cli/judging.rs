@@ -115,6 +115,11 @@ impl<'j> Unmet<'j> {
         self.1.retain(|accept| !self.0.is_for(accept, view));
     }
 
+    /// Takes out what others took out.
+    pub(super) fn merge(&mut self, other: &Unmet<'_>) {
+        self.1.retain(|accept| other.1.iter().any(|left| std::ptr::eq(*left, *accept)));
+    }
+
     /// A sentence about those that are left; `hosts` says of what they fit
     /// none.
     pub(super) fn sentence(&self, hosts: &str) -> Option<String> {

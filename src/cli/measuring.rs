@@ -33,9 +33,8 @@ pub(super) struct Measuring {
     home: HomeNets,
     doubts: Vec<String>,
     args: Settings,
-    /// First and last day with records.
-    pub(super) days: Days,
-    /// The same, with days on which a sensor saw anything at all.
+    /// First and last day with records, or on which a sensor saw anything or ran
+    /// at all.
     pub(super) watched: Days,
 }
 
@@ -91,17 +90,18 @@ impl Measuring {
             Some(day) => catalogue_as_of(&*source, &given, day).map(|(c, of)| (c, Some(of)))?,
             None => (given, None),
         };
-        let Some(days) = source.days()? else {
+        // A sensor that saw nobody make contact has something to say too.
+        let offset = args.utc_offset;
+        let local = |ends| offset.local(ends);
+        let Some(watched) = Days::spanning(source.quarters()?.map(local), source.quarters_watched()?.map(local)) else {
             return Err(Stop::failed(format_args!(
-                "{} holds no record, so there is nothing to count",
+                "{} holds no record and nothing that a sensor saw, so there is nothing to count",
                 args.store.display()
             )));
         };
-        let watched = source.watched()?.unwrap_or(days);
-        let watched = Days::new(days.first.min(watched.first), days.last.max(watched.last));
-        let (args, home) = (Settings { offset: args.utc_offset }, home.unwrap_or(stored_home));
+        let (args, home) = (Settings { offset }, home.unwrap_or(stored_home));
         let doubts = pseudonyms.iter().map(|s| s.trim_start_matches("warning: ").to_owned()).collect();
-        Ok(Measuring { source, groups, dimensions, catalogue, as_of, home, doubts, args, days, watched })
+        Ok(Measuring { source, groups, dimensions, catalogue, as_of, home, doubts, args, watched })
     }
 
     /// What is asked for.

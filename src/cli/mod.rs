@@ -1,6 +1,7 @@
 //! One file per command; raw arguments become checked options here.
 
 pub mod args;
+mod by_parts;
 pub mod catalogue;
 mod compare;
 mod environment;

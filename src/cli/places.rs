@@ -2,10 +2,14 @@
 //! is evidence, and a store holds what cannot be had again.
 
 use super::exit::Stop;
+use crate::publish;
+use crate::store::archive::Archive;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Refuses to write over a file that the run reads, or two things into one.
+/// Refuses to write over a file that the run reads, or two things into one, or
+/// among the files of an archive or a publication, whether the run reads it or
+/// not: these are what their manifest says, or nothing.
 ///
 /// `written` are options with their destinations, `read` the files that are
 /// read. Devices, pipes and `-` are no files and pass.
@@ -23,6 +27,10 @@ pub(super) fn check<'p>(
             let path = place.path.display();
             return Err(Stop::usage(format_args!("{other} and {option} name the same file {path}; give two")));
         }
+        if let Some(what) = place.path.parent().and_then(whole) {
+            let path = place.path.display();
+            return Err(Stop::usage(format_args!("{option} {path} lies in {what}; give another place")));
+        }
     }
     if written.is_empty() {
         return Ok(());
@@ -35,6 +43,14 @@ pub(super) fn check<'p>(
         }
     }
     Ok(())
+}
+
+/// What a folder is that nothing may be added to.
+fn whole(folder: &Path) -> Option<&'static str> {
+    if Archive::is_at(folder) {
+        return Some("the archive");
+    }
+    publish::is_publication(folder).then_some("a publication")
 }
 
 /// A file that is there or could be made.
@@ -91,6 +107,34 @@ mod tests {
         assert!(said.starts_with("--output ") && said.contains("would overwrite what is read"), "{said}");
         let said = refused(&[("--output", Some(&new)), ("--store", Some(&dir.path().join("./new")))]).unwrap();
         assert!(said.starts_with("--output and --store name the same file"), "{said}");
+    }
+
+    #[test]
+    fn nothing_is_written_among_the_files_of_an_archive_or_a_publication() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = |name: &str, manifest: &str, text: &str| {
+            let folder = dir.path().join(name);
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join(manifest), text).unwrap();
+            folder
+        };
+        let archive = folder("a", "archive.json", "{}");
+        let publication = folder("p", "manifest.json", r#"{"schema":"spansight.publication/1"}"#);
+        let other = folder("o", "manifest.json", r#"{"schema":"theirs"}"#);
+        let refused = |path: PathBuf, read: &Path| check(&[("--output", Some(&path))], [read]).err().map(|s| s.message);
+        for (path, read) in [("archive.json", archive.as_path()), ("new", &archive), ("archive.json", Path::new("-"))] {
+            let said = refused(archive.join(path), read).unwrap();
+            assert!(said.starts_with("--output ") && said.contains("lies in the archive"), "{said}");
+        }
+        assert!(refused(publication.join("trend.json"), &archive).unwrap().contains("lies in a publication"));
+        assert_eq!(refused(other.join("manifest.json"), &archive), None);
+        assert_eq!(refused(dir.path().join("new"), &archive), None);
+        #[cfg(unix)]
+        {
+            let link = dir.path().join("link");
+            std::os::unix::fs::symlink(archive.join("archive.json"), &link).unwrap();
+            assert!(refused(link, Path::new("-")).unwrap().contains("lies in the archive"));
+        }
     }
 
     #[cfg(unix)]

@@ -2,9 +2,9 @@
 
 use super::args::{MeasureArgs, MeasureFormat, PublishArgs};
 use super::exit::{Exit, Stop, say};
-use super::inputs;
 use super::measuring::{Measuring, check_length};
 use super::verify::key;
+use super::{inputs, places};
 use crate::base::time::format_day;
 use crate::measure::{Asked, Days, Step};
 use crate::publish::{Form, PublishError, Request, Take, write};
@@ -32,6 +32,7 @@ impl From<PublishError> for Stop {
 /// Runs the command.
 pub(super) fn run(args: &PublishArgs) -> Result<Exit, Stop> {
     let sign = args.sign.as_deref().map(|file| key(file, SealKey::read)).transpose()?;
+    places::check(&[("--output", Some(&args.output))], [])?;
     let measuring = Measuring::new(&measured(args))?;
     let mut asked = measuring.asked();
     if args.groups_only && args.by.is_empty() {
@@ -41,8 +42,8 @@ pub(super) fn run(args: &PublishArgs) -> Result<Exit, Stop> {
     if let Some(file) = args.sign.as_deref().filter(|_| !args.quiet) {
         inputs::warn_if_open("--sign", file);
     }
-    let window = args.window.days(measuring.days.last);
-    let baseline = args.baseline.map(|w| w.days(measuring.days.last));
+    let window = args.window.days(measuring.watched.last);
+    let baseline = args.baseline.map(|w| w.days(measuring.watched.last));
     check_length(&[Some(window), baseline].into_iter().flatten().collect::<Vec<_>>())?;
     let form = match &pseudonyms {
         Some(p) => Form::Pseudonymised(p),

@@ -1,26 +1,27 @@
 //! `spansight report`: what a store shows, as a page, JSON and CSV.
 
 mod document;
+mod kept;
 mod source;
 mod windows;
 
 use super::args::ReportArgs;
+use super::by_parts::{ByParts, Found};
 use super::exit::{Exit, Stop, say};
 use super::judging::{Judging, Unmet};
-use super::{inputs, measuring, places, stored};
-use crate::base::Timestamp;
+use super::{inputs, measuring, places};
+use crate::base::{Timestamp, temporary};
 use crate::host::{self, HostView};
 use crate::measure::compare::CompareError;
 use crate::measure::recount::Recount;
-use crate::measure::{Asked, Comparison, FactSource, Groups, Total, Trend, catalogue_as_of};
-use crate::report::document::{Document, csv};
+use crate::measure::{Asked, Comparison, Groups, Total, Trend, Wanted, catalogue_as_of};
+use crate::report::document::{Document, Indicators, csv};
 use crate::report::hosts::Roll;
 use crate::report::html;
 use crate::report::output::Output;
 use crate::sighting::HomeNets;
 use crate::store::Measured;
-use crate::store::Store;
-use crate::store::archive::Archive;
+use kept::Kept;
 use source::Held;
 use std::borrow::Cow;
 use std::path::Path;
@@ -34,31 +35,23 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
     let by = if args.by.is_empty() { measuring::usual(&groups) } else { args.by.clone() };
     let dimensions = groups.dimensions(&by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
     let nets = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
-    if Archive::is_meant(&args.store) {
-        return Err(Stop::usage(format_args!(
-            "{} is an archive, which keeps too little of single hosts for a report; give a store, or count it with \
-             `spansight trend` and `spansight compare`",
-            args.store.display()
-        )));
-    }
-    let measured = Measured::new(Store::open_read_only(&args.store)?);
-    let windows = Windows::new(args, measured.days()?, measured.watched()?, Timestamp::now())?;
+    let kept = Kept::open(&args.store)?;
+    let local = |ends| args.utc_offset.local(ends);
+    let (recorded, watched) = (kept.source().quarters()?.map(local), kept.source().quarters_watched()?.map(local));
+    let windows = Windows::new(args, recorded, watched, Timestamp::now())?;
     windows.check()?;
-    let pseudonyms = stored::pseudonyms(&measured.store())?.map(|s| s.trim_start_matches("warning: ").to_owned());
+    let pseudonyms = kept.pseudonyms()?;
     let judging = Judging::new(&args.judging, windows.until)?;
-    let home = nets.map_or_else(|| stored::home(&measured.store()), Ok)?;
+    let home = nets.map_or_else(|| kept.home(), Ok)?;
     let (catalogue, as_of) = match args.catalogue_as_of {
         Some(day) => {
-            let (catalogue, as_of) = catalogue_as_of(&measured, &given, day)?;
+            let (catalogue, as_of) = catalogue_as_of(kept.source(), &given, day)?;
             (catalogue, Some(as_of))
         }
         None => (given, None),
     };
-
-    // The facts of the window are read once, for hosts and figures alike.
-    let held = Held::new(&measured, windows.report, args.utc_offset, as_of.is_some())?;
     let asked = Asked {
-        source: &held,
+        source: kept.source(),
         groups: &groups,
         dimensions,
         catalogue: &catalogue,
@@ -68,37 +61,91 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
         offset: args.utc_offset,
         threads: measuring::threads(),
     };
-    let part = held.part();
-    let facts = match &asked.as_of {
-        Some(_) => Cow::Owned(Recount::new(&catalogue).apply(part)),
-        None => Cow::Borrowed(&part.facts),
-    };
     let made = document::Made {
         args,
         judging: &judging,
         catalogue: &catalogue,
-        facts: &facts,
         windows: &windows,
-        measured: &measured,
+        kept: &kept,
         groups: &groups,
         pseudonyms: pseudonyms.as_deref(),
+    };
+    match &kept {
+        Kept::Store(measured) => of_store(&made, measured, asked, home),
+        Kept::Archive(_) => of_archive(&made, &asked, home),
+    }
+}
+
+/// Reports on a store of one file: the facts of the window are read once, for
+/// hosts and figures alike.
+fn of_store(made: &document::Made<'_>, measured: &Measured, asked: Asked<'_>, home: HomeNets) -> Result<Exit, Stop> {
+    let document::Made { args, judging, windows, catalogue, .. } = made;
+    let held = Held::new(measured, windows.report, args.utc_offset, asked.as_of.is_some())?;
+    let asked = Asked { source: &held, ..asked };
+    let part = held.part();
+    let facts = match &asked.as_of {
+        Some(_) => Cow::Owned(Recount::new(catalogue).apply(part)),
+        None => Cow::Borrowed(&part.facts),
     };
     std::thread::scope(|scope| {
         let total = scope.spawn(|| windows.report.map(|days| Total::new(&asked, days)).transpose());
         let trend = scope.spawn(|| windows.report.map(|days| Trend::new(&asked, days, windows.step)).transpose());
         let comparison = scope.spawn(|| windows.compared.map(|(a, b)| Comparison::new(&asked, a, b)).transpose());
-        let figures = || -> Result<Figures, Stop> {
-            Ok(Figures {
-                total: total.join().map_err(|_| ended())??,
-                trend: trend.join().map_err(|_| ended())??,
-                comparison: comparison.join().map_err(|_| ended())?.map_err(|e| match e {
-                    CompareError::Overlap(..) => Stop::usage(format_args!("--baseline and --current: {e}")),
-                    CompareError::Source(e) => Stop::failed(e),
-                })?,
-            })
+        let options = made.options(home);
+        let judge = host::Judge::new(&facts, catalogue, &options);
+        let findings = judging.findings(&facts);
+        let mut judged = Judged::new(judging);
+        judged.indicators.add(&facts);
+        let make = |number| judge.view(number);
+        let roll = Roll::new(judge.hosts(), &make, judging.as_of, |view: &HostView| {
+            judged.contacted = judged.contacted.saturating_add(u64::from(view.made_contact()));
+            judged.unmet.meet(view);
+            let standing = judging.standing(view);
+            judged.found |= findings.has(view, standing);
+            Some(standing)
+        });
+        let figures = Figures {
+            total: total.join().map_err(|_| ended())??,
+            trend: trend.join().map_err(|_| ended())??,
+            comparison: comparison.join().map_err(|_| ended())?.map_err(compared)?,
         };
-        finish(&made, home, figures)
+        finish(made, &roll, &judged, &figures)
     })
+}
+
+/// Reports on an archive: it is read part by part, once for each kind of
+/// figures and once for hosts.
+fn of_archive(made: &document::Made<'_>, asked: &Asked<'_>, home: HomeNets) -> Result<Exit, Stop> {
+    let document::Made { args, judging, windows, catalogue, .. } = made;
+    let figures = Figures {
+        total: windows.report.map(|days| Total::new(asked, days)).transpose()?,
+        trend: windows.report.map(|days| Trend::new(asked, days, windows.step)).transpose()?,
+        comparison: windows.compared.map(|(a, b)| Comparison::new(asked, a, b)).transpose().map_err(compared)?,
+    };
+    let days = windows.report.map(|days| args.utc_offset.utc(days)).into_iter().collect();
+    let by_parts = ByParts {
+        source: asked.source,
+        wanted: Wanted { days, names: asked.as_of.is_some(), ids: true },
+        recount: asked.as_of.is_some().then(|| Recount::new(catalogue)),
+        catalogue,
+        options: &made.options(home),
+        judging,
+        fits: &|_| true,
+        threads: asked.threads,
+        folder: temporary::folder(outputs(args).next()),
+        quiet: args.quiet,
+    };
+    let Found { hosts, counts } = by_parts.run()?;
+    let roll = Roll::sorted(&hosts, &judging.accept, judging.as_of, counts.tally);
+    let judged =
+        Judged { contacted: counts.contacted, found: counts.found, unmet: counts.unmet, indicators: counts.indicators };
+    finish(made, &roll, &judged, &figures)
+}
+
+/// Files that are written, and one of those in the folder of `--csv`.
+fn outputs(args: &ReportArgs) -> impl Iterator<Item = &Path> {
+    let files = [args.html.as_deref(), args.json.as_deref(), args.csv.as_deref()];
+    files.into_iter().flatten().filter(|path| *path != Path::new("-"))
 }
 
 /// A thread that counted broke down.
@@ -113,41 +160,46 @@ struct Figures {
     comparison: Option<Comparison>,
 }
 
-/// Judges the hosts, waits for the figures, and writes everything.
-fn finish(
-    made: &document::Made<'_>,
-    home: HomeNets,
-    figures: impl FnOnce() -> Result<Figures, Stop>,
-) -> Result<Exit, Stop> {
-    let document::Made { args, judging, windows, .. } = made;
-    let (since, until) = windows.ends(args.utc_offset);
-    let options = host::Options { since, until, inventory: judging.inventory.clone(), home };
-    let judge = host::Judge::new(made.facts, made.catalogue, &options);
-    let findings = judging.findings(made.facts);
-    let mut unmet = Unmet::new(judging);
-    let (mut contacted, mut found) = (0u64, false);
-    let make = |number| judge.view(number);
-    let roll = Roll::new(judge.hosts(), &make, judging.as_of, |view: &HostView| {
-        contacted = contacted.saturating_add(u64::from(view.made_contact()));
-        unmet.meet(view);
-        let standing = judging.standing(view);
-        found |= findings.has(view, standing);
-        Some(standing)
-    });
-    let summary = stored::summary(&made.measured.store(), since, until, contacted)?;
-    let figures = figures()?;
-    let document = made.document(&roll, &summary, &figures)?;
+/// Why windows are not compared.
+fn compared(e: CompareError) -> Stop {
+    match e {
+        CompareError::Overlap(..) => Stop::usage(format_args!("--baseline and --current: {e}")),
+        CompareError::Source(e) => Stop::failed(e),
+    }
+}
+
+/// What was found of all hosts.
+struct Judged<'j> {
+    /// Hosts with contacts.
+    contacted: u64,
+    /// `--fail-on` finds something.
+    found: bool,
+    unmet: Unmet<'j>,
+    indicators: Indicators,
+}
+
+impl<'j> Judged<'j> {
+    fn new(judging: &'j Judging) -> Self {
+        Judged { contacted: 0, found: false, unmet: Unmet::new(judging), indicators: Indicators::default() }
+    }
+}
+
+/// Puts everything together and writes it.
+fn finish(made: &document::Made<'_>, roll: &Roll<'_>, judged: &Judged<'_>, figures: &Figures) -> Result<Exit, Stop> {
+    let document::Made { args, judging, windows, kept, .. } = made;
+    let summary = kept.summary(windows.ends(args.utc_offset), judged.contacted)?;
+    let document = made.document(roll, &summary, &judged.indicators, figures)?;
     write(args, &document)?;
     if !args.quiet {
         for doubt in &document.doubts {
             say(format_args!("doubtful: {doubt}"));
         }
         let window = if windows.asked { "the window" } else { "the store" };
-        if let Some(sentence) = unmet.sentence(window) {
+        if let Some(sentence) = judged.unmet.sentence(window) {
             say(sentence);
         }
     }
-    Ok(judging.conclude(found, &summary))
+    Ok(judging.conclude(judged.found, &summary))
 }
 
 /// Says at once what could not be written in the end.

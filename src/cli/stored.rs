@@ -2,9 +2,11 @@
 
 use super::exit::Stop;
 use crate::base::Timestamp;
+use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::report::summary::{Stored, Summary};
 use crate::sighting::HomeNets;
-use crate::store::Store;
+use crate::store::archive::Archive;
+use crate::store::{Covered, Store};
 
 /// The home networks of the newest run, which its records are of.
 pub(super) fn home(store: &Store) -> Result<HomeNets, Stop> {
@@ -31,6 +33,15 @@ pub(super) fn pseudonyms(store: &Store) -> Result<Option<String>, Stop> {
     Ok(Some(format!("warning: {why}, so that one host may appear twice")))
 }
 
+/// Quarter hours until a live run has surely written down what it saw in one.
+const WRITTEN_BY: i64 = 2;
+
+/// The last quarter hour of a UTC day.
+fn last_of_day(t: Timestamp) -> i64 {
+    const QUARTERS: i64 = 96;
+    t.quarter().div_euclid(QUARTERS).saturating_add(1).saturating_mul(QUARTERS).saturating_sub(1)
+}
+
 /// What was seen at all in a window, for the closing lines of a report of so
 /// many hosts.
 pub(super) fn summary(
@@ -42,7 +53,33 @@ pub(super) fn summary(
     let from = since.map_or(i64::MIN, Timestamp::quarter);
     let to = until.map_or(i64::MAX, |t| t.plus(-1).quarter());
     let covered = store.covered(from, to)?;
-    Ok(Summary {
+    let asked = since.is_some() || until.is_some();
+    let of_quarters = covered.first.zip(covered.last).filter(|_| asked).map(|(first, last)| {
+        let from = if since.is_some() { from } else { first.quarter() };
+        let to = if until.is_some() { to } else { last_of_day(last) };
+        // What has not come yet, and what a live run has yet to write down,
+        // could not be seen.
+        let to = to.min(Timestamp::now().quarter().saturating_sub(WRITTEN_BY)).max(last.quarter().min(to));
+        u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0)
+    });
+    Ok(closing(covered, of_quarters, hosts))
+}
+
+/// The same of an archive, which does not know when frames were seen.
+pub(super) fn archive_summary(
+    archive: &Archive,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    hosts: u64,
+) -> Summary {
+    let quarter = |t: Timestamp| t.quarter().saturating_mul(QUARTER_SECS * SECOND);
+    let from = since.map_or(i64::MIN, quarter);
+    let to = until.map_or(i64::MAX, |t| quarter(t.plus(-1)).saturating_add(QUARTER_SECS * SECOND - 1));
+    closing(archive.covered(Timestamp(from), Timestamp(to)), None, hosts)
+}
+
+fn closing(covered: Covered, of_quarters: Option<u64>, hosts: u64) -> Summary {
+    Summary {
         files: covered.captures,
         files_damaged: covered.damaged,
         first: covered.first,
@@ -54,8 +91,9 @@ pub(super) fn summary(
             imported: covered.imported,
             removed_days: covered.removed_days,
             quarters: covered.quarters,
+            of_quarters,
             addresses: covered.addresses,
         }),
         ..Summary::default()
-    })
+    }
 }

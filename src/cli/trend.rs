@@ -11,7 +11,7 @@ use crate::report::table::width;
 pub(super) fn run(args: &TrendArgs) -> Result<Exit, Stop> {
     let measuring = Measuring::new(&args.measure)?;
     let step = Step::from(args.step);
-    let window = args.window.map_or(measuring.watched, |w| w.days(measuring.days.last));
+    let window = args.window.map_or(measuring.watched, |w| w.days(measuring.watched.last));
     check_length(&[window])?;
     let found = Trend::new(&measuring.asked(), window, step)?;
     write(args.measure.output.as_deref(), |out| match args.measure.format {

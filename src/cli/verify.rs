@@ -7,9 +7,11 @@ mod publication;
 use super::args::VerifyArgs;
 use super::exit::{Exit, Stop, say};
 use super::inputs;
-use crate::publish;
+use super::measuring::threads;
+use crate::base::temporary;
+use crate::publish::{self, Room};
 use crate::report::output::Output;
-use crate::report::{clean, counted};
+use crate::report::{clean, counted, size};
 use crate::store::archive::{Archive, Checked, MANIFEST};
 use crate::store::custody::{Link, LinkKind, PublicKey, SealKey, Verified};
 use crate::store::{Store, StoreError};
@@ -37,7 +39,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
             ));
         }
         if publish::is_publication(path) {
-            let checked = publish::check(path, public.as_ref(), args.report.as_deref()).map_err(Stop::failed)?;
+            let checked = check(path, public.as_ref(), args.report.as_deref())?;
             return print(|out| publication::report(path, &checked, out));
         }
         if Archive::is_at(path) {
@@ -68,6 +70,22 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
         writeln!(out, "Keep this line where nobody who can write the store can change it.")?;
         Ok(true)
     })
+}
+
+/// Checks a publication. Of many records it says where they are put in order.
+fn check(path: &Path, key: Option<&PublicKey>, report: Option<&Path>) -> Result<publish::Checked, Stop> {
+    const MANY: u64 = 256 << 20;
+    let folder = temporary::folder(None);
+    let records = path.join(publish::RECORDS).symlink_metadata().map_or(0, |file| file.len());
+    if records >= MANY {
+        say(format_args!(
+            "{} of records are put in order in a temporary file of about a tenth of that in {} (TMPDIR names another \
+             folder)",
+            size(records),
+            folder.display()
+        ));
+    }
+    publish::check(path, key, report, &Room { folder: &folder, threads: threads() }).map_err(Stop::failed)
 }
 
 /// Damage that stops the reading is an alteration too, but what it hides is
@@ -132,6 +150,7 @@ fn report_archive(path: &Path, checked: &Checked, out: &mut dyn Write) -> io::Re
     for what in &checked.findings {
         writeln!(out, "ALTERED {}", clean(what))?;
     }
+    note(&checked.notes, out)?;
     writeln!(out, "{MANIFEST}: sha256 {}", checked.manifest)?;
     let sound = checked.findings.is_empty();
     let word = if sound { "sound" } else { "NOT as it was written" };
@@ -139,6 +158,11 @@ fn report_archive(path: &Path, checked: &Checked, out: &mut dyn Write) -> io::Re
     let imports = counted(checked.imports, "import", "imports");
     writeln!(out, "{}: {word} ({records}, of {imports}).", path.display())?;
     Ok(sound)
+}
+
+/// What is as it was written, and yet is to be doubted.
+fn note(notes: &[String], out: &mut dyn Write) -> io::Result<()> {
+    notes.iter().try_for_each(|what| writeln!(out, "doubtful: {}", clean(what)))
 }
 
 /// What was found of a store.
@@ -153,6 +177,7 @@ fn report(path: &Path, v: &Verified, out: &mut dyn Write) -> io::Result<bool> {
         say(format_args!("{} is not as it was written; nothing else in it was checked", path.display()));
         return Ok(false);
     }
+    note(&v.notes, out)?;
     let days = v.days();
     for (day, links) in &days {
         if links.len() > 1 || links.iter().any(|l| l.kind == LinkKind::Removed) {

@@ -1,4 +1,5 @@
-//! When a run saw too little to say that there was nothing.
+//! When too little was seen to say that there was nothing: the one place that
+//! decides it, for a run, for a store and for each window that is counted.
 
 use super::shares::{self, Share, ShareDef};
 use super::{Counter, Counts};
@@ -21,7 +22,36 @@ pub enum Doubt {
     TooMuch(Share, &'static str),
     /// A share is less than its limit, likewise.
     TooLittle(Share, &'static str),
+    /// Frames came in so many quarter hours only, of so many of the window.
+    Down(u64, u64),
+    /// So many captures could not be read in full.
+    Damaged(u64),
+    /// Of so many sources only records were imported.
+    Imported(u64),
+    /// Records of so many days were removed.
+    Removed(u64),
 }
+
+/// What could be seen in a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    /// All that was counted.
+    pub counts: &'a Counts,
+    /// Whether any home address was seen.
+    pub saw_home: bool,
+    /// Quarter hours with frames, and those that there were; `None` where no
+    /// time was asked for.
+    pub quarters: Option<(u64, u64)>,
+    /// Captures that could not be read in full.
+    pub damaged: u64,
+    /// Sources of which only records were imported.
+    pub imported: u64,
+    /// Days of which records were removed.
+    pub removed_days: u64,
+}
+
+/// Thousandths of the quarter hours of a window that frames must have come in.
+const LEAST_UP: u64 = 950;
 
 /// A limit to a share beyond which contacts are likely to be missed.
 struct Limit {
@@ -72,10 +102,43 @@ const LIMITS: &[Limit] = &[
     at_most(100, shares::FRAGMENTS_LOST, 100, "of the fragmented datagrams were not put together"),
 ];
 
-/// What makes it doubtful that a run saw the contacts that there were; empty
-/// where it had a fair view. Where one reason explains the others it stands
-/// alone. `saw_home` says whether any home address was seen.
-pub fn doubts(counts: &Counts, saw_home: bool) -> Vec<Doubt> {
+impl Doubt {
+    /// Whether nothing that was counted says how much it hides: drops, bytes
+    /// that were never captured and time without frames say it of themselves.
+    pub fn is_unmeasured(&self) -> bool {
+        match self {
+            Doubt::TooMuch(share, _) | Doubt::TooLittle(share, _) => {
+                ![shares::FRAMES_DROPPED.word, shares::SAMPLE_UNSEEN.word].contains(&share.def.word)
+            }
+            Doubt::Down(..) => false,
+            _ => true,
+        }
+    }
+}
+
+/// What makes it doubtful that all contacts were seen; empty of a fair view.
+pub fn all(sight: &Sight<'_>) -> Vec<Doubt> {
+    let mut found = doubts(sight.counts, sight.saw_home);
+    let add = |found: &mut Vec<Doubt>, n: u64, doubt: fn(u64) -> Doubt| {
+        if n > 0 {
+            found.push(doubt(n));
+        }
+    };
+    if sight.counts.get(Counter::Frames) > 0 {
+        if let Some((up, of)) = sight.quarters.filter(|(up, of)| up.saturating_mul(1000) < of.saturating_mul(LEAST_UP))
+        {
+            found.push(Doubt::Down(up, of));
+        }
+        add(&mut found, sight.damaged, Doubt::Damaged);
+        add(&mut found, sight.imported, Doubt::Imported);
+    }
+    add(&mut found, sight.removed_days, Doubt::Removed);
+    found
+}
+
+/// What makes it doubtful that the contacts that there were could be seen, by
+/// what was counted. Where one reason explains the others it stands alone.
+fn doubts(counts: &Counts, saw_home: bool) -> Vec<Doubt> {
     let frames = counts.get(Counter::Frames);
     let segments = counts.get(Counter::TcpSegments).saturating_add(counts.get(Counter::UdpDatagrams));
     if frames == 0 {
@@ -198,7 +261,26 @@ mod tests {
                 "{word}: {found:?}"
             );
         }
+        // What is measured says itself how much was missed.
+        let lost = of(&[(C::DroppedKernel, 11), (C::FramesCut, 101)], true);
+        assert_eq!(lost.iter().map(Doubt::is_unmeasured).collect::<Vec<_>>(), [false, true]);
         // Nine hellos are too few to judge by.
         assert!(of(&[(C::TlsHellos, 9), (C::TlsHellosIncomplete, 9)], true).is_empty());
+    }
+
+    #[test]
+    fn time_without_frames_and_what_was_not_read_are_doubts() {
+        let mut counts = Counts::default();
+        FAIR.iter().for_each(|(c, n)| counts.add(*c, *n));
+        let fair = Sight { counts: &counts, saw_home: true, quarters: None, damaged: 0, imported: 0, removed_days: 0 };
+        let of = |up| all(&Sight { quarters: Some((up, 100)), ..fair });
+        assert!(all(&fair).is_empty() && of(95).is_empty());
+        assert!(matches!(of(94)[..], [Doubt::Down(94, 100)]));
+        let more = Sight { damaged: 1, imported: 2, removed_days: 3, ..fair };
+        assert!(matches!(all(&more)[..], [Doubt::Damaged(1), Doubt::Imported(2), Doubt::Removed(3)]));
+        // That there was no frame explains the rest.
+        let none = Counts::default();
+        let nothing = Sight { counts: &none, quarters: Some((0, 100)), ..more };
+        assert!(matches!(all(&nothing)[..], [Doubt::NoFrame, Doubt::Removed(3)]));
     }
 }

@@ -120,6 +120,12 @@ impl Judge<'_> {
         self.intervals(node).filter(move |i| i.to.0 >= from && i.from.0 <= to).map(|i| i.ip)
     }
 
+    /// From when to when a host was in view (nanoseconds since the epoch), by
+    /// stored intervals.
+    pub fn in_view(&self, node: u32) -> impl Iterator<Item = (i64, i64)> {
+        self.intervals(node).map(|i| (i.from.0, i.to.0))
+    }
+
     /// Puts a host's own contacts into `into`, in the order of the facts.
     pub fn own(&self, node: u32, into: &mut Vec<Piece>) {
         let parts = self.parts_of.of(node).iter().filter_map(|at| self.parts.get(*at as usize));
@@ -152,6 +158,6 @@ impl Judge<'_> {
             });
         }
         let relay = !flags.is_none() && roles(&case, flags, false, false).contains(&Role::Relay);
-        Amount { verdict, likely_installed: likely_installed(&case, verdict), relay, categories }
+        Amount { verdict, likely_installed: likely_installed(&case, verdict, flags), relay, categories }
     }
 }

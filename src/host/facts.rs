@@ -302,8 +302,13 @@ impl Vantage {
 
     /// What a contact tells of its source, which may come without counters.
     pub fn learn(&mut self, contact: &Contact) {
-        self.other_flows |= !contact.channels.is_lookup();
-        self.dns_answers |= contact.channels.has(Channel::DnsAnswer);
+        self.learn_of(contact.channels);
+    }
+
+    /// What the channels of contacts tell.
+    pub fn learn_of(&mut self, channels: Channels) {
+        self.other_flows |= !channels.is_lookup();
+        self.dns_answers |= channels.has(Channel::DnsAnswer);
     }
 }
 

@@ -1,5 +1,12 @@
 //! The user's own list of devices: names, owners and places by address or
 //! hardware address.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use crate::base::{Addr, Mac};
 use std::collections::HashMap;
@@ -35,8 +42,8 @@ pub struct Inventory {
 
 /// The columns that are known, in no fixed order.
 const COLUMNS: [&str; 5] = ["address", "mac", "name", "owner", "place"];
-/// Longest field.
-const MAX_FIELD: usize = 256;
+/// Longest field, in bytes.
+pub(crate) const MAX_FIELD: usize = 256;
 
 impl Inventory {
     /// Reads comma-separated values (RFC 4180), or values separated by
@@ -146,10 +153,19 @@ impl<'t> Rows<'t> {
     /// these and no comma.
     pub(crate) fn new(text: &'t str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let header = text.lines().next().unwrap_or_default();
-        let separator = if header.contains(',') || !header.contains(';') { ',' } else { ';' };
-        Rows { rest: text, line: 1, separator }
+        Rows { rest: text, line: 1, separator: separator(text) }
     }
+
+    /// Of some rows of a text, the first of which begins on that line.
+    pub(crate) fn part(text: &'t str, line: usize, separator: char) -> Self {
+        Rows { rest: text, line, separator }
+    }
+}
+
+/// What separates the values of a text.
+pub(crate) fn separator(text: &str) -> char {
+    let header = text.lines().next().unwrap_or_default();
+    if header.contains(',') || !header.contains(';') { ',' } else { ';' }
 }
 
 impl Iterator for Rows<'_> {
@@ -181,7 +197,7 @@ impl Rows<'_> {
             }
             fields.push(field);
             if end != Some(self.separator) {
-                self.line += 1;
+                self.line = self.line.saturating_add(1);
                 return Ok(fields);
             }
         }
@@ -225,6 +241,13 @@ impl Rows<'_> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

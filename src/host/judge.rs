@@ -166,7 +166,7 @@ impl Judge<'_> {
         let own: Vec<Part> = parts.iter().filter(|p| p.whose == Whose::Own).copied().collect();
         let case = Case::new(self.facts, &self.traits, &own, flags.has(Flags::MANAGED));
         let verdict = verdict(&case);
-        let likely_installed = likely_installed(&case, verdict);
+        let likely_installed = likely_installed(&case, verdict, flags);
         let nat_at_least = nat::at_least(signals);
         let roles = roles(&case, flags, nat_at_least.is_some(), identity.router);
         if parts.is_empty() && roles.is_empty() && !flags.has(Flags::MANAGED) {

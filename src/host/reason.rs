@@ -292,9 +292,8 @@ fn stronger(case: &Case<'_>, said: &Said<'_>) -> String {
         }
         Verdict::Attempting => "an answer of an update server",
         Verdict::LookedUp if said.likely_installed => "connections to update servers, seen nearer to the host",
-        Verdict::LookedUp => {
-            "connections to update servers, or lookups again at least 45 minutes after the first session"
-        }
+        Verdict::LookedUp if said.roles.contains(&Role::Resolver) => "connections to update servers",
+        Verdict::LookedUp => "connections to update servers, or lookups again 45 minutes to a week after other ones",
         Verdict::Managed => "update contacts of its own, or fetching the update tree from the local server",
         Verdict::Present => "an update contact",
         Verdict::WebOnly => "contacts with update, reputation or activation servers",

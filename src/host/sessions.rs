@@ -106,6 +106,13 @@ impl Sessions {
         self.spread() >= quarters
     }
 
+    /// Whether a session begins so many quarter hours after another, `least` to
+    /// `most`.
+    pub(super) fn recurs(&self, least: i64, most: i64) -> bool {
+        let next = |at: usize, start: i64| self.starts.iter().skip(at).find(|s| **s - start >= least);
+        self.starts.iter().enumerate().any(|(at, start)| next(at, *start).is_some_and(|n| n - start <= most))
+    }
+
     /// Quarter hours from the first beginning to the last.
     pub(super) fn spread(&self) -> i64 {
         match (self.starts.first(), self.starts.last()) {

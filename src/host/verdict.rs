@@ -1,6 +1,7 @@
 //! The table of verdicts: the first row that fits.
 
 use super::case::Case;
+use super::roles::Flags;
 use super::view::Verdict;
 use crate::base::Stage;
 
@@ -26,7 +27,13 @@ pub(super) fn fits(case: &Case<'_>, verdict: Verdict) -> bool {
     }
 }
 
-/// Whether update names were looked up at the cadence of an installation.
-pub(super) fn likely_installed(case: &Case<'_>, verdict: Verdict) -> bool {
-    verdict == Verdict::LookedUp && case.update.apart(3)
+/// Quarter hours between lookups of an installation at most: a week, since one
+/// that is in use asks every few hours and may stand still over some days off.
+const LONGEST_GAP: i64 = 7 * 96;
+
+/// Whether update names were looked up at the cadence of an installation: again
+/// after three quarter hours or more and within a week. A resolver looks up what
+/// others ask for.
+pub(super) fn likely_installed(case: &Case<'_>, verdict: Verdict, flags: Flags) -> bool {
+    verdict == Verdict::LookedUp && !flags.has(Flags::RESOLVER) && case.update.recurs(3, LONGEST_GAP)
 }

@@ -6,7 +6,7 @@ use super::count::{Counted, Group, PeriodSum, SignalSum, count};
 use super::coverage::{Because, Comparability, Coverage};
 use super::fact::{Days, SourceError};
 use super::figures::{Cohort, Label, Method, Point, Zero, label};
-use super::stats::{Daily, change};
+use super::stats::{Daily, change, tenths};
 use super::window::UtcOffset;
 use crate::catalogue::{Catalogue, Use};
 use serde::Serialize;
@@ -223,7 +223,8 @@ impl Both<'_> {
         // Who is in both is counted with the second.
         let update = self.moved(&a.update, &b.update, &second.update);
         let reputation = self.moved(&a.reputation, &b.reputation, &second.reputation);
-        let (mut baseline, mut current) = (Point::of(a, self.has_org), Point::of(b, self.has_org));
+        let mut baseline = Point::of(a, self.has_org, &self.baseline.coverage);
+        let mut current = Point::of(b, self.has_org, &self.current.coverage);
         for (point, other, side) in [(&mut baseline, b, self.baseline), (&mut current, a, self.current)] {
             // How many home addresses of a group were in view is not known.
             let whole = group.values.is_empty();
@@ -233,12 +234,7 @@ impl Both<'_> {
                 }
             }
             // They compare two periods, and the cohort says it better.
-            for signal in [&mut point.update, &mut point.reputation] {
-                signal.moves = None;
-                if let Some(orgs) = &mut signal.organisations {
-                    orgs.moves = None;
-                }
-            }
+            point.forget_moves();
         }
         Compared { baseline, current, update, reputation }
     }
@@ -254,14 +250,22 @@ impl Both<'_> {
                 per_cent_most: change(a_low, b_high),
             }
         } else {
-            let (a, b) = (Daily::of(&a.daily).mean, Daily::of(&b.daily).mean);
+            let mean = |side: &Side, s: &SignalSum| Daily::of(&side.coverage.of_days_in_view(&s.daily)).mean;
+            let (a, b) = (mean(self.baseline, a), mean(self.current, b));
             Change { per_cent: change(a, b), ..Change::default() }
         };
         let (org_a, org_b) = (a.organisations.seen, b.organisations.seen);
         let per_cent = if equal { change(org_a as f64, org_b as f64) } else { None };
         Moved {
             hosts,
-            cohort: Cohort::of(a.hosts, b.hosts, second.change.kept),
+            cohort: Cohort {
+                gone_in_view: self.current.coverage.known.then_some(if self.swapped {
+                    second.change.came_in_view
+                } else {
+                    second.change.lost_in_view
+                }),
+                ..Cohort::of(a.hosts, b.hosts, second.change.kept)
+            },
             organisations: self.has_org.then_some(Change { per_cent, ..Change::default() }),
             organisation_cohort: self.has_org.then(|| Cohort::of(org_a, org_b, second.organisations.change.kept)),
         }
@@ -282,22 +286,9 @@ fn headline(whole: &Compared, baseline: &Side, current: &Side, basis: Basis, com
     let mut text =
         format!("Hosts with update contacts: {} in {}, {} in {}", bounded(a), baseline.days, bounded(b), current.days);
     let of = if basis == Basis::DailyMean { " by the day" } else { "" };
-    match whole.update.hosts.per_cent {
-        None => text.push('.'),
-        Some(p) => {
-            let by = (p.abs() * 10.0).round() / 10.0;
-            let known = comparability.comparable;
-            text += &match (p < 0.0, p > 0.0, known) {
-                (true, _, true) => format!(": a fall of {by} %{of}."),
-                (_, true, true) => format!(": a rise of {by} %{of}."),
-                (true, _, false) => format!(": {by} % fewer were seen{of}, which need not be a fall."),
-                (_, true, false) => format!(": {by} % more were seen{of}, which need not be a rise."),
-                _ => ": no change.".to_owned(),
-            };
-        }
-    }
+    text += &what_happened(&whole.update.hosts, comparability.comparable, of);
     if let Some(share) = whole.update.cohort.share {
-        let p = |x: f64| (x * 1000.0).round() / 10.0;
+        let p = tenths;
         text += &format!(
             " Of those of the baseline {} were seen again ({} %, interval {} to {} %).",
             whole.update.cohort.still,
@@ -306,6 +297,7 @@ fn headline(whole: &Compared, baseline: &Side, current: &Side, basis: Basis, com
             p(share.high)
         );
     }
+    text += &gone(&whole.update.cohort);
     let (a, b) = (whole.baseline.reputation.hosts.hosts, whole.current.reputation.hosts.hosts);
     text += &format!(" With reputation contacts: {a}, then {b}.");
     if let [first, rest @ ..] = comparability.differences.as_slice() {
@@ -313,6 +305,56 @@ fn headline(whole: &Compared, baseline: &Side, current: &Side, basis: Basis, com
         text += if rest.is_empty() { "." } else { "; more below." };
     }
     text
+}
+
+/// The change in words: a fall or a rise only where the windows are comparable
+/// and all that the bounds allow is one.
+fn what_happened(c: &Change, comparable: bool, of: &str) -> String {
+    let Some(p) = c.per_cent else { return ".".to_owned() };
+    let n = |p: f64| (p * 10.0).round() / 10.0;
+    let by = n(p.abs());
+    let bounds = c.per_cent_least.zip(c.per_cent_most).map(|(least, most)| (n(least), n(most)));
+    let exact = bounds.is_some_and(|(least, most)| least == most);
+    let range = match bounds {
+        Some((least, most)) if least != most => format!(" (by the bounds {least:+} to {most:+} %)"),
+        Some(_) => String::new(),
+        // From no host or any number of days there is no bound.
+        None => " (without bounds)".to_owned(),
+    };
+    let (falls, rises) =
+        (c.per_cent_most.is_some_and(|most| most < 0.0), c.per_cent_least.is_some_and(|least| least > 0.0));
+    match (p < 0.0, p > 0.0) {
+        (true, _) if comparable && falls => format!(": a fall of {by} %{of}{range}."),
+        (_, true) if comparable && rises => format!(": a rise of {by} %{of}{range}."),
+        (true, _) => format!(": {by} % fewer were seen{of}{range}, which need not be a fall."),
+        (_, true) => format!(": {by} % more were seen{of}{range}, which need not be a rise."),
+        _ if comparable && exact => ": no change.".to_owned(),
+        _ => format!(": as many were seen{of}{range}, which need not mean that nothing changed."),
+    }
+}
+
+/// What became of those who were not seen again.
+fn gone(cohort: &Cohort) -> String {
+    let Some(in_view) = cohort.gone_in_view.filter(|_| cohort.gone > 0) else { return String::new() };
+    let away = cohort.gone.saturating_sub(in_view);
+    match (in_view, away) {
+        (1, 0) => " The one not seen again was in view without such a contact.".to_owned(),
+        (0, 1) => " The one not seen again was not in view; what it does elsewhere is not known.".to_owned(),
+        (n, 0) => format!(" Of those not seen again all {n} were in view without such a contact."),
+        (0, n) => {
+            format!(" Of those not seen again none was in view: {n} left it, and what they do elsewhere is not known.")
+        }
+        (n, away) => format!(
+            " Of those not seen again {n} {} in view without such a contact and {away} {} not; what becomes of hosts \
+             elsewhere is not known.",
+            was(n),
+            was(away),
+        ),
+    }
+}
+
+fn was(n: u64) -> &'static str {
+    if n == 1 { "was" } else { "were" }
 }
 
 fn catalogue_changes(
@@ -341,4 +383,57 @@ fn catalogue_changes(
     let more = added.len().saturating_sub(LISTED) + removed.len().saturating_sub(LISTED);
     let listed = |ids: Vec<&String>| ids.into_iter().take(LISTED).cloned().collect();
     Ok(CatalogueChanges { added: listed(added), removed: listed(removed), more: more as u64 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change_of(a: [f64; 3], b: [f64; 3]) -> Change {
+        let ([a_low, a, a_high], [b_low, b, b_high]) = (a, b);
+        Change { per_cent: change(a, b), per_cent_least: change(a_high, b_low), per_cent_most: change(a_low, b_high) }
+    }
+
+    #[test]
+    fn nothing_falls_that_the_bounds_let_stay() {
+        let said = |a, b, comparable| what_happened(&change_of(a, b), comparable, "");
+        assert_eq!(said([4.0; 3], [3.0; 3], true), ": a fall of 25 %.");
+        assert_eq!(said([9.0, 10.0, 12.0], [3.0, 5.0, 8.0], true), ": a fall of 50 % (by the bounds -75 to -11.1 %).");
+        assert_eq!(
+            said([2.0, 3.0, 3.0], [2.0; 3], true),
+            ": 33.3 % fewer were seen (by the bounds -33.3 to +0 %), which need not be a fall."
+        );
+        assert_eq!(
+            said([2.0; 3], [2.0, 3.0, 3.0], true),
+            ": 50 % more were seen (by the bounds +0 to +50 %), which need not be a rise."
+        );
+        assert_eq!(
+            said([0.0, 2.0, 2.0], [1.0; 3], true),
+            ": 50 % fewer were seen (without bounds), which need not be a fall."
+        );
+        assert_eq!(said([0.0; 3], [1.0; 3], true), ".");
+    }
+
+    #[test]
+    fn no_change_is_said_of_comparable_windows_alone() {
+        let said = |a, comparable| what_happened(&change_of(a, a), comparable, "");
+        assert_eq!(said([3.0; 3], true), ": no change.");
+        assert_eq!(said([3.0; 3], false), ": as many were seen, which need not mean that nothing changed.");
+        assert!(said([2.0, 3.0, 3.0], true).ends_with("which need not mean that nothing changed."));
+    }
+
+    #[test]
+    fn who_left_the_view_is_told_from_who_stayed() {
+        let of = |gone, in_view| of_gone(&Cohort { gone, gone_in_view: in_view, ..Cohort::default() });
+        fn of_gone(c: &Cohort) -> String {
+            super::gone(c)
+        }
+        assert!(of(3, Some(3)).contains("all 3 were in view"));
+        assert!(of(3, Some(0)).contains("none was in view: 3 left it"));
+        assert!(of(3, Some(1)).contains("1 was in view without such a contact and 2 were not;"));
+        assert!(
+            of(1, Some(1)).contains("one not seen again was in view") && of(1, Some(0)).contains("was not in view")
+        );
+        assert_eq!((of(3, None), of(0, Some(0))), (String::new(), String::new()));
+    }
 }

@@ -7,6 +7,7 @@
 //! in [`Part`]s: all that is known of some hosts, so that each part is counted
 //! by itself, in any order, by several threads.
 
+use super::window::UtcOffset;
 use crate::base::Timestamp;
 use crate::base::time::format_day;
 use crate::catalogue::LongText;
@@ -29,6 +30,14 @@ impl Days {
     /// From first to last.
     pub fn new(first: i32, last: i32) -> Self {
         Days { first, last }
+    }
+
+    /// From the first day of either to the last of either; `None` of neither.
+    pub fn spanning(a: Option<Days>, b: Option<Days>) -> Option<Days> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(Days::new(a.first.min(b.first), a.last.max(b.last))),
+            (a, b) => a.or(b),
+        }
     }
 
     /// Whether a day is among them.
@@ -63,6 +72,9 @@ pub struct Wanted {
     pub days: Vec<Days>,
     /// Also the names that each record lists ([`Part::names`]).
     pub names: bool,
+    /// Also the ids of records ([`Fact::id`]); where they are not wanted, they
+    /// may be left zero.
+    pub ids: bool,
 }
 
 impl Wanted {
@@ -156,13 +168,30 @@ pub trait FactSource: Sync {
     /// Where the store cannot be read.
     fn days(&self) -> Result<Option<Days>, SourceError>;
 
-    /// First and last day of which it is known what could be seen; `None` where
+    /// First and last day on which a sensor saw anything or ran; `None` where
     /// that is known of none.
     ///
     /// # Errors
     /// Where the store cannot be read.
     fn watched(&self) -> Result<Option<Days>, SourceError> {
         Ok(None)
+    }
+
+    /// First and last quarter hour (since the epoch) with any fact, or all those of
+    /// the days where these are not known better.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn quarters(&self) -> Result<Option<(i64, i64)>, SourceError> {
+        Ok(self.days()?.map(|days| UtcOffset::default().quarters(days)))
+    }
+
+    /// The same of what [`FactSource::watched`] is about.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn quarters_watched(&self) -> Result<Option<(i64, i64)>, SourceError> {
+        Ok(self.watched()?.map(|days| UtcOffset::default().quarters(days)))
     }
 
     /// What could be seen in the quarter hours `from` to `to` (since the epoch,

@@ -3,7 +3,7 @@
 use super::count::{Kept, Organisations, PeriodSum, SignalSum, Values};
 use super::coverage::Coverage;
 use super::groups::GroupFile;
-use super::stats::{Daily, Proportion, rounded, rule_of_three, wilson};
+use super::stats::{Daily, Proportion, rounded, rounded_share, rule_of_three, wilson};
 use crate::catalogue::Category;
 use crate::host::Verdict;
 use serde::{Serialize, Serializer};
@@ -111,7 +111,7 @@ pub struct Signal {
     /// Organisations; absent without a file of groups that names them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organisations: Option<Orgs>,
-    /// Hosts by day.
+    /// Hosts by day, of the days in view.
     pub daily: Daily,
     /// Hosts in the busiest clock hour; absent for more than 256 groups.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -122,12 +122,12 @@ pub struct Signal {
 }
 
 impl Signal {
-    pub(super) fn of(s: &SignalSum, has_org: bool) -> Self {
+    fn of(s: &SignalSum, has_org: bool, coverage: &Coverage) -> Self {
         Signal {
             hosts: Bounds::of(s),
             moves: Some(Moves::of(s.change)),
             organisations: has_org.then(|| Orgs::of(s.organisations)),
-            daily: Daily::of(&s.daily),
+            daily: Daily::of(&coverage.of_days_in_view(&s.daily)),
             busiest_hour: s.busiest_hour,
             zero: None,
         }
@@ -153,14 +153,28 @@ pub struct Point {
 }
 
 impl Point {
-    pub(super) fn of(sum: &PeriodSum, has_org: bool) -> Self {
+    /// In a period with this coverage.
+    pub(super) fn of(sum: &PeriodSum, has_org: bool, coverage: &Coverage) -> Self {
         Point {
-            update: Signal::of(&sum.update, has_org),
-            reputation: Signal::of(&sum.reputation, has_org),
+            update: Signal::of(&sum.update, has_org, coverage),
+            reputation: Signal::of(&sum.reputation, has_org, coverage),
             both: sum.both,
             verdicts: sum.verdicts.clone(),
             likely_installed: sum.likely_installed,
             categories: sum.categories.clone(),
+        }
+    }
+}
+
+impl Point {
+    /// Takes out what compares it with other periods: of the first what came
+    /// before is not known, and a comparison has cohorts.
+    pub(super) fn forget_moves(&mut self) {
+        for signal in [&mut self.update, &mut self.reputation] {
+            signal.moves = None;
+            if let Some(orgs) = &mut signal.organisations {
+                orgs.moves = None;
+            }
         }
     }
 }
@@ -172,7 +186,8 @@ fn by_word<S: Serializer>(verdicts: &BTreeMap<Verdict, u64>, s: S) -> Result<S::
 /// What zero sightings can exclude. They prove no absence.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Zero {
-    /// Home hosts that were seen at all: the most addresses in one quarter hour.
+    /// Home hosts that were seen at all: the most addresses at a time, in one
+    /// quarter hour. Over the whole window there may have been more.
     pub of_hosts: u64,
     /// On how many days a host is taken to make contact.
     pub active_days: f64,
@@ -200,14 +215,16 @@ impl Zero {
     pub(super) fn of(coverage: &Coverage, active_days: f64) -> Self {
         let detection = coverage.detection().filter(|d| *d > 0.0);
         let days = active_days.max(1.0);
-        let share = rule_of_three(coverage.addresses).zip(detection).map(|(three, d)| rounded((three / d).min(1.0)));
+        let share = rule_of_three(coverage.addresses).zip(detection).map(|(three, d)| (three / d).min(1.0));
+        // What rounding alone puts above a whole host is none.
+        let hosts = |share: f64| (share * coverage.addresses as f64 - 1e-6).ceil() as u64;
         Zero {
             of_hosts: coverage.addresses,
             active_days: rounded(days),
             detection,
-            detection_of_host: detection.map(|d| rounded(1.0 - (1.0 - d).powf(days))),
-            share_at_most: share,
-            hosts_at_most: share.map(|s| (s * coverage.addresses as f64).ceil() as u64),
+            detection_of_host: detection.map(|d| rounded_share(1.0 - (1.0 - d).powf(days))),
+            share_at_most: share.map(rounded_share),
+            hosts_at_most: share.map(hosts),
         }
     }
 }
@@ -221,6 +238,12 @@ pub struct Cohort {
     pub still: u64,
     /// Seen in the baseline only.
     pub gone: u64,
+    /// Of these in view in the current window, by its records, leases, ARP,
+    /// neighbour discovery and traffic: they made no such contact that was seen.
+    /// The others were not in view and may do it elsewhere. Of hosts only; absent
+    /// where it is not known who was in view.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gone_in_view: Option<u64>,
     /// Share still seen, with its Wilson interval at 95 %; absent of nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<Proportion>,
@@ -234,6 +257,7 @@ impl Cohort {
             of: baseline,
             still,
             gone: baseline.saturating_sub(still),
+            gone_in_view: None,
             share: wilson(still, baseline),
             new: current.saturating_sub(still),
         }
@@ -285,7 +309,8 @@ pub(super) fn method_text() -> Vec<String> {
     [
         "A host is a hardware address of its own in a segment, else an address; records of an address belong to who had it then, by leases, ARP and traffic.",
         "Signal update: update servers answered, and the verdict counts as use (active, updating, contacting). Signal reputation: reputation servers answered, and the verdict is not oem. The two are independent.",
-        "Verdicts are those of the command hosts, from a host's own contacts in each period; who a host is and its roles come from the whole report.",
+        "Verdicts are those of the command hosts, from a host's own contacts in each period; who a host is and its roles come from the whole report. Hosts without a contact of their own in a period (routers, resolvers and proxies that acted for others) are in no count of it, though hosts lists them.",
+        "Days without any frame are left out of the hosts by day, where it is known which those are.",
         "Lower bound: confirmed hosts with a hardware address that they did not make up, and of the other confirmed hosts the most of any one day; relays and gateways are one each.",
         "Upper bound: each address of each host, NAT gateways as the systems seen behind them, and hosts that a local server manages. More can be behind gateways than was seen.",
         "Sums over groups can exceed the whole: a host or organisation counts in each group in which it was seen.",
@@ -304,8 +329,11 @@ mod tests {
         let mut coverage = Coverage { known: true, up: 0.5, addresses: 412, ..Coverage::default() };
         let zero = Zero::of(&coverage, 3.0);
         // 3 / 412 / 0.5.
-        assert_eq!((zero.share_at_most, zero.hosts_at_most), (Some(0.0146), Some(7)));
+        assert_eq!((zero.share_at_most, zero.hosts_at_most), (Some(0.014_563), Some(6)));
         assert_eq!((zero.detection, zero.detection_of_host), (Some(0.5), Some(0.875)));
+        // Three by 14, of 14, are three.
+        (coverage.up, coverage.addresses) = (1.0, 14);
+        assert_eq!(Zero::of(&coverage, 1.0).hosts_at_most, Some(3));
         coverage.known = false;
         let zero = Zero::of(&coverage, 0.0);
         assert_eq!((zero.share_at_most, zero.detection, zero.active_days), (None, None, 1.0));

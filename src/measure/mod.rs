@@ -15,6 +15,8 @@ pub mod recount;
 pub mod stats;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod total;
 pub mod trend;
 pub mod window;

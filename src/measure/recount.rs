@@ -146,7 +146,7 @@ mod tests {
     fn recounted(records: &[F], catalogue: &Catalogue) -> Vec<(String, i32)> {
         let source = Memory::new(records, 1);
         let mut room = Part::default();
-        let wanted = Wanted { days: vec![], names: true };
+        let wanted = Wanted { names: true, ..Wanted::default() };
         let part = source.part(0, &wanted, &mut room).unwrap();
         let facts = Recount::new(catalogue).apply(part);
         let of = |c: &crate::measure::Fact| (facts.indicators[c.indicator as usize].id.clone(), c.day);

@@ -10,6 +10,17 @@ pub fn rounded(x: f64) -> f64 {
     (x * 1e4).round() / 1e4
 }
 
+/// A share to six decimals: enough for whoever shows it in tenths of a per cent
+/// to round once.
+pub fn rounded_share(x: f64) -> f64 {
+    (x * 1e6).round() / 1e6
+}
+
+/// A share in tenths of a per cent, as every text, table and page shows it.
+pub fn tenths(share: f64) -> f64 {
+    (share * 1000.0).round() / 10.0
+}
+
 /// A share with the interval that it lies in at 95 %.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Proportion {
@@ -39,7 +50,7 @@ pub fn wilson(part: u64, whole: u64) -> Option<Proportion> {
     // At the ends the interval reaches them; what differs is rounding.
     let low = if part == 0 { 0.0 } else { low };
     let high = if part >= whole { 1.0 } else { high };
-    Some(Proportion { share: rounded(p), low: rounded(low), high: rounded(high) })
+    Some(Proportion { share: rounded_share(p), low: rounded_share(low), high: rounded_share(high) })
 }
 
 /// The share that zero of so many can hide at 95 %: three by their number, at
@@ -94,9 +105,17 @@ mod tests {
             [(40, 100, 0.3094, 0.498), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (1, 1000, 0.0002, 0.0056)]
         {
             let p = wilson(part, whole).unwrap();
-            assert_eq!((p.low, p.high), (low, high), "{part} of {whole}");
+            assert_eq!((rounded(p.low), rounded(p.high)), (low, high), "{part} of {whole}");
         }
         assert_eq!(wilson(0, 0), None);
+    }
+
+    #[test]
+    fn a_share_is_rounded_once() {
+        // 0.561498 is 56.1 %, and by way of 0.5615 it would be 56.2.
+        let high = wilson(0, 3).unwrap().high;
+        assert_eq!((high, tenths(high), tenths(rounded(high))), (0.561_497, 56.1, 56.2));
+        assert_eq!([0.125_48, 0.9385, 0.0].map(tenths), [12.5, 93.9, 0.0]);
     }
 
     #[test]

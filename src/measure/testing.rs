@@ -3,6 +3,7 @@
 use super::fact::{Days, FactSource, Names, Part, RunOf, Seen, SourceError, Wanted};
 use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
 use crate::catalogue::{Catalogue, LongText, Use};
+use crate::coverage::{Counter, Counts};
 use crate::flow::Notes;
 use crate::host::facts::{Channels, Contact, FactsBuilder, Vantage};
 use crate::host::{Facts, Interval, SeenHost, Signal};
@@ -113,6 +114,15 @@ pub(super) fn facts(records: &[F]) -> Facts {
     Facts { contacts, ..builder.build() }
 }
 
+/// Counts of a fair view.
+pub(super) fn fair() -> Counts {
+    let mut counts = Counts::default();
+    for (counter, n) in [(Counter::Frames, 1000), (Counter::TcpSegments, 900), (Counter::Names, 30)] {
+        counts.add(counter, n);
+    }
+    counts
+}
+
 /// Facts in memory, in so many parts by address (of a hardware address, by
 /// that), with what was seen at all.
 pub(super) struct Memory {
@@ -179,6 +189,7 @@ impl FactSource for Memory {
 
     fn seen(&self, from: i64, to: i64) -> Result<Seen, SourceError> {
         let always = |from: i64, to: i64| Seen {
+            counts: fair(),
             quarters: (from..=to).collect(),
             sources: 1,
             addresses: 100,

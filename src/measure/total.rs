@@ -51,7 +51,7 @@ impl Total {
         let Counted { whole, dimensions, has_org } = count(asked.source, &asked.plan(vec![window]))?;
         let coverage = Coverage::of(asked.source, window, asked.offset)?;
         let point = |group: &Group| {
-            let mut point = group.periods.first().map(|sum| Point::of(sum, has_org)).unwrap_or_default();
+            let mut point = group.periods.first().map(|sum| Point::of(sum, has_org, &coverage)).unwrap_or_default();
             for signal in [&mut point.update, &mut point.reputation] {
                 signal.zero = (signal.hosts.hosts == 0).then(|| Zero::of(&coverage, 1.0));
             }

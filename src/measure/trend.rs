@@ -37,7 +37,7 @@ pub struct Trend {
 /// A period of a trend.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Period {
-    /// `2024-04-01`, `2024-W15` or `2024-04`.
+    /// `2024-04-01`, `2024-W15` or `2024-04`, also of a part of it.
     pub label: String,
     /// Its days, as far as they lie in the window.
     pub days: Days,
@@ -47,6 +47,14 @@ pub struct Period {
     pub coverage: Coverage,
     /// What is doubtful about its counts.
     pub doubts: Vec<Difference>,
+}
+
+impl Period {
+    /// What it is called in sentences: its label, or of a part of a week or month
+    /// the days of this part.
+    pub fn name(&self) -> String {
+        if self.whole { self.label.clone() } else { self.days.to_string() }
+    }
 }
 
 /// A trend by groups.
@@ -78,14 +86,21 @@ impl Trend {
         let period = |days: &Days| -> Result<Period, SourceError> {
             let label = step.label(*days);
             let coverage = Coverage::of(asked.source, *days, asked.offset)?;
-            let doubts = coverage.doubts(&label);
             let around = step.periods(Days::new(days.first.saturating_sub(31), days.last.saturating_add(31)));
-            Ok(Period { whole: around.contains(days), label, days: *days, coverage, doubts })
+            let whole = around.contains(days);
+            let mut period = Period { whole, label, days: *days, coverage, doubts: Vec::new() };
+            period.doubts = period.coverage.doubts(&period.name());
+            Ok(period)
         };
         let periods = days.iter().map(period).collect::<Result<Vec<_>, _>>()?;
         let Counted { whole, dimensions, has_org } = counted;
-        let points =
-            |group: &Group| -> Vec<Point> { group.periods.iter().map(|sum| Point::of(sum, has_org)).collect() };
+        let points = |group: &Group| -> Vec<Point> {
+            let each = group.periods.iter().zip(&periods);
+            let mut points: Vec<Point> = each.map(|(sum, p)| Point::of(sum, has_org, &p.coverage)).collect();
+            // What came before the first is not known, so that all would be new.
+            points.iter_mut().take(1).for_each(Point::forget_moves);
+            points
+        };
         let columns = asked.dimensions.iter();
         let by = columns.zip(&dimensions).map(|(columns, groups)| Breakdown {
             columns: columns.clone(),
@@ -136,13 +151,16 @@ fn warnings(periods: &[Period], one_catalogue: bool, method: &Method) -> Vec<Str
             found.push(format!("{} more doubts like these", doubts.len() - LISTED));
         }
     }
-    let cut: Vec<&str> = periods.iter().filter(|p| !p.whole).map(|p| p.label.as_str()).collect();
+    let cut = |p: &&Period| !p.whole;
+    let cut: Vec<String> = periods.iter().filter(cut).map(|p| format!("{} is a part of {}", p.days, p.label)).collect();
     if !cut.is_empty() {
-        found.push(format!("of {} only a part lies in the window", cut.join(" and ")));
+        found.push(format!("{}: the rest lies outside the window", cut.join(" and ")));
     }
-    let differ = |w: &[Period]| matches!(w, [a, b] if a.coverage.catalogues != b.coverage.catalogues && !b.coverage.catalogues.is_empty());
-    let changes: Vec<&str> =
-        periods.windows(2).filter(|w| differ(w)).filter_map(|w| w.last()).map(|p| p.label.as_str()).collect();
+    // Where there was no run, there was no catalogue to change.
+    let used: Vec<&Period> = periods.iter().filter(|p| !p.coverage.catalogues.is_empty()).collect();
+    let differ = |w: &[&Period]| matches!(w, [a, b] if a.coverage.catalogues != b.coverage.catalogues);
+    let changes: Vec<String> =
+        used.windows(2).filter(|w| differ(w)).filter_map(|w| w.last()).map(|p| p.name()).collect();
     if !one_catalogue && !changes.is_empty() {
         found.push(format!(
             "the catalogue changed with {}; --catalogue-as-of applies one to all records",
@@ -160,7 +178,7 @@ fn headline(step: Step, periods: &[Period], whole: &[Point], warnings: &[String]
     let hosts = &point.update.hosts;
     let mut text = format!(
         "{}: {} with update contacts (at least {}, at most {}), {} with reputation contacts.",
-        last.label,
+        last.name(),
         self::hosts(hosts.hosts),
         hosts.lower,
         hosts.upper,
@@ -169,7 +187,7 @@ fn headline(step: Step, periods: &[Period], whole: &[Point], warnings: &[String]
     let most =
         periods.iter().zip(whole).max_by_key(|(p, point)| (point.update.hosts.hosts, std::cmp::Reverse(p.days.first)));
     if let Some((most, point)) = most.filter(|(p, point)| p.label != last.label && point.update.hosts.hosts > 0) {
-        text += &format!(" The {step} with most was {} with {}.", most.label, point.update.hosts.hosts);
+        text += &format!(" The {step} with most was {} with {}.", most.name(), point.update.hosts.hosts);
     }
     if let Some(first) = warnings.first() {
         text += &format!(" Doubtful: {first}");

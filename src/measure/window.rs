@@ -13,7 +13,7 @@ pub enum WindowError {
     /// It has none of the forms.
     #[error(
         "{0:?} is no window; give a year (2024), a month (2024-04), a week (2024-W15), a day (2024-04-01), two of \
-         these with .. between, or a number of days up to the newest record (30d)"
+         these with .. between, or a number of days up to the newest in the store (30d)"
     )]
     Form(String),
     /// It ends before it begins.
@@ -26,12 +26,13 @@ pub enum WindowError {
 pub enum Window {
     /// These days.
     Days(Days),
-    /// So many days, the last being that of the newest record.
+    /// So many days, the last being the newest with a record, a frame or a live
+    /// run.
     Last(u32),
 }
 
 impl Window {
-    /// Its days. `newest` is the day of the newest record.
+    /// Its days. `newest` is the newest day of the store.
     pub fn days(self, newest: i32) -> Days {
         match self {
             Window::Days(days) => days,
@@ -195,6 +196,12 @@ impl UtcOffset {
         i64::from(day) * i64::from(QUARTERS) - i64::from(self.0)
     }
 
+    /// The local day of a quarter hour since the epoch.
+    pub fn day_of(self, quarter: i64) -> i32 {
+        let local = quarter.saturating_add(i64::from(self.0)).div_euclid(i64::from(QUARTERS));
+        i32::try_from(local).unwrap_or(if local < 0 { i32::MIN } else { i32::MAX })
+    }
+
     /// The quarter hours of a period, the first and the last included.
     pub fn quarters(self, days: Days) -> (i64, i64) {
         (self.start(days.first), self.start(days.last) + i64::from(QUARTERS) - 1)
@@ -204,6 +211,15 @@ impl UtcOffset {
     pub fn utc(self, days: Days) -> Days {
         let day = |quarter: i64| i32::try_from(quarter.div_euclid(i64::from(QUARTERS))).unwrap_or(i32::MAX);
         let (first, last) = self.quarters(days);
+        Days::new(day(first), day(last))
+    }
+
+    /// The local days from one quarter hour (since the epoch) to another.
+    pub fn local(self, (first, last): (i64, i64)) -> Days {
+        let day = |quarter: i64| {
+            let day = quarter.saturating_add(i64::from(self.0)).div_euclid(i64::from(QUARTERS));
+            i32::try_from(day).unwrap_or(if day < 0 { i32::MIN } else { i32::MAX })
+        };
         Days::new(day(first), day(last))
     }
 
@@ -367,6 +383,7 @@ mod tests {
             let of: Vec<i32> = offset.split(day).iter().filter(|(_, m)| m & bit != 0).map(|(d, _)| *d).collect();
             let local = i32::try_from((at + i64::from(offset.0)).div_euclid(96)).unwrap();
             prop_assert_eq!(&of, &vec![local]);
+            prop_assert_eq!(offset.local((at, at + 95)), Days::new(local, local + i32::from((at + i64::from(offset.0)).rem_euclid(96) > 0)));
             let (first, last) = offset.quarters(Days::new(local, local));
             prop_assert!(first <= at && at <= last);
             let moved = offset.shift(day, local, bit);

@@ -1,19 +1,28 @@
 //! Whether a publication is what was written, and its figures what its records
 //! come to.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::agree;
 use super::claims::claimed_by;
 use super::manifest::{Kind, Listed, Manifest, read};
 use super::recount::recount;
-use super::source::{catalogue_path, value_in};
+use super::source::{Room, catalogue_path, value_in};
 use super::strict;
 use super::write::{signed, sums};
 use super::{COMPARISON, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, TREND};
+use crate::base::brief;
 use crate::sighting::draft::hex;
 use crate::store::custody::PublicKey;
 use serde_json::Value;
+use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// How many figures that do not hold are listed of a file.
@@ -84,21 +93,24 @@ impl Figures {
 
     /// Compares values, leaf by leaf.
     pub(super) fn compare(&mut self, claimed: Option<&Value>, found: Option<&Value>, path: &str) {
+        self.compare_at(claimed, found, &Pointer::To(path));
+    }
+
+    fn compare_at(&mut self, claimed: Option<&Value>, found: Option<&Value>, path: &Pointer<'_>) {
         match (claimed, found) {
             (Some(Value::Object(a)), Some(Value::Object(b))) => {
                 for key in a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))) {
-                    let below = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
-                    self.compare(a.get(key), b.get(key), &below);
+                    self.compare_at(a.get(key), b.get(key), &Pointer::Member(path, key));
                 }
             }
             (Some(Value::Array(a)), Some(Value::Array(b))) => {
                 for at in 0..a.len().max(b.len()) {
-                    self.compare(a.get(at), b.get(at), &format!("{path}/{at}"));
+                    self.compare_at(a.get(at), b.get(at), &Pointer::Entry(path, at));
                 }
             }
             (a, b) => {
                 let shown = |v: Option<&Value>| v.map_or_else(|| "nothing".to_owned(), short);
-                self.require(a == b, || format!("{path}: claimed {}, counted {}", shown(a), shown(b)));
+                self.require(a == b, || format!("{}: claimed {}, counted {}", brief(path), shown(a), shown(b)));
             }
         }
     }
@@ -115,6 +127,23 @@ fn sizes(folder: &Path, manifest: &Manifest) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A JSON pointer (RFC 6901), put together only where it is shown.
+enum Pointer<'p> {
+    To(&'p str),
+    Member(&'p Pointer<'p>, &'p str),
+    Entry(&'p Pointer<'p>, usize),
+}
+
+impl fmt::Display for Pointer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pointer::To(path) => f.write_str(path),
+            Pointer::Member(above, key) => write!(f, "{above}/{}", key.replace('~', "~0").replace('/', "~1")),
+            Pointer::Entry(above, at) => write!(f, "{above}/{at}"),
+        }
+    }
 }
 
 /// A value in a sentence.
@@ -139,7 +168,12 @@ impl Checked {
 ///
 /// # Errors
 /// A sentence on why there is nothing to check.
-pub fn check(folder: &Path, key: Option<&PublicKey>, report: Option<&Path>) -> Result<Checked, String> {
+pub fn check(
+    folder: &Path,
+    key: Option<&PublicKey>,
+    report: Option<&Path>,
+    room: &Room<'_>,
+) -> Result<Checked, String> {
     let (manifest, text) = read(folder).map_err(|e| format!("{}: {e}", folder.join(MANIFEST).display()))?;
     let mut checked = Checked {
         form: manifest.form.as_str(),
@@ -157,8 +191,8 @@ pub fn check(folder: &Path, key: Option<&PublicKey>, report: Option<&Path>) -> R
         agree::check(&mut checked, folder, &manifest);
         return Ok(checked);
     }
-    match sizes(folder, &manifest).and_then(|()| recount(folder, &manifest, report.is_some())) {
-        Err(e) => checked.findings.push(format!("cannot be counted again: {e}")),
+    match sizes(folder, &manifest).and_then(|()| recount(folder, &manifest, room, report.is_some())) {
+        Err(e) => checked.findings.push(format!("cannot be counted again: {}", brief(e))),
         Ok(found) => {
             if found.records != manifest.records {
                 let claimed = manifest.records;
@@ -176,7 +210,8 @@ pub fn check(folder: &Path, key: Option<&PublicKey>, report: Option<&Path>) -> R
             if !same_version {
                 let (theirs, ours) = (&manifest.version, env!("CARGO_PKG_VERSION"));
                 checked.limits.push(format!(
-                    "it was made by version {theirs}, and counted again by {ours}; what the method says was not compared"
+                    "it was made by version {}, and counted again by {ours}; what the method says was not compared",
+                    brief(theirs)
                 ));
             }
         }
@@ -209,7 +244,7 @@ impl Checked {
                 if holds {
                     self.signed_by = Some(by.clone());
                 } else {
-                    finding(format!("{MANIFEST_SIG} is no signature of {MANIFEST} by {by}"));
+                    finding(format!("{MANIFEST_SIG} is no signature of {MANIFEST} by {}", brief(by)));
                 }
             }
         }
@@ -221,7 +256,7 @@ impl Checked {
         for file in &manifest.files {
             let sha256 = file.path.strip_prefix("catalogue-").and_then(|p| p.strip_suffix(".toml"));
             if sha256.is_some_and(|s| s != file.sha256 || catalogue_path(s) != file.path) {
-                finding(format!("{} is not the catalogue that its name says", file.path));
+                finding(format!("{} is not the catalogue that its name says", brief(&file.path)));
             }
         }
         match &self.signed_by {
@@ -235,6 +270,11 @@ impl Checked {
 
     fn claims(&mut self, folder: &Path, file: &'static str, found: &impl serde::Serialize, same_version: bool) {
         let mut figures = Figures::new(file);
+        let size = folder.join(file).symlink_metadata().map_or(0, |kind| kind.len());
+        if let Err(what) = fits(found, size) {
+            figures.wrong(|| what);
+            return self.figures.push(figures);
+        }
         // Both are read from text, so that numbers are rounded alike.
         let found: Option<Value> = serde_json::to_string(found).ok().and_then(|t| serde_json::from_str(&t).ok());
         let mut found = found.unwrap_or_default();
@@ -255,6 +295,31 @@ impl Checked {
                 self.figures.push(figures);
             }
         }
+    }
+}
+
+/// Whether what was counted can be what a file of that size claims: it is not
+/// put together where it has more than that. An error is a sentence.
+pub(super) fn fits(found: &impl serde::Serialize, size: u64) -> Result<(), String> {
+    /// For what the file may tell otherwise: the method, of another version.
+    const ELSE: u64 = 1 << 20;
+    let mut length = Length(0);
+    let written = serde_json::to_writer(&mut length, found);
+    let holds = written.is_ok() && length.0 <= size.saturating_add(ELSE);
+    if holds { Ok(()) } else { Err(format!("it has {size} bytes, and what was counted {}", length.0)) }
+}
+
+/// How much is written.
+struct Length(u64);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len() as u64);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -1,6 +1,13 @@
 //! Figures that were claimed elsewhere, held against a publication.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
-use super::check::Figures;
+use super::check::{Figures, fits};
 use super::recount::Recounted;
 use super::source::{MAX_VALUES, json};
 use super::strict;
@@ -38,12 +45,14 @@ const NO_CLAIM: [&str; 4] = ["schema", "trend", "comparison", "total"];
 /// Holds a trend or comparison, or a report that has such as its members,
 /// against what was counted. An error is a sentence.
 pub(super) fn claimed_by(path: &Path, found: &Recounted) -> Result<Figures, String> {
+    let size = path.metadata().map_or(0, |kind| kind.len());
     let counted = [
-        (&TREND, Some(value(&found.trend))),
-        (&COMPARISON, found.comparison.as_ref().map(value)),
-        (&TOTAL, found.total.as_ref().map(value)),
+        (&TREND, Some(value(&found.trend, size))),
+        (&COMPARISON, found.comparison.as_ref().map(|c| value(c, size))),
+        (&TOTAL, found.total.as_ref().map(|t| value(t, size))),
     ];
-    let most = counted.iter().filter_map(|(_, v)| v.as_ref()).map(strict::size).fold(MAX_VALUES, u64::saturating_add);
+    let most = counted.iter().filter_map(|(_, v)| v.as_ref()?.as_ref().ok()).map(strict::size);
+    let most = most.fold(MAX_VALUES, u64::saturating_add);
     let claimed = without_sensors(json(path, most)?);
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut figures = Figures::new(&name);
@@ -80,9 +89,11 @@ pub(super) fn claimed_by(path: &Path, found: &Recounted) -> Result<Figures, Stri
 }
 
 impl Kind {
-    fn held_against(&self, figures: &mut Figures, claimed: &Value, found: Option<&Value>, path: &str) {
-        let Some(found) = found else {
-            return figures.uncounted.push(format!("{path}: the publication has no baseline to compare with"));
+    fn held_against(&self, figures: &mut Figures, claimed: &Value, found: Option<&Counted>, path: &str) {
+        let found = match found {
+            Some(Ok(found)) => found,
+            Some(Err(what)) => return figures.wrong(|| format!("{path}: {what}")),
+            None => return figures.uncounted.push(format!("{path}: the publication has no baseline to compare with")),
         };
         let at = |value: &Value, place: &str| value.pointer(&format!("/{place}")).cloned();
         for place in self.of {
@@ -153,10 +164,15 @@ fn summary(figures: &mut Figures, claimed: &Value) {
     }
 }
 
-/// As it is read from text, so that numbers are rounded alike.
-fn value(of: &impl serde::Serialize) -> Value {
+/// What was counted, unless it is more than the file can claim.
+type Counted = Result<Value, String>;
+
+/// As it is read from text, so that numbers are rounded alike; an error where it
+/// is more than a file of that size can claim.
+fn value(of: &impl serde::Serialize, size: u64) -> Counted {
+    fits(of, size)?;
     let value = serde_json::to_string(of).ok().and_then(|t| serde_json::from_str(&t).ok());
-    without_sensors(value.unwrap_or_default())
+    Ok(without_sensors(value.unwrap_or_default()))
 }
 
 /// Sensors have other names in a publication: of each only its share is left.

@@ -1,6 +1,13 @@
 //! What hosts are judged by beside records: which address belonged to whom,
 //! signs of roles, what each source could see; and what the sensors could see
 //! at all.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use crate::base::{Addr, Mac, Timestamp};
 use crate::coverage::{Counter, Counts};
@@ -221,6 +228,13 @@ fn runs(numbers: &BTreeSet<i64>) -> Vec<(i64, i64)> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests {
     use super::*;
 

@@ -35,6 +35,11 @@ impl Folder {
         Ok(Folder { made, _locked: locked, to: to.to_owned(), files: Vec::new() })
     }
 
+    /// The folder that it lies in.
+    pub(super) fn beside(&self) -> &Path {
+        self.made.path().parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    }
+
     /// Where it is for now.
     pub(super) fn path(&self) -> &Path {
         self.made.path()

@@ -1,7 +1,14 @@
 //! The manifest of a publication.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
-use crate::base::Timestamp;
 use crate::base::time::{format_day, parse_day};
+use crate::base::{Timestamp, brief};
 use crate::measure::{Days, RunOf, Step};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -237,9 +244,9 @@ fn text(folder: &Path) -> Result<Vec<u8>, String> {
 /// Reads the manifest of a publication, and its bytes.
 pub(super) fn read(folder: &Path) -> Result<(Manifest, Vec<u8>), String> {
     let text = text(folder)?;
-    let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| format!("it cannot be read ({e})"))?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| format!("it cannot be read ({})", brief(e)))?;
     if manifest.schema != SCHEMA {
-        return Err(format!("it is {:?}, and {SCHEMA:?} is what can be checked", manifest.schema));
+        return Err(format!("it is {:?}, and {SCHEMA:?} is what can be checked", brief(&manifest.schema)));
     }
     Ok((manifest, text))
 }

@@ -28,10 +28,11 @@ mod write;
 
 pub use check::{Checked, Figures, check};
 pub use manifest::{Kind, Listed, MANIFEST, Manifest, SCHEMA, is_publication};
+pub use source::Room;
 pub use write::{Form, PublishError, Request, Take, Written, write};
 
-/// Records.
-const RECORDS: &str = "records.ndjson";
+/// Name of the file of records.
+pub const RECORDS: &str = "records.ndjson";
 /// Sources, intervals and signals.
 const CONTEXT: &str = "context.ndjson";
 /// What could be seen.

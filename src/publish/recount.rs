@@ -1,8 +1,15 @@
 //! The figures of a publication, counted from what is in its folder.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::GROUPS;
 use super::manifest::{Manifest, step};
-use super::source::{MAX_GROUPS, Published, bounded, catalogue};
+use super::source::{MAX_GROUPS, Published, Room, bounded, catalogue};
 use crate::base::Prefix;
 use crate::base::time::parse_day;
 use crate::catalogue::Catalogue;
@@ -10,6 +17,9 @@ use crate::measure::count::MOST_DAYS;
 use crate::measure::{AsOf, Asked, Comparison, Groups, Method, Origin, Total, Trend};
 use crate::sighting::HomeNets;
 use std::path::Path;
+
+/// Most breakdowns: all hosts are counted for each.
+const MOST_BREAKDOWNS: usize = 64;
 
 /// What was counted.
 pub(super) struct Recounted {
@@ -21,13 +31,16 @@ pub(super) struct Recounted {
 }
 
 /// Counts the records of a folder as its manifest says. An error is a sentence.
-pub(super) fn recount(folder: &Path, manifest: &Manifest, total: bool) -> Result<Recounted, String> {
+pub(super) fn recount(folder: &Path, manifest: &Manifest, room: &Room<'_>, total: bool) -> Result<Recounted, String> {
     let options = &manifest.options;
     let wrong = |what: &str| format!("the manifest names no {what} that can be used");
     let window = options.window.days().ok_or_else(|| wrong("window"))?;
     let step = step(&options.step).ok_or_else(|| wrong("step"))?;
     if window.len() > MOST_DAYS {
         return Err(wrong("window"));
+    }
+    if options.by.len() > MOST_BREAKDOWNS {
+        return Err(wrong("breakdowns"));
     }
     let text = catalogue(folder, &options.catalogue_sha256)?.ok_or("the catalogue that was applied is missing")?;
     if text.sha256_hex() != options.catalogue_sha256 {
@@ -50,7 +63,7 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest, total: bool) -> Result
         Groups::default()
     };
     let columns: Vec<String> = options.by.iter().map(|d| d.join("+")).collect();
-    let source = Published::read(folder, manifest)?;
+    let source = Published::read(folder, manifest, room)?;
     let asked = Asked {
         source: &source,
         groups: &groups,
@@ -60,7 +73,7 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest, total: bool) -> Result
         doubts: options.doubts.clone(),
         home: home(&options.home_networks).ok_or_else(|| wrong("home networks"))?,
         offset: options.utc_offset.parse().map_err(|_| wrong("UTC offset"))?,
-        threads: 1,
+        threads: room.threads,
     };
     let mut trend = Trend::new(&asked, window, step).map_err(|e| e.to_string())?;
     local(&mut trend.method);

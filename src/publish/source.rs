@@ -1,14 +1,22 @@
 //! A publication as a source of facts to be counted.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::context::{Line, SeenIn};
 use super::manifest::Manifest;
 use super::{CONTEXT, COVERAGE, RECORDS, strict};
-use crate::base::Timestamp;
-use crate::base::time::{DAY_SECS, SECOND};
+use crate::base::time::{DAY_SECS, SECOND, format_day};
+use crate::base::{Timestamp, brief};
 use crate::catalogue::LongText;
-use crate::host::facts::{Contact, Numbers, ServedBy, Vantage, number};
-use crate::measure::{Days, FactSource, Names, Part, RunOf, Seen, SourceError, Wanted};
-use crate::sighting::line::{MAX_LINE, parse_marked};
+use crate::host::facts::{Facts, Numbers, Signal, Vantage};
+use crate::measure::{Days, FactSource, Part, RunOf, Seen, SourceError, Wanted};
+use crate::sighting::line::MAX_LINE;
+use crate::store::archive::{Archive, Import, LineReader, Rows};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -25,15 +33,29 @@ const MAX_CATALOGUE: u64 = 1 << 29;
 /// Longest file of groups, in bytes.
 pub(super) const MAX_GROUPS: u64 = 1 << 29;
 
-/// The facts of a publication, in memory.
+/// What counting again may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Room<'r> {
+    /// A folder for a temporary file, of about a tenth of the size of the records.
+    pub folder: &'r Path,
+    /// Threads at most.
+    pub threads: usize,
+}
+
+/// Lines of records that are handed over at a time.
+const TOGETHER: usize = 4096;
+
+/// The facts of a publication. Its records are in an archive without a name, so
+/// that memory holds a part of them at a time.
 #[derive(Debug)]
 pub(super) struct Published {
     folder: PathBuf,
-    all: Part,
-    /// What was published of each source, apart from what records show.
-    vantages: Vec<Vantage>,
-    /// The days of which there are records to be.
-    days: Vec<Days>,
+    archive: Archive,
+    /// What hosts are judged by beside records; of its sources only those that
+    /// intervals and signals are of.
+    context: Facts,
+    /// What each source could see: what was published, and what its records show.
+    vantages: HashMap<String, Vantage>,
     seen: HashMap<(i64, i64), SeenIn>,
     runs: Vec<RunOf>,
     /// Records read.
@@ -41,88 +63,87 @@ pub(super) struct Published {
 }
 
 impl Published {
-    /// Reads a publication. An error is a sentence.
-    pub(super) fn read(folder: &Path, manifest: &Manifest) -> Result<Published, String> {
+    /// Reads a publication, with room for a temporary file in a folder. An error
+    /// is a sentence.
+    pub(super) fn read(folder: &Path, manifest: &Manifest, room: &Room<'_>) -> Result<Published, String> {
         let days = manifest.days().ok_or("the manifest names no window")?;
         let mut numbers = Numbers::default();
-        let mut texts: HashMap<Box<str>, u32> = HashMap::new();
-        let mut all = Part::default();
+        let mut context = Facts::default();
         each_line(&folder.join(CONTEXT), |line| {
             let line: Line = serde_json::from_slice(line).map_err(|e| e.to_string())?;
-            line.add_to(&mut all.facts, |facts, id| numbers.source(facts, id));
+            line.add_to(&mut context, |facts, id| numbers.source(facts, id));
             Ok(())
         })?;
-        let vantages = all.facts.sources.clone();
+        let mut vantages: HashMap<String, Vantage> =
+            context.sources.iter().map(|v| (v.source.clone(), v.clone())).collect();
+        let mut import = Import::unnamed(room.folder).map_err(|e| e.to_string())?;
+        let mut reader = LineReader::default();
+        let mut add = |rows: &Rows| {
+            for (source, channels) in rows.channels() {
+                let known = match vantages.get_mut(source) {
+                    Some(known) => known,
+                    None => vantages
+                        .entry(source.to_owned())
+                        .or_insert_with(|| Vantage { source: source.to_owned(), ..Vantage::default() }),
+                };
+                known.learn_of(channels);
+            }
+            import.add(rows).map_err(|e| e.to_string())
+        };
         let mut records = 0u64;
         each_line(&folder.join(RECORDS), |line| {
-            let (record, support) = parse_marked(line)?;
-            let facts = &mut all.facts;
-            // Each contact has a number of its own.
-            u32::try_from(facts.contacts.len()).map_err(|_| "too many records")?;
-            numbers.record(facts, &record, support);
-            if !facts.contacts.last().is_some_and(|c| days.iter().any(|d| d.contains(c.day))) {
-                return Err(format!("a record of {} lies outside the window", record.period));
+            reader.take(line)?;
+            if let Some(day) = reader.last_day().filter(|day| !days.iter().any(|d| d.contains(*day))) {
+                return Err(format!("a record of {} lies outside the window", format_day(day.into())));
             }
-            let Names { texts: listed, all: places, .. } = &mut all.names;
-            for name in record.names.iter().map(|n| Box::from(n.as_str())) {
-                places.push(number(&mut texts, &name, || listed.push(name.clone())));
-            }
-            all.names.ends.push(u32::try_from(all.names.all.len()).map_err(|_| "too many names")?);
             records = records.saturating_add(1);
-            Ok(())
+            if reader.len() >= TOGETHER { add(&reader.rows()) } else { Ok(()) }
         })?;
-        all.facts.servers.sort_unstable();
+        add(&reader.rows())?;
+        let archive = import.into_archive(room.threads).map_err(|e| e.to_string())?;
         let seen: Vec<SeenIn> = json_in(folder, COVERAGE)?;
         if !seen.iter().all(SeenIn::is_sane) {
             return Err(format!("{COVERAGE} has more quarter hours than a window can have"));
         }
         let seen = seen.into_iter().map(|s| ((s.from, s.to), s)).collect();
         let runs = manifest.runs.iter().map(|r| r.run()).collect();
-        Ok(Published { folder: folder.to_owned(), all, vantages, days, seen, runs, records })
+        Ok(Published { folder: folder.to_owned(), archive, context, vantages, seen, runs, records })
     }
 
-    /// What is wanted of all.
-    fn select(&self, wanted: &Wanted, room: &mut Part) {
-        room.clear();
-        let from = &self.all.facts;
-        let mut numbers = Numbers::default();
-        let facts = &mut room.facts;
-        for source in &from.sources {
-            numbers.source(facts, &source.source);
-        }
-        for v in &self.vantages {
-            let at = numbers.source(facts, &v.source);
-            if let Some(known) = facts.sources.get_mut(at as usize) {
-                *known = v.clone();
+    /// Whether hosts bear on each other by more than records: then all of them
+    /// are one part.
+    fn is_tied(&self) -> bool {
+        !self.context.intervals.is_empty() || !self.context.signals.is_empty()
+    }
+
+    /// Adds what is known beside records, as far as it is wanted.
+    fn add_context(&self, wanted: &Wanted, facts: &mut Facts) {
+        for source in &mut facts.sources {
+            if let Some(known) = self.vantages.get(&source.source) {
+                source.clone_from(known);
             }
         }
-        let mut moved: HashMap<u32, u32> = HashMap::new();
-        room.names.texts.clone_from(&self.all.names.texts);
-        for (at, contact) in from.contacts.iter().enumerate().filter(|(_, c)| wanted.has(c.day)) {
-            let (Some(host), Some(indicator)) =
-                (from.seen.get(contact.seen as usize), from.indicators.get(contact.indicator as usize))
-            else {
-                continue;
-            };
-            let contact = Contact {
-                seen: numbers.seen(facts, host),
-                indicator: numbers.indicator(facts, &indicator.id, indicator.category),
-                ..*contact
-            };
-            if let Some(source) = facts.sources.get_mut(contact.source as usize) {
-                source.learn(&contact);
-            }
-            let new = u32::try_from(facts.contacts.len()).unwrap_or(u32::MAX);
-            moved.insert(u32::try_from(at).unwrap_or(u32::MAX), new);
-            facts.contacts.push(contact);
-            room.names.all.extend(self.all.names.of(at));
-            room.names.ends.push(u32::try_from(room.names.all.len()).unwrap_or(u32::MAX));
+        if !self.is_tied() {
+            return;
         }
-        let served = |s: &ServedBy| Some(ServedBy { contact: *moved.get(&s.contact)?, ..*s });
-        facts.servers.extend(from.servers.iter().filter_map(served));
-        facts.servers.sort_unstable();
-        facts.intervals.extend(from.intervals.iter().filter(|i| touches(wanted, i.from, i.to, 1)).cloned());
-        facts.signals.extend(from.signals.iter().filter(|s| touches(wanted, s.from, s.to, 0)).cloned());
+        let mut at: HashMap<String, u32> = (0..).zip(&facts.sources).map(|(n, v)| (v.source.clone(), n)).collect();
+        let moved: Vec<u32> = self
+            .context
+            .sources
+            .iter()
+            .map(|v| {
+                let next = u32::try_from(facts.sources.len()).unwrap_or(u32::MAX);
+                *at.entry(v.source.clone()).or_insert_with(|| {
+                    facts.sources.push(self.vantages.get(&v.source).unwrap_or(v).clone());
+                    next
+                })
+            })
+            .collect();
+        let source = |n: u32| moved.get(n as usize).copied().unwrap_or_default();
+        let intervals = self.context.intervals.iter().filter(|i| touches(wanted, i.from, i.to, 1));
+        facts.intervals.extend(intervals.map(|i| i.clone().of_source(source(i.source))));
+        let signals = self.context.signals.iter().filter(|s| touches(wanted, s.from, s.to, 0));
+        facts.signals.extend(signals.map(|s| Signal { source: source(s.source), ..s.clone() }));
     }
 }
 
@@ -132,31 +153,32 @@ fn touches(wanted: &Wanted, from: Timestamp, to: Timestamp, before: i64) -> bool
     let start = |day: i32| i64::from(day).saturating_mul(DAY);
     wanted.days.is_empty()
         || wanted.days.iter().any(|d| {
-            let (first, last) = (start(d.first), start(d.last).saturating_add(DAY - 1));
+            let (first, last) = (start(d.first), start(d.last).saturating_add(DAY.saturating_sub(1)));
             from.0 <= last && to.0 >= first.saturating_sub(before.saturating_mul(DAY))
         })
 }
 
 impl FactSource for Published {
     fn parts(&self) -> u32 {
-        1
+        if self.is_tied() { 1 } else { Archive::parts(&self.archive) }
     }
 
-    fn part<'s>(&'s self, _number: u32, wanted: &Wanted, room: &'s mut Part) -> Result<&'s Part, SourceError> {
-        if wanted.days.is_empty() || wanted.days == self.days {
-            return Ok(&self.all);
+    fn part<'s>(&'s self, number: u32, wanted: &Wanted, room: &'s mut Part) -> Result<&'s Part, SourceError> {
+        if self.is_tied() {
+            self.archive.whole_part(wanted, room)?;
+        } else {
+            FactSource::part(&self.archive, number, wanted, room)?;
         }
-        self.select(wanted, room);
+        self.add_context(wanted, &mut room.facts);
         Ok(room)
     }
 
     fn addresses_apart(&self) -> bool {
-        true
+        self.is_tied() || self.archive.addresses_apart()
     }
 
     fn days(&self) -> Result<Option<Days>, SourceError> {
-        let all = || self.all.facts.contacts.iter().map(|c| c.day);
-        Ok(all().min().zip(all().max()).map(|(first, last)| Days::new(first, last)))
+        FactSource::days(&self.archive)
     }
 
     fn seen(&self, from: i64, to: i64) -> Result<Seen, SourceError> {
@@ -201,7 +223,7 @@ pub(super) fn regular(path: &Path) -> Result<(), String> {
     match path.symlink_metadata() {
         Ok(kind) if kind.is_file() => Ok(()),
         Ok(_) => Err(format!("{} is a link or no file", named(path))),
-        Err(e) => Err(format!("{} cannot be read: {e}", named(path))),
+        Err(e) => Err(format!("{} cannot be read: {}", named(path), brief(e))),
     }
 }
 
@@ -217,7 +239,7 @@ pub(super) fn bounded(path: &Path, most: u64) -> Result<(), String> {
 /// Reads a file of JSON of a folder.
 pub(super) fn json_in<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T, String> {
     let value = value_in(folder, name, MAX_VALUES)?;
-    serde_json::from_value(value).map_err(|e| format!("{name} cannot be read: {e}"))
+    serde_json::from_value(value).map_err(|e| format!("{name} cannot be read: {}", brief(e)))
 }
 
 /// Reads a file of JSON of a folder with up to so many values in it.
@@ -229,7 +251,7 @@ pub(super) fn value_in(folder: &Path, name: &str, most: u64) -> Result<Value, St
 
 /// Reads a file of JSON with up to so many values in it.
 pub(super) fn json(path: &Path, most: u64) -> Result<Value, String> {
-    let wrong = |e: &dyn std::fmt::Display| format!("{} cannot be read: {e}", named(path));
+    let wrong = |e: &dyn std::fmt::Display| format!("{} cannot be read: {}", named(path), brief(e));
     let file = File::open(path).map_err(|e| wrong(&e))?;
     let kind = file.metadata().map_err(|e| wrong(&e))?;
     if !kind.is_file() || kind.len() > MAX_JSON {
@@ -240,14 +262,14 @@ pub(super) fn json(path: &Path, most: u64) -> Result<Value, String> {
 
 /// Hands over a file line by line; no line is longer than a record may be.
 fn each_line(path: &Path, mut each: impl FnMut(&[u8]) -> Result<(), String>) -> Result<(), String> {
-    let wrong = |n: u64, e: &dyn std::fmt::Display| format!("{}, line {n}: {e}", named(path));
-    let file =
-        regular(path).and_then(|()| File::open(path).map_err(|e| format!("{} cannot be read: {e}", named(path))))?;
+    let wrong = |n: u64, e: &dyn std::fmt::Display| format!("{}, line {n}: {}", named(path), brief(e));
+    let file = regular(path)
+        .and_then(|()| File::open(path).map_err(|e| format!("{} cannot be read: {}", named(path), brief(e))))?;
     let mut file = BufReader::with_capacity(1 << 18, file);
     let mut line = Vec::new();
     for n in 1u64.. {
         line.clear();
-        let most = MAX_LINE as u64 + 1;
+        let most = (MAX_LINE as u64).saturating_add(1);
         let read = (&mut file).take(most).read_until(b'\n', &mut line).map_err(|e| wrong(n, &e))?;
         if read == 0 {
             break;

@@ -5,7 +5,7 @@ use super::context::{Line, SeenIn};
 use super::folder::Folder;
 use super::manifest::{GroupsUsed, Kind, Manifest, Options, RunUsed, SCHEMA, Span, days};
 use super::recount::recount;
-use super::source::catalogue_path;
+use super::source::{Room, catalogue_path};
 use super::{CELLS, COMPARISON, CONTEXT, COVERAGE, GROUPS, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, RECORDS, TREND};
 use crate::base::time::{DAY_SECS, SECOND, format_day, parse_day};
 use crate::base::{Addr, Prefix, Timestamp};
@@ -318,9 +318,9 @@ impl Writing<'_> {
     /// addresses.
     fn context(&mut self) -> Result<(), PublishError> {
         let asked = self.request.asked;
-        let wanted = Wanted { days: self.days.clone(), names: false };
+        let wanted = Wanted { days: self.days.clone(), ..Wanted::default() };
         let mut lines: BTreeSet<Line> = BTreeSet::new();
-        let mut addresses: BTreeSet<Addr> = BTreeSet::new();
+        let mut addresses: Vec<Addr> = Vec::new();
         let mut room = Part::default();
         for number in 0..asked.source.parts() {
             let facts = &asked.source.part(number, &wanted, &mut room)?.facts;
@@ -329,6 +329,8 @@ impl Writing<'_> {
                 addresses.extend(facts.seen.iter().map(|s| s.ip).chain(facts.intervals.iter().map(|i| i.ip)));
             }
         }
+        addresses.sort_unstable();
+        addresses.dedup();
         self.folder.file(CONTEXT, |out| lines.iter().try_for_each(|line| ndjson::write_line(out, line)))?;
         if asked.groups.is_empty() {
             return Ok(());
@@ -343,13 +345,15 @@ impl Writing<'_> {
         if columns.is_empty() {
             return Ok(());
         }
-        let mut shown: Vec<(Addr, Addr)> =
-            addresses.iter().map(|ip| (*ip, self.pseudonyms().map_or(*ip, |p| p.address(*ip)))).collect();
-        shown.sort_by_key(|(_, shown)| *shown);
         let first = self.days.first().map_or(0, |d| d.first);
         let days = Days::new(first, self.days.last().map_or(first, |d| d.last));
-        self.folder.file(GROUPS, |out| asked.groups.write_table(&columns, shown.into_iter(), days, out))?;
-        Ok(())
+        let Some(pseudonyms) = self.pseudonyms() else {
+            let shown = addresses.into_iter().map(|ip| (ip, ip));
+            return Ok(self.folder.file(GROUPS, |out| asked.groups.write_table(&columns, shown, days, out))?);
+        };
+        let mut shown: Vec<(Addr, Addr)> = addresses.into_iter().map(|ip| (ip, pseudonyms.address(ip))).collect();
+        shown.sort_unstable_by_key(|(_, shown)| *shown);
+        Ok(self.folder.file(GROUPS, |out| asked.groups.write_table(&columns, shown.into_iter(), days, out))?)
     }
 
     /// Writes what could be seen in each period and window.
@@ -368,7 +372,8 @@ impl Writing<'_> {
     /// Counts what was written, and writes these figures. Says whether the
     /// store counts otherwise.
     fn figures(&mut self, manifest: &Manifest) -> Result<bool, PublishError> {
-        let found = recount(self.folder.path(), manifest, false).map_err(PublishError::Recount)?;
+        let room = Room { folder: self.folder.beside(), threads: self.request.asked.threads };
+        let found = recount(self.folder.path(), manifest, &room, false).map_err(PublishError::Recount)?;
         self.folder.file(TREND, |out| ndjson::write_document(out, &found.trend))?;
         if let Some(comparison) = &found.comparison {
             self.folder.file(COMPARISON, |out| ndjson::write_document(out, comparison))?;

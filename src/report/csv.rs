@@ -132,6 +132,20 @@ fn quoted(mut text: String) -> String {
 /// start or behind characters that are skipped, and a leading control
 /// character.
 fn is_formula(raw: &str) -> bool {
+    !is_number(raw) && may_be_formula(raw)
+}
+
+/// A negative number and nothing else: made text, a fall would be no number to
+/// whoever reads the file.
+fn is_number(raw: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    raw.strip_prefix('-').is_some_and(|rest| {
+        let (whole, part) = rest.split_once('.').unwrap_or((rest, "0"));
+        digits(whole) && digits(part)
+    })
+}
+
+fn may_be_formula(raw: &str) -> bool {
     let body = raw.trim_start_matches(|c: char| c.is_whitespace() || is_hidden(c));
     raw.starts_with(['\t', '\r', '\n', '\0'])
         || body.starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'])
@@ -189,6 +203,14 @@ mod tests {
             ("\u{a0}@x", "'\u{a0}@x"),
             ("\u{feff}=1", "'\\u{feff}=1"),
             ("\u{ff1d}1", "'\u{ff1d}1"),
+            ("-100", "-100"),
+            ("-0.25", "-0.25"),
+            ("-", "'-"),
+            ("-1-1", "'-1-1"),
+            ("-1.", "'-1."),
+            ("-1e5", "'-1e5"),
+            (" -1", "' -1"),
+            ("-1\n", "'-1\\x0a"),
             ("a=1", "a=1"),
             ("::1", "::1"),
         ] {

@@ -219,8 +219,8 @@ HOST                          VERDICT, WHAT IT DOES  STAGE, SEEN (UTC)  NAMES   
   02:00:0a:00:00:05 (random)
     An update was transferred from 192.0.2.7.
 
-Counted as use: 1 host (1 updating). Installed, not seen to update: 0. Managed on the LAN: 0. OEM
-products: 0.
+Counted as use: 1 host (1 updating). Seems installed, not seen to update: 0. Managed on the LAN: 0.
+OEM products: 0.
 Not counted: 3 with nothing but a role, an alarm or signs that prove nothing alone.
 "
         );

@@ -32,4 +32,4 @@ mod unseen;
 pub use output::{Output, OutputError};
 pub use summary::Summary;
 pub use table::HostTable;
-pub use text::{clean, counted};
+pub use text::{clean, counted, size};

@@ -3,7 +3,7 @@
 use super::text::{clean, counted, grouped, percent, size};
 use super::unseen;
 use crate::base::Timestamp;
-use crate::coverage::doubts::{Doubt, doubts};
+use crate::coverage::doubts::{self, Doubt, Sight};
 use crate::coverage::{Counter, Counts, Reach};
 use std::io;
 
@@ -57,6 +57,8 @@ pub struct Stored {
     pub removed_days: u64,
     /// Quarter hours with frames.
     pub quarters: u64,
+    /// Quarter hours of the window, where one was asked for.
+    pub of_quarters: Option<u64>,
     /// Most home addresses in one quarter hour.
     pub addresses: u64,
 }
@@ -163,16 +165,16 @@ impl Summary {
 
     /// What makes the view a poor one, in words.
     fn doubts(&self) -> Vec<String> {
-        let saw_home = self.stored.map_or(!self.reach.addresses.is_empty(), |s| s.addresses > 0);
-        let doubts = doubts(&self.counts, saw_home);
-        let mut found: Vec<String> = doubts.iter().map(|d| self.words(d)).collect();
-        if let Some(days) = self.stored.map(|s| s.removed_days).filter(|n| *n > 0) {
-            found.push(format!("what was recorded on {} was removed by --retain", counted(days, "day", "days")));
-        }
-        if let Some((what, how)) = self.damaged().filter(|_| self.counts.get(Counter::Frames) > 0) {
-            found.push(format!("{what} {how}"));
-        }
-        found
+        let stored = self.stored.unwrap_or_default();
+        let sight = Sight {
+            counts: &self.counts,
+            saw_home: self.stored.map_or(!self.reach.addresses.is_empty(), |s| s.addresses > 0),
+            quarters: stored.of_quarters.map(|of| (stored.quarters, of)),
+            damaged: self.files_damaged,
+            imported: stored.imported,
+            removed_days: stored.removed_days,
+        };
+        doubts::all(&sight).iter().map(|d| self.words(d)).collect()
     }
 
     fn is_live(&self) -> bool {
@@ -200,6 +202,17 @@ impl Summary {
             Doubt::NothingDecoded => "no TCP or UDP packet could be decoded",
             Doubt::NoName => "no host name was seen at all, so the vantage point may not show DNS or client traffic",
             Doubt::NoHomeAddress => "no address of the home networks was seen (--home-net names them)",
+            Doubt::Down(up, of) => return format!("the sensor saw frames in only {} of the window", percent(*up, *of)),
+            Doubt::Damaged(_) => {
+                let (what, how) = self.damaged().unwrap_or_default();
+                return format!("{what} {how}");
+            }
+            Doubt::Imported(n) => {
+                return format!("what {} could see is not known", counted(*n, "imported source", "imported sources"));
+            }
+            Doubt::Removed(n) => {
+                return format!("what was recorded on {} was removed by --retain", counted(*n, "day", "days"));
+            }
             Doubt::TooMuch(share, what) => return format!("{} {what}", percent(share.part, share.whole)),
             Doubt::TooLittle(share, what) => return format!("only {} {what}", percent(share.part, share.whole)),
         };

@@ -67,7 +67,7 @@ pub(super) fn percent(part: u64, whole: u64) -> String {
 
 /// A size in the unit that leaves at most four digits: `512 B`, `1.5 MB`
 /// (powers of 1,000).
-pub(super) fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if bytes < 1000 {
         return format!("{bytes} B");

@@ -1,16 +1,27 @@
 //! Reading a record back from the line that was printed of it, trusting
 //! nothing: who wrote the line may be anyone.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::draft::record_id;
 use super::record::{
-    MAX_CLIENT_SUBNETS, MAX_COMMUNITY_IDS, MAX_EVIDENCE, MAX_NAMES, MAX_SERVERS, Record, SCHEMA, Stage,
+    Evidence, MAX_CLIENT_SUBNETS, MAX_COMMUNITY_IDS, MAX_EVIDENCE, MAX_NAMES, MAX_SERVERS, Record, SCHEMA, Stage,
 };
+use crate::base::brief;
 use crate::base::time::parse_day;
 
 /// Longest line that is read, in bytes.
 pub const MAX_LINE: usize = 1 << 20;
 /// Longest sensor name, segment, source, indicator id and word.
 pub const MAX_WORD: usize = 256;
+/// Most bytes of all texts of a record, and a few for each: of a byte at most
+/// six are written, so that what is read can be written and read again.
+pub const MAX_TEXT: usize = MAX_LINE / 8;
 
 /// Reads a record of version 1 and checks that it can be one: that its id is
 /// the one of its fields, that times and quarter hours agree, that lists are
@@ -23,7 +34,7 @@ pub fn parse(line: &[u8]) -> Result<Record, String> {
     let mut record: Record = serde_json::from_slice(line).map_err(|e| {
         // The line is the reader's to number; serde always says the first.
         let text = e.to_string().replace(" at line 1 column ", " at column ").replace("EOF", "it ends");
-        format!("no sighting record ({text})")
+        format!("no sighting record ({})", brief(text))
     })?;
     check(&record)?;
     record.sessions = record.slots.runs();
@@ -65,18 +76,44 @@ fn require(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), String
     if holds { Ok(()) } else { Err(otherwise()) }
 }
 
-fn check(r: &Record) -> Result<(), String> {
+/// Whether a record can be one, as [`parse`] wants it.
+///
+/// # Errors
+/// What is wrong, as the end of a sentence.
+pub(crate) fn check(r: &Record) -> Result<(), String> {
     require(r.schema == SCHEMA, || format!("schema {:?} is not {SCHEMA}", short(&r.schema)))?;
+    check_words(r)?;
+    let id = record_id(&r.sensor, &r.host.segment, &r.host.ip, r.host.mac, &r.indicator.id, &r.period);
+    require(r.id == id, || {
+        format!("id {:?} is not that of its sensor, host, indicator and period, {id}", short(&r.id))
+    })?;
+    check_rest(r)
+}
+
+/// As lines are checked, a record whose schema and id are known to be right.
+///
+/// # Errors
+/// What is wrong, as the end of a sentence.
+pub(crate) fn check_content(r: &Record) -> Result<(), String> {
+    check_words(r)?;
+    check_rest(r)
+}
+
+fn check_words(r: &Record) -> Result<(), String> {
     for (what, word) in [("sensor", &r.sensor), ("host.segment", &r.host.segment), ("indicator.id", &r.indicator.id)] {
         require(is_word(word), || format!("{what} is longer than {MAX_WORD} bytes or holds control characters"))?;
     }
     require(is_source(&r.source), || format!("source {:?} is no sha256:, file: or run: id", short(&r.source)))?;
     require(!r.indicator.id.is_empty(), || "indicator.id is empty".into())?;
-    let day = parse_day(&r.period).ok_or_else(|| format!("period {:?} is no UTC day", short(&r.period)))?;
-    let id = record_id(&r.sensor, &r.host.segment, &r.host.ip, r.host.mac, &r.indicator.id, &r.period);
-    require(r.id == id, || {
-        format!("id {:?} is not that of its sensor, host, indicator and period, {id}", short(&r.id))
-    })?;
+    day(r).map(drop)
+}
+
+fn day(r: &Record) -> Result<i64, String> {
+    parse_day(&r.period).ok_or_else(|| format!("period {:?} is no UTC day", short(&r.period)))
+}
+
+fn check_rest(r: &Record) -> Result<(), String> {
+    let day = day(r)?;
     require(r.first_seen <= r.last_seen, || "last_seen is before first_seen".into())?;
     for (what, ts) in [("first_seen", r.first_seen), ("last_seen", r.last_seen)] {
         require(ts.day() == day, || format!("{what} is not on {}", r.period))?;
@@ -109,7 +146,22 @@ fn check_lists(r: &Record) -> Result<(), String> {
     require(transport.is_none(), || "a server's transport is neither tcp nor udp".into())?;
     require(r.evidence.len() <= MAX_EVIDENCE, || format!("evidence has more than {MAX_EVIDENCE} entries"))?;
     let hashed = |hash: &str| hash.len() == 64 && is_hex(hash);
-    require(r.evidence.iter().all(|e| hashed(&e.packet_sha256)), || "a packet_sha256 is no SHA-256".into())
+    require(r.evidence.iter().all(|e| hashed(&e.packet_sha256)), || "a packet_sha256 is no SHA-256".into())?;
+    require(text_len(r) <= MAX_TEXT, || format!("its texts have more than {MAX_TEXT} bytes"))
+}
+
+/// Bytes of all texts that are not of limited length otherwise, each with what
+/// stands around it.
+fn text_len(r: &Record) -> usize {
+    let host = [&r.host.name, &r.host.name_source];
+    let of_evidence = |e: &Evidence| {
+        let texts = [&e.path, &e.interface, &e.name].into_iter().flatten().chain(&e.layers);
+        texts.fold(0, |n: usize, text| n.saturating_add(text.len()).saturating_add(4))
+    };
+    let lists = [&r.names, &r.notes, &r.community_ids];
+    let texts = host.into_iter().flatten().chain(lists.into_iter().flatten());
+    let texts = texts.fold(0, |n: usize, text| n.saturating_add(text.len()).saturating_add(4));
+    r.evidence.iter().fold(texts, |n, e| n.saturating_add(of_evidence(e)))
 }
 
 fn sorted<T: Ord>(what: &str, list: &[T], max: usize) -> Result<(), String> {
@@ -138,6 +190,13 @@ fn short(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests {
     use super::super::testing::record;
     use super::*;
@@ -221,6 +280,11 @@ mod tests {
             ("/indicator/category", json!("friend"), "unknown variant"),
             ("/indicator/confidence", json!("absolute"), "unknown variant"),
             ("/evidence", json!([evidence]), "no SHA-256"),
+            // What is wrong is a sentence, however long what it quotes.
+            ("/stage", json!("x".repeat(100_000)), "xxxx…)"),
+            ("/schema", json!("x".repeat(100_000)), "is not spansight.sighting/1"),
+            // Written as six bytes each, it could not be read again.
+            ("/names", json!(["\u{7f}".repeat(MAX_TEXT)]), "its texts have more than"),
         ];
         for (place, value, reason) in cases {
             let mut record = serde_json::to_value(good()).unwrap();

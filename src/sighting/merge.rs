@@ -28,6 +28,38 @@ pub fn join(into: &mut Record, other: &Record) {
     cap(into);
 }
 
+/// Merges two states of a record of one run, as files bring them. The later one
+/// takes the place of the earlier one if it holds all that the earlier one shows;
+/// else one of them is not what the run wrote, nobody can say which, and the two
+/// [`join`], so that no file takes back what another one showed.
+pub fn succeed(into: &mut Record, other: &Record) {
+    if into.revision < other.revision && covers(other, into) {
+        into.clone_from(other);
+    } else if into.revision < other.revision || !covers(into, other) {
+        join(into, other);
+    }
+}
+
+/// Whether a record shows all that another one does, as far as verdicts and
+/// counts hang on it.
+fn covers(r: &Record, other: &Record) -> bool {
+    fn has<T: PartialEq>(all: &[T], some: &[T]) -> bool {
+        some.iter().all(|one| all.contains(one))
+    }
+    r.indicator == other.indicator
+        && r.stage >= other.stage
+        && r.count >= other.count
+        && r.bytes_to_server >= other.bytes_to_server
+        && r.bytes_from_server >= other.bytes_from_server
+        && r.first_seen <= other.first_seen
+        && r.last_seen >= other.last_seen
+        && r.slots.union(other.slots) == r.slots
+        && r.slots_connected.union(other.slots_connected) == r.slots_connected
+        && has(&r.channels, &other.channels)
+        && has(&r.names, &other.names)
+        && has(&r.servers, &other.servers)
+}
+
 /// Merges two contributions of the same id from different sources, or from
 /// different parts of one: `count` and bytes add up (saturating), least
 /// `first_seen`, greatest `last_seen` and stage, union of the rest. The least
@@ -215,6 +247,47 @@ mod tests {
             dport: 53,
             layers: Vec::new(),
             packet_sha256: format!("{frame:064x}"),
+        }
+    }
+
+    /// What a later state takes back stays; what it adds, comes.
+    #[test]
+    fn a_state_of_a_run_is_followed_and_never_taken_back() {
+        let early = Record { revision: 3, ..record() };
+        let united = |a: &Record, b: &Record| {
+            let mut r = a.clone();
+            succeed(&mut r, b);
+            r
+        };
+        let mut late = Record { revision: 4, count: early.count + 9, evidence: Vec::new(), ..early.clone() };
+        late.host.name = Some("pc".into());
+        late.names.push("zz.example".into());
+        assert_eq!((united(&early, &late), united(&late, &early)), (late.clone(), late.clone()));
+        let spoilt: [fn(&mut Record); 7] = [
+            |r| r.count = 0,
+            |r| r.stage = Stage::Queried,
+            |r| r.bytes_from_server = 0,
+            |r| r.servers.clear(),
+            |r| r.names.clear(),
+            |r| r.slots_connected = Slots::default(),
+            |r| r.indicator.category = crate::catalogue::Category::Lookalike,
+        ];
+        let strong = Record {
+            stage: Stage::Transferred,
+            count: 9,
+            bytes_from_server: 5,
+            servers: vec![server(1)],
+            names: vec!["a.example".into()],
+            slots_connected: early.slots,
+            ..early
+        };
+        for (number, spoil) in spoilt.iter().enumerate() {
+            let mut forged = Record { revision: 1 << 62, ..strong.clone() };
+            spoil(&mut forged);
+            let one = united(&strong, &forged);
+            assert_eq!(one, Record { revision: 1 << 62, ..strong.clone() }, "{number}");
+            assert_eq!(united(&forged, &strong), one, "{number}: in the other order");
+            assert_eq!(united(&one, &forged), one, "{number}: once more");
         }
     }
 

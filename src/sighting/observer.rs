@@ -429,7 +429,9 @@ impl Observer {
             if !self.settings.home.contains(&ip) || is_group(&ip) {
                 continue;
             }
-            if kind == PresenceKind::Traffic {
+            // What is sent to all stations of a link is sent to no host: the
+            // address of its end is the directed broadcast's.
+            if kind == PresenceKind::Traffic && (sent || mac.is_none_or(|m| m.0.first().is_some_and(|b| b & 1 == 0))) {
                 ledger.address(self.settings.counted(ip));
             }
             // On a link without hardware addresses only what confirms is kept.

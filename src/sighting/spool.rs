@@ -6,12 +6,12 @@
 
 use super::codec::{self, Bytes};
 use super::draft::{Draft, DraftKey};
+use crate::base::temporary;
 use crate::catalogue::Catalogue;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
 
 /// Bytes of drafts kept in memory.
 pub const MAX_HELD: usize = 8 << 20;
@@ -162,21 +162,8 @@ impl Spool {
     }
 }
 
-/// A file without a name, in `TMPDIR`, else in `/var/tmp`, which is rarely
-/// memory as `/tmp` often is.
 fn temporary_file() -> io::Result<File> {
-    let folder = match std::env::var_os("TMPDIR") {
-        Some(folder) if !folder.is_empty() => PathBuf::from(folder),
-        _ => PathBuf::from("/var/tmp"),
-    };
-    tempfile::tempfile_in(&folder).or_else(|_| tempfile::tempfile()).map_err(|e| explain(&e))
-}
-
-fn explain(e: &io::Error) -> io::Error {
-    let text = format!(
-        "cannot write what memory has no room for to a temporary file ({e}): set TMPDIR to a folder with space"
-    );
-    io::Error::new(e.kind(), text)
+    temporary::file(&temporary::folder(None)).or_else(|e| tempfile::tempfile().map_err(|_| e))
 }
 
 /// Reads one run through a buffer of its own.

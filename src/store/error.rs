@@ -77,6 +77,16 @@ pub enum StoreError {
         /// What SQLite or the decoder of a record found.
         detail: String,
     },
+    /// The file holds what can change what is read or written.
+    #[error(
+        "{place} has {what}, which spansight did not make and which can change what is read and written: take another copy, or remove that"
+    )]
+    Stranger {
+        /// The file.
+        place: Place,
+        /// A view, trigger or virtual table.
+        what: String,
+    },
     /// The disk failed.
     #[error(
         "reading or writing {place} failed ({detail}): check the disk and its free space; what was stored before is kept"

@@ -36,6 +36,8 @@ struct Account {
     /// Days whose records were removed.
     removed: BTreeSet<i64>,
     runs: Vec<RunOf>,
+    /// When the last live run began or ended, in nanoseconds.
+    ran: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,11 +109,26 @@ impl FactSource for Measured {
     }
 
     fn watched(&self) -> std::result::Result<Option<Days>, SourceError> {
-        let up = &self.account()?.up;
-        let first = up.values().filter_map(BTreeSet::first).min();
-        let last = up.values().filter_map(BTreeSet::last).max();
-        let day = |quarter: &i64| i32::try_from(quarter.div_euclid(QUARTERS)).ok();
-        Ok(first.and_then(day).zip(last.and_then(day)).map(|(a, b)| Days::new(a, b)))
+        let day = |quarter: i64| i32::try_from(quarter.div_euclid(QUARTERS)).ok();
+        Ok(self.quarters_watched()?.and_then(|(a, b)| Some(Days::new(day(a)?, day(b)?))))
+    }
+
+    fn quarters(&self) -> std::result::Result<Option<(i64, i64)>, SourceError> {
+        let sql = "SELECT (SELECT min(first_ns) FROM sightings WHERE period = (SELECT min(period) FROM sightings)),
+                          (SELECT max(last_ns) FROM sightings WHERE period = (SELECT max(period) FROM sightings))";
+        let ends = self.store().list(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let quarter = |ns: Option<i64>| ns.map(|ns| Timestamp(ns).quarter());
+        Ok(ends.first().and_then(|(a, b): &(Option<i64>, Option<i64>)| Some((quarter(*a)?, quarter(*b)?))))
+    }
+
+    fn quarters_watched(&self) -> std::result::Result<Option<(i64, i64)>, SourceError> {
+        let account = self.account()?;
+        // One that ended at midnight saw nothing of the day that began then.
+        let ran = account.ran.map(|ns| Timestamp(ns).plus(-1).quarter());
+        let up = account.up.values();
+        let first = up.clone().filter_map(|q| q.first().copied()).chain(ran).min();
+        let last = up.filter_map(|q| q.last().copied()).chain(ran).max();
+        Ok(first.zip(last))
     }
 
     fn seen(&self, from: i64, to: i64) -> std::result::Result<Seen, SourceError> {
@@ -256,6 +273,13 @@ impl Store {
                 })
             },
         )?;
+        let ran = self.list(
+            "SELECT max(coalesce(r.ended_ns, r.started_ns)) FROM runs r JOIN run_sources USING (run)
+             JOIN sources s USING (source_no) WHERE s.source LIKE 'run:%'",
+            [],
+            |row| row.get(0),
+        )?;
+        account.ran = ran.into_iter().next().flatten();
         Ok(account)
     }
 

@@ -7,6 +7,7 @@
 //! so that the same capture read twice changes nothing.
 
 pub mod archive;
+mod categories;
 mod coverage;
 mod covered;
 pub mod custody;
@@ -33,7 +34,7 @@ pub use error::{Place, StoreError};
 pub use measured::Measured;
 pub use read::{Filter, Records, Stored};
 pub use rows::{Canary, Event, Interval, Run, Source};
-pub use write::Writer;
+pub use write::{Taken, Writer};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::time::Duration;

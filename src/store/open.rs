@@ -30,8 +30,9 @@ impl Store {
         open_existing(path, place)
     }
 
-    /// Opens a store for checking it: as [`Store::open_read_only`], and one of
-    /// an earlier version is left as it is.
+    /// Opens a store for checking it: as [`Store::open_read_only`], but one of an
+    /// earlier version is left as it is, and what others put into it is for
+    /// [`Store::verify`] to say.
     ///
     /// # Errors
     /// [`StoreError::TooOld`] for an earlier version, and any other.
@@ -49,7 +50,7 @@ impl Store {
         if version.is_ok_and(schema::is_earlier) {
             return Err(StoreError::TooOld { place });
         }
-        Store::open_read_only(path)
+        open_reading(path, false)
     }
 
     /// Opens a store for reading only. A store that nobody writes to may lie on
@@ -58,19 +59,28 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] if there is none, and any other.
     pub fn open_read_only(path: &Path) -> Result<Store> {
-        let place = Place(path.to_owned());
-        if path.symlink_metadata().is_err() {
-            return Err(StoreError::Missing { place });
-        }
-        refuse_special(path, &place)?;
-        match read_only(path, &place, false) {
-            // Without a log there is nothing to lock: read the file alone.
-            Err(StoreError::CannotOpen { .. } | StoreError::ReadOnly { .. }) if !has_log(path) => {
-                read_only(path, &place, true)
-            }
-            other => other,
-        }
+        open_reading(path, true)
     }
+}
+
+/// With `strict`, a store in which others put views or triggers is refused.
+fn open_reading(path: &Path, strict: bool) -> Result<Store> {
+    let place = Place(path.to_owned());
+    if path.symlink_metadata().is_err() {
+        return Err(StoreError::Missing { place });
+    }
+    refuse_special(path, &place)?;
+    let store = match read_only(path, &place, false) {
+        // Without a log there is nothing to lock: read the file alone.
+        Err(StoreError::CannotOpen { .. } | StoreError::ReadOnly { .. }) if !has_log(path) => {
+            read_only(path, &place, true)
+        }
+        other => other,
+    }?;
+    if strict {
+        schema::refuse_strangers(&store.conn, &place)?;
+    }
+    Ok(store)
 }
 
 impl Store {
@@ -145,6 +155,7 @@ fn open_existing(path: &Path, place: Place) -> Result<Store> {
         conn.pragma_update(None, "page_size", PAGE).map_err(sql)?;
     } else {
         schema::require_ours(&conn, &place)?;
+        schema::refuse_strangers(&conn, &place)?;
     }
     // Some file systems cannot do write-ahead logging; SQLite then keeps its
     // rollback journal, which is as safe.

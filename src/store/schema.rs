@@ -402,6 +402,32 @@ pub(super) fn tables(conn: &Connection) -> rusqlite::Result<BTreeSet<String>> {
     query.query_map([], |row| row.get(0))?.collect()
 }
 
+/// What can act on a store by itself, or stand in for a table, and is not what
+/// this program put there: views, triggers and virtual tables, each as the end
+/// of a sentence. Who made a store may have made these too.
+pub(super) fn strangers(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema
+         WHERE type IN ('view', 'trigger') OR (type = 'table' AND sql LIKE 'CREATE VIRTUAL%') ORDER BY type, name";
+    type Entry = (String, String, String);
+    let entries = |conn: &Connection| -> rusqlite::Result<Vec<Entry>> {
+        let mut query = conn.prepare(sql)?;
+        query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+    };
+    let found = entries(conn)?;
+    let ours = if found.is_empty() { Vec::new() } else { entries(&blank()?)? };
+    // That of another version; nothing here reads it, and writing makes it anew.
+    let is_known = |e: &Entry| ours.contains(e) || e.0 == "view" && e.1 == SHARES;
+    Ok(found.iter().filter(|e| !is_known(e)).map(|(kind, name, _)| format!("the {kind} {name}")).collect())
+}
+
+/// Refuses a store with any of [`strangers`].
+pub(super) fn refuse_strangers(conn: &Connection, place: &Place) -> Result<(), StoreError> {
+    match strangers(conn).map_err(|e| place.error(e))?.into_iter().next() {
+        None => Ok(()),
+        Some(what) => Err(StoreError::Stranger { place: place.clone(), what }),
+    }
+}
+
 /// What a database says it is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Identity {

@@ -11,6 +11,7 @@ use crate::sighting::merge;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 
 /// A transaction. Everything put is kept by [`Writer::commit`]; a writer that
 /// is dropped, also after an error, leaves the store as it was.
@@ -20,11 +21,26 @@ pub struct Writer<'s> {
     place: &'s Place,
     /// What is to be closed.
     pub(super) changed: custody::Changed,
+    /// Whether runs, by the numbers of their sources, are of this store's own.
+    own: BTreeMap<i64, bool>,
+}
+
+/// What became of an imported contribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// There was none of that source and id.
+    Added,
+    /// The one that was there says more now.
+    Changed,
+    /// The one that was there says all of it.
+    Known,
+    /// It says otherwise than what a run of this store wrote, which stays.
+    Refused,
 }
 
 impl<'s> Writer<'s> {
     pub(super) fn new(tx: Transaction<'s>, place: &'s Place) -> Self {
-        Writer { tx, place, changed: custody::Changed::default() }
+        Writer { tx, place, changed: custody::Changed::default(), own: BTreeMap::new() }
     }
 
     /// Makes everything that was put durable. Each day whose records it changed
@@ -150,7 +166,7 @@ impl<'s> Writer<'s> {
     /// Any [`StoreError`](super::StoreError).
     pub fn put_record(&mut self, record: &Record, support: bool) -> Result<()> {
         let live = Source::is_run(&record.source);
-        self.put(record, support, |old, new| {
+        let put = self.put(record, support, false, |old, new| {
             if live {
                 (new.revision > old.revision).then(|| new.clone())
             } else {
@@ -158,30 +174,65 @@ impl<'s> Writer<'s> {
                 merge::join(&mut joined, new);
                 Some(joined)
             }
+        });
+        put.map(drop)
+    }
+
+    /// Puts one contribution that a file brought. It never takes back what one
+    /// of the same source and id says: those of a file source join, of those of
+    /// a run a later one follows ([`merge::succeed`]). Nothing changes of what a
+    /// run wrote that this store recorded itself; only of days that
+    /// [`Writer::retain`] removed its contributions come back.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn import_record(&mut self, record: &Record, support: bool) -> Result<Taken> {
+        let live = Source::is_run(&record.source);
+        self.put(record, support, live, |old, new| {
+            let mut united = old.clone();
+            if live {
+                merge::succeed(&mut united, new);
+            } else {
+                merge::join(&mut united, new);
+            }
+            Some(united)
         })
     }
 
-    fn put(&mut self, new: &Record, support: bool, unite: impl Fn(&Record, &Record) -> Option<Record>) -> Result<()> {
-        let Writer { tx, place, changed } = self;
-        let mut unite_and_write = || -> rusqlite::Result<()> {
+    /// With `guarded`, nothing changes of a run of the store's own.
+    fn put(
+        &mut self,
+        new: &Record,
+        support: bool,
+        guarded: bool,
+        unite: impl Fn(&Record, &Record) -> Option<Record>,
+    ) -> Result<Taken> {
+        let Writer { tx, place, changed, own } = self;
+        let mut unite_and_write = || -> rusqlite::Result<Taken> {
             let number = source_number(tx, &new.source)?;
             let found: Option<(i64, bool, String)> = tx
                 .prepare_cached("SELECT sighting, support, record FROM sightings WHERE id = ?1 AND source_no = ?2")?
                 .query_row(params![new.id, number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             let Some((sighting, was_support, text)) = found else {
+                if guarded && is_own(tx, own, number)? && !was_removed(tx, &new.period)? {
+                    return Ok(Taken::Refused);
+                }
                 changed.note(tx, &new.period, number)?;
-                return write(tx, None, number, new, support);
+                return write(tx, None, number, new, support).map(|()| Taken::Added);
             };
             let old: Record = from_json(&text)?;
             let support = support && was_support;
             let united = match unite(&old, new) {
                 Some(united) if united != old || support != was_support => united,
                 None if support != was_support => old,
-                _ => return Ok(()),
+                _ => return Ok(Taken::Known),
             };
+            if guarded && is_own(tx, own, number)? {
+                return Ok(Taken::Refused);
+            }
             changed.note(tx, &united.period, number)?;
-            write(tx, Some(sighting), number, &united, support)
+            write(tx, Some(sighting), number, &united, support).map(|()| Taken::Changed)
         };
         unite_and_write().map_err(|e| place.error(e))
     }
@@ -321,6 +372,27 @@ impl<'s> Writer<'s> {
             .map(drop)
         })
     }
+}
+
+/// Whether a run wrote this store itself: of one whose records were imported
+/// neither frames nor interfaces are known.
+fn is_own(c: &Connection, known: &mut BTreeMap<i64, bool>, source: i64) -> rusqlite::Result<bool> {
+    if let Some(own) = known.get(&source) {
+        return Ok(*own);
+    }
+    let own = c
+        .prepare_cached(
+            "SELECT frames > 0 OR EXISTS (SELECT 1 FROM interfaces WHERE source_no = ?1) FROM sources WHERE source_no = ?1",
+        )?
+        .query_row([source], |row| row.get(0))?;
+    known.insert(source, own);
+    Ok(own)
+}
+
+/// Whether the records of a day were removed once.
+fn was_removed(c: &Connection, day: &str) -> rusqlite::Result<bool> {
+    c.prepare_cached("SELECT EXISTS (SELECT 1 FROM day_links WHERE day = ?1 AND kind = 'removed')")?
+        .query_row([day], |row| row.get(0))
 }
 
 /// Writes a record and what is kept of it elsewhere, in place of the row of

@@ -105,21 +105,100 @@ fn live(line: &str, revision: u64, count: u64) -> String {
 }
 
 #[test]
-fn of_a_live_run_the_highest_revision_counts_and_files_join() {
+fn of_a_live_run_the_latest_state_counts_and_files_join() {
     let dir = TempDir::new().unwrap();
     let dir = dir.path();
     let all = lines(dir);
     let line = &all[0];
-    fs::write(dir.join("live.ndjson"), [live(line, 2, 70), live(line, 3, 7), live(line, 1, 700)].join("\r\n")).unwrap();
+    fs::write(dir.join("live.ndjson"), [live(line, 2, 70), live(line, 3, 700), live(line, 1, 7)].join("\r\n")).unwrap();
     import(dir, &["live.ndjson"]);
     let counts = |dir: &Path| -> Vec<u64> { records(&open(dir, "s.sqlite")).iter().map(|r| r.count).collect() };
-    assert_eq!(counts(dir), [7]);
+    assert_eq!(counts(dir), [700]);
+    // No later state takes back what an earlier one showed.
+    fs::write(dir.join("less.ndjson"), live(line, 9, 1)).unwrap();
+    let ran = run_in(dir, &["import", "--store", "s.sqlite", "less.ndjson"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("Records read: 1, sources: 1, 1 record that there was changed."), "{ran:?}");
+    assert_eq!(counts(dir), [700]);
     fs::remove_file(dir.join("s.sqlite")).unwrap();
     let mut more: Value = serde_json::from_str(line).unwrap();
     more["count"] = 5000.into();
     fs::write(dir.join("file.ndjson"), format!("\u{feff}{line}\n\n{more}\n{line}\n")).unwrap();
     import(dir, &["file.ndjson"]);
     assert_eq!(counts(dir), [5000]);
+}
+
+/// A file can say anything of a run; the store knows what its own runs saw.
+#[cfg(unix)]
+#[test]
+fn an_import_does_not_change_what_a_run_of_the_store_wrote() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    fs::copy(samples().join("update-http.pcap"), dir.join("a.pcap")).unwrap();
+    let mut child = crate::support::program::program(&["replay", "-q", "--follow", "--store", "live.db", "a.pcap"])
+        .current_dir(dir)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let whole = || run_in(dir, &["export", "-q", "--store", "live.db"]).out;
+    // The store is written every half minute, and at the end.
+    let started = std::time::Instant::now();
+    while !dir.join("live.db").exists() && started.elapsed().as_secs() < 20 {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let before = whole();
+    assert!(!before.is_empty());
+    let forged: Vec<String> = before
+        .lines()
+        .map(|line| {
+            let mut r: Value = serde_json::from_str(line).unwrap();
+            assert!(r["source"].as_str().unwrap().starts_with("run:"));
+            (r["revision"], r["stage"]) = ((1u64 << 62).into(), "queried".into());
+            (r["servers"], r["slots_connected"]) = (Value::Array(Vec::new()), "0".repeat(24).into());
+            r.to_string()
+        })
+        .collect();
+    fs::write(dir.join("forged.ndjson"), forged.join("\n")).unwrap();
+    let ran = run_in(dir, &["import", "-q", "--store", "live.db", "forged.ndjson"]);
+    ran.said_once(1, &["otherwise than what this store's own runs wrote, which stays"]);
+    assert_eq!(whole(), before);
+    fs::write(dir.join("true.ndjson"), &before).unwrap();
+    assert_eq!(
+        run_in(dir, &["import", "-q", "--store", "live.db", "true.ndjson"]).code,
+        0,
+        "what it holds is no contradiction"
+    );
+}
+
+/// A verdict follows the category that a record gives its indicator.
+#[test]
+fn a_category_that_no_catalogue_gives_is_said() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    let all = lines(dir);
+    let mut forged: Value =
+        serde_json::from_str(all.iter().find(|l| l.contains("\"category\":\"update\"")).unwrap()).unwrap();
+    let id = forged["indicator"]["id"].as_str().unwrap().to_owned();
+    forged["indicator"]["category"] = "web".into();
+    fs::write(dir.join("forged.ndjson"), forged.to_string()).unwrap();
+    for store in ["s.db", "a/"] {
+        let sound = run_in(dir, &["import", "--store", store, "vlan.ndjson"]);
+        assert!(sound.code == 0 && !sound.err.contains("warning"), "{sound:?}");
+        let ran = run_in(dir, &["verify", store]);
+        assert!(ran.code == 0 && !ran.out.contains("doubtful"), "{ran:?}");
+        let ran = run_in(dir, &["import", "--store", store, "forged.ndjson"]);
+        let wanted = format!("warning: records give {id} the category web; in the catalogue in effect it has update.");
+        assert!(ran.code == 0 && ran.err.contains(&wanted), "{ran:?}");
+        let ran = run_in(dir, &["verify", store]);
+        let wanted = format!(
+            "doubtful: 1 record gives {id} the category web, and no catalogue of its runs does: there it has update\n"
+        );
+        assert!(ran.code == 0 && ran.out.contains(&wanted) && ran.out.contains("sound"), "{ran:?}");
+    }
 }
 
 #[test]
@@ -333,6 +412,21 @@ fn an_export_can_be_narrowed() {
     refused(&["--store", "none/"], 3, &["there is no store at"]);
     refused(&["--store", "."], 3, &["is not a spansight store"]);
     refused(&["--store", "archive", "--output", "archive/x"], 2, &["lies in the archive"]);
+    let whole = fs::read(dir.join("archive/archive.json")).unwrap();
+    let window = ["--baseline", "2020-01", "--current", "2020-02"];
+    for command in [
+        &["trend", "-q", "--store", "archive", "--output", "archive/archive.json"][..],
+        &[&["compare", "-q", "--store", "archive", "--output", "archive/archive.json"][..], &window].concat(),
+        &["trend", "-q", "--store", "from.sqlite", "--output", "archive/archive.json"],
+        &["hosts", "--store", "from.sqlite", "--output", "archive/archive.json"],
+        &["report", "--store", "from.sqlite", "--html", "archive/archive.json"],
+        &["report", "--store", "from.sqlite", "--json", "archive/archive.json"],
+        &["report", "--store", "from.sqlite", "--csv", "archive"],
+        &["publish", "-q", "--store", "archive", "--window", "2020-02", "--output", "archive/p"],
+    ] {
+        run_in(dir, command).said_once(2, &["lies in the archive"]);
+        assert_eq!(fs::read(dir.join("archive/archive.json")).unwrap(), whole, "{command:?}");
+    }
     refused(&["--store", "from.sqlite", "--output", "from.sqlite"], 2, &["would overwrite what is read"]);
     refused(
         &["--store", "from.sqlite", "--since", "2020-02-03", "--until", "2020-02-02"],
@@ -342,6 +436,6 @@ fn an_export_can_be_narrowed() {
     fs::write(dir.join("short.csv"), "id,source\nx,y\n").unwrap();
     let ran = run_in(dir, &["import", "--store", "s.sqlite", "short.csv"]);
     assert!(ran.code == 3 && ran.err.contains("short.csv: the header lacks the column period"), "{ran:?}");
-    let ran = run_in(dir, &["hosts", "--store", "archive"]);
+    let ran = run_in(dir, &["explain", "--store", "archive", "10.0.0.5"]);
     ran.said_once(3, &["it is an archive"]);
 }

@@ -104,10 +104,13 @@ pub fn report(dir: &Path, args: &[&str]) -> Value {
 /// The figures of a signal in the words of the recount.
 fn figures(signal: &Value, first: bool) -> Value {
     let (hosts, moves, daily) = (&signal["hosts"], &signal["moves"], &signal["daily"]);
+    // Of the first period it is not known what came before.
+    assert_eq!(moves.is_null(), first);
     let later = |word: &str| if first { json!(0) } else { moves[word].clone() };
+    let new = if first { &hosts["hosts"] } else { &moves["new"] };
     json!({
         "hosts": hosts["hosts"], "by_address": hosts["by_address"], "organisations": signal["organisations"]["seen"],
-        "new": moves["new"], "returning": later("returning"), "kept": later("kept"), "lost": later("lost"),
+        "new": new, "returning": later("returning"), "kept": later("kept"), "lost": later("lost"),
         "daily": [daily["median"], daily["least"], daily["most"]], "busiest_hour": signal["busiest_hour"],
     })
 }
@@ -211,6 +214,33 @@ fn the_same_store_gives_the_same_bytes_in_each_format() {
     assert!(fs::read_to_string(dir.join("c.json")).unwrap().starts_with("{\n"));
 }
 
+/// Where days begin later than those of UTC, records of the first hours lie on
+/// the day before, which no UTC day of the store is.
+#[test]
+fn without_a_window_all_records_are_counted_whenever_days_begin() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    // At half past two.
+    import(dir, &line(None, "10.0.0.1", "update", "2025-01-10", 1 << (95 - 10), "transferred"));
+    assert_eq!(run_in(dir, &["import", "-q", "--store", "a/", "r.ndjson"]).code, 0);
+    for store in ["s.db", "a/"] {
+        for (offset, day) in [("-05:00", "2025-01-09"), ("+00:00", "2025-01-10"), ("-02:30", "2025-01-10")] {
+            let offset = format!("--utc-offset={offset}");
+            for window in [&[][..], &["--window", "1d"][..]] {
+                let args = ["trend", "-q", "--store", store, "--step", "day", &offset, "--format", "csv"];
+                let ran = run_in(dir, &[&args[..], window].concat());
+                let mut lines = ran.out.lines();
+                let column = lines.next().unwrap().split(',').position(|name| name == "update_hosts").unwrap();
+                let found: Vec<(&str, &str)> = lines
+                    .map(|line| line.split(',').collect::<Vec<_>>())
+                    .map(|cells| (cells[0], cells[column]))
+                    .collect();
+                assert_eq!(found, [(day, "1")], "{store} {offset} {window:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn imported_records_alone_are_not_comparable() {
     let dir = TempDir::new().unwrap();
@@ -224,13 +254,17 @@ fn imported_records_alone_are_not_comparable() {
     assert!(zero.out.replace('\n', " ").contains("that excludes nothing"), "{zero:?}");
 }
 
-/// A day on which 10.0.0.5 updates at ten, and anything is seen at all in so
-/// many quarter hours.
+/// A day on which 10.0.0.5 updates at ten, and other traffic is seen in so many
+/// quarter hours.
 fn day(number: i64, quarters: i64, updates: bool) -> Vec<u8> {
     let midnight = TEN - 10 * 3600 * SECOND + number * 86_400 * SECOND;
     let ping = packets::udp((host(9), 4000), (host(8), 4000), b"x");
-    let mut frames: Vec<(i64, Vec<u8>)> =
-        (0..quarters).map(|q| (midnight + q * 900 * SECOND + SECOND, ping.clone())).collect();
+    let mut frames: Vec<(i64, Vec<u8>)> = Vec::new();
+    for q in 0..quarters {
+        let [question, answer] = packets::lookup(host(9), 4001, "www.example.net", [192, 0, 2, 7]);
+        let at = midnight + q * 900 * SECOND + SECOND;
+        frames.extend([(at, ping.clone()), (at + 1, question), (at + SECOND / 100, answer)]);
+    }
     if updates {
         let at = midnight + 10 * 3600 * SECOND;
         frames.extend(packets::update(host(5), 40_000).into_iter().zip(0..).map(|(f, n)| (at + n * SECOND / 100, f)));
@@ -281,9 +315,9 @@ fn a_sensor_that_was_down_for_half_of_a_window_is_in_the_headline() {
         (&found["comparability"]["comparable"], &found["current"]["coverage"]["up"]),
         (&json!(false), &json!(0.5))
     );
-    // What nothing can exclude: three by two addresses, of half of the time.
+    // What nothing can exclude: three by three addresses, of half of the time.
     let zero = &found["whole"]["current"]["update"]["zero"];
-    assert_eq!((&zero["detection"], &zero["share_at_most"], &zero["of_hosts"]), (&json!(0.5), &json!(1.0), &json!(2)));
+    assert_eq!((&zero["detection"], &zero["share_at_most"], &zero["of_hosts"]), (&json!(0.5), &json!(1.0), &json!(3)));
     let trend = run_in(dir.path(), &["trend", "--store", "s.db", "--step", "day", "-q"]);
     let text = trend.out.replace('\n', " ");
     assert!(text.contains("Doubtful: the sensor saw frames in only 50 % of 2026-03-02"), "{trend:?}");
@@ -297,6 +331,84 @@ fn equal_windows_may_fall_and_rise() {
     let text = ran.out.replace('\n', " ");
     assert!(text.contains(": a fall of 100 %.") && !text.contains("NOT COMPARABLE"), "{ran:?}");
     assert!(text.contains("no proof of absence"), "{ran:?}");
+}
+
+/// A day on which only broadcasts of the hosts come by: no mirror of a port does
+/// it any more.
+fn broadcasts(number: i64) -> Vec<u8> {
+    let midnight = TEN - 10 * 3600 * SECOND + number * 86_400 * SECOND;
+    let mut pcap = Pcap::new();
+    for q in 0..96 {
+        for n in [5, 8, 9] {
+            let mut frame = packets::udp((host(n), 137), ([10, 0, 0, 255], 137), b"x");
+            frame[..6].fill(0xff);
+            pcap.frame(midnight + q * 900 * SECOND + i64::from(n) * SECOND, &frame);
+        }
+    }
+    pcap.bytes().to_vec()
+}
+
+#[test]
+fn a_mirror_that_was_lost_is_no_fall() {
+    let dir = replayed(&[(0, 96, true)], &[]);
+    fs::write(dir.path().join("b.pcap"), broadcasts(1)).unwrap();
+    assert_eq!(run_in(dir.path(), &["replay", "-q", "--store", "s.db", "b.pcap"]).code, 0);
+    let found: Value = serde_json::from_str(&compared(&dir, &["--format", "json"]).out).unwrap();
+    let headline = found["headline"].as_str().unwrap();
+    assert!(!headline.contains("a fall of") && headline.contains("no host name was seen at all"), "{headline}");
+    let zero = &found["whole"]["current"]["update"]["zero"];
+    assert_eq!((zero.get("detection"), zero.get("share_at_most")), (None, None), "{zero}");
+    // An address that all stations listen to is no host.
+    assert_eq!(zero["of_hosts"], 3);
+    // All say it by the same reason.
+    let why = "no host name was seen at all";
+    let text = |args: &[&str]| {
+        let ran = run_in(dir.path(), args);
+        (ran.out.clone() + &ran.err).replace('\n', " ")
+    };
+    let trend = text(&["trend", "--store", "s.db", "--step", "day"]);
+    assert!(trend.contains("Doubtful: no host name was seen at all in 2026-03-02"), "{trend}");
+    assert!(text(&["hosts", "--store", "s.db", "--since", "2026-03-02"]).contains(why));
+    let report = ["report", "--store", "s.db", "--window", "2026-03-02", "--html", "r.html", "--fail-on", "contacting"];
+    assert!(text(&report).contains(why));
+    assert_eq!(run_in(dir.path(), &report).code, 1);
+}
+
+#[test]
+fn a_sensor_that_sees_no_contact_any_more_reports_none() {
+    let dir = replayed(&[(0, 96, true), (9, 96, false)], &[]);
+    let trend = |args: &[&str]| {
+        let all = [&["trend", "--store", "s.db", "--format", "json", "-q"], args].concat();
+        let value: Value = serde_json::from_str(&run_in(dir.path(), &all).out).unwrap();
+        (value["window"]["last"].clone(), value["whole"][0]["update"]["hosts"]["hosts"].clone())
+    };
+    assert_eq!(trend(&["--window", "7d"]), (json!("2026-03-10"), json!(0)));
+    let report = ["report", "--store", "s.db", "--window", "1d", "--json", "r.json", "--fail-on", "contacting"];
+    let ran = run_in(dir.path(), &report);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let value: Value = serde_json::from_str(&fs::read_to_string(dir.path().join("r.json")).unwrap()).unwrap();
+    assert_eq!(value["about"]["window"]["last"], "2026-03-10");
+}
+
+#[test]
+fn nobody_is_a_count_too() {
+    let dir = replayed(&[(0, 96, false), (1, 96, false)], &[]);
+    let trend = run_in(dir.path(), &["trend", "--store", "s.db", "--step", "day", "-q"]);
+    assert_eq!(trend.code, 0, "{trend:?}");
+    let text = trend.out.replace('\n', " ");
+    assert!(
+        text.contains("No host with update contacts was seen in 2026-03-02. With up to 3 home addresses"),
+        "{text}"
+    );
+    assert!(compared(&dir, &[]).out.contains("no proof of absence"));
+    let publish = ["publish", "--store", "s.db", "--window", "2026-03-01..2026-03-02", "--output", "p", "-q"];
+    let ran = run_in(dir.path(), &publish);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let ran = run_in(dir.path(), &["verify", "p"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // Where nothing was seen either, there is nothing to count.
+    drop(spansight::store::Store::open(&dir.path().join("e.db")).unwrap());
+    run_in(dir.path(), &["trend", "--store", "e.db"]).said_once(FAILED, &["nothing to count"]);
 }
 
 /// A catalogue with one indicator, perhaps two.

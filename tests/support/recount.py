@@ -37,7 +37,7 @@ def wilson(part, whole):
     spread = z * math.sqrt(p * (1 - p) / whole + z * z / (4 * whole * whole)) / (1 + z * z / whole)
     low = 0.0 if part == 0 else middle - spread
     high = 1.0 if part == whole else middle + spread
-    return [round(x, 4) for x in (p, low, high)]
+    return [round(x, 6) for x in (p, low, high)]
 
 
 def days_of(month):

@@ -24,7 +24,8 @@ pub struct MeasureArgs {
     #[command(flatten)]
     pub catalogue: CatalogueFiles,
     /// Apply one catalogue to all records, by the names that they keep: that of the newest run that began
-    /// by this day, else the one given
+    /// by this day, else the one given. A run begins when it reads: captures replayed on one day cannot be
+    /// told apart by it
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub catalogue_as_of: Option<i32>,
     /// Networks whose clients are hosts, or `any` [default: those of the newest run in the store]
@@ -81,7 +82,7 @@ impl From<StepArg> for Step {
 /// What a window is.
 const WINDOW: &str = "\
 WINDOW is a year (2024), a month (2024-04), a week (2024-W15), a day (2024-04-01), two of these with .. between \
-(all days of both included), or a number of days that end with the newest record (30d).";
+(all days of both included), or a number of days up to the newest with a record, a frame or a live run (30d).";
 
 /// What `trend --help` ends with.
 pub(super) fn trend_help() -> String {
@@ -98,8 +99,9 @@ pub(super) fn compare_help() -> String {
     format!(
         "{WINDOW}\n\nSTILL are the hosts or organisations of the baseline that are in the current window too, with the \
          Wilson interval of their share at 95 %. Where the windows are not comparable (the sensor was up for less of \
-         one, losses, other networks or catalogues, more encrypted DNS, another length) the report says so and calls \
-         no difference a rise or a fall. Of windows of different length the daily means are compared."
+         one, could see no contact or much less traffic, losses, other networks, fewer addresses, other catalogues, \
+         more encrypted DNS, another length) the report says so and calls no difference a rise or a fall; nor where \
+         the bounds allow none. IN VIEW are those of the gone that were seen all the same, without such a contact. Of windows of different length the daily means are compared."
     )
 }
 

@@ -1,6 +1,13 @@
 //! Files and standard input as lines, read by several threads and handed over
 //! in their order: one thread cuts the input into pieces of whole lines, others
 //! read the lines, and whoever asked takes what came of them.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use crate::cli::exit::Exit;
 use crate::report::csv::full::Columns;
@@ -276,6 +283,13 @@ fn header(held: &mut Vec<u8>) -> Result<Option<Columns>, String> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests {
     use super::*;
 

@@ -5,18 +5,19 @@ use super::super::environment;
 use super::super::exit::Stop;
 use super::super::judging::Judging;
 use super::Figures;
+use super::kept::Kept;
 use super::windows::Windows;
 use crate::catalogue::Catalogue;
-use crate::host::{Facts, Verdict};
+use crate::host::{self, Verdict};
 use crate::measure::coverage::Because;
-use crate::measure::{Comparison, FactSource, Groups, Total};
+use crate::measure::{Comparison, Groups, Total};
 use crate::report::document::{
-    About, CatalogueAccount, CoverageAccount, CustodyAccount, Document, FileHash, Headline, HostsOf, RunAccount,
-    SCHEMA, SourceAccount, method,
+    About, CatalogueAccount, Document, FileHash, Headline, HostsOf, Indicators, RunAccount, SCHEMA, SourceAccount,
+    method,
 };
 use crate::report::hosts::Roll;
 use crate::report::summary::Summary;
-use crate::store::Measured;
+use crate::sighting::HomeNets;
 use std::path::Path;
 
 /// What a report is made from.
@@ -24,34 +25,35 @@ pub(super) struct Made<'a> {
     pub(super) args: &'a ReportArgs,
     pub(super) judging: &'a Judging,
     pub(super) catalogue: &'a Catalogue,
-    pub(super) facts: &'a Facts,
     pub(super) windows: &'a Windows,
-    pub(super) measured: &'a Measured,
+    pub(super) kept: &'a Kept,
     pub(super) groups: &'a Groups,
     /// What to say of the store's pseudonyms.
     pub(super) pseudonyms: Option<&'a str>,
 }
 
 impl Made<'_> {
+    /// What hosts are judged by beside facts.
+    pub(super) fn options(&self, home: HomeNets) -> host::Options {
+        let (since, until) = self.windows.ends(self.args.utc_offset);
+        host::Options { since, until, inventory: self.judging.inventory.clone(), home }
+    }
+
     /// The whole report.
     pub(super) fn document<'d>(
         &self,
         roll: &'d Roll<'d>,
         summary: &Summary,
+        indicators: &Indicators,
         figures: &'d Figures,
     ) -> Result<Document<'d>, Stop> {
         let (total, trend) = (figures.total.as_ref(), figures.trend.as_ref());
         let comparison = figures.comparison.as_ref();
-        let coverage = match self.windows.report {
-            Some(days) => CoverageAccount::new(days, self.args.utc_offset, &|from, to| self.measured.seen(from, to))?,
-            None => CoverageAccount::default(),
-        };
-        let store = self.measured.store();
-        let runs = store.runs()?;
+        let runs = self.kept.runs()?;
         let mut sensors: Vec<String> = runs.iter().map(|(_, run)| run.sensor.clone()).collect();
         sensors.sort_unstable();
         sensors.dedup();
-        let mut sources = store.sources()?;
+        let mut sources = self.kept.sources()?;
         let (since, until) = self.windows.ends(self.args.utc_offset);
         sources.retain(|s| {
             s.last.is_none_or(|t| since.is_none_or(|since| t >= since))
@@ -75,13 +77,13 @@ impl Made<'_> {
             trend,
             comparison,
             read: summary.read(),
-            blind_spots: summary.unseen(),
-            coverage,
+            blind_spots: self.kept.unknown().into_iter().chain(summary.unseen()).collect(),
+            coverage: self.kept.coverage(self.windows, self.args.utc_offset)?,
             method: method(),
-            catalogue: CatalogueAccount::new(self.catalogue, &runs, self.facts),
+            catalogue: CatalogueAccount::new(self.catalogue, &runs, indicators),
             runs: runs.iter().map(|(number, run)| RunAccount::of(*number, run)).collect(),
             sources: sources.into_iter().map(SourceAccount::of).collect(),
-            custody: CustodyAccount::new(&store, self.files())?,
+            custody: self.kept.custody(self.files())?,
             hosts: HostsOf(roll),
         })
     }
@@ -122,17 +124,18 @@ fn doubts(
         let why: Vec<&str> = c.comparability.differences.iter().map(|d| d.what.as_str()).collect();
         all.push(format!("The windows are not comparable: {}.", why.join("; ")));
     }
-    let missing = || summary.doubted().map(|why| format!("Hosts may be missing: {why}."));
+    let missing = |why: String| format!("Hosts may be missing: {why}.");
     let Some(total) = total else {
         all.push("The store holds no record of a contact, so that there is nothing to count.".to_owned());
-        all.extend(missing());
+        all.extend(summary.doubted().map(missing));
         return all;
     };
-    // What was lost or could not be read is among the doubts of the summary.
     let said = |because| matches!(because, Because::SensorUp | Because::Unknown);
-    all.extend(total.doubts.iter().filter(|d| said(d.because)).map(|d| sentence(&d.what)));
-    if total.coverage.known {
-        all.extend(missing());
+    let (alone, rest): (Vec<_>, Vec<_>) = total.doubts.iter().partition(|d| said(d.because));
+    all.extend(alone.iter().map(|d| sentence(&d.what)));
+    let rest: Vec<&str> = rest.iter().map(|d| d.what.as_str()).collect();
+    if !rest.is_empty() {
+        all.push(missing(rest.join("; ")));
     }
     let catalogues = total.coverage.catalogues.len();
     if catalogues > 1 && total.method.catalogue_as_of.is_none() {

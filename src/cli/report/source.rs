@@ -19,7 +19,7 @@ impl<'m> Held<'m> {
         offset: UtcOffset,
         names: bool,
     ) -> Result<Self, SourceError> {
-        let wanted = Wanted { days: window.map(|days| offset.utc(days)).into_iter().collect(), names };
+        let wanted = Wanted { days: window.map(|days| offset.utc(days)).into_iter().collect(), names, ids: false };
         let mut part = Part::default();
         if window.is_some() {
             store.part(0, &wanted, &mut part)?;

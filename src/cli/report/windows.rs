@@ -35,14 +35,11 @@ impl Windows {
         now: Timestamp,
     ) -> Result<Self, Stop> {
         let offset = args.utc_offset;
-        let newest = recorded.map(|days| days.last);
-        let stored = match (recorded, watched) {
-            (Some(a), Some(b)) => Some(Days::new(a.first.min(b.first), a.last.max(b.last))),
-            (a, b) => a.or(b),
-        };
+        let stored = Days::spanning(recorded, watched);
+        let newest = stored.map(|days| days.last);
         let days = |window: Window| match (window, newest) {
             (Window::Last(_), None) => {
-                Err(Stop::usage("the store holds no record that a number of days could end with; give dates"))
+                Err(Stop::usage("the store holds nothing that a number of days could end with; give dates"))
             }
             _ => Ok(window.days(newest.unwrap_or(0))),
         };
@@ -146,6 +143,25 @@ mod tests {
         let now = Timestamp::parse("2026-03-15T12:00:00Z").unwrap();
         let windows = Windows::new(&args, Some(stored), None, now).map_err(|stop| stop.message)?;
         windows.check().map_err(|stop| stop.message).map(|()| windows)
+    }
+
+    #[test]
+    fn a_number_of_days_ends_with_the_newest_of_the_store() {
+        let line = ["spansight", "report", "--store", "s", "--html", "h", "--window", "7d"];
+        let Command::Report(args) = Cli::try_parse_from(line).unwrap().command else { panic!() };
+        let days = |window: &str| match window.parse() {
+            Ok(Window::Days(days)) => Some(days),
+            _ => None,
+        };
+        let now = Timestamp::parse("2026-05-01T12:00:00Z").unwrap();
+        let window = |recorded: &str, watched: &str| {
+            let windows = Windows::new(&args, days(recorded), days(watched), now).map_err(|stop| stop.message).unwrap();
+            windows.report.unwrap().to_string()
+        };
+        // Frames without a contact come after the last record.
+        assert_eq!(window("2026-01..2026-03", "2026-02..2026-04-10"), "2026-04-04 to 2026-04-10");
+        assert_eq!(window("2026-01..2026-03", "2026-02"), "2026-03-25 to 2026-03-31");
+        assert_eq!(window("-", "2026-04"), "2026-04-24 to 2026-04-30");
     }
 
     fn days(options: &str) -> String {

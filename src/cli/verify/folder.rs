@@ -1,5 +1,13 @@
 //! A folder of evidence against its manifest.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
+use crate::base::brief;
 use crate::cli::environment::file_sha256;
 use crate::report::{clean, counted};
 use serde::Deserialize;
@@ -82,9 +90,9 @@ fn read(folder: &Path) -> Result<Manifest, String> {
         return Err("it is no file, or too long".into());
     }
     let text = fs::read(&path).map_err(|e| e.to_string())?;
-    let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| format!("it cannot be read ({e})"))?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| format!("it cannot be read ({})", brief(e)))?;
     if manifest.schema != SCHEMA {
-        return Err(format!("it is {:?}, and {SCHEMA:?} is what can be checked", manifest.schema));
+        return Err(format!("it is {:?}, and {SCHEMA:?} is what can be checked", brief(&manifest.schema)));
     }
     Ok(manifest)
 }
@@ -128,6 +136,13 @@ fn walk(folder: &Path, inner: &Path, depth: usize, found: &mut Vec<PathBuf>) -> 
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests {
     use super::*;
     use crate::sighting::draft::hex;

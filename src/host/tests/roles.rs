@@ -237,6 +237,11 @@ fn a_lookup_that_no_client_explains_stays_the_resolvers() {
     assert_eq!(resolver.categories.values().map(|c| c.sessions).collect::<Vec<_>>(), [1]);
     assert!(resolver.reason.contains("whether these lookups are its own is not visible"), "{}", resolver.reason);
     assert!(resolver.weaker.contains("the questions of hosts"), "{}", resolver.weaker);
+    // Nor does it look them up again as an installation would.
+    let again = signal(Scene::of([none("10.0.0.5"), asks(&[40, 60, 70])]), DnsServer, "10.0.0.53").host("10.0.0.53");
+    assert_eq!((again.verdict, again.likely_installed), (Verdict::LookedUp, false));
+    assert_eq!(again.categories.values().map(|c| c.sessions).collect::<Vec<_>>(), [2]);
+    assert_eq!(again.stronger, "connections to update servers");
     // Of a day with a connection the lookups before it.
     let day = c("10.0.0.53", S).on(&[Channel::DnsQuery, Channel::TlsSni]).slots(&[40, 80]).connected(&[80]);
     let mut before = signal(Scene::of([none("10.0.0.5"), day]), DnsServer, "10.0.0.53");

@@ -177,6 +177,12 @@ fn lookups_at_cadence_say_that_a_product_is_likely() {
     assert_eq!((seldom.verdict, seldom.likely_installed), (LookedUp, false));
     let active = host(vec![on(S).slots(&[40, 50])]);
     assert_eq!((active.verdict, active.likely_installed), (Active, false));
+    // A week at most lies between two lookups of an installation.
+    let on_days = |days: &[i32]| host(days.iter().map(|d| looked_up(S).at(*d, &[40])).collect());
+    for (days, likely) in [(&[0, 7][..], true), (&[0, 8], false), (&[0, 60], false), (&[0, 60, 62], true)] {
+        let v = on_days(days);
+        assert_eq!((v.verdict, v.likely_installed), (LookedUp, likely), "{days:?}");
+    }
 }
 
 #[test]

@@ -19,6 +19,11 @@ pub(super) struct Cell {
     pub(super) new: u32,
     pub(super) returning: u32,
     pub(super) lost: u32,
+    /// Of the lost, those that were in view all the same.
+    pub(super) lost_in_view: u32,
+    /// Of those that were not in the period before, the ones that were in view in
+    /// it all the same.
+    pub(super) came_in_view: u32,
     pub(super) relays: u32,
     pub(super) nats: u32,
     /// With a hardware address, each by itself.
@@ -73,6 +78,8 @@ impl Cell {
             new,
             returning,
             lost,
+            lost_in_view,
+            came_in_view,
             relays,
             nats,
             mac_hosts,
@@ -88,6 +95,8 @@ impl Cell {
         self.new += new;
         self.returning += returning;
         self.lost += lost;
+        self.lost_in_view += lost_in_view;
+        self.came_in_view += came_in_view;
         self.relays += relays;
         self.nats += nats;
         self.mac_hosts += mac_hosts;

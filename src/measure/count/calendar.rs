@@ -1,6 +1,8 @@
 //! Which day lies in which period.
 
 use super::super::fact::Days;
+use super::super::window::UtcOffset;
+use crate::base::Timestamp;
 
 /// No day or period.
 const NONE: u32 = u32::MAX;
@@ -46,6 +48,16 @@ impl Calendar {
         Some((number, *self.periods.get(number as usize)?))
     }
 
+    /// The periods that a time from first to last (nanoseconds since the epoch)
+    /// touches, each once or more often.
+    pub(super) fn touched(&self, offset: UtcOffset, from: i64, to: i64) -> impl Iterator<Item = u32> {
+        let day = |ns: i64| i64::from(offset.day_of(Timestamp(ns).quarter())) - i64::from(self.first);
+        let last = i64::try_from(self.days.len()).unwrap_or(i64::MAX).saturating_sub(1);
+        let days = day(from).max(0)..=day(to).min(last);
+        let number = |at: i64| self.days.get(usize::try_from(at).ok()?).filter(|n| **n != NONE);
+        days.filter_map(move |at| self.periods.get(*number(at)? as usize).copied())
+    }
+
     /// How many days.
     pub(super) fn days(&self) -> usize {
         self.periods.len()
@@ -74,5 +86,14 @@ mod tests {
         assert_eq!((calendar.days(), calendar.periods(), calendar.range(1)), (3, 2, 2..3));
         assert_eq!(calendar.find(i32::MIN), None);
         assert_eq!(Calendar::new(&[]).find(0), None);
+        const DAY: i64 = 86_400_000_000_000;
+        let touched = |from: i64, to: i64| -> Vec<u32> {
+            let mut all: Vec<u32> = calendar.touched(UtcOffset::default(), from, to).collect();
+            all.dedup();
+            all
+        };
+        assert_eq!(touched(11 * DAY, 14 * DAY), [0, 1]);
+        assert_eq!((touched(0, 10 * DAY - 1), touched(12 * DAY, 14 * DAY - 1)), (vec![], vec![]));
+        assert_eq!((touched(12 * DAY - 1, 13 * DAY), touched(15 * DAY - 1, 99 * DAY)), (vec![0], vec![1]));
     }
 }

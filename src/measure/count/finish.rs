@@ -44,6 +44,12 @@ pub struct Kept {
     pub returning: u64,
     /// In the period before and not in this one.
     pub lost: u64,
+    /// Of the lost, those that were in view in this period without the signal; of
+    /// hosts only.
+    pub lost_in_view: u64,
+    /// Of those not in the period before, the ones that were in view in it; of
+    /// hosts only.
+    pub came_in_view: u64,
 }
 
 /// Organisations with a signal in a period.
@@ -283,7 +289,14 @@ impl From<'_> {
             by_address: n(cell.addresses) + addresses,
             lower: n(cell.stable) + stable + n(loose),
             upper: cell.upper,
-            change: Kept { kept: n(cell.kept), new: n(cell.new), returning: n(cell.returning), lost: n(cell.lost) },
+            change: Kept {
+                kept: n(cell.kept),
+                new: n(cell.new),
+                returning: n(cell.returning),
+                lost: n(cell.lost),
+                lost_in_view: n(cell.lost_in_view),
+                came_in_view: n(cell.came_in_view),
+            },
             relays: n(cell.relays),
             nats: n(cell.nats),
             mac_hosts: n(cell.mac_hosts),

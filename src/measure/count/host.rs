@@ -53,6 +53,15 @@ pub(super) struct Gathered {
     presence: Vec<Presence>,
     judged: Vec<Judged>,
     places: Vec<Place>,
+    /// By period, whether it was in view, with or without contacts.
+    in_view: Vec<bool>,
+}
+
+impl Gathered {
+    /// Whether it was in view in a period.
+    pub(super) fn in_view(&self, period: u32) -> bool {
+        self.in_view.get(period as usize).copied().unwrap_or(false)
+    }
 }
 
 /// Counts the hosts of parts, one part after the other.
@@ -179,6 +188,17 @@ impl<'p> Worker<'p> {
         }
         self.timed = timed;
         let host = &mut self.host;
+        host.in_view.clear();
+        host.in_view.resize(self.calendar.periods(), false);
+        if !host.presence.is_empty() && self.calendar.periods() > 1 {
+            let judged = host.judged.iter().map(|j| j.period);
+            let told = judge.in_view(node).flat_map(|(from, to)| self.calendar.touched(self.plan.offset, from, to));
+            for period in judged.chain(told) {
+                if let Some(there) = host.in_view.get_mut(period as usize) {
+                    *there = true;
+                }
+            }
+        }
         host.presence.sort_unstable_by_key(|p| (p.signal, p.day));
         host.person = judge.person(node);
         let contacts = self.own.iter().filter_map(|p| facts.contacts.get(p.contact() as usize));

@@ -66,7 +66,7 @@ impl Plan<'_> {
                 _ => days.push(utc),
             }
         }
-        Wanted { days, names: self.recount.is_some() }
+        Wanted { days, names: self.recount.is_some(), ids: false }
     }
 }
 

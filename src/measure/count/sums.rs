@@ -190,6 +190,7 @@ pub(super) fn add(
             }
         };
         let last = before.get_mut(signal).and_then(|b| b.replace(period));
+        let was_in_view = period.checked_sub(1).is_some_and(|before| last != Some(before) && host.in_view(before));
         of(&mut block.cells, period, &|cell| {
             cell.hosts += 1;
             cell.confirmed += u32::from(person.confirmed);
@@ -202,6 +203,7 @@ pub(super) fn add(
                 Some(l) if l + 1 == period => cell.kept += 1,
                 Some(_) => cell.returning += 1,
             }
+            cell.came_in_view += u32::from(was_in_view);
             if person.mac.is_some() {
                 cell.mac_hosts += 1;
                 cell.mac_addresses += u32::try_from(addresses.len()).unwrap_or(u32::MAX);
@@ -221,16 +223,22 @@ pub(super) fn add(
             share(period, first.signal, Shared::Mac(mac, person.confirmed && !person.randomised));
         }
         if let Some(l) = last.filter(|l| l + 1 < period) {
-            of(&mut block.cells, l + 1, &|cell| cell.lost += 1);
+            of(&mut block.cells, l + 1, &|cell| lose(cell, host, l + 1));
         }
     }
     for (signal, last) in before.iter().enumerate() {
-        let next = last.and_then(|l| block.cells.get_mut(l as usize + 1)).and_then(|c| c.get_mut(signal));
-        if let Some(cell) = next {
-            cell.lost += 1;
+        let Some(next) = last.map(|l| l + 1) else { continue };
+        if let Some(cell) = block.cells.get_mut(next as usize).and_then(|c| c.get_mut(signal)) {
+            lose(cell, host, next);
         }
     }
     add_both(block, presence);
+}
+
+/// Counts a host that was in the period before.
+fn lose(cell: &mut Cell, host: &Gathered, period: u32) {
+    cell.lost += 1;
+    cell.lost_in_view += u32::from(host.in_view(period));
 }
 
 /// Counts the periods in which a host has both signals.

@@ -1,32 +1,74 @@
 //! Groups from comma-separated values.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::super::fact::Days;
 use crate::base::time::parse_day;
 use crate::base::{Addr, Prefix};
-use crate::host::inventory::{InventoryError, Rows};
+use crate::host::inventory::InventoryError;
 use foldhash::{HashMap, HashMapExt};
 
 /// How many contradicting lines are listed.
 const SHOWN: usize = 10;
+/// Most lines of one prefix, each for other days: one after the other is asked.
+const SAME: usize = 4096;
 
-/// An entry: a prefix at a time.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
+/// What lines say that may be of many prefixes: when, and what in each column.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Said {
     days: Days,
-    line: usize,
+    /// Of each column a place in the texts; 0 is nothing.
+    values: Box<[u32]>,
 }
 
-/// The lines of a file.
+/// Prefixes of one length, in order, those of an earlier line first.
+#[derive(Debug)]
+struct OfLength {
+    len: u8,
+    networks: Vec<u128>,
+    /// What each says, by its place.
+    said: Vec<u32>,
+}
+
+impl OfLength {
+    /// What the lines of a network say, in their order.
+    fn find(&self, network: u128) -> &[u32] {
+        let start = self.networks.partition_point(|n| *n < network);
+        let same = self.networks.get(start..).unwrap_or_default().iter().take_while(|n| **n == network).count();
+        self.said.get(start..start.saturating_add(same)).unwrap_or_default()
+    }
+}
+
+/// The lines of a file. A publication names each address by itself, millions of
+/// them, of which most say the same.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     columns: Vec<String>,
-    entries: Vec<Entry>,
-    /// Of each entry one for each column; 0 is nothing.
-    values: Vec<u32>,
     texts: Vec<String>,
-    /// Entries of each prefix, by its length in the 128-bit form, longest first.
-    lengths: Vec<(u8, HashMap<u128, Vec<u32>>)>,
+    said: Vec<Said>,
+    /// By length in the 128-bit form, longest first.
+    lengths: Vec<OfLength>,
     has_dates: bool,
+}
+
+/// A line that was read.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    /// In halves, which take no room between lines.
+    halves: [u64; 2],
+    said: u32,
+    line: u32,
+}
+
+impl Line {
+    fn network(self) -> u128 {
+        u128::from(self.halves[0]) << 64 | u128::from(self.halves[1])
+    }
 }
 
 fn wrong(line: usize, what: impl Into<String>) -> InventoryError {
@@ -76,16 +118,17 @@ impl Table {
     ///
     /// # Errors
     /// What is wrong, and in which line.
-    pub(super) fn read(text: &str) -> Result<(Self, Vec<String>), InventoryError> {
-        let mut rows = Rows::new(text);
+    pub(super) fn read(
+        mut rows: impl Iterator<Item = Result<(usize, Vec<String>), InventoryError>>,
+    ) -> Result<(Self, Vec<String>), InventoryError> {
         let (line, names) =
             rows.next().transpose()?.ok_or_else(|| wrong(1, "the file is empty; its first line names the columns"))?;
         let header = Header::read(line, &names)?;
         let columns = header.groups.iter().map(|(_, name)| name.clone()).collect();
         let mut table = Table { columns, texts: vec![String::new()], ..Table::default() };
         let mut known: HashMap<String, u32> = HashMap::new();
-        let mut by_length: HashMap<u8, HashMap<u128, Vec<u32>>> = HashMap::new();
-        let (mut overlaps, mut more) = (Vec::new(), 0u64);
+        let mut places: HashMap<Said, u32> = HashMap::new();
+        let mut by_length: HashMap<u8, Vec<Line>> = HashMap::new();
         for row in rows {
             let (line, fields) = row?;
             if let [only] = fields.as_slice()
@@ -102,41 +145,71 @@ impl Table {
                 .map_err(|why| wrong(line, format!("{:?} is no prefix: {why}", field(header.prefix))))?;
             let days = validity(line, header.from.map_or("", field), header.to.map_or("", field))?;
             table.has_dates |= days != ALWAYS;
-            let at = u32::try_from(table.entries.len()).map_err(|_| wrong(line, "too many lines"))?;
-            let same = by_length.entry(prefix.len128()).or_default().entry(prefix.network()).or_default();
-            let rival = same.iter().filter_map(|e| table.entries.get(*e as usize)).find(|e| touch(e.days, days));
-            if let Some(rival) = rival {
-                if overlaps.len() < SHOWN {
-                    let earlier = rival.line;
-                    overlaps.push(format!("line {line}: {prefix} stands in line {earlier} too for some of these days; the earlier line counts"));
-                } else {
-                    more += 1;
+            let values: Option<Box<[u32]>> =
+                header.groups.iter().map(|(column, _)| table.text(&mut known, field(*column))).collect();
+            let said = Said { days, values: values.ok_or_else(|| wrong(line, "too many different values"))? };
+            let next = table.said.len();
+            let said = match places.get(&said) {
+                Some(place) => *place,
+                None => {
+                    let place = u32::try_from(next).map_err(|_| wrong(line, "too many lines"))?;
+                    table.said.push(said.clone());
+                    places.insert(said, place);
+                    place
                 }
-            }
-            same.push(at);
-            table.entries.push(Entry { days, line });
-            for (column, _) in &header.groups {
-                let text = field(*column);
-                let texts = &mut table.texts;
-                let number = if text.is_empty() {
-                    0
-                } else if let Some(n) = known.get(text) {
-                    *n
-                } else {
-                    let n = u32::try_from(texts.len()).map_err(|_| wrong(line, "too many different values"))?;
-                    texts.push(text.to_owned());
-                    known.insert(text.to_owned(), n);
-                    n
-                };
-                table.values.push(number);
-            }
+            };
+            let number = u32::try_from(line).map_err(|_| wrong(line, "too many lines"))?;
+            let same = by_length.entry(prefix.len128()).or_default();
+            let network = prefix.network();
+            same.push(Line { halves: [(network >> 64) as u64, network as u64], said, line: number });
         }
+        let mut overlaps: Vec<(u32, u32, Prefix)> = Vec::new();
+        for (len, mut lines) in by_length {
+            lines.sort_unstable_by_key(|l| (l.halves, l.line));
+            too_many(len, &lines)?;
+            table.overlaps(len, &lines, &mut overlaps);
+            let (networks, said) = lines.into_iter().map(|l| (l.network(), l.said)).unzip();
+            table.lengths.push(OfLength { len, networks, said });
+        }
+        table.lengths.sort_unstable_by_key(|l| std::cmp::Reverse(l.len));
+        overlaps.sort_unstable_by_key(|(line, ..)| *line);
+        let mut told: Vec<String> = Vec::new();
+        for (line, earlier, prefix) in overlaps.iter().take(SHOWN) {
+            told.push(format!(
+                "line {line}: {prefix} stands in line {earlier} too for some of these days; the earlier line counts"
+            ));
+        }
+        let more = overlaps.len().saturating_sub(SHOWN);
         if more > 0 {
-            overlaps.push(format!("{more} more lines like these"));
+            told.push(format!("{more} more lines like these"));
         }
-        table.lengths = by_length.into_iter().collect();
-        table.lengths.sort_unstable_by_key(|(len, _)| std::cmp::Reverse(*len));
-        Ok((table, overlaps))
+        Ok((table, told))
+    }
+
+    /// The place of a text; `None` where there are too many.
+    fn text(&mut self, known: &mut HashMap<String, u32>, text: &str) -> Option<u32> {
+        if text.is_empty() {
+            return Some(0);
+        }
+        if let Some(n) = known.get(text) {
+            return Some(*n);
+        }
+        let n = u32::try_from(self.texts.len()).ok()?;
+        self.texts.push(text.to_owned());
+        known.insert(text.to_owned(), n);
+        Some(n)
+    }
+
+    /// Adds the lines that contradict an earlier one, and which.
+    fn overlaps(&self, len: u8, lines: &[Line], into: &mut Vec<(u32, u32, Prefix)>) {
+        let days = |l: &Line| self.said.get(l.said as usize).map_or(ALWAYS, |s| s.days);
+        for same in lines.chunk_by(|a, b| a.halves == b.halves) {
+            for (at, line) in same.iter().enumerate().skip(1) {
+                let rival = same.iter().take(at).find(|earlier| touch(days(earlier), days(line)));
+                let prefix = Prefix::new(Addr(line.network().to_be_bytes()), len);
+                into.extend(rival.zip(prefix).map(|(rival, prefix)| (line.line, rival.line, prefix)));
+            }
+        }
     }
 
     pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
@@ -148,26 +221,25 @@ impl Table {
         self.has_dates
     }
 
-    /// One more than the place of the entry of the longest prefix that holds
-    /// the address and is valid on the day; 0 if there is none.
+    /// One more than the place of what the longest prefix says that holds the
+    /// address and is valid on the day; 0 if there is none.
     pub(super) fn find(&self, ip: &Addr, day: i32) -> u32 {
         let bits = ip.bits();
-        for (len, entries) in &self.lengths {
-            let mask = if *len == 0 { 0 } else { u128::MAX << (128 - u32::from(*len)) };
-            let Some(same) = entries.get(&(bits & mask)) else { continue };
-            let valid = |e: &&u32| self.entries.get(**e as usize).is_some_and(|e| e.days.contains(day));
-            if let Some(found) = same.iter().find(valid) {
+        for of in &self.lengths {
+            let mask = u128::MAX.checked_shl(128u32.saturating_sub(u32::from(of.len))).unwrap_or(0);
+            let valid = |said: &&u32| self.said.get(**said as usize).is_some_and(|s| s.days.contains(day));
+            if let Some(found) = of.find(bits & mask).iter().find(valid) {
                 return found.saturating_add(1);
             }
         }
         0
     }
 
-    /// What an entry, as [`Table::find`] gives it, says in a column.
+    /// What is said in a column by a place as [`Table::find`] gives it.
     pub(super) fn value(&self, place: u32, column: &str) -> Option<String> {
         let at = self.columns.iter().position(|c| c == column)?;
-        let row = (place.checked_sub(1)? as usize).checked_mul(self.columns.len())?;
-        let text = self.texts.get(*self.values.get(row.checked_add(at)?)? as usize)?;
+        let said = self.said.get(place.checked_sub(1)? as usize)?;
+        let text = self.texts.get(*said.values.get(at)? as usize)?;
         (!text.is_empty()).then(|| text.clone())
     }
 }
@@ -187,13 +259,29 @@ fn validity(line: usize, from: &str, to: &str) -> Result<Days, InventoryError> {
     if days.is_empty() { Err(wrong(line, "valid_to lies before valid_from")) } else { Ok(days) }
 }
 
+/// Refuses a prefix of too many lines, which are in order.
+fn too_many(len: u8, lines: &[Line]) -> Result<(), InventoryError> {
+    let beyond = lines.chunk_by(|a, b| a.halves == b.halves).find_map(|same| same.get(SAME));
+    let prefix =
+        |l: &Line| Prefix::new(Addr(l.network().to_be_bytes()), len).map_or_else(String::new, |p| p.to_string());
+    beyond.map_or(Ok(()), |l| Err(wrong(l.line as usize, format!("{} stands in more than {SAME} lines", prefix(l)))))
+}
+
 fn touch(a: Days, b: Days) -> bool {
     a.first <= b.last && b.first <= a.last
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests {
     use super::*;
+    use crate::host::inventory::Rows;
     use proptest::prelude::*;
 
     fn org(table: &Table, ip: &str, day: i32) -> Option<String> {
@@ -204,7 +292,7 @@ mod tests {
     fn the_longest_prefix_of_the_day_counts() {
         let text = "prefix,org,valid_from,valid_to\n10.0.0.0/8,Holding,,\n10.1.0.0/16,Old,,1970-01-10\n\
                     10.1.0.0/16,New,1970-01-13,\n2001:db8::/32,Six,,\n10.1.2.3,Desk,,\n";
-        let (table, overlaps) = Table::read(text).unwrap();
+        let (table, overlaps) = Table::read(Rows::new(text)).unwrap();
         assert!(overlaps.is_empty() && table.has_dates());
         for (ip, day, wanted) in [
             ("10.2.0.1", 0, Some("Holding")),
@@ -222,12 +310,23 @@ mod tests {
     #[test]
     fn contradictions_are_said() {
         let text = "prefix;org;valid_from\n10.0.0.0/8;A;\n10.0.0.0/8;B;2024-01-01\n";
-        let (table, overlaps) = Table::read(text).unwrap();
+        let (table, overlaps) = Table::read(Rows::new(text)).unwrap();
         assert_eq!(overlaps.len(), 1);
         assert!(overlaps[0].starts_with("line 3: 10.0.0.0/8 stands in line 2"), "{overlaps:?}");
         assert_eq!(org(&table, "10.0.0.1", 30_000).as_deref(), Some("A"));
         let many = "prefix,org\n".to_owned() + &"10.0.0.0/8,A\n".repeat(14);
-        assert_eq!(Table::read(&many).unwrap().1.last().unwrap(), "3 more lines like these");
+        assert_eq!(Table::read(Rows::new(&many)).unwrap().1.last().unwrap(), "3 more lines like these");
+    }
+
+    /// Each line is held against those of the same prefix before it, which took
+    /// minutes of a file of a few megabytes.
+    #[test]
+    fn lines_of_one_prefix_are_limited() {
+        let line = |n: usize| format!("10.0.0.0/8,A,{0},{0}\n", crate::base::time::format_day(n as i64));
+        let text = "prefix,org,valid_from,valid_to\n".to_owned() + &(0..=SAME).map(line).collect::<String>();
+        assert!(Table::read(Rows::new(text.strip_suffix(&line(SAME)).unwrap())).is_ok());
+        let error = Table::read(Rows::new(&text)).unwrap_err();
+        assert!(error.line == SAME + 2 && error.what == "10.0.0.0/8 stands in more than 4096 lines", "{error}");
     }
 
     #[test]
@@ -244,7 +343,7 @@ mod tests {
             ("prefix,org,valid_from\n10.0.0.0/8,A,today\n", 2, "no date"),
             ("prefix,org,valid_from,valid_to\n10.0.0.0/8,A,2024-02-01,2024-01-01\n", 2, "before"),
         ] {
-            let error = Table::read(text).unwrap_err();
+            let error = Table::read(Rows::new(text)).unwrap_err();
             assert!(error.line == line && error.what.contains(word), "{text:?}: {error}");
         }
     }
@@ -267,7 +366,7 @@ mod tests {
                     wanted = Some((*len, n));
                 }
             }
-            let (table, _) = Table::read(&text).unwrap();
+            let (table, _) = Table::read(Rows::new(&text)).unwrap();
             let found = org(&table, &std::net::Ipv4Addr::from(0x0a00_0000 | ip).to_string(), day);
             prop_assert_eq!(found, wanted.map(|(_, n)| format!("org {n}")));
         }

@@ -1,7 +1,15 @@
 //! Groups from databases in the MaxMind DB format 2.0.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use crate::base::Addr;
 use crate::base::time::{DAY_SECS, format_day};
+use crate::host::inventory::MAX_FIELD;
 use maxminddb::Reader;
 use serde_json::Value;
 use std::fmt;
@@ -9,7 +17,7 @@ use std::fmt;
 /// The bytes that begin the metadata, near the end of the file.
 const MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
 /// How near; the format says so.
-const NEAR: usize = 128 << 10;
+pub(super) const NEAR: usize = 128 << 10;
 
 /// Whether a file is such a database.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
@@ -109,16 +117,27 @@ fn find(entry: &Value, column: &str) -> Option<String> {
     paths.iter().find_map(|path| {
         let value = path.iter().try_fold(entry, |at, key| at.get(key))?;
         let text = match value {
-            Value::String(text) => text.trim().to_owned(),
+            Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
             _ => return None,
         };
-        let text: String = text.chars().filter(|c| !c.is_control()).take(256).collect();
-        (!text.is_empty()).then_some(text)
+        // As a field of CSV may be, so that it can be written as one.
+        let text: String = text.chars().filter(|c| !c.is_control()).collect();
+        let text = text.trim();
+        let end = (0..=MAX_FIELD).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let text = text.get(..end).unwrap_or_default().trim_end();
+        (!text.is_empty()).then(|| text.to_owned())
     })
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 pub(crate) mod tests {
     use super::*;
 
@@ -210,6 +229,17 @@ pub(crate) mod tests {
         assert!(database.find(&addr("10.0.0.1")) == database.find(&addr("10.255.0.1")));
         assert!(database.find(&addr("10.0.0.1")) != database.find(&addr("192.168.1.1")));
         assert_eq!((database.find(&addr("11.0.0.1")), database.find(&addr("2001:db8::1"))), (0, 0));
+    }
+
+    /// What a database says can be written as a field of CSV and read again.
+    #[test]
+    fn values_are_as_long_as_fields_and_begin_and_end_with_text() {
+        let mut cut = "x".repeat(255);
+        cut.push_str(" é");
+        let entry = serde_json::json!({"org": cut, "site": "é".repeat(200), "sector": "\u{1} x\u{1} "});
+        assert_eq!(find(&entry, "org").unwrap(), "x".repeat(255));
+        assert_eq!(find(&entry, "site").unwrap(), "é".repeat(128));
+        assert_eq!(find(&entry, "sector").unwrap(), "x");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod csv;
 mod mmdb;
 pub(super) mod places;
+mod stream;
 mod table;
 
 pub use places::{Place, Places, Values};
@@ -17,7 +18,10 @@ use super::window::Window;
 use crate::base::Addr;
 use serde::Serialize;
 use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+use stream::Streamed;
 use thiserror::Error;
 
 /// Most files of groups.
@@ -100,6 +104,38 @@ impl File {
     }
 }
 
+/// The content of a file.
+enum Input {
+    Database(Vec<u8>),
+    Text(Box<dyn BufRead>),
+}
+
+impl Input {
+    fn open(path: &Path) -> io::Result<Self> {
+        let mut file = fs::File::open(path)?;
+        let kind = file.metadata()?;
+        if !kind.is_file() {
+            // A pipe is read once.
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            return Ok(match mmdb::is_one(&bytes) {
+                true => Input::Database(bytes),
+                false => Input::Text(Box::new(io::Cursor::new(bytes))),
+            });
+        }
+        let mut end = Vec::new();
+        file.seek(SeekFrom::Start(kind.len().saturating_sub(mmdb::NEAR as u64)))?;
+        (&mut file).take(mmdb::NEAR as u64).read_to_end(&mut end)?;
+        file.rewind()?;
+        if !mmdb::is_one(&end) {
+            return Ok(Input::Text(Box::new(BufReader::with_capacity(1 << 18, file))));
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(Input::Database(bytes))
+    }
+}
+
 /// All files of groups.
 #[derive(Debug, Default)]
 pub struct Groups {
@@ -133,21 +169,29 @@ impl Groups {
         let (path, valid) = path_and_days(given);
         let shown = given.display().to_string();
         let unreadable = |why: String| GroupsError::Unreadable { path: shown.clone(), why };
-        let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
-        let sha256 = hex(ring::digest::digest(&ring::digest::SHA256, &bytes).as_ref());
-        let mut file =
-            GroupFile { path: shown.clone(), sha256, kind: "csv".into(), built: None, valid, overlaps: vec![] };
-        let entries = if mmdb::is_one(&bytes) {
-            let database = mmdb::Database::read(bytes).map_err(unreadable)?;
-            file.kind = database.kind().to_owned();
-            file.built = Some(database.built());
-            Entries::Mmdb(database)
-        } else {
-            let text = String::from_utf8(bytes).map_err(|_| unreadable("it is no UTF-8 text".into()))?;
-            let wrong = |line, what| GroupsError::Line { path: shown.clone(), line, what };
-            let (table, overlaps) = csv::Table::read(&text).map_err(|e| wrong(e.line, e.what))?;
-            file.overlaps = overlaps;
-            Entries::Csv(table)
+        let input = Input::open(path).map_err(|e| unreadable(e.to_string()))?;
+        let named = |sha256: &[u8]| {
+            let (path, sha256) = (shown.clone(), hex(sha256));
+            GroupFile { path, sha256, kind: "csv".into(), built: None, valid, overlaps: vec![] }
+        };
+        let (file, entries) = match input {
+            Input::Database(bytes) => {
+                let mut file = named(ring::digest::digest(&ring::digest::SHA256, &bytes).as_ref());
+                let database = mmdb::Database::read(bytes).map_err(unreadable)?;
+                file.kind = database.kind().to_owned();
+                file.built = Some(database.built());
+                (file, Entries::Mmdb(database))
+            }
+            Input::Text(input) => {
+                let mut rows = Streamed::new(input);
+                let read = csv::Table::read(&mut rows);
+                if let Some(why) = rows.trouble() {
+                    return Err(unreadable(why));
+                }
+                let wrong = |line, what| GroupsError::Line { path: shown.clone(), line, what };
+                let (table, overlaps) = read.map_err(|e| wrong(e.line, e.what))?;
+                (GroupFile { overlaps, ..named(rows.sha256().as_ref()) }, Entries::Csv(table))
+            }
         };
         self.files.push(File { shown: file, entries, valid });
         Ok(())

@@ -45,9 +45,13 @@ pub fn begins_server_handshake(first_bytes: &[u8]) -> bool {
 /// `scratch` then holds it.
 ///
 /// [`Probe::Not`] where there is none in clear: in TLS 1.3, where a session is
-/// resumed, or beyond [`MAX_SERVER_HEAD`] bytes.
+/// resumed, or beyond [`MAX_SERVER_HEAD`] bytes; and where the stream begins
+/// otherwise than [`begins_server_handshake`] wants.
 pub fn server_certificate<'a>(stream: &[u8], scratch: &'a mut Vec<u8>) -> Probe<&'a [u8]> {
     scratch.clear();
+    if !stream.is_empty() && !begins_server_handshake(stream) {
+        return Probe::Not;
+    }
     let more = match join(stream, scratch) {
         Join::Open if stream.len() < MAX_SERVER_HEAD => Probe::More(stream.len().saturating_add(1)),
         _ => Probe::Not,

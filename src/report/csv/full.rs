@@ -4,6 +4,13 @@
 //! A text stands as it is, or as a JSON string (which begins with `"`) where it
 //! would be taken for one, where a spreadsheet might run it, or where it is empty
 //! but there.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::super::ndjson::write_line;
 use super::super::text::is_hidden;
@@ -236,6 +243,13 @@ fn cells(line: &[u8]) -> Result<Vec<String>, String> {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 mod tests {
     use super::*;
     use crate::sighting::draft::record_id;

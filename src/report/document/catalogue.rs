@@ -55,10 +55,41 @@ pub struct IndicatorAccount {
     pub sources: Vec<String>,
 }
 
+/// How many day records each indicator has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Indicators(BTreeMap<String, (Category, u64)>);
+
+impl Indicators {
+    /// Adds the records of facts.
+    pub fn add(&mut self, facts: &Facts) {
+        let mut records = vec![0u64; facts.indicators.len()];
+        for contact in &facts.contacts {
+            if let Some(n) = records.get_mut(contact.indicator as usize) {
+                *n = n.saturating_add(1);
+            }
+        }
+        for (indicator, n) in facts.indicators.iter().zip(records).filter(|(_, n)| *n > 0) {
+            self.count(&indicator.id, indicator.category, n);
+        }
+    }
+
+    /// Adds those of another.
+    pub fn merge(&mut self, other: &Indicators) {
+        other.0.iter().for_each(|(id, (category, n))| self.count(id, *category, *n));
+    }
+
+    fn count(&mut self, id: &str, category: Category, records: u64) {
+        match self.0.get_mut(id) {
+            Some((known, n)) => (*known, *n) = (category.min(*known), n.saturating_add(records)),
+            None => drop(self.0.insert(id.to_owned(), (category, records))),
+        }
+    }
+}
+
 impl CatalogueAccount {
-    /// Of the catalogue in effect, the runs of the store and the facts of the
-    /// window.
-    pub fn new(catalogue: &Catalogue, runs: &[(i64, Run)], facts: &Facts) -> Self {
+    /// Of the catalogue in effect, the runs of the store and the indicators of
+    /// the window.
+    pub fn new(catalogue: &Catalogue, runs: &[(i64, Run)], indicators: &Indicators) -> Self {
         let mut used: Vec<UsedCatalogue> = Vec::new();
         for (_, run) in runs {
             match used.iter_mut().find(|u| u.sha256 == run.catalogue_sha256) {
@@ -80,30 +111,24 @@ impl CatalogueAccount {
             files: catalogue.files().iter().map(|f| f.label.clone()).collect(),
             indicators: catalogue.len() as u64,
             used,
-            seen: seen(catalogue, facts),
+            seen: seen(catalogue, indicators),
         }
     }
 }
 
-fn seen(catalogue: &Catalogue, facts: &Facts) -> Vec<IndicatorAccount> {
-    let mut records: BTreeMap<u32, u64> = BTreeMap::new();
-    for contact in &facts.contacts {
-        let n = records.entry(contact.indicator).or_default();
-        *n = n.saturating_add(1);
-    }
-    let account = |(number, records): (u32, u64)| {
-        let seen = facts.indicators.get(number as usize)?;
-        let entry = catalogue.find(&seen.id).map(|(_, entry)| entry);
-        Some(IndicatorAccount {
-            id: seen.id.clone(),
-            category: seen.category,
-            records,
+fn seen(catalogue: &Catalogue, indicators: &Indicators) -> Vec<IndicatorAccount> {
+    let account = |(id, (category, records)): (&String, &(Category, u64))| {
+        let entry = catalogue.find(id).map(|(_, entry)| entry);
+        IndicatorAccount {
+            id: id.clone(),
+            category: *category,
+            records: *records,
             confidence: entry.map(|e| e.confidence),
             meaning: entry.map(|e| e.meaning.to_owned()).unwrap_or_default(),
             sources: entry.map(|e| e.sources().map(str::to_owned).collect()).unwrap_or_default(),
-        })
+        }
     };
-    let mut all: Vec<IndicatorAccount> = records.into_iter().filter_map(account).collect();
+    let mut all: Vec<IndicatorAccount> = indicators.0.iter().map(account).collect();
     all.sort_by(|a, b| (a.category, b.records, &a.id).cmp(&(b.category, a.records, &b.id)));
     all
 }

@@ -101,6 +101,9 @@ fn notes(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
     one("catalogue", "sha256", &d.catalogue.sha256)?;
     one("hashes", "links", &d.custody.links.to_string())?;
     one("hashes", "newest digest", d.custody.newest_digest.as_deref().unwrap_or_default())?;
+    if let Some(sha256) = &d.custody.archive_sha256 {
+        one("hashes", "archive manifest", sha256)?;
+    }
     for s in &d.custody.seals {
         let holds = if s.holds { "holds" } else { "does not hold" };
         one("hashes", "seal", &format!("{} {} {} {} {holds}", s.link, s.digest, s.sealed, s.public_key))?;

@@ -14,6 +14,10 @@ pub struct CustodyAccount {
     pub newest_digest: Option<String>,
     /// Seals of the chain.
     pub seals: Vec<SealAccount>,
+    /// SHA-256 of the manifest of an archive, in hex: it names the hashes of all
+    /// its files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_sha256: Option<String>,
     /// The files that were read beside the store, and the program itself.
     pub files: Vec<FileHash>,
 }
@@ -63,6 +67,7 @@ impl CustodyAccount {
             links: links.len() as u64,
             newest_digest: links.into_iter().next_back().map(|l| l.digest),
             seals: store.seals()?.into_iter().map(seal).collect(),
+            archive_sha256: None,
             files,
         })
     }

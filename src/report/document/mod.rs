@@ -9,7 +9,7 @@ mod hosts;
 mod method;
 mod runs;
 
-pub use catalogue::{CatalogueAccount, IndicatorAccount, UsedCatalogue};
+pub use catalogue::{CatalogueAccount, IndicatorAccount, Indicators, UsedCatalogue};
 pub use coverage::{CoverageAccount, DayAccount, Gap};
 pub use custody::{CustodyAccount, FileHash, SealAccount};
 pub use hosts::HostsOf;
@@ -56,7 +56,7 @@ pub struct Headline {
     pub alarms: u64,
     /// Hosts counted as use.
     pub in_use: u64,
-    /// Installed, not seen to update: attempting, or looked-up at cadence.
+    /// Seems installed, not seen to update: attempting, or looked-up at cadence.
     pub installed: u64,
     /// Managed on the LAN.
     pub managed: u64,

@@ -2,7 +2,9 @@
 
 pub mod csv;
 pub mod ndjson;
+mod packed;
 mod roll;
+mod sorted;
 pub mod table;
 mod tally;
 
@@ -10,6 +12,7 @@ use crate::base::time::{DAY_SECS, SECOND};
 use crate::base::{Addr, Timestamp};
 use crate::host::{HostView, Standing};
 pub use roll::Roll;
+pub use sorted::{Batch, MAX_HELD, Sorted, Sorter};
 use std::cmp::Reverse;
 pub use tally::Tally;
 

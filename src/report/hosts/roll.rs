@@ -1,9 +1,9 @@
 //! A list of more hosts than there should be room for.
 
 use super::table::is_more_than_alarms;
-use super::{Listed, Order, Tally, order};
+use super::{Listed, Order, Sorted, Tally, order};
 use crate::base::{Mac, Timestamp};
-use crate::host::{HostView, Standing};
+use crate::host::{AcceptList, HostView, Standing};
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -20,7 +20,11 @@ pub struct Roll<'a> {
     as_of: Timestamp,
     /// In the order of the list.
     entries: Vec<Entry<'a>>,
+    /// Hosts that were sorted already, and the exceptions; then there are no
+    /// entries.
+    sorted: Option<(&'a Sorted, &'a AcceptList)>,
     tally: Tally,
+    left_out: u64,
 }
 
 /// What is known of a host before it is made.
@@ -33,6 +37,31 @@ pub(super) struct Entry<'a> {
     /// There is something to say of it besides its alarms.
     pub(super) more_than_alarms: bool,
     held: Option<Box<HostView>>,
+}
+
+impl<'a> Entry<'a> {
+    fn of(
+        number: u32,
+        view: HostView,
+        standing: Standing<'a>,
+        held: bool,
+        segments: &mut HashSet<Rc<str>>,
+    ) -> Entry<'a> {
+        let segment = segments.get(view.segment.as_str()).cloned().unwrap_or_else(|| {
+            let new: Rc<str> = view.segment.as_str().into();
+            segments.insert(Rc::clone(&new));
+            new
+        });
+        Entry {
+            number,
+            order: order(&view),
+            segment,
+            mac: view.mac,
+            standing,
+            more_than_alarms: is_more_than_alarms(&view),
+            held: held.then(|| Box::new(view)),
+        }
+    }
 }
 
 impl Entry<'_> {
@@ -56,28 +85,45 @@ impl<'a> Roll<'a> {
         mut list: impl FnMut(&HostView) -> Option<Standing<'a>>,
     ) -> Self {
         let mut segments: HashSet<Rc<str>> = HashSet::new();
-        let mut roll = Roll { make, as_of, entries: Vec::new(), tally: Tally::default() };
+        let tally = Tally::default();
+        let mut roll = Roll { make, as_of, entries: Vec::new(), sorted: None, tally, left_out: 0 };
         for number in numbers.iter().copied() {
             let Some(view) = make(number) else { continue };
             let Some(standing) = list(&view) else { continue };
             roll.tally.add(&Listed { view: &view, standing, as_of });
-            let segment = segments.get(view.segment.as_str()).cloned().unwrap_or_else(|| {
-                let new: Rc<str> = view.segment.as_str().into();
-                segments.insert(Rc::clone(&new));
-                new
-            });
-            roll.entries.push(Entry {
-                number,
-                order: order(&view),
-                segment,
-                mac: view.mac,
-                standing,
-                more_than_alarms: is_more_than_alarms(&view),
-                held: (roll.entries.len() < HELD).then(|| Box::new(view)),
-            });
+            let held = roll.entries.len() < HELD;
+            roll.entries.push(Entry::of(number, view, standing, held, &mut segments));
         }
         roll.sort();
         roll
+    }
+
+    /// Of hosts that were sorted; `tally` counts them.
+    pub fn sorted(hosts: &'a Sorted, accept: &'a AcceptList, as_of: Timestamp, tally: Tally) -> Self {
+        let (entries, sorted) = (Vec::new(), Some((hosts, accept)));
+        Roll { make: &|_| None, as_of, entries, sorted, tally, left_out: 0 }
+    }
+
+    /// Of sorted hosts the first ones, with the counts of all; `None` where
+    /// hosts can be asked for one by one as they are.
+    pub(super) fn strongest(&self, most: usize) -> io::Result<Option<Roll<'a>>> {
+        let Some((hosts, accept)) = self.sorted else { return Ok(None) };
+        let mut segments = HashSet::new();
+        let mut entries: Vec<Entry<'a>> = Vec::new();
+        hosts.each(|view| {
+            if entries.len() < most {
+                let standing = accept.standing(&view, self.as_of.day());
+                entries.push(Entry::of(0, view, standing, true, &mut segments));
+            }
+            Ok(entries.len() < most)
+        })?;
+        let left_out = hosts.len().saturating_sub(entries.len() as u64);
+        Ok(Some(Roll { entries, sorted: None, tally: self.tally.clone(), left_out, ..*self }))
+    }
+
+    /// How many hosts it counts and does not tell of.
+    pub(super) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     fn sort(&mut self) {
@@ -93,17 +139,18 @@ impl<'a> Roll<'a> {
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        let sorted = self.sorted.map_or(0, |(hosts, _)| usize::try_from(hosts.len()).unwrap_or(usize::MAX));
+        self.entries.len().saturating_add(sorted)
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// How many have alarms.
     pub fn alarms(&self) -> u64 {
-        self.entries.iter().filter(|e| e.is_alarm()).count() as u64
+        self.tally.alarms()
     }
 
     /// How many of each kind.
@@ -115,7 +162,14 @@ impl<'a> Roll<'a> {
     ///
     /// # Errors
     /// Those of `tell`, which ends it.
-    pub fn each(&self, tell: impl FnMut(&Listed<'_>) -> io::Result<()>) -> io::Result<()> {
+    pub fn each(&self, mut tell: impl FnMut(&Listed<'_>) -> io::Result<()>) -> io::Result<()> {
+        if let Some((hosts, accept)) = self.sorted {
+            return hosts.each(|view| {
+                let standing = accept.standing(&view, self.as_of.day());
+                tell(&Listed { view: &view, standing, as_of: self.as_of })?;
+                Ok(true)
+            });
+        }
         self.tell(&self.entries, tell)
     }
 

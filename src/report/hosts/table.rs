@@ -17,6 +17,9 @@ const MIN_CONTACTS: u16 = 18;
 /// Greatest width of a host: an IPv6 address behind two blanks.
 const MAX_HOST: u16 = 41;
 
+/// Hosts that a table lists of more than can be held; all are counted.
+const MAX_ROWS: usize = 20_000;
+
 const HEADERS: [&str; 4] = ["HOST", "VERDICT", "SEEN (UTC)", "CONTACTS"];
 
 /// Writes alarms, hosts, accepted hosts and how many there are of each kind,
@@ -26,6 +29,8 @@ const HEADERS: [&str; 4] = ["HOST", "VERDICT", "SEEN (UTC)", "CONTACTS"];
 /// # Errors
 /// Those of `out`.
 pub fn write(out: &mut dyn io::Write, hosts: &Roll<'_>, summary: Option<&Summary>, width: u16) -> io::Result<()> {
+    let fewer = hosts.strongest(MAX_ROWS)?;
+    let hosts = fewer.as_ref().unwrap_or(hosts);
     let all = || hosts.entries().iter();
     let is_accepted = |e: &&Entry<'_>| e.standing.accepted().is_some();
     let alarms: Vec<_> = all().filter(|e| e.is_alarm()).collect();
@@ -56,6 +61,15 @@ pub fn write(out: &mut dyn io::Write, hosts: &Roll<'_>, summary: Option<&Summary
             for line in columns::wrap(&line, usize::from(width)) {
                 writeln!(out, "{line}")?;
             }
+        }
+        if hosts.left_out() > 0 {
+            let (shown, all) = (hosts.len() as u64, hosts.left_out().saturating_add(hosts.len() as u64));
+            let line = format!(
+                "Listed are the first {} of {} hosts, the strongest; --format ndjson and csv have all.",
+                grouped(shown),
+                grouped(all)
+            );
+            columns::wrap(&line, usize::from(width)).iter().try_for_each(|line| writeln!(out, "{line}"))?;
         }
     }
     match summary {
@@ -320,8 +334,8 @@ HOST                          VERDICT   SEEN (UTC)        CONTACTS
     Stronger with: two update sessions three quarter hours apart
     Accepted as updating until 2026-12-31; test bench (lab).
 
-Counted as use: 1 host (1 active). Installed, not seen to update: 0. Managed on the LAN: 0. OEM
-products: 0.
+Counted as use: 1 host (1 active). Seems installed, not seen to update: 0. Managed on the LAN: 0.
+OEM products: 0.
 Not counted: 1 web-only, 2 with nothing but a role, an alarm or signs that prove nothing alone.
 Accepted, shown apart and in none of these numbers: 1 host.
 1 of these hosts is not confirmed: only a handshake with both sides, ARP, neighbour discovery or

@@ -10,6 +10,7 @@ pub struct Tally {
     likely: u64,
     accepted: u64,
     unconfirmed: u64,
+    alarms: u64,
 }
 
 impl Tally {
@@ -23,7 +24,8 @@ impl Tally {
     }
 
     /// Adds one host.
-    pub(super) fn add(&mut self, host: &super::Listed<'_>) {
+    pub fn add(&mut self, host: &super::Listed<'_>) {
+        self.alarms = self.alarms.saturating_add(u64::from(!host.view.alarms.is_empty()));
         if let Standing::Accepted(_) = host.standing {
             self.accepted = self.accepted.saturating_add(1);
             return;
@@ -36,12 +38,29 @@ impl Tally {
         self.unconfirmed = self.unconfirmed.saturating_add(u64::from(!host.view.confirmed));
     }
 
+    /// Adds the hosts of another.
+    pub fn merge(&mut self, other: &Tally) {
+        let Tally { hosts, likely, accepted, unconfirmed, alarms } = other;
+        for (n, more) in self.hosts.iter_mut().zip(hosts) {
+            *n = n.saturating_add(*more);
+        }
+        self.likely = self.likely.saturating_add(*likely);
+        self.accepted = self.accepted.saturating_add(*accepted);
+        self.unconfirmed = self.unconfirmed.saturating_add(*unconfirmed);
+        self.alarms = self.alarms.saturating_add(*alarms);
+    }
+
+    /// Hosts with alarms, accepted ones among them.
+    pub fn alarms(&self) -> u64 {
+        self.alarms
+    }
+
     /// Hosts counted as use.
     pub fn in_use(&self) -> u64 {
         self.sum(&[Verdict::Active, Verdict::Updating, Verdict::Contacting])
     }
 
-    /// Hosts where a product is installed that is not seen to update: those that
+    /// Hosts where a product seems installed that is not seen to update: those that
     /// try, and those that look up at cadence.
     pub fn installed(&self) -> u64 {
         self.get(Verdict::Attempting).saturating_add(self.likely)
@@ -87,7 +106,7 @@ impl Tally {
             installed.push(format!("{} looked-up at cadence", grouped(self.likely)));
         }
         let mut lines = vec![format!(
-            "Counted as use: {}{}. Installed, not seen to update: {}{}. Managed on the LAN: {}. OEM products: {}.",
+            "Counted as use: {}{}. Seems installed, not seen to update: {}{}. Managed on the LAN: {}. OEM products: {}.",
             counted(self.in_use(), "host", "hosts"),
             in_brackets(self.list(USE)),
             grouped(self.installed()),
@@ -153,7 +172,7 @@ mod tests {
         assert_eq!(
             lines(&views, &AcceptList::read(text).unwrap()),
             [
-                "Counted as use: 3 hosts (1 active, 1 updating, 1 contacting). Installed, not seen to update: 2 \
+                "Counted as use: 3 hosts (1 active, 1 updating, 1 contacting). Seems installed, not seen to update: 2 \
                  (1 attempting, 1 looked-up at cadence). Managed on the LAN: 1. OEM products: 1.",
                 "Not counted: 1 looked-up, 1 present, 1 web-only, 1 probe-only, 1 with nothing but a role, an alarm or signs that prove nothing alone.",
                 "Accepted, shown apart and in none of these numbers: 1 host.",
@@ -168,7 +187,7 @@ mod tests {
         assert_eq!(
             lines(&[view("10.0.0.5", Verdict::WebOnly)], &AcceptList::default()),
             [
-                "Counted as use: 0 hosts. Installed, not seen to update: 0. Managed on the LAN: 0. OEM products: 0.",
+                "Counted as use: 0 hosts. Seems installed, not seen to update: 0. Managed on the LAN: 0. OEM products: 0.",
                 "Not counted: 1 web-only.",
             ]
         );

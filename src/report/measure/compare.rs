@@ -3,8 +3,9 @@
 use super::super::csv::write_row;
 use super::grid::Grid;
 use super::{bounds, cell, paragraph, sources, zero};
-use crate::measure::compare::{CatalogueChanges, Compared, Moved, Side};
+use crate::measure::compare::{CatalogueChanges, Change, Compared, Moved, Side};
 use crate::measure::figures::{Label, Signal, shown};
+use crate::measure::stats::tenths;
 use crate::measure::{Comparability, Comparison, Method};
 use crate::report::ndjson::{write_document, write_line};
 use serde::Serialize;
@@ -27,7 +28,7 @@ pub fn write_table(out: &mut dyn io::Write, c: &Comparison, width: u16) -> io::R
     let mut grid = grid();
     rows(&mut grid, "", &c.whole);
     grid.write(out)?;
-    writeln!(out, "\nHOSTS BY VERDICT\n")?;
+    writeln!(out, "\nHOSTS WITH CONTACTS OF THEIR OWN, BY VERDICT\n")?;
     verdicts(out, &c.whole)?;
     for by in &c.by {
         writeln!(out, "\nBY {}\n", by.columns.join(", ").to_uppercase())?;
@@ -51,8 +52,8 @@ pub fn write_table(out: &mut dyn io::Write, c: &Comparison, width: u16) -> io::R
     sources(out, &c.method, width)?;
     paragraph(
         out,
-        "BOUNDS are the least and the most hosts that these can be, INTERVAL is Wilson's at 95 %; docs/MEASURE.md says \
-         what each figure means.",
+        "BOUNDS are the least and the most hosts that these can be, INTERVAL is Wilson's at 95 %, IN VIEW those of the \
+         GONE that were seen all the same, without such a contact; docs/MEASURE.md says what each figure means.",
         width,
     )
 }
@@ -74,7 +75,10 @@ fn catalogues(out: &mut dyn io::Write, changes: &CatalogueChanges, width: u16) -
 }
 
 fn grid() -> Grid {
-    Grid::new(&["", "BASELINE", "BOUNDS", "CURRENT", "BOUNDS", "CHANGE", "STILL", "SHARE", "INTERVAL", "NEW", "GONE"])
+    Grid::new(&[
+        "", "BASELINE", "BOUNDS", "CURRENT", "BOUNDS", "CHANGE", "BOUNDS", "STILL", "SHARE", "INTERVAL", "NEW", "GONE",
+        "IN VIEW",
+    ])
 }
 
 fn rows(grid: &mut Grid, name: &str, c: &Compared) {
@@ -85,7 +89,15 @@ fn rows(grid: &mut Grid, name: &str, c: &Compared) {
     for (word, a, b, moved) in signals {
         let title = if name.is_empty() { word.to_owned() } else { format!("{name}: {word}") };
         let hosts = |s: &Signal| s.hosts.hosts.to_string();
-        let mut cells = vec![title.clone(), hosts(a), bounds(a), hosts(b), bounds(b), per_cent(moved.hosts.per_cent)];
+        let mut cells = vec![
+            title.clone(),
+            hosts(a),
+            bounds(a),
+            hosts(b),
+            bounds(b),
+            per_cent(moved.hosts.per_cent),
+            change_bounds(&moved.hosts),
+        ];
         cells.extend(cohort(&moved.cohort));
         grid.row(cells);
         if let (Some(x), Some(y), Some(of)) = (a.organisations, b.organisations, &moved.organisation_cohort) {
@@ -97,6 +109,7 @@ fn rows(grid: &mut Grid, name: &str, c: &Compared) {
                 y.seen.to_string(),
                 String::new(),
                 change,
+                String::new(),
             ];
             cells.extend(cohort(of));
             grid.row(cells);
@@ -104,11 +117,17 @@ fn rows(grid: &mut Grid, name: &str, c: &Compared) {
     }
 }
 
-fn cohort(c: &crate::measure::Cohort) -> [String; 5] {
-    let p = |x: f64| format!("{:.1}", x * 100.0);
+fn cohort(c: &crate::measure::Cohort) -> [String; 6] {
+    let p = |x: f64| format!("{:.1}", tenths(x));
     let share = c.share.map(|s| format!("{} %", p(s.share))).unwrap_or_default();
     let interval = c.share.map(|s| format!("{}-{}", p(s.low), p(s.high))).unwrap_or_default();
-    [c.still.to_string(), share, interval, c.new.to_string(), c.gone.to_string()]
+    [c.still.to_string(), share, interval, c.new.to_string(), c.gone.to_string(), cell(c.gone_in_view)]
+}
+
+/// What the bounds allow, where that is more than one number.
+fn change_bounds(c: &Change) -> String {
+    let bounds = c.per_cent_least.zip(c.per_cent_most);
+    bounds.filter(|(least, most)| least != most).map(|(a, b)| format!("{a:+.1} to {b:+.1}")).unwrap_or_default()
 }
 
 fn per_cent(change: Option<f64>) -> String {
@@ -200,7 +219,7 @@ fn each(c: &Comparison, mut f: impl FnMut(&[String], Option<&Label>, &Compared) 
 }
 
 /// Columns of each signal, behind its word and `_`.
-const SIGNAL: [&str; 25] = [
+const SIGNAL: [&str; 26] = [
     "baseline",
     "baseline_lower",
     "baseline_upper",
@@ -218,6 +237,7 @@ const SIGNAL: [&str; 25] = [
     "share_high",
     "new",
     "gone",
+    "gone_in_view",
     "organisations_baseline",
     "organisations_current",
     "organisations_change_per_cent",
@@ -249,6 +269,7 @@ fn signal_cells(a: &Signal, b: &Signal, moved: &Moved) -> [String; SIGNAL.len()]
         cell(cohort.share.map(|s| s.high)),
         cohort.new.to_string(),
         cohort.gone.to_string(),
+        cell(cohort.gone_in_view),
         cell(a.organisations.map(|o| o.seen)),
         cell(b.organisations.map(|o| o.seen)),
         cell(moved.organisations.and_then(|o| o.per_cent)),

@@ -45,14 +45,14 @@ pub(super) fn zero(signal: &str, when: &str, s: &Signal) -> Option<String> {
     let zero = s.zero.as_ref()?;
     Some(match (zero.detection, zero.share_at_most, zero.hosts_at_most) {
         (Some(detection), Some(share), Some(hosts)) => format!(
-            "No host with {signal} contacts was seen in {when}. With {} home addresses in view and a chance of {} to see \
+            "No host with {signal} contacts was seen in {when}. With up to {} home addresses in view at a time and a chance of {} to see \
              one contact, up to {} of them ({hosts}) can have been missed at 95 %; that is no proof of absence.",
             zero.of_hosts,
             crate::measure::coverage::percent(detection),
             crate::measure::coverage::percent(share),
         ),
         _ => format!(
-            "No host with {signal} contacts was seen in {when}; as it is not known what could be seen, that excludes nothing."
+            "No host with {signal} contacts was seen in {when}; as it is not known how well a contact could have been seen, that excludes nothing."
         ),
     })
 }

@@ -23,12 +23,12 @@ pub fn write_table(out: &mut dyn io::Write, trend: &Trend, width: u16) -> io::Re
     series(out, trend, &trend.whole, |p| &p.update)?;
     writeln!(out, "\nHOSTS WITH REPUTATION CONTACTS\n")?;
     series(out, trend, &trend.whole, |p| &p.reputation)?;
-    writeln!(out, "\nHOSTS BY VERDICT\n")?;
+    writeln!(out, "\nHOSTS WITH CONTACTS OF THEIR OWN, BY VERDICT\n")?;
     verdicts(out, trend)?;
     for breakdown in &trend.by {
         writeln!(out, "\nBY {} (update / reputation)\n", breakdown.columns.join(", ").to_uppercase())?;
-        let mut headers = vec!["GROUP"];
-        headers.extend(trend.periods.iter().map(|p| p.label.as_str()));
+        let names: Vec<String> = trend.periods.iter().map(crate::measure::Period::name).collect();
+        let headers: Vec<&str> = ["GROUP"].into_iter().chain(names.iter().map(String::as_str)).collect();
         let mut grid = Grid::new(&headers);
         let is_seen = |p: &Point| p.update.hosts.hosts + p.reputation.hosts.hosts > 0;
         for series in breakdown.groups.iter().filter(|s| s.points.iter().any(is_seen)) {
@@ -41,7 +41,7 @@ pub fn write_table(out: &mut dyn io::Write, trend: &Trend, width: u16) -> io::Re
     writeln!(out)?;
     for (period, point) in trend.periods.iter().zip(&trend.whole) {
         for (word, signal) in [("update", &point.update), ("reputation", &point.reputation)] {
-            if let Some(sentence) = zero(word, &period.label, signal) {
+            if let Some(sentence) = zero(word, &period.name(), signal) {
                 paragraph(out, &sentence, width)?;
             }
         }
@@ -74,21 +74,19 @@ fn series(
         "HOUR",
         "UP",
     ]);
-    for (at, (period, point)) in trend.periods.iter().zip(points).enumerate() {
+    for (period, point) in trend.periods.iter().zip(points) {
         let s = signal(point);
-        // What came before the first period is not known.
-        let later = |n: Option<u64>| if at == 0 { String::new() } else { cell(n) };
         let orgs = s.organisations.map(|o| o.seen);
         let up = if period.coverage.known { format!("{:.0} %", period.coverage.up * 100.0) } else { "?".to_owned() };
         grid.row(vec![
-            period.label.clone(),
+            period.name(),
             s.hosts.hosts.to_string(),
             bounds(s),
             s.hosts.by_address.to_string(),
             cell(orgs),
-            later(s.moves.map(|m| m.new)),
-            later(s.moves.map(|m| m.returning)),
-            later(s.moves.map(|m| m.lost)),
+            cell(s.moves.map(|m| m.new)),
+            cell(s.moves.map(|m| m.returning)),
+            cell(s.moves.map(|m| m.lost)),
             s.daily.median.to_string(),
             format!("{}-{}", s.daily.least, s.daily.most),
             cell(s.busiest_hour),
@@ -106,7 +104,7 @@ fn verdicts(out: &mut dyn io::Write, trend: &Trend) -> io::Result<()> {
     for (period, point) in trend.periods.iter().zip(&trend.whole) {
         let of = |v: &Verdict| cell(point.verdicts.get(v));
         let likely = Some(point.likely_installed).filter(|n| *n > 0);
-        let cells = std::iter::once(period.label.clone()).chain(Verdict::ALL.iter().map(of)).chain([cell(likely)]);
+        let cells = std::iter::once(period.name()).chain(Verdict::ALL.iter().map(of)).chain([cell(likely)]);
         grid.row(cells.collect());
     }
     grid.write(out)

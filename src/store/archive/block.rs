@@ -20,7 +20,7 @@
 )]
 
 use super::bytes::{Bytes, put_bytes, put_number, put_signed};
-use super::row::{Row, Vary};
+use super::row::{Categories, Row, Shape, Vary};
 use crate::base::Timestamp;
 use crate::base::time::{DAY_SECS, SECOND};
 use crate::sighting::record::Slots;
@@ -102,6 +102,8 @@ pub(super) struct BlockWriter {
     bytes: usize,
     span: Option<(i32, i32)>,
     day: i32,
+    /// Of all blocks.
+    pub(super) categories: Categories,
 }
 
 impl BlockWriter {
@@ -122,7 +124,14 @@ impl BlockWriter {
         self.day = v.day;
         let (least, greatest) = self.span.unwrap_or((v.day, v.day));
         self.span = Some((least.min(v.day), greatest.max(v.day)));
-        put_number(&mut self.shape, self.shapes.number(row.shape));
+        let known = self.shapes.ends.len() as u64;
+        let shape = self.shapes.number(row.shape);
+        if shape >= known
+            && let Some(shape) = Shape::of(row.shape)
+        {
+            self.categories.note(shape.indicator, shape.category);
+        }
+        put_number(&mut self.shape, shape);
         put_number(&mut self.name, self.names.number(row.names));
         put_slots(&mut self.slots, v.slots, v.connected);
         put_times(&mut self.times, v);
@@ -238,7 +247,8 @@ fn slots(read: &mut Bytes<'_>) -> Option<(Slots, Slots)> {
         NONE => Slots::default(),
         _ => Slots::from_bytes(read.array()?),
     };
-    Some((slots, connected))
+    // As of any record.
+    (!slots.is_empty() && connected.bits() & !slots.bits() == 0).then_some((slots, connected))
 }
 
 /// Units in which times are kept: the longest in which both are whole.
@@ -257,12 +267,24 @@ fn put_times(out: &mut Vec<u8>, v: &Vary) {
 
 #[inline]
 fn times(read: &mut Bytes<'_>, day: i32) -> Option<(Timestamp, Timestamp)> {
+    const DAY: i64 = DAY_SECS * SECOND;
     let first = read.number()?;
     let unit = *UNITS.get((first & 3) as usize)?;
-    let start = i64::from(day).wrapping_mul(DAY_SECS.wrapping_mul(SECOND));
-    let first = start.wrapping_add(((first >> 2) as i64).wrapping_mul(unit));
-    let last = first.wrapping_add((read.number()? as i64).wrapping_mul(unit));
-    Some((Timestamp(first), Timestamp(last)))
+    let first = i64::try_from(first >> 2).ok()?.checked_mul(unit)?;
+    let gap = i64::try_from(read.number()?).ok()?.checked_mul(unit)?;
+    // Both lie on the day.
+    if first.checked_add(gap)? >= DAY {
+        return None;
+    }
+    let first = match i64::from(day).checked_mul(DAY) {
+        Some(start) => Timestamp(start.checked_add(first)?),
+        // Of the first day of all only the end can be said.
+        None => {
+            let first = Timestamp(i64::from(day).wrapping_mul(DAY).wrapping_add(first));
+            (first.day() == i64::from(day)).then_some(first)?
+        }
+    };
+    Some((first, Timestamp(first.0.checked_add(gap)?)))
 }
 
 /// One row of a block: what differs, and the numbers of what it shares.
@@ -365,8 +387,10 @@ impl Block {
         self.rows.clear();
         self.rows.reserve(usize::try_from(head.rows).ok()?);
         let mut day = 0i32;
+        let mut span: Option<(i32, i32)> = None;
         for _ in 0..head.rows {
             day = i32::try_from(i64::from(day).wrapping_add(days.signed()?)).ok()?;
+            span = Some(span.map_or((day, day), |(least, greatest)| (least.min(day), greatest.max(day))));
             let (slots, connected) = slots(&mut slot)?;
             let (first, last) = times(&mut time, day)?;
             let (shape, names) = (u32::try_from(shape.number()?).ok()?, u32::try_from(name.number()?).ok()?);
@@ -376,6 +400,11 @@ impl Block {
             let (count, to_server, from_server) = (count.number()?, count.number()?, count.number()?);
             let vary = Vary { day, slots, connected, first, last, count, to_server, from_server };
             self.rows.push(BlockRow { vary, shape, names });
+        }
+
+        // Whoever asks for some days only believes the head.
+        if span != Some((head.first, head.last)) {
+            return None;
         }
 
         self.hosts.clear();
@@ -447,4 +476,50 @@ impl Block {
 fn identity(shape: &[u8]) -> Option<&[u8]> {
     let third = memchr::memchr_iter(0, shape).nth(2)?;
     shape.get(..third.checked_add(1)?)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::arithmetic_side_effects)]
+mod tests {
+    use super::*;
+
+    /// What comes back of a row with these times and quarter hours.
+    fn back(vary: Vary) -> Option<Vary> {
+        let shape = b"i\0s\0n\0";
+        let row = Row { key: &[0; 17], identity: shape, shape, names: b"", rest: b"", vary };
+        let (mut writer, mut out) = (BlockWriter::default(), Vec::new());
+        writer.add(&row);
+        writer.finish(&mut out).unwrap();
+        let mut block = Block::default();
+        block.read(&Head::take(&mut Bytes(&out)).unwrap(), true)?;
+        let host = block.hosts.first()?;
+        Some(block.row(host, 0)?.vary)
+    }
+
+    /// Counting reads no more of a row than this, so it is checked here.
+    #[test]
+    fn times_off_their_day_and_odd_quarter_hours_are_damage() {
+        const DAY: i64 = DAY_SECS * SECOND;
+        let (first, last) = (i64::MIN.div_euclid(DAY), i64::MAX.div_euclid(DAY));
+        for day in [first, 0, 20_000, last] {
+            let vary = |from: i128, to: i128| {
+                let at = |off: i128| Timestamp((i128::from(day) * i128::from(DAY) + off) as i64);
+                let mut slots = Slots::default();
+                slots.set(7);
+                let (first, last) = (at(from), at(to));
+                Vary { day: day as i32, slots, connected: slots, first, last, count: 1, ..Vary::default() }
+            };
+            // Of the first day the end can be said, of the last the beginning.
+            let (from, to) = (if day == first { DAY - 9 } else { 0 }, if day == last { 9 } else { DAY - 1 });
+            let sound = vary(from.into(), to.into());
+            assert_eq!(back(sound), Some(sound), "{day}");
+            assert_eq!(back(Vary { connected: Slots::default(), ..sound }).map(|v| v.day), Some(sound.day));
+            assert_eq!(back(Vary { slots: Slots::default(), connected: Slots::default(), ..sound }), None);
+            assert_eq!(back(Vary { connected: Slots::from_bits(1), ..sound }), None);
+            assert_eq!(back(Vary { first: sound.last, last: sound.first, ..sound }), None);
+            for (from, to) in [(0, i128::from(DAY)), (i128::from(DAY), i128::from(DAY)), (-1, 5)] {
+                assert_eq!(back(vary(from, to)), None, "{day} {from} {to}");
+            }
+        }
+    }
 }

@@ -1,20 +1,30 @@
 //! What counting reads of an archive: contacts of some hosts at a time.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::block::{Block, Head};
 use super::bytes::Bytes;
-use super::manifest::SourceSpan;
+use super::manifest::{MAX_CATALOGUE, SourceSpan};
 use super::piece::Piece;
 use super::row::{HostKey, Shape, names};
-use super::{Archive, damaged, failed, read};
+use super::{Archive, damaged, failed, open_listed, read};
+use crate::base::time::{DAY_SECS, format_day};
 use crate::base::{Stage, Timestamp};
 use crate::catalogue::{Category, LongText};
 use crate::flow::Notes;
 use crate::host::facts::{Channels, Contact, Facts, Indicated, SeenHost, ServedBy, Vantage, notes_of, servers_of};
-use crate::store::Result;
+use crate::sighting::draft::hex;
 use crate::store::packed;
+use crate::store::{Result, StoreError};
+use ring::digest::{SHA256, digest};
 use std::collections::HashMap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 
 /// The names that records list, by the place of the record in
 /// [`Facts::contacts`].
@@ -64,11 +74,22 @@ impl Archive {
         Some((pieces.iter().map(|p| p.first).min()?, pieces.iter().map(|p| p.last).max()?))
     }
 
+    /// Least and greatest time of a record, as far as these lie on the first and
+    /// the last day.
+    pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
+        let (first, last) = self.days()?;
+        let mut all = SourceSpan::default();
+        self.manifest.sources.values().chain([&self.manifest.others]).for_each(|s| all.unite(s));
+        let start = |day: i64| Timestamp::from_parts(day.saturating_mul(DAY_SECS), 0);
+        let within =
+            |t: Timestamp, day: i32| t.clamp(start(day.into()), start(i64::from(day).saturating_add(1)).plus(-1));
+        Some((within(all.first, first), within(all.last, last)))
+    }
+
     /// How many sources have records in that time, both ends included; those
     /// that are not listed count as one.
     pub fn sources_between(&self, from: Timestamp, to: Timestamp) -> u64 {
-        let meets = |s: &&SourceSpan| s.is_any() && s.first <= to && from <= s.last;
-        self.manifest.sources.values().chain([&self.manifest.others]).filter(meets).count() as u64
+        self.covered(from, to).imported
     }
 
     /// The imports, oldest first.
@@ -86,18 +107,31 @@ impl Archive {
     /// is none with that hash.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// Where it cannot be read, or is not what was written.
     pub fn catalogue(&self, sha256: &str) -> Result<Option<LongText>> {
         let Some(listed) = self.manifest.catalogues.iter().find(|c| c.catalogue.as_deref() == Some(sha256)) else {
             return Ok(None);
         };
-        let text = std::fs::read_to_string(self.folder.join(&listed.path)).map_err(|e| failed(&self.place(), &e))?;
-        Ok(Some(LongText::from(text.as_str())))
+        let wrong = |what: &str| {
+            let detail = format!("{} {what}", listed.path);
+            StoreError::Corrupt { place: self.place(), detail }
+        };
+        if listed.size > MAX_CATALOGUE {
+            return Err(wrong("is longer than a catalogue can be"));
+        }
+        let mut bytes = Vec::new();
+        let file = open_listed(&self.folder, listed)?;
+        file.take(listed.size).read_to_end(&mut bytes).map_err(|e| failed(&self.place(), &e))?;
+        if hex(digest(&SHA256, &bytes).as_ref()) != listed.sha256 {
+            return Err(wrong("is not as it was written"));
+        }
+        let text = std::str::from_utf8(&bytes).map_err(|_| wrong("is no text"))?;
+        Ok(Some(LongText::from(text)))
     }
 
     /// Adds the contacts of a part on the days that `has` takes to `facts`,
-    /// which must be empty, and their names. [`Contact::id`] is left zero: it
-    /// would take longer to compute than all the rest to read.
+    /// which must be empty, and their names. Without `ids`, [`Contact::id`] is
+    /// left zero: it takes longer to compute than all the rest to read.
     ///
     /// # Errors
     /// Where the archive cannot be read.
@@ -105,16 +139,42 @@ impl Archive {
         &self,
         number: u32,
         has: &dyn Fn(i32) -> bool,
+        ids: bool,
         facts: &mut Facts,
         names: Option<NamesInto<'_>>,
     ) -> Result<()> {
-        let Some(file) = &self.data else { return Ok(()) };
         let pieces = &self.manifest.pieces;
         let pieces = match self.parts() {
             1 => pieces.as_slice(),
             _ => pieces.get(number as usize..).and_then(|p| p.get(..1)).unwrap_or_default(),
         };
-        let mut filling = Filling { archive: self, has, facts, names, known: Known::default() };
+        self.fill(pieces, has, ids, facts, names)
+    }
+
+    /// The same of all parts together.
+    ///
+    /// # Errors
+    /// Where the archive cannot be read.
+    pub fn whole(
+        &self,
+        has: &dyn Fn(i32) -> bool,
+        ids: bool,
+        facts: &mut Facts,
+        names: Option<NamesInto<'_>>,
+    ) -> Result<()> {
+        self.fill(&self.manifest.pieces, has, ids, facts, names)
+    }
+
+    fn fill(
+        &self,
+        pieces: &[Piece],
+        has: &dyn Fn(i32) -> bool,
+        ids: bool,
+        facts: &mut Facts,
+        names: Option<NamesInto<'_>>,
+    ) -> Result<()> {
+        let Some(file) = &self.data else { return Ok(()) };
+        let mut filling = Filling { archive: self, has, ids, facts, names, known: Known::default() };
         for piece in pieces {
             filling.piece(file, piece).map_err(|e| failed(&self.place(), &e))?;
         }
@@ -142,10 +202,44 @@ struct Known {
     names: HashMap<Box<str>, u32, foldhash::fast::FixedState>,
 }
 
+/// Makes the ids of the records of one host
+/// ([`record_id`](crate::sighting::draft::record_id)).
+struct Ids {
+    /// What stands between sensor and indicator.
+    host: Vec<u8>,
+    day: (i32, String),
+    text: Vec<u8>,
+}
+
+impl Ids {
+    fn of(key: &[u8]) -> Option<Self> {
+        let HostKey { ip, segment, mac } = HostKey::of(key)?;
+        let mac = mac.map(|m| m.to_string()).unwrap_or_default();
+        let host = format!("{segment}\0{ip}\0{mac}\0").into_bytes();
+        Some(Ids { host, day: (i32::MIN, String::new()), text: Vec::new() })
+    }
+
+    fn id(&mut self, shape: &Shape<'_>, day: i32) -> Option<[u8; 16]> {
+        if self.day.0 != day {
+            self.day = (day, format_day(day.into()));
+        }
+        self.text.clear();
+        self.text.extend_from_slice(shape.sensor.as_bytes());
+        self.text.push(0);
+        self.text.extend_from_slice(&self.host);
+        for part in [shape.indicator, &self.day.1] {
+            self.text.extend_from_slice(part.as_bytes());
+            self.text.push(0);
+        }
+        ring::digest::digest(&ring::digest::SHA256, &self.text).as_ref().first_chunk().copied()
+    }
+}
+
 /// A part that is being read.
 struct Filling<'f> {
     archive: &'f Archive,
     has: &'f dyn Fn(i32) -> bool,
+    ids: bool,
     facts: &'f mut Facts,
     names: Option<NamesInto<'f>>,
     known: Known,
@@ -181,8 +275,13 @@ impl Filling<'_> {
     fn block(&mut self, block: &Block, ties: bool) -> Option<()> {
         let shapes: Vec<Numbers> = block.shapes().map(|s| self.shape(s)).collect::<Option<_>>()?;
         let lists: Vec<(u32, Vec<u32>)> = block.names().map(|n| self.list(n)).collect::<Option<_>>()?;
+        let texts: Vec<Shape<'_>> = match self.ids {
+            true => block.shapes().map(Shape::of).collect::<Option<_>>()?,
+            false => Vec::new(),
+        };
         for host in &block.hosts {
             let mut seen = None;
+            let mut ids = if self.ids { Some(Ids::of(block.key(host))?) } else { None };
             for at in host.rows.clone() {
                 let row = block.rows.get(at)?;
                 let v = &row.vary;
@@ -199,7 +298,10 @@ impl Filling<'_> {
                     seen,
                     indicator: shape.indicator,
                     source: shape.source,
-                    id: [0; 16],
+                    id: match &mut ids {
+                        Some(ids) => ids.id(texts.get(row.shape as usize)?, v.day)?,
+                        None => [0; 16],
+                    },
                     day: v.day,
                     stage: shape.stage,
                     support: shape.support,
@@ -245,10 +347,12 @@ impl Filling<'_> {
             return Some(*numbers);
         }
         let shape = Shape::of(bytes)?;
-        let key = (shape.indicator.to_owned(), shape.category);
+        let filed = self.archive.manifest.filed.get(shape.indicator);
+        let category = filed.copied().unwrap_or(shape.category);
+        let key = (shape.indicator.to_owned(), category);
         let (indicators, sources) = (&mut self.facts.indicators, &mut self.facts.sources);
         let indicator = *self.known.indicators.entry(key).or_insert_with(|| {
-            indicators.push(Indicated { id: shape.indicator.to_owned(), category: shape.category });
+            indicators.push(Indicated { id: shape.indicator.to_owned(), category });
             u32::try_from(indicators.len().saturating_sub(1)).unwrap_or(u32::MAX)
         });
         let manifest = &self.archive.manifest;

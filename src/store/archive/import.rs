@@ -2,11 +2,12 @@
 
 use super::manifest::{Imported, Listed, MAX_SOURCES, Manifest, SourceSpan};
 use super::parse::Rows;
-use super::piece::{self, Piece};
+use super::piece::{self, Built, Piece};
 use super::read;
-use super::row::host_hash;
+use super::row::{Categories, host_hash};
 use super::spool::Spool;
-use super::{MANIFEST, PARTITIONS, damaged, failed, read_manifest};
+use super::verify::altered;
+use super::{Archive, MANIFEST, PARTITIONS, damaged, failed, read_manifest};
 use crate::base::Timestamp;
 use crate::sighting::draft::hex;
 use crate::store::{Place, Result, Run, StoreError};
@@ -21,6 +22,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// small partitions share one until they have [`SHARED`].
 const MOST: u64 = 64 << 20;
 const SHARED: u64 = 8 << 20;
+/// Pieces of a partition at most.
+const MOST_PARTS: u64 = 1 << 16;
 /// Sources that are told apart to be counted.
 const MAX_COUNTED: usize = 1 << 20;
 /// File that is locked while somebody writes.
@@ -42,7 +45,7 @@ pub struct Import {
     /// Bytes of rows of a piece at most, and until partitions share one.
     pub(super) limits: (u64, u64),
     /// Held until it is dropped.
-    _lock: File,
+    _lock: Option<File>,
     /// The folder was not there before.
     new: bool,
     committed: bool,
@@ -88,10 +91,51 @@ impl Import {
             read: 0,
             mine: HashSet::new(),
             limits: (MOST, SHARED),
-            _lock: lock,
+            _lock: Some(lock),
             new,
             committed: false,
         })
+    }
+
+    /// Begins one into an archive that nobody else ever sees
+    /// ([`Import::into_archive`]), in files without names in a folder.
+    ///
+    /// # Errors
+    /// Where no file can be made there.
+    pub fn unnamed(folder: &Path) -> Result<Import> {
+        let place = Place(folder.to_owned());
+        Ok(Import {
+            folder: folder.to_owned(),
+            sources: BTreeMap::new(),
+            others: SourceSpan::default(),
+            manifest: Manifest::default(),
+            spool: Spool::new(folder).map_err(|e| failed(&place, &e))?,
+            covers: None,
+            read: 0,
+            mine: HashSet::new(),
+            limits: (MOST, SHARED),
+            _lock: None,
+            new: false,
+            // There is nothing to undo.
+            committed: true,
+        })
+    }
+
+    /// What was added to an unnamed archive, to be read; its file goes with it.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn into_archive(mut self, threads: usize) -> Result<Archive> {
+        let place = Place(self.folder.clone());
+        let write = |import: &mut Import| -> io::Result<Archive> {
+            let mut data = Hashing::new(tempfile::tempfile_in(&import.folder)?);
+            let mut next =
+                Manifest { sources: std::mem::take(&mut import.sources), others: import.others, ..Manifest::default() };
+            import.write_pieces(None, threads, &mut data, &mut next)?;
+            let file = data.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            Ok(Archive { folder: import.folder.clone(), manifest: next, data: Some(file) })
+        };
+        write(&mut self).map_err(|e| failed(&place, &e))
     }
 
     /// Adds rows.
@@ -130,20 +174,26 @@ impl Import {
     }
 
     /// Writes the archive with all that was added and the account of the run,
-    /// by so many threads.
+    /// by so many threads. Returns how many records that there were say more now.
     ///
     /// # Errors
     /// Any [`StoreError`]; then the archive is as it was.
-    pub fn commit(mut self, run: &Run, threads: usize) -> Result<()> {
+    pub fn commit(mut self, run: &Run, threads: usize) -> Result<u64> {
         let place = Place(self.folder.clone());
-        self.write(run, threads).map_err(|e| failed(&place, &e))?;
+        let changed = self.write(run, threads).map_err(|e| failed(&place, &e))?;
         self.committed = true;
-        Ok(())
+        Ok(changed)
     }
 
-    fn write(&mut self, run: &Run, threads: usize) -> io::Result<()> {
+    fn write(&mut self, run: &Run, threads: usize) -> io::Result<u64> {
         let before = match &self.manifest.data {
-            Some(listed) => Some(File::open(self.folder.join(&listed.path))?),
+            Some(listed) => {
+                // Written anew it would pass for what it was.
+                if let Some(what) = altered(&self.folder, listed) {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} {what}", listed.path)));
+                }
+                Some(File::open(self.folder.join(&listed.path))?)
+            }
             None => None,
         };
         let revision = self.manifest.revision.saturating_add(1);
@@ -163,13 +213,12 @@ impl Import {
         }
         let path = format!("records-{revision:06}.bin");
         let mut data = Hashing::new(open_private(&self.folder.join(&path), false)?);
-        self.write_pieces(before.as_ref(), threads, &mut data, &mut next.pieces)?;
-        next.records = next.pieces.iter().fold(0, |n, p| n.saturating_add(p.records));
+        let changed = self.write_pieces(before.as_ref(), threads, &mut data, &mut next)?;
         next.data = Some(data.finish(path)?);
         put_manifest(&self.folder, &next)?;
         self.sweep(&next);
         self.manifest = next;
-        Ok(())
+        Ok(changed)
     }
 
     /// What each piece is made of: partitions from and to, of how many parts of
@@ -178,7 +227,8 @@ impl Import {
         let held = |p: usize| {
             let old = self.manifest.pieces.iter().filter(|o| usize::from(o.from) <= p && p <= usize::from(o.to));
             // Of a piece of several partitions each has its part.
-            let old = old.map(|o| o.raw / u64::from(o.to.saturating_sub(o.from)).saturating_add(1));
+            let old =
+                old.map(|o| o.raw.checked_div(u64::from(o.to.saturating_sub(o.from)).saturating_add(1)).unwrap_or(0));
             self.spool.bytes(p).saturating_add(old.fold(0, u64::saturating_add))
         };
         let (most, share) = self.limits;
@@ -186,7 +236,7 @@ impl Import {
         let mut shared = 0u64;
         for p in 0..PARTITIONS {
             let bytes = held(p);
-            let parts = bytes.div_ceil(most).max(1);
+            let parts = bytes.div_ceil(most).clamp(1, MOST_PARTS);
             let fits = parts == 1 && shared.saturating_add(bytes) <= share;
             match plan.last_mut() {
                 Some(last) if fits && last.parts == 1 => {
@@ -207,12 +257,13 @@ impl Import {
         before: Option<&File>,
         threads: usize,
         data: &mut Hashing,
-        pieces: &mut Vec<Piece>,
-    ) -> io::Result<()> {
+        into: &mut Manifest,
+    ) -> io::Result<u64> {
         let plan = self.plan();
+        let mut categories = Categories::default();
         let next = AtomicUsize::new(0);
         let threads = threads.clamp(1, plan.len().max(1));
-        std::thread::scope(|scope| {
+        let changed = std::thread::scope(|scope| {
             let (send, done) = crossbeam_channel::bounded(threads);
             for _ in 0..threads {
                 let (send, next, plan) = (send.clone(), &next, &plan);
@@ -231,46 +282,63 @@ impl Import {
             drop(send);
             // In their order, whoever is done first.
             let mut early = BTreeMap::new();
-            let mut wanted = 0;
+            let (mut wanted, mut changed) = (0, 0u64);
             for (number, built) in done {
                 early.insert(number, built);
                 while let Some(built) = early.remove(&wanted) {
-                    let (mut piece, bytes): (Piece, Vec<u8>) = built?;
+                    let (Built { mut piece, categories: filed, changed: more }, bytes) = built?;
+                    categories.merge(filed);
+                    changed = changed.saturating_add(more);
                     if piece.records > 0 {
                         piece.at = data.written;
                         data.write(&bytes)?;
-                        pieces.push(piece);
+                        into.records = into.records.saturating_add(piece.records);
+                        into.pieces.push(piece);
                     }
                     wanted = wanted.saturating_add(1);
                 }
             }
-            if wanted == plan.len() { Ok(()) } else { Err(io::Error::other("a thread ended early")) }
-        })
+            if wanted == plan.len() { Ok(changed) } else { Err(io::Error::other("a thread ended early")) }
+        })?;
+        into.filed = categories.several();
+        Ok(changed)
     }
 
-    /// The rows of a piece: those that the archive has, then those added.
-    fn build(&self, before: Option<&File>, share: &Share, room: &mut Vec<u8>) -> io::Result<(Piece, Vec<u8>)> {
+    /// A piece and its blocks, of the rows that the archive has and then those
+    /// added.
+    fn build(&self, before: Option<&File>, share: &Share, room: &mut Vec<u8>) -> io::Result<(Built, Vec<u8>)> {
         room.clear();
-        let part = |key: &[u8]| share.parts == 1 || (host_hash(key) >> 20) % share.parts == share.part;
+        let part = |key: &[u8]| share.parts == 1 || (host_hash(key) >> 20).checked_rem(share.parts) == Some(share.part);
         if let Some(file) = before {
             let wanted = |key: &[u8]| (share.from..=share.to).contains(&super::row::partition(key).into()) && part(key);
             let meets = |p: &&Piece| usize::from(p.from) <= share.to && share.from <= usize::from(p.to);
             for piece in self.manifest.pieces.iter().filter(meets) {
+                // The plan, and so what is in memory at once, rests on this sum.
+                let mut raw = 0u64;
                 read::rows(file, piece, |row| {
+                    raw = raw.saturating_add(row.len());
+                    if raw > piece.raw {
+                        return Err(damaged("the manifest"));
+                    }
                     if wanted(row.key) {
                         row.put(room);
                     }
                     Ok(())
                 })?;
+                if raw != piece.raw {
+                    return Err(damaged("the manifest"));
+                }
             }
         }
+        let held = room.len();
         for p in share.from..=share.to {
             self.spool.read(p, room, part)?;
         }
         let mut out = Vec::new();
         let number = |p: usize| u16::try_from(p).unwrap_or(u16::MAX);
-        let piece = piece::build(room, &mut out)?;
-        Ok((Piece { from: number(share.from), to: number(share.to), ..piece }, out))
+        let mut built = piece::build(room, held, &mut out)?;
+        (built.piece.from, built.piece.to) = (number(share.from), number(share.to));
+        Ok((built, out))
     }
 
     /// Removes files of the archive that a manifest does not name: what an
@@ -393,11 +461,20 @@ fn make_private(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Opens a file of the owner's alone for writing; with `there` it may exist.
+/// Opens a file of the owner's alone for writing; with `there` it may exist, but
+/// not as a link, which could lead anywhere, nor as a pipe.
 fn open_private(path: &Path, there: bool) -> io::Result<File> {
+    if path.symlink_metadata().is_ok_and(|kind| !kind.is_file()) {
+        let what = path.file_name().unwrap_or_default().display();
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{what} is a link or no file")));
+    }
     let mut options = OpenOptions::new();
     options.write(true).create(there).create_new(!there);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    }
     options.open(path)
 }

@@ -1,8 +1,18 @@
 //! The manifest of an archive: what there is, in which files, with which
 //! hashes. It is replaced as a whole when all it names is on the disk.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
+use super::PARTITIONS;
+use super::block::{BYTES, ROWS};
 use super::piece::Piece;
 use crate::base::Timestamp;
+use crate::catalogue::Category;
 use crate::store::Run;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -13,6 +23,13 @@ pub const MANIFEST: &str = "archive.json";
 pub(super) const SCHEMA: &str = "spansight.archive/1";
 /// Longest manifest that is read, in bytes.
 pub(super) const MAX_MANIFEST: u64 = 256 << 20;
+/// Longest catalogue that is read, in bytes: as long as its files may be.
+pub(super) const MAX_CATALOGUE: u64 = 512 << 20;
+/// No block is shorter, in bytes: its head and two frames of zstd.
+const SHORTEST_BLOCK: u64 = 32;
+/// Most bytes of rows in a block: so many, one more row, and what a row takes
+/// beside its texts.
+const MOST_RAW: u64 = (BYTES + (4 << 20) + ROWS * 512) as u64;
 /// Most sources that are listed each for itself.
 pub(super) const MAX_SOURCES: usize = 1 << 16;
 
@@ -36,6 +53,44 @@ pub(super) struct Manifest {
     pub(super) sources: BTreeMap<String, SourceSpan>,
     /// Those beyond [`MAX_SOURCES`] together.
     pub(super) others: SourceSpan,
+    /// Indicators that records file in several categories, with the least.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) filed: BTreeMap<String, Category>,
+}
+
+impl Manifest {
+    /// Why what it says of the pieces cannot be, if so: they must cover the file
+    /// from end to end, each part of it once, and partitions in order. Whoever
+    /// hands over an archive may have written anything here.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        let (mut end, mut records) = (0u64, 0u64);
+        let mut before: Option<&Piece> = None;
+        for piece in &self.pieces {
+            let Piece { from, to, at, len, raw, records: rows, first, last, .. } = *piece;
+            // A partition may have several pieces; else none is in two.
+            let follows = before.is_none_or(|b| from > b.to || from == to && (b.from, b.to) == (from, to));
+            let blocks = (len / SHORTEST_BLOCK).saturating_add(1);
+            if from > to || usize::from(to) >= PARTITIONS || !follows {
+                return Some("says that pieces share partitions");
+            }
+            if at != end || len == 0 {
+                return Some("names pieces that overlap or leave gaps");
+            }
+            if rows == 0 || rows > blocks.saturating_mul(ROWS as u64) || raw > blocks.saturating_mul(MOST_RAW) {
+                return Some("says that a piece has more rows than it can have");
+            }
+            if first > last {
+                return Some("says that a piece ends before it begins");
+            }
+            end = end.saturating_add(len);
+            records = records.saturating_add(rows);
+            before = Some(piece);
+        }
+        if end != self.data.as_ref().map_or(0, |data| data.size) {
+            return Some("names pieces that are not the whole file");
+        }
+        (records != self.records).then_some("counts other records than its pieces have")
+    }
 }
 
 /// What records tell of their source.

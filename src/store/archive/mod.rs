@@ -12,9 +12,17 @@
 //! one file. Then the manifest is replaced, and with it the archive in one step:
 //! whatever happens before leaves it as it was. Nothing depends on the number of
 //! threads.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
+mod account;
 mod block;
-mod bytes;
+pub(crate) mod bytes;
 mod facts;
 mod import;
 mod manifest;
@@ -25,7 +33,7 @@ mod row;
 mod source;
 mod spool;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 mod tests;
 mod verify;
 
@@ -37,6 +45,7 @@ pub use verify::Checked;
 
 use super::Result;
 use super::error::{Place, StoreError};
+use crate::base::brief;
 use manifest::{MAX_MANIFEST, Manifest, SCHEMA};
 use std::fs::{self, File};
 use std::io;
@@ -111,7 +120,7 @@ fn read_manifest(folder: &Path) -> Result<Option<Manifest>> {
         schema: String,
     }
     let version: Version =
-        serde_json::from_slice(&text).map_err(|e| wrong(format!("{MANIFEST} cannot be read: {e}")))?;
+        serde_json::from_slice(&text).map_err(|e| wrong(format!("{MANIFEST} cannot be read: {}", brief(e))))?;
     if version.schema != SCHEMA {
         let found = version.schema.strip_prefix("spansight.archive/").and_then(|n| n.parse().ok());
         return Err(match found {
@@ -120,23 +129,33 @@ fn read_manifest(folder: &Path) -> Result<Option<Manifest>> {
         });
     }
     let manifest: Manifest =
-        serde_json::from_slice(&text).map_err(|e| wrong(format!("{MANIFEST} cannot be read: {e}")))?;
-    let inside = |path: &str| !path.is_empty() && !path.contains(['/', '\\']) && path != "." && path != "..";
+        serde_json::from_slice(&text).map_err(|e| wrong(format!("{MANIFEST} cannot be read: {}", brief(e))))?;
+    let inside =
+        |path: &str| (1..256).contains(&path.len()) && !path.contains(['/', '\\']) && path != "." && path != "..";
     // A manifest may come from someone else: it must not lead out.
     if !manifest.data.iter().chain(&manifest.catalogues).all(|f| inside(&f.path)) {
         return Err(wrong(format!("{MANIFEST} names a file outside the folder")));
     }
-    Ok(Some(manifest))
+    match manifest.fault() {
+        None => Ok(Some(manifest)),
+        Some(fault) => Err(wrong(format!("{MANIFEST} {fault}"))),
+    }
 }
 
+/// Opens a file that the manifest names. Neither a link nor a pipe is what was
+/// written, and reading from a pipe might never end.
 fn open_listed(folder: &Path, listed: &manifest::Listed) -> Result<File> {
     let place = || Place(folder.to_owned());
-    let file = File::open(folder.join(&listed.path)).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => {
-            StoreError::Corrupt { place: place(), detail: format!("{} is missing", listed.path) }
-        }
+    let corrupt = |what: &str| StoreError::Corrupt { place: place(), detail: format!("{} {what}", listed.path) };
+    let path = folder.join(&listed.path);
+    let kind = path.symlink_metadata().map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => corrupt("is missing"),
         _ => failed(&place(), &e),
     })?;
+    if !kind.is_file() {
+        return Err(corrupt("is a link or no file"));
+    }
+    let file = File::open(path).map_err(|e| failed(&place(), &e))?;
     let size = file.metadata().map_err(|e| failed(&place(), &e))?.len();
     if size != listed.size {
         let detail = format!("{} has {size} bytes, and had {}", listed.path, listed.size);

@@ -11,18 +11,20 @@
 )]
 
 use super::super::packed;
+use super::bytes::Bytes;
 use super::manifest::SourceSpan;
-use super::row::{self, Line, RowWriter, Vary};
+use super::row::{self, Line, Row, RowWriter, Vary};
 use crate::base::time::{DAY_SECS, SECOND, parse_day};
 use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
 use crate::catalogue::{Category, Confidence};
+use crate::host::facts::Channels;
 use crate::sighting::Record;
-use crate::sighting::line::{self, MAX_WORD, is_source};
+use crate::sighting::line::{self, MAX_TEXT, MAX_WORD, is_source};
 use crate::sighting::record::{MAX_COMMUNITY_IDS, MAX_NAMES, MAX_SERVERS, Slots};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows of lines, in their order.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Rows {
     /// The rows, one behind the other.
     pub(super) bytes: Vec<u8>,
@@ -30,11 +32,20 @@ pub struct Rows {
     pub(super) ends: Vec<(u8, usize)>,
     /// What they tell of their sources.
     pub(super) sources: BTreeMap<String, SourceSpan>,
+    /// Which categories they give to indicators.
+    indicators: BTreeMap<String, BTreeSet<Category>>,
+    /// The pair last met: most rows have that of the one before.
+    met: (String, Option<Category>),
 }
 
 impl Rows {
-    fn note(&mut self, partition: u8, source: &str, span: SourceSpan) {
+    fn note(&mut self, partition: u8, source: &str, span: SourceSpan, indicator: (&str, Category)) {
         self.ends.push((partition, self.bytes.len()));
+        let (id, category) = indicator;
+        if self.met.1 != Some(category) || self.met.0 != id {
+            self.met = (id.to_owned(), Some(category));
+            self.indicators.entry(id.to_owned()).or_default().insert(category);
+        }
         match self.sources.get_mut(source) {
             Some(known) => known.unite(&span),
             None => drop(self.sources.insert(source.to_owned(), span)),
@@ -49,6 +60,21 @@ impl Rows {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
+    }
+
+    /// The channels of each source's records.
+    pub fn channels(&self) -> impl Iterator<Item = (&str, Channels)> {
+        self.sources.iter().map(|(source, span)| (source.as_str(), packed::channels(span.channels)))
+    }
+
+    /// The indicators that they name, with each category that they give them.
+    pub fn indicators(&self) -> impl Iterator<Item = (&str, Category)> {
+        self.indicators.iter().flat_map(|(id, all)| all.iter().map(move |category| (id.as_str(), *category)))
+    }
+
+    /// The greatest time of any of them.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.sources.values().map(|span| span.last).max()
     }
 }
 
@@ -107,7 +133,25 @@ impl LineReader {
         let partition = self.row.put_record(&mut self.rows.bytes, record, support);
         let channels = row::channel_bits(&record.channels);
         let span = SourceSpan { first: record.first_seen, last: record.last_seen, channels };
-        self.rows.note(partition, &record.source, span);
+        let indicator = (record.indicator.id.as_str(), record.indicator.category);
+        self.rows.note(partition, &record.source, span, indicator);
+    }
+
+    /// Rows since they were last taken away.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The UTC day of the last of these.
+    pub fn last_day(&self) -> Option<i32> {
+        let Rows { bytes, ends, .. } = &self.rows;
+        let start = ends.len().checked_sub(2).and_then(|at| ends.get(at)).map_or(0, |(_, end)| *end);
+        Row::take(&mut Bytes(bytes.get(start..)?)).map(|row| row.vary.day)
     }
 
     /// The rows so far; the next are collected anew.
@@ -119,6 +163,10 @@ impl LineReader {
 
     /// Reads a line in the usual form; `None` for any other, sound or not.
     fn fast(&mut self, text: &[u8]) -> Option<()> {
+        // Of a longer one the texts are to be measured.
+        if text.len() > MAX_TEXT {
+            return None;
+        }
         let usual = self.read(text)?;
         let Usual { id, period, ip_text, mac_text, line } = &usual;
         let parts = [line.sensor, line.segment, ip_text, mac_text.unwrap_or(""), line.indicator, period];
@@ -127,7 +175,7 @@ impl LineReader {
         }
         let span = SourceSpan { first: line.vary.first, last: line.vary.last, channels: line.channels };
         let partition = self.row.put(&mut self.rows.bytes, line);
-        self.rows.note(partition, line.source, span);
+        self.rows.note(partition, line.source, span, (line.indicator, line.category));
         Some(())
     }
 
@@ -596,6 +644,35 @@ pub(super) mod tests {
             if let Some(row) = Row::take(&mut Bytes(&bytes)) {
                 let _ = row.record();
             }
+        }
+    }
+
+    #[test]
+    fn a_line_with_too_much_text_is_refused_in_both_ways() {
+        let mut r = with_id(record());
+        r.names = vec!["x".repeat(MAX_TEXT + 1)];
+        let text = line_of(&r, false);
+        assert!(line::parse_marked(&text).is_err() && LineReader::default().take(&text).is_err());
+    }
+
+    /// A row that somebody else wrote is a record only if a line could be it.
+    #[test]
+    fn a_row_is_checked_as_a_line_is() {
+        let changes: [fn(&mut Record); 5] = [
+            |r| r.source = "sha256:a=b".into(),
+            |r| r.slots = Slots::default(),
+            |r| r.count = 0,
+            |r| r.names = vec!["b".into(), "a".into()],
+            |r| r.last_seen = r.first_seen.plus(DAY_SECS * SECOND),
+        ];
+        for change in changes {
+            let mut reader = LineReader::default();
+            let mut r = with_id(record());
+            change(&mut r);
+            assert!(line::parse(&line_of(&r, false)).is_err());
+            reader.put(&r, false);
+            let rows = reader.rows();
+            assert!(Row::take(&mut Bytes(&rows.bytes)).unwrap().record().is_none(), "{r:?}");
         }
     }
 

@@ -1,9 +1,16 @@
 //! Pieces: all rows of some hosts, sorted, each contribution once.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::block::BlockWriter;
 use super::bytes::Bytes;
 use super::damaged;
-use super::row::{Row, RowWriter};
+use super::row::{Categories, Row, RowWriter};
 use crate::sighting::{Record, merge};
 use crate::store::Source;
 use serde::{Deserialize, Serialize};
@@ -34,17 +41,32 @@ pub(super) struct Piece {
     pub(super) ties: bool,
 }
 
+/// What was made of rows.
+pub(super) struct Built {
+    /// The piece, without its place.
+    pub(super) piece: Piece,
+    /// Categories of its indicators.
+    pub(super) categories: Categories,
+    /// Contributions that were there and are no longer as they were.
+    pub(super) changed: u64,
+}
+
 /// Sorts rows, unites contributions of one source and id in the order in which
-/// they came, and appends the blocks. Returns what there is, without its place.
-pub(super) fn build(rows: &[u8], out: &mut Vec<u8>) -> io::Result<Piece> {
+/// they came, and appends the blocks. Places of `rows` before `held` are of
+/// contributions that were there.
+pub(super) fn build(rows: &[u8], held: usize, out: &mut Vec<u8>) -> io::Result<Built> {
     let mut all: Vec<Row<'_>> = Vec::new();
     let mut order: Vec<(u128, u32)> = Vec::new();
     let mut read = Bytes(rows);
+    let (mut first_new, mut changed) = (0u32, 0u64);
     while !read.is_empty() {
         let row = Row::take(&mut read).ok_or_else(|| damaged("the temporary file"))?;
         let ip = row.key.first_chunk().map_or(0, |ip| u128::from_be_bytes(*ip));
         order.push((ip, u32::try_from(all.len()).unwrap_or(u32::MAX)));
         all.push(row);
+        if rows.len().saturating_sub(read.0.len()) <= held {
+            first_new = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        }
     }
     let row = |at: u32| all.get(at as usize);
     let rank = |at: u32| row(at).map(|r| (r.key, r.vary.day, r.identity));
@@ -63,6 +85,10 @@ pub(super) fn build(rows: &[u8], out: &mut Vec<u8>) -> io::Result<Piece> {
             several => {
                 let records = several.iter().filter_map(|(_, at)| row(*at)).map(Row::record);
                 let Some((record, support)) = unite_all(records).ok_or_else(|| damaged("a row"))? else { continue };
+                let old = several.first().filter(|(_, at)| *at < first_new).and_then(|(_, at)| row(*at));
+                if old.is_some_and(|old| old.record().is_none_or(|old| old != (record.clone(), support))) {
+                    changed = changed.saturating_add(1);
+                }
                 united.clear();
                 writer.put_record(&mut united, &record, support);
                 let row = Row::take(&mut Bytes(&united)).ok_or_else(|| damaged("a row"))?;
@@ -72,11 +98,12 @@ pub(super) fn build(rows: &[u8], out: &mut Vec<u8>) -> io::Result<Piece> {
     }
     blocks.finish(out)?;
     piece.len = out.len().saturating_sub(start) as u64;
-    Ok(piece)
+    Ok(Built { piece, categories: blocks.categories, changed })
 }
 
 impl Piece {
-    fn note(&mut self, row: &Row<'_>) {
+    /// Adds what a row says to what is said of the piece.
+    pub(super) fn note(&mut self, row: &Row<'_>) {
         self.records = self.records.saturating_add(1);
         self.raw = self.raw.saturating_add(row.len());
         self.first = self.first.min(row.vary.day);
@@ -99,10 +126,10 @@ fn unite_all(records: impl Iterator<Item = Option<(Record, bool)>>) -> Option<Op
                 // As in a store of one file: a contribution that once stood on
                 // its own stays so.
                 *was_support &= support;
-                if !Source::is_run(&new.source) {
+                if Source::is_run(&new.source) {
+                    merge::succeed(old, &new);
+                } else {
                     merge::join(old, &new);
-                } else if new.revision > old.revision {
-                    *old = new;
                 }
             }
         }

@@ -1,11 +1,18 @@
 //! Reading an archive: contributions in the order in which they lie.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::block::{Block, Head};
 use super::bytes::Bytes;
 use super::piece::Piece;
 use super::row::{HostKey, Row};
-use super::spool::read_at;
 use super::{Archive, damaged, failed};
+use crate::base::temporary::read_at;
 use crate::store::{Filter, Result, Stored};
 use std::fs::File;
 use std::io;
@@ -40,18 +47,6 @@ pub(super) fn rows(file: &File, piece: &Piece, mut each: impl FnMut(&Row<'_>) ->
         }
     }
     Ok(())
-}
-
-/// How many rows a piece has, all of them read; `None` where one cannot be.
-pub(super) fn count(file: &File, piece: &Piece) -> Option<u64> {
-    let mut count = 0u64;
-    rows(file, piece, |row| {
-        row.record().ok_or_else(|| damaged("a row"))?;
-        count = count.saturating_add(1);
-        Ok(())
-    })
-    .ok()?;
-    Some(count)
 }
 
 impl Archive {

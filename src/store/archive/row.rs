@@ -32,7 +32,9 @@ use crate::flow::Note;
 use crate::host::facts::is_private;
 use crate::sighting::Record;
 use crate::sighting::draft::record_id;
+use crate::sighting::line;
 use crate::sighting::record::{Evidence, Host, IndicatorSummary, SCHEMA, Server, Slots};
+use std::collections::BTreeMap;
 
 /// Categories in the place of their numbers; a new one gets the next.
 const CATEGORIES: [Category; 10] = [
@@ -49,6 +51,41 @@ const CATEGORIES: [Category; 10] = [
 ];
 /// Confidences in the place of their numbers.
 const CONFIDENCES: [Confidence; 3] = [Confidence::Low, Confidence::Medium, Confidence::High];
+
+/// Most indicators whose categories are compared: beyond, each record keeps its
+/// own.
+const MAX_INDICATORS: usize = 1 << 16;
+
+/// In which category records file each indicator; of several the least, as in
+/// a store of one file.
+#[derive(Debug, Default)]
+pub(super) struct Categories {
+    all: BTreeMap<String, (Category, bool)>,
+}
+
+impl Categories {
+    pub(super) fn note(&mut self, indicator: &str, category: Category) {
+        self.add(indicator, category, false);
+    }
+
+    fn add(&mut self, indicator: &str, category: Category, several: bool) {
+        if let Some((known, differ)) = self.all.get_mut(indicator) {
+            *differ |= several || *known != category;
+            *known = category.min(*known);
+        } else if self.all.len() < MAX_INDICATORS {
+            self.all.insert(indicator.to_owned(), (category, several));
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Categories) {
+        other.all.iter().for_each(|(id, (category, several))| self.add(id, *category, *several));
+    }
+
+    /// Those that are filed in several, each with the least.
+    pub(super) fn several(self) -> BTreeMap<String, Category> {
+        self.all.into_iter().filter(|(_, (_, differ))| *differ).map(|(id, (category, _))| (id, category)).collect()
+    }
+}
 
 fn code<T: PartialEq>(all: &[T], one: &T) -> u8 {
     all.iter().zip(0..).find(|(t, _)| *t == one).map_or(0, |(_, n)| n)
@@ -296,13 +333,17 @@ pub(super) fn partition(key: &[u8]) -> u8 {
     host_hash(key).to_be_bytes().iter().fold(0, |all, b| all ^ b)
 }
 
-/// FNV-1a of what a host is told apart by.
-pub(super) fn host_hash(key: &[u8]) -> u64 {
-    let host = match key.rsplit_once_zero() {
+/// What a host is told apart by: its hardware address, else all of its key.
+pub(super) fn host_of(key: &[u8]) -> &[u8] {
+    match key.rsplit_once_zero() {
         Some((_, mac)) if mac.len() == 6 => mac,
         _ => key,
-    };
-    host.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
+    }
+}
+
+/// FNV-1a of [`host_of`].
+pub(super) fn host_hash(key: &[u8]) -> u64 {
+    host_of(key).iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 trait SplitKey {
@@ -392,7 +433,7 @@ impl<'a> Row<'a> {
     }
 
     /// The record of the row, and whether only indicators of use `support` show
-    /// it.
+    /// it; `None` if no line could have been read as such.
     pub(super) fn record(&self) -> Option<(Record, bool)> {
         let host = HostKey::of(self.key)?;
         let shape = Shape::of(self.shape)?;
@@ -441,6 +482,7 @@ impl<'a> Row<'a> {
             evidence: list(&mut rest, evidence)?,
             evidence_more,
         };
+        line::check_content(&record).ok()?;
         Some((record, shape.support))
     }
 }

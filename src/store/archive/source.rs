@@ -7,6 +7,19 @@ use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::catalogue::LongText;
 use crate::measure::{Days, FactSource, Part, RunOf, Seen, SourceError, Wanted};
 
+impl Archive {
+    /// All parts as one.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn whole_part(&self, wanted: &Wanted, room: &mut Part) -> Result<()> {
+        room.clear();
+        let names = &mut room.names;
+        let into = NamesInto { texts: &mut names.texts, all: &mut names.all, ends: &mut names.ends };
+        self.whole(&|day| wanted.has(day), wanted.ids, &mut room.facts, wanted.names.then_some(into))
+    }
+}
+
 impl FactSource for Archive {
     fn parts(&self) -> u32 {
         Archive::parts(self)
@@ -21,7 +34,7 @@ impl FactSource for Archive {
         room.clear();
         let names = &mut room.names;
         let into = NamesInto { texts: &mut names.texts, all: &mut names.all, ends: &mut names.ends };
-        Archive::part(self, number, &|day| wanted.has(day), &mut room.facts, wanted.names.then_some(into))?;
+        Archive::part(self, number, &|day| wanted.has(day), wanted.ids, &mut room.facts, wanted.names.then_some(into))?;
         Ok(room)
     }
 
@@ -31,6 +44,10 @@ impl FactSource for Archive {
 
     fn days(&self) -> std::result::Result<Option<Days>, SourceError> {
         Ok(Archive::days(self).map(|(first, last)| Days::new(first, last)))
+    }
+
+    fn quarters(&self) -> std::result::Result<Option<(i64, i64)>, SourceError> {
+        Ok(self.span().map(|(first, last)| (first.quarter(), last.quarter())))
     }
 
     /// Only how many sources there are: records do not tell what else was seen.

@@ -1,10 +1,18 @@
 //! Rows of an import until it ends: by partition, packed, in a file without a
 //! name that goes when the program does.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use super::bytes::Bytes;
 use super::parse::Rows;
 use super::row::Row;
 use super::{PARTITIONS, damaged};
+use crate::base::temporary::read_at;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -100,17 +108,4 @@ fn take(rows: &[u8], into: &mut Vec<u8>, wanted: &impl Fn(&[u8]) -> bool) -> io:
         }
     }
     Ok(())
-}
-
-/// Reads at a place without moving, so that threads can share the file.
-pub(super) fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<()> {
-    #[cfg(unix)]
-    return std::os::unix::fs::FileExt::read_exact_at(file, into, at);
-    #[cfg(not(unix))]
-    {
-        use std::io::Read;
-        let mut file = file.try_clone()?;
-        file.seek(SeekFrom::Start(at))?;
-        file.read_exact(into)
-    }
 }

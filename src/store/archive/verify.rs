@@ -1,9 +1,21 @@
 //! Whether an archive is what was written.
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
-use super::manifest::{Listed, MANIFEST};
-use super::{Archive, failed, read, read_manifest};
+use super::manifest::{Listed, MANIFEST, Manifest, SourceSpan};
+use super::piece::Piece;
+use super::row::{Row, channel_bits, host_of, partition};
+use super::{Archive, failed, open_listed, read, read_manifest};
 use crate::sighting::draft::hex;
+use crate::sighting::line;
+use crate::store::categories::{self, Given, MAX_GIVEN};
 use crate::store::{Place, Result, StoreError};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -20,6 +32,8 @@ pub struct Checked {
     /// What is not as it was written, each a sentence without its beginning
     /// (the name of the file).
     pub findings: Vec<String>,
+    /// What was written as it is, and yet is to be doubted.
+    pub notes: Vec<String>,
 }
 
 impl Archive {
@@ -37,6 +51,7 @@ impl Archive {
             imports: manifest.runs.len() as u64,
             manifest: sha256(&folder.join(MANIFEST)).map_err(|e| failed(&place, &e))?,
             findings: Vec::new(),
+            notes: Vec::new(),
         };
         for listed in manifest.data.iter().chain(&manifest.catalogues) {
             if let Some(what) = altered(folder, listed) {
@@ -46,25 +61,140 @@ impl Archive {
         if let Some(data) = &manifest.data
             && checked.findings.is_empty()
         {
-            let file = File::open(folder.join(&data.path)).map_err(|e| failed(&place, &e))?;
-            let mut count = 0u64;
-            for piece in &manifest.pieces {
-                let found = read::count(&file, piece);
-                if found != Some(piece.records) {
-                    checked.findings.push(format!("{} has not the records that {MANIFEST} says", data.path));
+            let file = open_listed(folder, data)?;
+            let mut check = Check::new(&manifest);
+            for (number, piece) in manifest.pieces.iter().enumerate() {
+                if let Some(what) = check.piece(&file, number, piece) {
+                    checked.findings.push(format!("{}: {what}", data.path));
                     break;
                 }
-                count = count.saturating_add(piece.records);
             }
-            if count != manifest.records && checked.findings.is_empty() {
-                checked.findings.push(format!("{MANIFEST} counts {} records, and there are {count}", manifest.records));
+            let archive = Archive { folder: folder.to_owned(), manifest: manifest.clone(), data: None };
+            let texts = archive.manifest.catalogues.iter().rev().filter_map(|listed| listed.catalogue.as_deref());
+            let texts = texts.filter_map(|sha256| archive.catalogue(sha256).ok().flatten());
+            checked.notes = categories::unlike(std::mem::take(&mut check.given), texts);
+            if checked.findings.is_empty() && !check.sources_agree() {
+                checked.findings.push(format!("{MANIFEST} says of sources what their records do not"));
+            }
+        }
+        for listed in &manifest.catalogues {
+            if listed.catalogue.as_ref() != Some(&listed.sha256) {
+                checked.findings.push(format!("{} is not the catalogue that {MANIFEST} calls it", listed.path));
             }
         }
         Ok(checked)
     }
 }
 
-fn altered(folder: &Path, listed: &Listed) -> Option<String> {
+/// What is checked of one piece after the other.
+struct Check<'m> {
+    manifest: &'m Manifest,
+    /// In which piece a host is, of the pieces of one partition.
+    hosts: HashMap<Box<[u8]>, usize>,
+    partitions: (u16, u16),
+    sources: BTreeMap<String, SourceSpan>,
+    others: SourceSpan,
+    given: Given,
+}
+
+impl<'m> Check<'m> {
+    fn new(manifest: &'m Manifest) -> Self {
+        Check {
+            manifest,
+            hosts: HashMap::new(),
+            partitions: (0, 0),
+            sources: BTreeMap::new(),
+            others: SourceSpan::default(),
+            given: Given::new(),
+        }
+    }
+
+    /// What is wrong with a piece: each row must be a record that could be
+    /// imported, in its partition and in its order, each contribution once, and
+    /// all of them what the manifest says of the piece.
+    fn piece(&mut self, file: &File, number: usize, piece: &Piece) -> Option<String> {
+        if (piece.from, piece.to) != self.partitions {
+            self.hosts.clear();
+            self.partitions = (piece.from, piece.to);
+        }
+        // Pieces of one partition lie beside each other.
+        let beside = [number.checked_sub(1), number.checked_add(1)];
+        let mut beside = beside.into_iter().flatten().filter_map(|n| self.manifest.pieces.get(n));
+        let shared = beside.any(|p| (p.from, p.to) == (piece.from, piece.to));
+        let mut found = Piece { first: i32::MAX, last: i32::MIN, ..*piece };
+        (found.records, found.raw, found.hardware, found.ties) = (0, 0, false, false);
+        let mut before: Option<(Vec<u8>, i32, Vec<u8>)> = None;
+        let mut wrong: Option<String> = None;
+        let read = read::rows(file, piece, |row| {
+            let what = self.row(row, number, piece, shared, before.as_ref());
+            if let Some(what) = what {
+                wrong = Some(what);
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let (mut key, _, mut identity) = before.take().unwrap_or_default();
+            key.clear();
+            key.extend_from_slice(row.key);
+            identity.clear();
+            identity.extend_from_slice(row.identity);
+            before = Some((key, row.vary.day, identity));
+            found.note(row);
+            Ok(())
+        });
+        match (wrong, read) {
+            (Some(what), _) => Some(what),
+            (None, Err(e)) => Some(e.to_string()),
+            (None, Ok(())) if found != *piece => Some(format!("piece {number} is not what {MANIFEST} says of it")),
+            (None, Ok(())) => None,
+        }
+    }
+
+    fn row(
+        &mut self,
+        row: &Row<'_>,
+        number: usize,
+        piece: &Piece,
+        shared: bool,
+        before: Option<&(Vec<u8>, i32, Vec<u8>)>,
+    ) -> Option<String> {
+        let Some((record, _)) = row.record() else { return Some("a row is no record".into()) };
+        let id = &record.id;
+        if let Err(what) = line::check(&record) {
+            return Some(format!("record {id}: {what}"));
+        }
+        let place = before.map(|(key, day, identity)| (key.as_slice(), *day, identity.as_slice()));
+        if place.is_some_and(|before| before >= (row.key, row.vary.day, row.identity)) {
+            return Some(format!("record {id} of {} stands there twice, or not in its place", record.source));
+        }
+        if !(piece.from..=piece.to).contains(&partition(row.key).into()) {
+            return Some(format!("record {id} is not in the piece of its host"));
+        }
+        if shared && *self.hosts.entry(host_of(row.key).into()).or_insert(number) != number {
+            return Some(format!("the host of record {id} is in two pieces"));
+        }
+        let indicator = (record.indicator.id, record.indicator.category);
+        if self.given.len() < MAX_GIVEN || self.given.contains_key(&indicator) {
+            *self.given.entry(indicator).or_default() += 1;
+        }
+        let channels = channel_bits(&record.channels);
+        let span = SourceSpan { first: record.first_seen, last: record.last_seen, channels };
+        if !self.manifest.sources.contains_key(&record.source) {
+            self.others.unite(&span);
+        } else if let Some(known) = self.sources.get_mut(&record.source) {
+            known.unite(&span);
+        } else {
+            self.sources.insert(record.source, span);
+        }
+        None
+    }
+
+    /// Whether the manifest says of sources what their records say.
+    fn sources_agree(&self) -> bool {
+        self.sources == self.manifest.sources && self.others == self.manifest.others
+    }
+}
+
+/// How a file differs from what the manifest says of it, as the end of a sentence.
+pub(super) fn altered(folder: &Path, listed: &Listed) -> Option<String> {
     let path = folder.join(&listed.path);
     let Ok(kind) = path.symlink_metadata() else { return Some("is missing".into()) };
     if !kind.is_file() {
@@ -80,7 +210,7 @@ fn altered(folder: &Path, listed: &Listed) -> Option<String> {
     }
 }
 
-fn sha256(path: &Path) -> io::Result<String> {
+pub(super) fn sha256(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
     let mut room = vec![0; 1 << 20];

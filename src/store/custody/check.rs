@@ -3,10 +3,10 @@
 use super::super::write::from_json;
 use super::missing;
 use super::{BEGINNING, Content, Link, LinkKind, PublicKey, Seal, record_digest};
-use crate::catalogue::LongText;
+use crate::catalogue::{Category, LongText};
 use crate::sighting::Record;
 use crate::store::write::int;
-use crate::store::{Result, Store, narrow};
+use crate::store::{Result, Store, categories, narrow, schema};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -54,7 +54,10 @@ pub struct Verified {
     pub findings: Vec<Finding>,
     /// Findings beyond those.
     pub more: u64,
-    /// Tables are missing, so that nothing else was looked at.
+    /// What was written as it is, and yet is to be doubted.
+    pub notes: Vec<String>,
+    /// Tables are missing or others put views or triggers there, so that nothing
+    /// else was looked at.
     pub torn: bool,
 }
 
@@ -204,6 +207,11 @@ impl Store {
             v.torn = true;
             v.found(None, None, what);
         }
+        for what in schema::strangers(&self.conn).map_err(|e| self.place.error(e))? {
+            // What is read of such a store may be anything.
+            v.torn = true;
+            v.found(None, None, format!("{what} was added: spansight did not make it"));
+        }
         if v.torn {
             return Ok(v);
         }
@@ -237,11 +245,36 @@ impl Store {
                 v.found(None, None, format!("the catalogue {sha256} was altered"));
             }
         }
+        v.notes = self.notes()?;
         // Often no more than what follows from the above.
         for what in damage {
             v.found(None, None, format!("the file is damaged: {what}"));
         }
         Ok(v)
+    }
+
+    /// Categories of indicators that no catalogue of a run has, newest first.
+    fn notes(&self) -> Result<Vec<String>> {
+        let given = self.list(
+            "SELECT indicator, category, count(*) FROM contacts JOIN indicators USING (indicator_no)
+             GROUP BY indicator, category LIMIT ?1",
+            [categories::MAX_GIVEN as i64],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?)),
+        )?;
+        let given = given.into_iter().filter_map(|(id, word, count)| {
+            let category = Category::ALL.iter().find(|c| c.as_str() == word)?;
+            Some(((id, *category), count.unsigned_abs()))
+        });
+        let used = self.list(
+            "SELECT sha256, content FROM catalogues ORDER BY (SELECT max(run) FROM runs WHERE catalogue = sha256) DESC",
+            [],
+            |row| Ok((row.get::<_, String>(0)?, row.get_ref(1)?.as_bytes()?.to_vec())),
+        )?;
+        let texts = used.into_iter().filter_map(|(sha256, content)| {
+            let parts = self.catalogue_parts(&sha256).ok()?;
+            Some(LongText::stored(std::str::from_utf8(&content).ok()?, parts))
+        });
+        Ok(categories::unlike(given.collect(), texts))
     }
 
     /// The contributions of a day as they lie there, with their digests.

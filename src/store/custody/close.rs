@@ -5,7 +5,7 @@ use super::{Content, LinkKind, append, record_digest};
 use crate::base::time::format_day;
 use crate::store::{Result, Writer};
 use rusqlite::{Connection, params};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Sources that the cause of a link names; of more their number.
 const MAX_NAMED: usize = 8;
@@ -17,6 +17,8 @@ pub(in crate::store) struct Changed {
     days: BTreeSet<(String, i64)>,
     /// A source whose days are closed when it says so.
     left_open: Option<i64>,
+    /// The run that only hands on what others wrote.
+    import: Option<i64>,
 }
 
 /// Notes what a contribution is now that it was written.
@@ -48,16 +50,19 @@ impl Changed {
 
     /// Closes what was changed, but for the source that is left open.
     pub(in crate::store) fn close(&mut self, c: &Connection) -> rusqlite::Result<()> {
-        let days = std::mem::take(&mut self.days);
-        let days: BTreeSet<String> =
-            days.into_iter().filter(|(_, source)| Some(*source) != self.left_open).map(|(day, _)| day).collect();
-        for day in &days {
+        let mut days: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+        for (day, source) in std::mem::take(&mut self.days) {
+            if Some(source) != self.left_open {
+                days.entry(day).or_default().insert(source);
+            }
+        }
+        for (day, sources) in &days {
             // It may have been closed or removed meanwhile.
             let waits: bool = c
                 .prepare_cached("SELECT EXISTS (SELECT 1 FROM changed_days WHERE day = ?1)")?
                 .query_row([day], |row| row.get(0))?;
             if waits {
-                close(c, day, "")?;
+                close_day(c, day, "", self.import.map(|run| (run, sources)))?;
             }
         }
         Ok(())
@@ -75,6 +80,12 @@ impl Writer<'_> {
         let number = self.run(|c| crate::store::write::source_number(c, source))?;
         self.changed.left_open = Some(number);
         Ok(())
+    }
+
+    /// Says that all this writer puts was read from a file, by that run: links of
+    /// the chain then name it, and not only the sources that records are of.
+    pub fn imports(&mut self, run: i64) {
+        self.changed.import = Some(run);
     }
 
     /// Closes every day before `day` (days since the epoch) that was changed
@@ -113,16 +124,34 @@ pub(super) fn changed_before(c: &Connection, day: &str) -> rusqlite::Result<Vec<
 
 /// Adds a digest of the day as it is now.
 pub(super) fn close(c: &Connection, day: &str, why: &str) -> rusqlite::Result<()> {
+    close_day(c, day, why, None)
+}
+
+/// The same, with the run that imported records of some sources.
+fn close_day(c: &Connection, day: &str, why: &str, import: Option<(i64, &BTreeSet<i64>)>) -> rusqlite::Result<()> {
     let mut query = c.prepare_cached(
-        "SELECT source FROM changed_days JOIN sources USING (source_no) WHERE day = ?1 ORDER BY source",
+        "SELECT source, source_no FROM changed_days JOIN sources USING (source_no) WHERE day = ?1 ORDER BY source",
     )?;
-    let sources: Vec<String> = query.query_map([day], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let mut cause = sources.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(" ");
-    if let Some(more) = sources.len().checked_sub(MAX_NAMED).filter(|n| *n > 0) {
-        cause.push_str(&format!(" and {more} more"));
+    let sources: Vec<(String, i64)> =
+        query.query_map([day], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
+    let is_imported = |number: &i64| import.is_some_and(|(_, numbers)| numbers.contains(number));
+    let (imported, written): (Vec<_>, Vec<_>) = sources.iter().partition(|(_, number)| is_imported(number));
+    let mut cause = named(&written);
+    if let (Some((run, _)), false) = (import, imported.is_empty()) {
+        let and = if cause.is_empty() { "" } else { " and " };
+        cause.push_str(&format!("{and}run {run} that imported {}", named(&imported)));
     }
     cause.push_str(why);
     close_as(c, day, cause)
+}
+
+/// The first few of some sources, and how many more there are.
+fn named(sources: &[&(String, i64)]) -> String {
+    let mut names = sources.iter().take(MAX_NAMED).map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ");
+    if let Some(more) = sources.len().checked_sub(MAX_NAMED).filter(|n| *n > 0) {
+        names.push_str(&format!(" and {more} more"));
+    }
+    names
 }
 
 fn close_as(c: &Connection, day: &str, cause: String) -> rusqlite::Result<()> {

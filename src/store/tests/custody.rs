@@ -213,6 +213,58 @@ fn a_running_sensor_closes_its_days() {
 }
 
 #[test]
+fn an_import_leaves_what_a_run_of_the_store_wrote() {
+    let (_dir, _path, mut store) = new_store();
+    let live = |host, day, revision| {
+        let mut r = numbered(host, day);
+        (r.source, r.revision) = ("run:1".into(), revision);
+        r
+    };
+    let mut w = store.begin().unwrap();
+    let catalogue_sha256 = a_run().catalogue.sha256_hex();
+    let run = w.put_run(&Run { catalogue_sha256, ..a_run() }).unwrap();
+    w.put_source(run, &Source { source: "run:1".into(), path: None, ..a_source() }).unwrap();
+    w.put_record(&live(1, 1, 5), false).unwrap();
+    w.commit().unwrap();
+    let before = dump(&store);
+    let import = |store: &mut Store, records: &[Record]| {
+        let mut w = store.begin().unwrap();
+        w.imports(9);
+        let taken: Vec<Taken> = records.iter().map(|r| w.import_record(r, false).unwrap()).collect();
+        w.commit().unwrap();
+        taken
+    };
+    let forged = stage(live(1, 1, 1 << 62), Stage::Queried);
+    let mut louder = live(1, 1, 6);
+    louder.count += 1;
+    // What it holds already, also an earlier state, is no contradiction.
+    let known = [live(1, 1, 5), live(1, 1, 4)];
+    assert_eq!(import(&mut store, &known), [Taken::Known, Taken::Known]);
+    assert_eq!(import(&mut store, &[forged, louder, live(2, 1, 1)]), [Taken::Refused; 3]);
+    assert_eq!(dump(&store), before);
+    assert_eq!(sound(&store).links.len(), 1);
+
+    // Runs of others are followed; the import is named as the cause.
+    let other = |revision, count| Record { source: "run:2".into(), revision, count, ..numbered(1, 1) };
+    assert_eq!(
+        import(&mut store, &[other(1, 5), other(2, 6), other(3, 1)]),
+        [Taken::Added, Taken::Changed, Taken::Changed]
+    );
+    let found = store.contributions(Filter::default()).unwrap().map(|r| r.unwrap().record);
+    let found: Vec<Record> = found.filter(|r| r.source == "run:2").collect();
+    assert_eq!((found[0].revision, found[0].count), (3, 6));
+    let links = sound(&store).links;
+    assert_eq!(links.last().unwrap().cause, "run 9 that imported run:2");
+
+    // What was removed may come back.
+    let mut w = store.begin().unwrap();
+    w.retain(2, Timestamp::parse("2026-03-04T12:00:00Z").unwrap(), run).unwrap();
+    w.commit().unwrap();
+    assert_eq!(import(&mut store, &[live(1, 1, 5)]), [Taken::Added]);
+    assert_eq!(sound(&store).links.last().unwrap().cause, "run 9 that imported run:1");
+}
+
+#[test]
 fn retention_removes_records_and_keeps_digests() {
     let (_dir, _path, mut store) = filled();
     let interval = |day: &str| Interval { to: Timestamp::parse(day).unwrap(), from: Timestamp(1), ..an_interval() };

@@ -21,7 +21,7 @@ fn facts_are_of_the_days_wanted_with_their_names() {
     let (first, last) = (day("2026-03-01"), day("2026-03-09"));
     assert_eq!(source.days().unwrap(), Some(Days::new(first, last)));
     let mut of = |days: Vec<Days>, names: bool| {
-        let part = source.part(0, &Wanted { days, names }, &mut room).unwrap();
+        let part = source.part(0, &Wanted { days, names, ids: true }, &mut room).unwrap();
         let mut found: Vec<i32> = part.facts.contacts.iter().map(|c| c.day - first).collect();
         found.dedup();
         let names = (0..part.facts.contacts.len()).flat_map(|at| part.names.of(at)).count();
@@ -52,6 +52,17 @@ fn what_was_seen_is_of_the_window() {
     let seen = source.seen(0, 0).unwrap();
     assert_eq!((seen.sources, seen.damaged, seen.imported), (1, 1, 0));
     assert_eq!(source.watched().unwrap(), Some(Days::new(10, 10)));
+}
+
+#[test]
+fn a_live_run_watches_until_its_end() {
+    let (_dir, _path, mut store) = new_store();
+    let mut w = store.begin().unwrap();
+    let run = w.put_run(&a_run()).unwrap();
+    w.put_source(run, &Source { source: "run:y".into(), ..a_source() }).unwrap();
+    w.end_run(run, Timestamp::from_parts(31 * 86_400, 0), 0, "done").unwrap();
+    w.commit().unwrap();
+    assert_eq!(Measured::new(store).watched().unwrap(), Some(Days::new(30, 30)));
 }
 
 #[test]

@@ -303,3 +303,34 @@ fn a_path_is_no_uri_and_prints_on_one_line() {
     let message = Store::open(&path).unwrap_err().to_string();
     assert_eq!(message.lines().count(), 1, "{message}");
 }
+
+/// A store from someone else may hold what answers for a table or acts when
+/// something is written.
+#[test]
+fn views_and_triggers_of_others_are_refused_and_named() {
+    let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS sighting FROM n";
+    let cases = [
+        (
+            format!("PRAGMA foreign_keys = OFF; DROP TABLE contacts; CREATE VIEW contacts AS {endless}"),
+            "the view contacts",
+        ),
+        (format!("DROP VIEW overlaps; CREATE VIEW overlaps AS {endless}"), "the view overlaps"),
+        ("CREATE TRIGGER t AFTER INSERT ON contacts BEGIN DELETE FROM contacts; END".to_owned(), "the trigger t"),
+    ];
+    for (sql, what) in cases {
+        let (_dir, path, mut store) = new_store();
+        import(&mut store);
+        drop(store);
+        assert!(Store::open_read_only(&path).is_ok() && Store::open(&path).is_ok());
+        let conn = rusqlite::Connection::open(&path).unwrap();
+        conn.execute_batch(&sql).unwrap();
+        drop(conn);
+        for opened in [Store::open(&path), Store::open_read_only(&path)] {
+            let said = opened.unwrap_err().to_string();
+            assert!(said.contains(what) && said.contains("did not make"), "{said}");
+        }
+        let verified = Store::open_unchanged(&path).unwrap().verify(None).unwrap();
+        let said: Vec<String> = verified.findings.iter().map(ToString::to_string).collect();
+        assert!(said.contains(&format!("{what} was added: spansight did not make it")), "{said:?}");
+    }
+}

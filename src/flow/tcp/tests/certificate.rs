@@ -100,6 +100,28 @@ fn only_at_the_start_of_what_the_server_says() {
     }
 }
 
+/// Found by the fuzz target `chopped`: it was read where it came in small
+/// segments in the wrong order, and not in large ones.
+#[test]
+fn a_handshake_that_begins_with_another_message_is_none_however_it_is_cut() {
+    let der = sample::certificate(&[], &["a.example"]);
+    let messages = [sample::message(10, &[3; 80]), sample::certificate_message(&[&der])];
+    let flight = sample::records(&messages.concat(), &[900]);
+    for (size, swap) in [(1400, false), (500, true), (3, true), (1, false)] {
+        let mut lab = Lab::new(Policy::Names);
+        let c = Conn::new(50_000, 443);
+        lab.syn_ack(&c);
+        let mut parts: Vec<usize> = (0..flight.len()).step_by(size).collect();
+        if swap && parts.len() > 1 {
+            parts.swap(0, 1);
+        }
+        for at in parts {
+            lab.server_at(&c, u32::try_from(at).unwrap(), 0x10, &flight[at..flight.len().min(at + size)]);
+        }
+        assert!(lab.told().is_empty(), "{size}");
+    }
+}
+
 #[test]
 fn a_hello_that_comes_late_is_read() {
     let mut lab = Lab::new(Policy::Flows);

@@ -9,12 +9,22 @@ use maud::html;
 pub(super) fn section(d: &Document<'_>) -> Section {
     let c = &d.custody;
     let body = html! {
-        p {
-            "The records of each closed day have a digest, and the digests form a chain. " code { "spansight verify" }
-            " checks a store against them; this report did not."
+        @if c.archive_sha256.is_some() {
+            p {
+                "The manifest of an archive names the hash of each of its files. " code { "spansight verify" }
+                " compares them; this report did not."
+            }
+        } @else {
+            p {
+                "The records of each closed day have a digest, and the digests form a chain. " code { "spansight verify" }
+                " checks a store against them; this report did not."
+            }
         }
         dl.facts {
-            dt { "Chain" } dd { (counted(c.links, "link", "links")) }
+            @match &c.archive_sha256 {
+                Some(sha256) => { dt { "Manifest of the archive" } dd { code { (Shown(sha256)) } } },
+                None => { dt { "Chain" } dd { (counted(c.links, "link", "links")) } },
+            }
             @if let Some(digest) = &c.newest_digest { dt { "Newest digest" } dd { code { (Shown(digest)) } } }
             @for s in &c.seals {
                 dt { "Seal" }
@@ -24,7 +34,7 @@ pub(super) fn section(d: &Document<'_>) -> Section {
                     span.sub { code { (Shown(&s.public_key)) } }
                 }
             }
-            @if c.seals.is_empty() { dt { "Seals" } dd { "none: nobody signed the chain" } }
+            @if c.seals.is_empty() && c.archive_sha256.is_none() { dt { "Seals" } dd { "none: nobody signed the chain" } }
             @for f in &c.files {
                 dt { (Shown(&f.what)) }
                 dd {

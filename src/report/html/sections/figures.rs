@@ -3,7 +3,7 @@
 use super::super::svg::Span;
 use super::super::words::number;
 use crate::measure::compare::Change;
-use crate::measure::stats::Proportion;
+use crate::measure::stats::{Proportion, tenths};
 use crate::measure::{Bounds, Cohort};
 use maud::{Markup, html};
 
@@ -39,7 +39,7 @@ pub(super) fn known(n: Option<u64>) -> Markup {
 
 /// A share in per cent with one decimal.
 pub(super) fn share(of: f64) -> String {
-    format!("{:.1} %", of * 100.0)
+    format!("{:.1} %", tenths(of))
 }
 
 /// `-58.0 %`, with the sign of typography.
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn changes_have_a_sign() {
         assert_eq!([-58.04, 0.04, -0.04, 12.34].map(signed), ["\u{2212}58.0 %", "0.0 %", "0.0 %", "+12.3 %"]);
-        assert_eq!(share(0.4), "40.0 %");
+        assert_eq!([0.4, 0.2115, 0.561_497].map(share), ["40.0 %", "21.2 %", "56.1 %"]);
     }
 
     #[test]

@@ -47,7 +47,7 @@ fn sentence(d: &Document<'_>) -> Markup {
     let (update, reputation) = (&total.whole.update.hosts, &total.whole.reputation.hosts);
     let in_view = total.coverage.addresses;
     html! {
-        @if in_view > 0 { "With up to " (counted(in_view, "home address", "home addresses")) " in view at a time, " }
+        @if in_view > 0 { "With up to " (counted(in_view, "home address", "home addresses")) " in view at any one time, and over the whole window, " }
         @else { "In this window, " }
         @match update.hosts {
             0 => "no host was seen to use the product",
@@ -55,7 +55,7 @@ fn sentence(d: &Document<'_>) -> Markup {
         }
         @if reputation.hosts > 0 { ", " (number(reputation.hosts)) (range(reputation)) " to use its cloud reputation" }
         @if d.headline.installed > 0 {
-            "; on " (number(d.headline.installed)) " it is installed and was not seen to update"
+            "; on " (number(d.headline.installed)) " it seems to be installed and was not seen to update"
         }
         "."
     }
@@ -71,7 +71,7 @@ fn tiles(d: &Document<'_>) -> Markup {
     let tiles = [
         ("in alarm: look-alikes, sinkholes", h.alarms, h.alarms > 0),
         ("counted as use", h.in_use, false),
-        ("installed, not seen to update", h.installed, false),
+        ("seem installed, not seen to update", h.installed, false),
         ("managed on the LAN", h.managed, false),
         ("another vendor's product", h.oem, false),
         ("accepted by somebody", h.accepted, false),

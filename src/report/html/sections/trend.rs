@@ -174,7 +174,11 @@ fn verdicts(t: &Trend) -> Markup {
             }
         }
     };
-    let form = Form { id: "verdicts-table", caption: "Verdicts and categories by period", find: false };
+    let form = Form {
+        id: "verdicts-table",
+        caption: "Verdicts and categories by period, of hosts with a contact of their own in it",
+        find: false,
+    };
     table(&form, &heads, &rows)
 }
 
