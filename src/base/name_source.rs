@@ -24,6 +24,17 @@ pub enum NameSource {
 }
 
 impl NameSource {
+    /// Every one.
+    pub const ALL: [NameSource; 7] = [
+        NameSource::Mdns,
+        NameSource::Llmnr,
+        NameSource::Nbns,
+        NameSource::Dhcp,
+        NameSource::Dhcpv6,
+        NameSource::Ptr,
+        NameSource::DhcpClientId,
+    ];
+
     /// The word used in output.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -368,16 +368,9 @@ impl FactsBuilder {
 /// The servers of a record that may tell of roles; the number of the contact is
 /// left 0.
 pub fn servers_of(r: &Record) -> impl Iterator<Item = ServedBy> + '_ {
-    let all = tells_of_roles(r);
+    let all = r.tells_of_roles();
     let listed = r.servers.iter().filter(move |s| all || is_private(&s.ip));
     listed.map(|s| ServedBy { contact: 0, ip: s.ip, port: s.port, udp: s.transport == "udp" })
-}
-
-/// Whether all servers of a record may tell of roles ([`ServedBy`]).
-pub fn tells_of_roles(r: &Record) -> bool {
-    let channels = Channels::of(&r.channels);
-    let proxied = channels.has(Channel::HttpConnect) || notes_of(&r.notes).has(Note::ViaProxy);
-    r.indicator.category == Category::LanManagement || channels.has(Channel::HttpPath) || proxied
 }
 
 /// Whether an address is one of RFC 1918, RFC 6598, RFC 3927, RFC 4193, or

@@ -3,13 +3,14 @@
 //! A publication has one table only, by periods or of two windows, and with
 //! one breakdown: what one table leaves out could be had from another.
 
-use super::suppress::suppress;
+use super::suppress::{LeftOut, column, is_small, table};
 use crate::measure::compare::{Basis, Compared, Comparison};
 use crate::measure::coverage::{Because, Coverage};
 use crate::measure::figures::{Label, Point, Signal};
 use crate::measure::stats::{Proportion, change, wilson};
 use crate::measure::{Days, Method, Trend};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Value of `schema`.
 pub(super) const SCHEMA: &str = "spansight.cells/1";
@@ -67,13 +68,14 @@ enum Kept {
 
 /// A count of hosts with its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Count {
-    /// The least.
-    pub(super) lower: u64,
+    /// The least; absent where it differs by few from `hosts`.
+    pub(super) lower: Option<u64>,
     /// As judged.
     pub(super) hosts: u64,
-    /// The most.
-    pub(super) upper: u64,
+    /// The most, likewise.
+    pub(super) upper: Option<u64>,
     /// Organisations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) organisations: Option<u64>,
@@ -83,12 +85,43 @@ impl Count {
     fn of(s: &Signal) -> Self {
         let b = &s.hosts;
         let organisations = s.organisations.as_ref().map(|o| o.seen);
-        Count { lower: b.lower, hosts: b.hosts, upper: b.upper, organisations }
+        Count { lower: Some(b.lower), hosts: b.hosts, upper: Some(b.upper), organisations }
+    }
+
+    /// Leaves out bounds that tell a small count: of hosts that are relays,
+    /// managed, or behind one address.
+    fn guard(&mut self, least: u64) {
+        let telling = |n: u64, by: u64| is_small(n, least) || is_small(by, least);
+        let hosts = self.hosts;
+        self.lower = self.lower.filter(|n| !telling(*n, hosts.saturating_sub(*n)));
+        self.upper = self.upper.filter(|n| !telling(*n, n.saturating_sub(hosts)));
+    }
+}
+
+/// Leaves out bounds that tell a small count, and those of the total where they
+/// would tell what is left out of a group.
+fn guard<'c>(groups: impl Iterator<Item = Option<&'c mut Count>>, total: Option<&mut Count>, least: u64) {
+    let (mut lower, mut upper) = (true, true);
+    for group in groups {
+        match group {
+            None => (lower, upper) = (false, false),
+            Some(count) => {
+                count.guard(least);
+                lower &= count.lower.is_some();
+                upper &= count.upper.is_some();
+            }
+        }
+    }
+    if let Some(total) = total {
+        total.guard(least);
+        total.lower = total.lower.filter(|_| lower);
+        total.upper = total.upper.filter(|_| upper);
     }
 }
 
 /// Two windows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Both {
     pub(super) baseline: Count,
     pub(super) current: Count,
@@ -106,6 +139,7 @@ pub(super) struct Both {
 
 /// A share with its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Share {
     share: f64,
     low: f64,
@@ -127,16 +161,26 @@ impl Both {
         }
     }
 
-    fn counts(&self) -> Vec<u64> {
-        vec![self.baseline.hosts, self.current.hosts, self.still, self.gone, self.new]
+    /// All counts of hosts.
+    pub(super) fn counts(&self) -> [u64; 5] {
+        [self.baseline.hosts, self.current.hosts, self.still, self.gone, self.new]
     }
 }
 
+const WINDOWS: [fn(&mut Both) -> &mut Count; 2] = [|b| &mut b.baseline, |b| &mut b.current];
 const SIGNALS: [fn(&Point) -> &Signal; 2] = [|p| &p.update, |p| &p.reputation];
 
 impl Cells {
-    /// Names files of groups without their folders, and none of their prefixes.
-    pub(super) fn forget_paths(&mut self) {
+    /// Names files of groups without their folders, and none of their prefixes,
+    /// and numbers sensors.
+    pub(super) fn forget_names(&mut self) {
+        let all: BTreeSet<String> = self.windows.iter().flat_map(|w| w.coverage.sensors.keys().cloned()).collect();
+        let number = |sensor: &String| all.iter().position(|s| s == sensor).map_or(0, |n| n.saturating_add(1));
+        for window in &mut self.windows {
+            let sensors = std::mem::take(&mut window.coverage.sensors).into_iter();
+            window.coverage.sensors = sensors.map(|(s, up)| (format!("sensor-{}", number(&s)), up)).collect();
+        }
+
         for file in &mut self.method.groups {
             let name = std::path::Path::new(&file.path).file_name();
             // They name prefixes.
@@ -156,15 +200,16 @@ impl Cells {
             let mut total = count(&trend.whole);
             for at in 0..total.len() {
                 let hosts = |row: &Vec<Option<Count>>| row.get(at).copied().flatten().map_or(0, |c| c.hosts);
-                let column: Vec<Vec<u64>> = rows.iter().map(|row| vec![hosts(row)]).collect();
-                let (out, no_total) = suppress(&column, least);
-                let small = (1..least).contains(&hosts(&total));
-                for (row, _) in rows.iter_mut().zip(&out).filter(|(_, out)| **out) {
+                let counts: Vec<u64> = rows.iter().map(hosts).collect();
+                let left = column(&counts, hosts(&total), least);
+                for (row, _) in rows.iter_mut().zip(&left.rows).filter(|(_, out)| **out) {
                     row.iter_mut().skip(at).take(1).for_each(|cell| *cell = None);
                 }
-                if no_total || small {
+                if left.total {
                     total.iter_mut().skip(at).take(1).for_each(|cell| *cell = None);
                 }
+                let groups = rows.iter_mut().map(|row| row.get_mut(at).and_then(Option::as_mut));
+                guard(groups, total.get_mut(at).and_then(Option::as_mut), least);
             }
             rows.push(total);
             rows.into_iter().map(Kept::Periods).collect::<Vec<_>>()
@@ -196,10 +241,14 @@ impl Cells {
             };
             let all: Vec<Both> = groups.iter().map(|g| both(&g.compared)).collect();
             let whole = both(&comparison.whole);
-            let (out, no_total) = suppress(&all.iter().map(Both::counts).collect::<Vec<_>>(), least);
-            let small = whole.counts().iter().any(|n| (1..least).contains(n));
-            let mut kept: Vec<Option<Both>> = all.into_iter().zip(out).map(|(b, out)| (!out).then_some(b)).collect();
-            kept.push((!no_total && !small).then_some(whole));
+            let counts: Vec<[u64; 5]> = all.iter().map(Both::counts).collect();
+            let LeftOut { rows, total } = table(&counts, &whole.counts(), least);
+            let mut kept: Vec<Option<Both>> = all.into_iter().zip(rows).map(|(b, out)| (!out).then_some(b)).collect();
+            let mut whole = (!total).then_some(whole);
+            for window in WINDOWS {
+                guard(kept.iter_mut().map(|b| b.as_mut().map(window)), whole.as_mut().map(window), least);
+            }
+            kept.push(whole);
             kept.into_iter().map(Kept::Windows).collect::<Vec<_>>()
         });
         let windows = [("baseline", comparison.baseline), ("current", comparison.current)];

@@ -8,17 +8,17 @@
     clippy::arithmetic_side_effects
 )]
 
-use super::cells::{Both, Count};
+use super::agree;
 use super::claims::claimed_by;
 use super::manifest::{Kind, Listed, Manifest, read};
 use super::recount::recount;
-use super::source::{Room, catalogue_path, json_in};
+use super::source::{Room, catalogue_path, value_in};
+use super::strict;
 use super::write::{signed, sums};
-use super::{CELLS, COMPARISON, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, TREND};
+use super::{COMPARISON, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, TREND};
 use crate::base::brief;
 use crate::sighting::draft::hex;
 use crate::store::custody::PublicKey;
-use serde::Deserialize;
 use serde_json::Value;
 use std::fmt;
 use std::fs::File;
@@ -63,6 +63,11 @@ pub struct Figures {
     pub wrong: Vec<String>,
     /// How many more there are.
     pub more: u64,
+    /// Those that cannot be counted from this publication, right or wrong: a
+    /// sentence each.
+    pub uncounted: Vec<String>,
+    /// Members that nothing was held against.
+    pub unchecked: Vec<String>,
 }
 
 impl Figures {
@@ -78,7 +83,7 @@ impl Figures {
         }
     }
 
-    fn require(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
+    pub(super) fn require(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
         if holds {
             self.held = self.held.saturating_add(1);
         } else {
@@ -109,6 +114,19 @@ impl Figures {
             }
         }
     }
+}
+
+/// Refuses what is longer than the manifest says by so much that it is not
+/// worth reading: who adds to a file must not make others read without end.
+fn sizes(folder: &Path, manifest: &Manifest) -> Result<(), String> {
+    const SLACK: u64 = 1 << 20;
+    for file in &manifest.files {
+        let there = folder.join(&file.path).symlink_metadata();
+        if there.is_ok_and(|kind| kind.len() > file.size.saturating_add(SLACK)) {
+            return Err(format!("{} is much longer than {MANIFEST} says", file.path));
+        }
+    }
+    Ok(())
 }
 
 /// A JSON pointer (RFC 6901), put together only where it is shown.
@@ -170,10 +188,10 @@ pub fn check(
         if report.is_some() {
             checked.findings.push("has no records that a report could be held against".into());
         }
-        checked.cells(folder, &manifest);
+        agree::check(&mut checked, folder, &manifest);
         return Ok(checked);
     }
-    match recount(folder, &manifest, room) {
+    match sizes(folder, &manifest).and_then(|()| recount(folder, &manifest, room, report.is_some())) {
         Err(e) => checked.findings.push(format!("cannot be counted again: {}", brief(e))),
         Ok(found) => {
             if found.records != manifest.records {
@@ -199,7 +217,8 @@ pub fn check(
         }
     }
     checked.limits.push(
-        "what the sensors could see, and that no record was left out before, is the publisher's word: \
+        "what the sensors could see, which runs with which catalogues it is from, whether hosts may count twice, and \
+         that no record was left out before, is the publisher's word: \
          records do not show it"
             .into(),
     );
@@ -258,10 +277,12 @@ impl Checked {
         }
         // Both are read from text, so that numbers are rounded alike.
         let found: Option<Value> = serde_json::to_string(found).ok().and_then(|t| serde_json::from_str(&t).ok());
-        match json_in::<Value>(folder, file) {
+        let mut found = found.unwrap_or_default();
+        // What has many more values cannot be the same.
+        let most = strict::size(&found).saturating_mul(2).saturating_add(10_000);
+        match value_in(folder, file, most) {
             Err(e) => self.findings.push(e),
             Ok(mut claimed) => {
-                let mut found = found.unwrap_or_default();
                 if !same_version {
                     for value in [&mut claimed, &mut found] {
                         if let Some(method) = value.get_mut("method").and_then(Value::as_object_mut) {
@@ -274,80 +295,6 @@ impl Checked {
                 self.figures.push(figures);
             }
         }
-    }
-
-    /// What counts of groups can show without records: that they agree with
-    /// each other.
-    fn cells(&mut self, folder: &Path, manifest: &Manifest) {
-        let read: Cells = match json_in(folder, CELLS) {
-            Ok(cells) => cells,
-            Err(e) => return self.findings.push(e),
-        };
-        let mut figures = Figures::new(CELLS);
-        figures.require(Some(read.min_group) == manifest.options.min_group, || {
-            format!("/min_group: claimed {}, and {MANIFEST} says otherwise", read.min_group)
-        });
-        let equal = matches!(read.windows.as_slice(), [a, b] if a.days.days == b.days.days);
-        for (signal, pick) in [("update", 0), ("reputation", 1)] {
-            for (at, row) in read.rows.iter().enumerate() {
-                let path = format!("/rows/{at}/{signal}");
-                match row.kept(pick) {
-                    Kept::Periods(all) => {
-                        let shown = all.iter().enumerate().filter_map(|(n, c)| Some((n, c.as_ref()?)));
-                        shown.for_each(|(n, c)| figures.count(c, &format!("{path}/{n}"), read.min_group));
-                    }
-                    Kept::Windows(Some(both)) => figures.both(both, &path, read.min_group, equal),
-                    Kept::Windows(None) => {}
-                }
-            }
-            let (total, groups) = match read.rows.split_last() {
-                Some((total, groups)) if total.group.is_none() => (total.kept(pick), groups),
-                _ => {
-                    figures.wrong(|| "/rows: there is no total".to_owned());
-                    continue;
-                }
-            };
-            for at in 0..total.len() {
-                let Some(whole) = total.hosts(at) else { continue };
-                let counts: Vec<Option<u64>> = groups.iter().map(|g| g.kept(pick).hosts(at)).collect();
-                let path = format!("/rows/{}/{signal}/{at}", groups.len());
-                let most = counts.iter().copied().flatten().max().unwrap_or(0);
-                figures.require(most <= whole, || format!("{path}: claimed {whole}, and one group alone has {most}"));
-                if !counts.is_empty() && counts.iter().all(Option::is_some) {
-                    let sum: u64 = counts.iter().copied().flatten().fold(0, u64::saturating_add);
-                    figures.require(whole <= sum, || format!("{path}: claimed {whole}, and all groups have {sum}"));
-                }
-            }
-        }
-        self.figures.push(figures);
-        self.limits.push(
-            "it has no records: counts, bounds and coverage are the publisher's word. Shown is only that counts and \
-             bounds agree with each other and with the totals, that shares and changes are those of the counts, and \
-             that no count is below --min-group"
-                .into(),
-        );
-    }
-}
-
-impl Figures {
-    fn count(&mut self, c: &Count, path: &str, least: u64) {
-        let Count { lower, hosts, upper, .. } = *c;
-        self.require(lower <= hosts && hosts <= upper, || {
-            format!("{path}: claimed {hosts} hosts, at least {lower} and at most {upper}")
-        });
-        self.require(hosts == 0 || hosts >= least, || format!("{path}: {hosts} hosts are fewer than {least}"));
-    }
-
-    fn both(&mut self, both: &Both, path: &str, least: u64, equal: bool) {
-        self.count(&both.baseline, &format!("{path}/baseline"), least);
-        self.count(&both.current, &format!("{path}/current"), least);
-        let still = both.still;
-        self.require(still <= both.baseline.hosts && still <= both.current.hosts, || {
-            format!("{path}/still: claimed {still}, more than in one of the windows")
-        });
-        let again = Both::new(both.baseline, both.current, still, equal);
-        let value = |b: &Both| serde_json::to_value(b).unwrap_or_default();
-        self.compare(Some(&value(both)), Some(&value(&again)), path);
     }
 }
 
@@ -384,93 +331,4 @@ fn short_file(folder: &Path, name: &str) -> Option<String> {
     let mut text = String::new();
     File::open(path).ok()?.take(MOST).read_to_string(&mut text).ok()?;
     Some(text)
-}
-
-/// As much of the counts of groups as is checked.
-#[derive(Debug, Deserialize)]
-struct Cells {
-    min_group: u64,
-    windows: Vec<Window>,
-    rows: Vec<Row>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Window {
-    days: LengthOf,
-}
-
-#[derive(Debug, Deserialize)]
-struct LengthOf {
-    days: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Row {
-    #[serde(default)]
-    group: Option<Value>,
-    update: Kept,
-    reputation: Kept,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Kept {
-    Periods(Vec<Option<Count>>),
-    Windows(Option<Both>),
-}
-
-impl Row {
-    fn kept(&self, signal: usize) -> &Kept {
-        if signal == 0 { &self.update } else { &self.reputation }
-    }
-}
-
-impl Kept {
-    /// How many counts can be compared with the total.
-    fn len(&self) -> usize {
-        match self {
-            Kept::Periods(all) => all.len(),
-            Kept::Windows(_) => 2,
-        }
-    }
-
-    fn hosts(&self, at: usize) -> Option<u64> {
-        match self {
-            Kept::Periods(all) => all.get(at)?.map(|c| c.hosts),
-            Kept::Windows(both) => {
-                let both = both.as_ref()?;
-                Some(if at == 0 { both.baseline.hosts } else { both.current.hosts })
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn figures_that_do_not_hold_are_named_by_short_pointers() {
-        let mut figures = Figures::new("trend.json");
-        let long = "k".repeat(100_000);
-        let claimed = json!({"a/b": [{"~": 1}, 2], "long": {long.as_str(): long.as_str()}});
-        let found = json!({"a/b": [{"~": 3}], "long": {}});
-        figures.compare(Some(&claimed), Some(&found), "/whole");
-        assert_eq!(figures.wrong[0], "/whole/a~1b/0/~0: claimed 1, counted 3");
-        assert_eq!(figures.wrong[1], "/whole/a~1b/1: claimed 2, counted nothing");
-        assert!(figures.wrong[2].starts_with("/whole/long/kkk") && figures.wrong[2].len() < 600);
-        assert_eq!((figures.held, figures.wrong.len(), figures.more), (0, 3, 0));
-    }
-
-    /// A publication of a few megabytes can have as many groups and days as
-    /// come to hundreds of gigabytes of figures; it need not claim them.
-    #[test]
-    fn more_figures_than_are_claimed_are_not_put_together() {
-        let found = vec![7; 1 << 20];
-        assert_eq!(fits(&found, (1 << 20) + 1), Ok(()));
-        let said = fits(&found, 1000).unwrap_err();
-        assert_eq!(said, "it has 1000 bytes, and what was counted 2097153");
-    }
 }

@@ -58,20 +58,22 @@ pub(super) enum Line {
 impl Line {
     /// All lines of facts, with pseudonyms if wanted, sorted.
     pub(super) fn all(facts: &Facts, pseudonyms: Option<&Pseudonyms>) -> Vec<Line> {
-        let source = |n: u32| facts.sources.get(n as usize).map_or(String::new(), |s| s.source.clone());
+        let id = |s: &str| pseudonyms.map_or_else(|| s.to_owned(), |p| p.source(s));
+        let source = |n: u32| facts.sources.get(n as usize).map_or(String::new(), |s| id(&s.source));
+        let segment = |s: &str| pseudonyms.map_or_else(|| s.to_owned(), |p| p.segment(s));
         let address = |ip: Addr| pseudonyms.map_or(ip, |p| p.address(ip));
         let hardware = |mac: Option<Mac>| mac.map(|m| pseudonyms.map_or(m, |p| p.mac(m)));
         let name = |n: &String| pseudonyms.map_or_else(|| n.clone(), |p| p.name(n));
         let text = |t: &String| pseudonyms.map_or_else(|| t.clone(), |p| p.text(t));
         let sources = facts.sources.iter().map(|Vantage { source, other_flows, dns_answers }| Line::Source {
-            source: source.clone(),
+            source: id(source),
             other_flows: *other_flows,
             dns_answers: *dns_answers,
         });
         let intervals = facts.intervals.iter().map(|i| Line::Interval {
             source: source(i.source),
             kind: i.kind.clone(),
-            segment: i.segment.clone(),
+            segment: segment(&i.segment),
             ip: address(i.ip),
             mac: hardware(i.mac),
             name: i.name.as_ref().map(name),
@@ -81,7 +83,7 @@ impl Line {
         let signals = facts.signals.iter().map(|s| Line::Signal {
             source: source(s.source),
             kind: s.kind.as_str().to_owned(),
-            segment: s.segment.clone(),
+            segment: segment(&s.segment),
             ip: address(s.ip),
             mac: hardware(s.mac),
             detail: text(&s.detail),
@@ -154,14 +156,16 @@ impl SeenIn {
         } = seen;
         let network = |text: String| match (pseudonyms, text.parse()) {
             (Some(p), Ok(prefix)) => p.prefix(prefix).to_string(),
+            (Some(p), Err(_)) => p.text(&text),
             _ => text,
         };
+        let named = |sensor: String| pseudonyms.map_or_else(|| sensor.clone(), |p| p.sensor(&sensor));
         SeenIn {
             from,
             to,
             counts: counts.iter().map(|(c, n)| (c.as_str().to_owned(), n)).collect(),
             quarters: runs(&quarters),
-            sensors: sensors.into_iter().map(|(sensor, up)| (sensor, runs(&up))).collect(),
+            sensors: sensors.into_iter().map(|(sensor, up)| (named(sensor), runs(&up))).collect(),
             networks: networks.into_iter().map(|(prefix, n)| (network(prefix), n)).collect(),
             addresses,
             encrypted_dns,

@@ -5,11 +5,19 @@ use crate::sighting::draft::hex;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// What the name of a folder in the making begins with.
+const PREFIX: &str = ".publication-";
+/// How old one must be to be taken for one that is left over.
+const LEFT_OVER: Duration = Duration::from_secs(60);
 
 /// A folder in the making, beside the place where it is to be.
 pub(super) struct Folder {
     made: TempDir,
+    /// Locked as long as it is in the making.
+    _locked: Option<File>,
     to: PathBuf,
     files: Vec<Listed>,
 }
@@ -21,8 +29,10 @@ impl Folder {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let parent = to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let made = tempfile::Builder::new().prefix(".publication-").tempdir_in(parent)?;
-        Ok(Folder { made, to: to.to_owned(), files: Vec::new() })
+        remove_left_over(parent, LEFT_OVER);
+        let made = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+        let locked = locked(made.path());
+        Ok(Folder { made, _locked: locked, to: to.to_owned(), files: Vec::new() })
     }
 
     /// The folder that it lies in.
@@ -64,7 +74,7 @@ impl Folder {
 
     /// Puts it into its place.
     pub(super) fn finish(self) -> io::Result<()> {
-        let Folder { made, to, .. } = self;
+        let Folder { made, to, _locked, .. } = self;
         if to.symlink_metadata().is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -76,6 +86,28 @@ impl Folder {
         #[cfg(unix)]
         File::open(to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()?;
         Ok(())
+    }
+}
+
+/// The folder, locked, where that can be had: not on every system, nor while
+/// somebody else is at it.
+fn locked(path: &Path) -> Option<File> {
+    File::open(path).ok().filter(|folder| folder.try_lock().is_ok())
+}
+
+/// Removes folders in the making of programs that were killed: those that nobody
+/// holds a lock on and that are of some age.
+fn remove_left_over(parent: &Path, age: Duration) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(PREFIX) || !entry.file_type().is_ok_and(|t| t.is_dir()) {
+            continue;
+        }
+        let old = entry.metadata().and_then(|m| m.modified()).is_ok_and(|t| t.elapsed().is_ok_and(|e| e >= age));
+        if old && let Some(lock) = locked(&entry.path()) {
+            // Whether it works is no concern of what is to be made.
+            drop(fs::remove_dir_all(entry.path()));
+            drop(lock);
+        }
     }
 }
 
@@ -109,5 +141,25 @@ impl Write for Hashed {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_program_left_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let left = dir.path().join(".publication-left");
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("records.ndjson"), "secret").unwrap();
+        fs::create_dir(dir.path().join(".publications")).unwrap();
+        let mine = Folder::begin(&dir.path().join("new")).unwrap();
+        assert!(left.exists(), "it may just have been begun");
+        remove_left_over(dir.path(), Duration::ZERO);
+        assert!(!left.exists() && mine.path().exists() && dir.path().join(".publications").exists());
+        mine.finish().unwrap();
+        assert!(dir.path().join("new").exists());
     }
 }

@@ -13,6 +13,7 @@
 //! `manifest.sha256` what the manifest hashes to, and `manifest.sig`, if a key
 //! was given, that the holder of the key wrote it.
 
+mod agree;
 mod cells;
 mod check;
 mod claims;
@@ -21,6 +22,7 @@ mod folder;
 mod manifest;
 mod recount;
 mod source;
+mod strict;
 mod suppress;
 mod write;
 

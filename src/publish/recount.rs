@@ -9,12 +9,12 @@
 
 use super::GROUPS;
 use super::manifest::{Manifest, step};
-use super::source::{Published, Room, catalogue, regular};
+use super::source::{MAX_GROUPS, Published, Room, bounded, catalogue};
 use crate::base::Prefix;
 use crate::base::time::parse_day;
 use crate::catalogue::Catalogue;
 use crate::measure::count::MOST_DAYS;
-use crate::measure::{AsOf, Asked, Comparison, Groups, Method, Origin, Trend};
+use crate::measure::{AsOf, Asked, Comparison, Groups, Method, Origin, Total, Trend};
 use crate::sighting::HomeNets;
 use std::path::Path;
 
@@ -25,11 +25,13 @@ const MOST_BREAKDOWNS: usize = 64;
 pub(super) struct Recounted {
     pub(super) trend: Trend,
     pub(super) comparison: Option<Comparison>,
+    /// The window as one period, if that was wanted.
+    pub(super) total: Option<Total>,
     pub(super) records: u64,
 }
 
 /// Counts the records of a folder as its manifest says. An error is a sentence.
-pub(super) fn recount(folder: &Path, manifest: &Manifest, room: &Room<'_>) -> Result<Recounted, String> {
+pub(super) fn recount(folder: &Path, manifest: &Manifest, room: &Room<'_>, total: bool) -> Result<Recounted, String> {
     let options = &manifest.options;
     let wrong = |what: &str| format!("the manifest names no {what} that can be used");
     let window = options.window.days().ok_or_else(|| wrong("window"))?;
@@ -55,7 +57,7 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest, room: &Room<'_>) -> Re
     };
     let file = folder.join(GROUPS);
     let groups = if file.symlink_metadata().is_ok() {
-        regular(&file)?;
+        bounded(&file, MAX_GROUPS)?;
         Groups::read(&[file]).map_err(|e| e.to_string())?
     } else {
         Groups::default()
@@ -84,7 +86,8 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest, room: &Room<'_>) -> Re
             Some(comparison)
         }
     };
-    Ok(Recounted { trend, comparison, records: source.records })
+    let total = if total { Some(Total::new(&asked, window).map_err(|e| e.to_string())?) } else { None };
+    Ok(Recounted { trend, comparison, total, records: source.records })
 }
 
 /// The file of groups is that of the folder, wherever the folder lies.

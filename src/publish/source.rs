@@ -9,7 +9,7 @@
 
 use super::context::{Line, SeenIn};
 use super::manifest::Manifest;
-use super::{CONTEXT, COVERAGE, RECORDS};
+use super::{CONTEXT, COVERAGE, RECORDS, strict};
 use crate::base::time::{DAY_SECS, SECOND, format_day};
 use crate::base::{Timestamp, brief};
 use crate::catalogue::LongText;
@@ -18,13 +18,20 @@ use crate::measure::{Days, FactSource, Part, RunOf, Seen, SourceError, Wanted};
 use crate::sighting::line::MAX_LINE;
 use crate::store::archive::{Archive, Import, LineReader, Rows};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// Longest file of JSON that is read whole, in bytes.
-pub(super) const MAX_JSON: u64 = 1 << 30;
+pub(super) const MAX_JSON: u64 = 1 << 28;
+/// Most values in one of which it is not known how many it is to have.
+pub(super) const MAX_VALUES: u64 = 4_000_000;
+/// Longest catalogue, in bytes, as they are loaded.
+const MAX_CATALOGUE: u64 = 1 << 29;
+/// Longest file of groups, in bytes.
+pub(super) const MAX_GROUPS: u64 = 1 << 29;
 
 /// What counting again may use.
 #[derive(Clone, Copy, Debug)]
@@ -202,7 +209,7 @@ pub(super) fn catalogue(folder: &Path, sha256: &str) -> Result<Option<LongText>,
     if path.symlink_metadata().is_err() {
         return Ok(None);
     }
-    regular(&path)?;
+    bounded(&path, MAX_CATALOGUE)?;
     let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
     Ok(Some(LongText::from(text.as_str())).filter(|t| !t.is_empty()))
 }
@@ -220,21 +227,37 @@ pub(super) fn regular(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Reads a file of JSON of a folder.
-pub(super) fn json_in<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T, String> {
-    let path = folder.join(name);
-    regular(&path)?;
-    json(&path)
+/// The same, and what is longer than it may be.
+pub(super) fn bounded(path: &Path, most: u64) -> Result<(), String> {
+    regular(path)?;
+    match path.symlink_metadata() {
+        Ok(kind) if kind.len() <= most => Ok(()),
+        _ => Err(format!("{} is too long", named(path))),
+    }
 }
 
-/// Reads a file of JSON.
-pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+/// Reads a file of JSON of a folder.
+pub(super) fn json_in<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<T, String> {
+    let value = value_in(folder, name, MAX_VALUES)?;
+    serde_json::from_value(value).map_err(|e| format!("{name} cannot be read: {}", brief(e)))
+}
+
+/// Reads a file of JSON of a folder with up to so many values in it.
+pub(super) fn value_in(folder: &Path, name: &str, most: u64) -> Result<Value, String> {
+    let path = folder.join(name);
+    regular(&path)?;
+    json(&path, most)
+}
+
+/// Reads a file of JSON with up to so many values in it.
+pub(super) fn json(path: &Path, most: u64) -> Result<Value, String> {
     let wrong = |e: &dyn std::fmt::Display| format!("{} cannot be read: {}", named(path), brief(e));
     let file = File::open(path).map_err(|e| wrong(&e))?;
-    if file.metadata().map_err(|e| wrong(&e))?.len() > MAX_JSON {
-        return Err(wrong(&"it is too long"));
+    let kind = file.metadata().map_err(|e| wrong(&e))?;
+    if !kind.is_file() || kind.len() > MAX_JSON {
+        return Err(wrong(&"it is no file, or too long"));
     }
-    serde_json::from_reader(BufReader::new(file)).map_err(|e| wrong(&e))
+    strict::value(BufReader::new(file.take(MAX_JSON)), most).map_err(|e| wrong(&e))
 }
 
 /// Hands over a file line by line; no line is longer than a record may be.

@@ -8,7 +8,8 @@ use super::recount::recount;
 use super::source::{Room, catalogue_path};
 use super::{CELLS, COMPARISON, CONTEXT, COVERAGE, GROUPS, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, RECORDS, TREND};
 use crate::base::time::{DAY_SECS, SECOND, format_day, parse_day};
-use crate::base::{Addr, Timestamp};
+use crate::base::{Addr, Prefix, Timestamp};
+use crate::catalogue::Catalogue;
 use crate::measure::compare::CompareError;
 use crate::measure::{Asked, Comparison, Days, Origin, Part, SourceError, Step, Trend, Wanted};
 use crate::report::ndjson;
@@ -45,6 +46,9 @@ pub struct Request<'a> {
     pub baseline: Option<Days>,
     /// The key that signs.
     pub key: Option<&'a SealKey>,
+    /// Whether catalogues may be shown that are not the built-in one where
+    /// records are not shown as they are.
+    pub show_catalogue: bool,
 }
 
 /// What was published.
@@ -56,6 +60,8 @@ pub struct Written {
     pub manifest: String,
     /// Whether the store counts otherwise than what was published of it.
     pub differs: bool,
+    /// Catalogues of runs that were left out.
+    pub catalogues_withheld: u64,
 }
 
 /// Why nothing was published. A sentence.
@@ -95,15 +101,15 @@ pub enum PublishError {
 /// Takes a record of the store.
 pub type Take<'t> = dyn FnMut(Stored) -> Result<(), PublishError> + 't;
 
-/// Publishes a window. `records` hands over the records of the store, those of
-/// other days as well if that is easier.
+/// Publishes a window. `records` hands over the records of some days of the
+/// store, rising and apart, and those of other days as well if that is easier.
 ///
 /// # Errors
 /// [`PublishError`]; nothing is left then.
 pub fn write(
     to: &Path,
     request: &Request<'_>,
-    records: &mut dyn FnMut(&mut Take<'_>) -> Result<(), PublishError>,
+    records: &mut dyn FnMut(&[Days], &mut Take<'_>) -> Result<(), PublishError>,
 ) -> Result<Written, PublishError> {
     if let Some(b) = request.baseline
         && b.first <= request.window.last
@@ -119,8 +125,7 @@ pub fn write(
     let folder = Folder::begin(to).map_err(trouble)?;
     let mut writing = Writing { request, folder, days: days(request.window, request.baseline, request.asked.offset) };
     let mut manifest = writing.manifest()?;
-    writing.catalogues(&manifest)?;
-    let mut written = Written::default();
+    let mut written = Written { catalogues_withheld: writing.catalogues(&manifest)?, ..Written::default() };
     match request.form {
         Form::Groups(least) => writing.cells(least)?,
         Form::Full | Form::Pseudonymised(_) => {
@@ -136,6 +141,16 @@ pub fn write(
     written.manifest = seal(&folder, &manifest, request.key)?;
     folder.finish().map_err(trouble)?;
     Ok(written)
+}
+
+/// The home networks with those left out that anybody can look up.
+fn private_alone(home: &HomeNets) -> Vec<String> {
+    let private = HomeNets::default();
+    let shown = |text: String| match text.parse::<Prefix>() {
+        Ok(p) if !private.contains(&Addr(p.network().to_be_bytes())) => "not shown".to_owned(),
+        _ => text,
+    };
+    home.describe().into_iter().map(shown).collect()
 }
 
 /// Writes the manifest, its hash and its signature, and returns the hash.
@@ -179,8 +194,12 @@ impl Writing<'_> {
     }
 
     fn manifest(&self) -> Result<Manifest, PublishError> {
-        let Request { asked, form, window, step, baseline, key } = self.request;
-        let home: HomeNets = self.pseudonyms().map_or_else(|| asked.home.clone(), Pseudonyms::home);
+        let Request { asked, form, window, step, baseline, key, show_catalogue: _ } = self.request;
+        let home_networks = match form {
+            Form::Full => asked.home.describe(),
+            Form::Pseudonymised(p) => p.home().describe(),
+            Form::Groups(_) => private_alone(&asked.home),
+        };
         let name = |path: &str| Path::new(path).file_name().map_or(path.into(), |n| n.to_string_lossy()).into_owned();
         let groups = asked.groups.files().into_iter();
         Ok(Manifest {
@@ -197,7 +216,7 @@ impl Writing<'_> {
                 baseline: baseline.map(Span::of),
                 utc_offset: asked.offset.to_string(),
                 by: asked.dimensions.clone(),
-                home_networks: home.describe(),
+                home_networks,
                 catalogue_sha256: asked.catalogue.sha256_hex(),
                 catalogue_as_of: asked.as_of.as_ref().map(|a| format_day(a.day.into())),
                 catalogue_of_run: asked.as_of.as_ref().is_some_and(|a| a.origin == Origin::Run),
@@ -221,14 +240,40 @@ impl Writing<'_> {
             self.days.iter().any(|d| a <= start(d.last.saturating_add(1)) && b >= start(d.first))
         };
         let runs = self.request.asked.source.runs()?;
-        Ok(runs.iter().filter(|r| r.covers.is_some_and(meets)).map(RunUsed::of).collect())
+        let used = runs.iter().filter(|r| r.covers.is_some_and(meets)).map(RunUsed::of);
+        Ok(used.map(|run| RunUsed { sensor: self.sensor(&run.sensor), ..run }).collect())
     }
 
-    fn catalogues(&mut self, manifest: &Manifest) -> Result<(), PublishError> {
+    /// How a sensor is called in what is published.
+    fn sensor(&self, sensor: &str) -> String {
+        match &self.request.form {
+            Form::Full => sensor.to_owned(),
+            Form::Pseudonymised(p) => p.sensor(sensor),
+            Form::Groups(_) => String::new(),
+        }
+    }
+
+    /// Writes the catalogues, and returns how many of runs were left out. What
+    /// is not built in was written by somebody of those whom records are about:
+    /// entries name their servers, comments may name them.
+    fn catalogues(&mut self, manifest: &Manifest) -> Result<u64, PublishError> {
         let asked = self.request.asked;
         let applied = asked.catalogue.sha256_hex();
+        let builtin = Catalogue::builtin().sha256_hex();
+        let shown = matches!(self.request.form, Form::Full) || self.request.show_catalogue;
+        let hidden = |sha256: &String| !shown && *sha256 != builtin;
+        // With one catalogue for all records, those of runs tell what it could
+        // not be applied to.
+        let needed = manifest.runs.iter().map(|r| &r.catalogue_sha256).filter(|_| asked.as_of.is_some());
+        if needed.chain([&applied]).any(&hidden) {
+            let why = "a catalogue that is not the built-in one is needed, and its entries and comments would be \
+                       published: give --show-catalogue if they may be, or count with the built-in one";
+            return Err(PublishError::Asked(why.into()));
+        }
+        let withheld: BTreeSet<&String> =
+            manifest.runs.iter().map(|r| &r.catalogue_sha256).filter(|s| hidden(s)).collect();
         let mut all: BTreeMap<String, crate::catalogue::LongText> = BTreeMap::new();
-        for sha256 in manifest.runs.iter().map(|r| &r.catalogue_sha256) {
+        for sha256 in manifest.runs.iter().map(|r| &r.catalogue_sha256).filter(|s| !withheld.contains(s)) {
             if !all.contains_key(sha256)
                 && let Some(text) = asked.source.catalogue(sha256)?
             {
@@ -239,12 +284,12 @@ impl Writing<'_> {
         for (sha256, text) in all {
             self.folder.file(&catalogue_path(&sha256), |out| text.write_to(out))?;
         }
-        Ok(())
+        Ok(withheld.len() as u64)
     }
 
     fn records(
         &mut self,
-        records: &mut dyn FnMut(&mut Take<'_>) -> Result<(), PublishError>,
+        records: &mut dyn FnMut(&[Days], &mut Take<'_>) -> Result<(), PublishError>,
     ) -> Result<u64, PublishError> {
         let mut count = 0u64;
         let days = &self.days;
@@ -253,7 +298,7 @@ impl Writing<'_> {
             _ => None,
         };
         self.folder.file(RECORDS, |out| {
-            records(&mut |Stored { record, support }| {
+            records(days, &mut |Stored { record, support }| {
                 let day = parse_day(&record.period).and_then(|d| i32::try_from(d).ok());
                 if !day.is_some_and(|day| days.iter().any(|d| d.contains(day))) {
                     return Ok(());
@@ -328,7 +373,7 @@ impl Writing<'_> {
     /// store counts otherwise.
     fn figures(&mut self, manifest: &Manifest) -> Result<bool, PublishError> {
         let room = Room { folder: self.folder.beside(), threads: self.request.asked.threads };
-        let found = recount(self.folder.path(), manifest, &room).map_err(PublishError::Recount)?;
+        let found = recount(self.folder.path(), manifest, &room, false).map_err(PublishError::Recount)?;
         self.folder.file(TREND, |out| ndjson::write_document(out, &found.trend))?;
         if let Some(comparison) = &found.comparison {
             self.folder.file(COMPARISON, |out| ndjson::write_document(out, comparison))?;
@@ -353,7 +398,7 @@ impl Writing<'_> {
             None => Cells::of_trend(Trend::new(asked, *window, *step)?, least),
             Some(baseline) => Cells::of_comparison(Comparison::new(asked, *baseline, *window)?, least),
         };
-        cells.forget_paths();
+        cells.forget_names();
         self.folder.file(CELLS, |out| ndjson::write_document(out, &cells))?;
         Ok(())
     }

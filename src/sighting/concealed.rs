@@ -4,11 +4,12 @@
 use super::draft::{hex, record_id};
 use super::pseudonym::{Conceal, Pseudonyms};
 use super::record::{Evidence, Host, Record, Server};
-use crate::base::Channel;
+use crate::base::Addr;
 
 impl Conceal for Record {
     fn conceal(self, pseudonyms: &Pseudonyms) -> Self {
-        let at_home = self.servers.is_empty() || self.servers.iter().any(|s| pseudonyms.covers(&s.ip));
+        let at_home = pseudonyms.servers_at_home(&self);
+        let roles = self.tells_of_roles();
         let Record {
             schema,
             id: _, // computed anew
@@ -17,7 +18,7 @@ impl Conceal for Record {
             source,
             period,
             host,
-            indicator,
+            mut indicator,
             stage,
             channels,
             names,
@@ -39,15 +40,18 @@ impl Conceal for Record {
             evidence,
             evidence_more,
         } = self;
+        let ip = host.ip;
         let host = host.conceal(pseudonyms);
+        let sensor = pseudonyms.sensor(&sensor);
+        indicator.id = pseudonyms.indicator(indicator.id);
         let id = record_id(&sensor, &host.segment, &host.ip, host.mac, &indicator.id, &period);
-        let server = |s: Server| Server { ip: pseudonyms.address(s.ip), port: s.port, transport: s.transport };
+        let server = |s: Server| Server { ip: pseudonyms.server_of(s.ip, roles), port: s.port, transport: s.transport };
         Record {
             schema,
             id,
             revision,
             sensor,
-            source,
+            source: pseudonyms.source(&source),
             period,
             host,
             indicator,
@@ -67,9 +71,9 @@ impl Conceal for Record {
             slots_connected,
             bytes_to_server,
             bytes_from_server,
-            notes,
+            notes: pseudonyms.notes(notes),
             community_ids: Vec::new(),
-            evidence: evidence.into_iter().map(|e| shown(e, pseudonyms, at_home)).collect(),
+            evidence: evidence.into_iter().map(|e| shown(e, pseudonyms, (at_home, roles), ip)).collect(),
             evidence_more,
         }
     }
@@ -81,32 +85,44 @@ impl Conceal for Host {
         Host {
             ip: pseudonyms.address(ip),
             mac: mac.map(|m| pseudonyms.mac(m)),
-            segment,
+            segment: pseudonyms.segment(&segment),
             name: name.map(|n| pseudonyms.name(&n)),
-            name_source,
+            name_source: pseudonyms.name_source(name_source),
         }
     }
 }
 
-fn shown(evidence: Evidence, pseudonyms: &Pseudonyms, at_home: bool) -> Evidence {
-    let Evidence { path, interface, frame, offset, ts, channel, name, src, sport, dst, dport, layers, packet_sha256 } =
-        evidence;
-    // Paths and networks are no names, but may hold addresses.
-    let named = !matches!(channel, Channel::HttpPath | Channel::Netblock | Channel::LanPort);
-    let name = name.map(|n| if named { pseudonyms.server_name(&n, at_home).into() } else { pseudonyms.text(&n) });
-    Evidence {
-        path: path.map(|p| pseudonyms.text(&p)),
+fn shown(evidence: Evidence, pseudonyms: &Pseudonyms, (at_home, roles): (bool, bool), host: Addr) -> Evidence {
+    let ends = pseudonyms.ends(&evidence, host, roles);
+    let Evidence {
+        path,
         interface,
         frame,
         offset,
         ts,
         channel,
         name,
-        src: pseudonyms.address(src),
+        src: _,
         sport,
-        dst: pseudonyms.address(dst),
+        dst: _,
         dport,
-        layers: layers.iter().map(|l| pseudonyms.text(l)).collect(),
+        layers,
+        packet_sha256,
+    } = evidence;
+    let (path, interface) = pseudonyms.place(path, interface);
+    Evidence {
+        path,
+        interface,
+        frame,
+        offset,
+        ts,
+        channel,
+        name: name.and_then(|n| pseudonyms.seen(n, channel, at_home)),
+        src: ends.0,
+        sport,
+        dst: ends.1,
+        dport,
+        layers: layers.iter().map(|l| pseudonyms.layer(l)).collect(),
         packet_sha256: hex(&pseudonyms.digest(&bytes(&packet_sha256))),
     }
 }

@@ -29,6 +29,7 @@ pub mod naming;
 pub mod observer;
 pub mod presence;
 pub mod pseudonym;
+mod published;
 pub mod record;
 pub mod select;
 mod shown;

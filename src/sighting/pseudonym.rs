@@ -6,7 +6,10 @@
 //! and Moon, with HMAC-SHA-256 for its cipher). One call decides on the eight
 //! bits of a byte, since its 256 bits are enough for the 255 nodes of a tree of
 //! eight levels. Blocks that mean something, such as `10.0.0.0/8`, are mapped
-//! onto themselves: what leads to them in the tree is not turned.
+//! onto themselves: what leads to them in the tree is not turned. The last 64
+//! bits of an IPv6 address are no prefix of anything but are often made from a
+//! hardware address, so hosts of one maker would share half of them: a Feistel
+//! network of four rounds permutes them as a whole.
 
 use super::home::HomeNets;
 use super::observer::Canary;
@@ -43,11 +46,13 @@ const OWN: [&str; 8] = [
 ];
 /// Blocks that stay where they are beside these; where nearly all link-local
 /// addresses are, and what is no host's address.
-const KEPT: [&str; 8] =
-    ["fe80::/64", "2000::/3", "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/8", "::/127", "ff00::/8"];
-/// Of these, blocks that name nobody: unspecified, loopback, multicast and
-/// reserved.
-const NOBODY: [&str; 5] = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/127", "ff00::/8"];
+const KEPT: [&str; 9] =
+    ["fe80::/64", "2000::/3", "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", "::/8", "::/127", "ff00::/8"];
+/// Blocks that name nobody: unspecified, loopback, multicast and broadcast.
+const NOBODY: [&str; 6] = ["0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32", "::/127", "ff00::/8"];
+/// Longest home network whose prefix is kept, in bits of 128: within a longer
+/// one hosts could hardly change places.
+const LONGEST_KEPT: (u8, u8) = (96 + 24, 64);
 
 /// What may be a hardware address, an IPv4 or an IPv6 address or network.
 static ADDRESSES: LazyLock<Regex> = LazyLock::new(|| {
@@ -82,7 +87,30 @@ pub struct Pseudonyms {
     nobody: Vec<Prefix>,
     /// Blocks that are mapped onto themselves.
     blocks: Vec<Prefix>,
-    known: Mutex<HashMap<Addr, Addr, RandomState>>,
+    /// First 64 bits of networks at home that are longer.
+    narrow: Vec<u128>,
+    /// Whether every address is replaced, and all else that may tell a host.
+    publishes: bool,
+    known: Mutex<HashMap<(Addr, Tree), Addr, RandomState>>,
+}
+
+/// Which bits are turned is decided apart for hosts and for others: whoever
+/// knows some servers' addresses must not learn how those of hosts are turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Tree {
+    Hosts,
+    Servers,
+}
+
+impl Tree {
+    fn family(self, v4: bool) -> &'static str {
+        match (self, v4) {
+            (Tree::Hosts, true) => "ipv4",
+            (Tree::Hosts, false) => "ipv6",
+            (Tree::Servers, true) => "server ipv4",
+            (Tree::Servers, false) => "server ipv6",
+        }
+    }
 }
 
 impl fmt::Debug for Pseudonyms {
@@ -176,24 +204,56 @@ impl Pseudonyms {
     /// Pseudonyms with a key ([`key_of_file`]) for the hosts of these home
     /// networks. Names that `catalogue` lists are the vendor's and stay.
     pub fn new(key: &[u8], home: &HomeNets, catalogue: Arc<Catalogue>) -> Self {
+        let mut made = Pseudonyms::for_publication(key, home, catalogue);
+        made.publishes = false;
+        // Home networks inside a private block move within it.
+        let outer = |p: &&Prefix| !made.own.iter().any(|o| o.len128() <= p.len128() && o.contains(&first(p)));
+        let wide = |p: &Prefix| {
+            let most = if is_v4(p) { LONGEST_KEPT.0 } else { LONGEST_KEPT.1 };
+            masked(&first(p), p.len128().min(most)).unwrap_or(*p)
+        };
+        let kept: Vec<Prefix> = home.prefixes().iter().filter(outer).map(wide).collect();
+        made.blocks.extend(kept);
+        made
+    }
+
+    /// Pseudonyms for what is given to others, whoever was at home where it was
+    /// recorded: every address is replaced that names anybody, public home
+    /// networks keep nothing of their prefix, and names, paths and words stay
+    /// only where they are known to name no host.
+    pub fn for_publication(key: &[u8], home: &HomeNets, catalogue: Arc<Catalogue>) -> Self {
         let parse = |blocks: &[&str]| -> Vec<Prefix> { blocks.iter().filter_map(|b| b.parse().ok()).collect() };
         let own = parse(&OWN);
-        let mut blocks = [own.clone(), parse(&KEPT)].concat();
-        // Home networks inside a private block move within it.
-        let outer = |p: &&Prefix| !own.iter().any(|o| o.len128() <= p.len128() && o.contains(&first(p)));
-        blocks.extend(home.prefixes().iter().filter(outer));
+        let narrow = home.prefixes().iter().filter(|p| !is_v4(p) && p.len128() > 64).map(|p| p.network() >> 64);
         Pseudonyms {
             key: hmac::Key::new(HMAC_SHA256, key),
             home: home.clone(),
             catalogue,
+            blocks: [own.clone(), parse(&KEPT)].concat(),
             own,
             nobody: parse(&NOBODY),
-            blocks,
+            narrow: narrow.collect(),
+            publishes: true,
             known: Mutex::default(),
         }
     }
 
-    fn keyed(&self, what: &str, bytes: &[u8]) -> [u8; 32] {
+    /// Whether they are for what is given to others.
+    pub(super) fn publishes(&self) -> bool {
+        self.publishes
+    }
+
+    /// The catalogue whose names stay.
+    pub(super) fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// Hex digits that stand for a text of some kind.
+    pub(super) fn word(&self, kind: &str, text: &str) -> String {
+        hex(self.keyed(kind, text.as_bytes()).get(..8).unwrap_or(&[]))
+    }
+
+    pub(super) fn keyed(&self, what: &str, bytes: &[u8]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
         context.update(b"spansight.pseudonym/1 ");
         context.update(what.as_bytes());
@@ -207,36 +267,61 @@ impl Pseudonyms {
         hex(self.keyed("key", &[]).get(..8).unwrap_or(&[]))
     }
 
-    /// Whether an address is replaced: at home, or private.
+    /// Whether an address is replaced: at home, or private; in publications any
+    /// that names anybody.
     pub fn covers(&self, addr: &Addr) -> bool {
-        let nobody = self.nobody.iter().any(|p| is_within(addr, p));
-        !nobody && (self.home.contains(addr) || self.own.iter().any(|p| is_within(addr, p)))
+        !self.is_nobody(addr) && (self.publishes || self.is_own(addr))
+    }
+
+    fn is_nobody(&self, addr: &Addr) -> bool {
+        self.nobody.iter().any(|p| is_within(addr, p))
+    }
+
+    fn is_own(&self, addr: &Addr) -> bool {
+        self.home.contains(addr) || self.own.iter().any(|p| is_within(addr, p))
     }
 
     /// The address that stands for a host's; any other stays.
     pub fn address(&self, addr: Addr) -> Addr {
+        self.replaced(addr, Tree::Hosts)
+    }
+
+    /// The address that stands for a server's: if it is not one at home, in
+    /// publications, one by which nothing can be told of hosts.
+    pub(super) fn server(&self, addr: Addr) -> Addr {
+        let tree = if self.publishes && !self.is_own(&addr) { Tree::Servers } else { Tree::Hosts };
+        self.replaced(addr, tree)
+    }
+
+    fn replaced(&self, addr: Addr, tree: Tree) -> Addr {
         if !self.covers(&addr) {
             return addr;
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known.get(&addr) {
+        if let Some(found) = known.get(&(addr, tree)) {
             return *found;
         }
-        let new = self.turn(&addr);
+        let mut new = self.turn(&addr, tree);
+        // Turning permutes, so that this comes to an end.
+        while self.is_nobody(&new) {
+            new = self.turn(&new, tree);
+        }
         if known.len() >= MAX_CACHED {
             known.clear();
         }
-        known.insert(addr, new);
+        known.insert((addr, tree), new);
         new
     }
 
     /// Turns each bit behind those that are kept, or does not, as the bits
     /// before it and the key decide.
-    fn turn(&self, addr: &Addr) -> Addr {
-        let (skip, family) = if addr.as_v4().is_some() { (96, "ipv4") } else { (0, "ipv6") };
+    fn turn(&self, addr: &Addr, tree: Tree) -> Addr {
+        let (skip, family) = if addr.as_v4().is_some() { (96, tree.family(true)) } else { (0, tree.family(false)) };
         let kept = self.kept_bits(addr, skip);
+        let whole = skip == 0 && kept <= 64 && !self.narrow.contains(&(addr.bits() >> 64));
+        let bytes = if whole { 8 } else { 16 };
         let mut out = *addr;
-        for (at, (byte, out)) in addr.0.iter().zip(&mut out.0).enumerate().skip(skip / 8) {
+        for (at, (byte, out)) in addr.0.iter().zip(&mut out.0).enumerate().take(bytes).skip(skip / 8) {
             let before = addr.0.get(skip / 8..at).unwrap_or(&[]);
             let tree = self.keyed(family, before);
             for level in 0..8u32 {
@@ -249,7 +334,23 @@ impl Pseudonyms {
                 }
             }
         }
+        if whole {
+            let interface = self.interface((addr.bits() >> 64) as u64, addr.bits() as u64, family);
+            out = Addr((out.bits() >> 64 << 64 | u128::from(interface)).to_be_bytes());
+        }
         out
+    }
+
+    /// Permutes the last 64 bits of addresses of one network.
+    fn interface(&self, network: u64, id: u64, family: &str) -> u64 {
+        let what = format!("{family} interface");
+        let (mut left, mut right) = ((id >> 32) as u32, id as u32);
+        for round in 0..4u8 {
+            let input = [&network.to_be_bytes()[..], &[round], &right.to_be_bytes()].concat();
+            let mixed = self.keyed(&what, &input).first_chunk().copied().unwrap_or_default();
+            (left, right) = (right, left ^ u32::from_be_bytes(mixed));
+        }
+        u64::from(left) << 32 | u64::from(right)
     }
 
     /// How many of the 128 bits lead to a block, or are one.
@@ -265,23 +366,22 @@ impl Pseudonyms {
 
     /// The network that stands for one at home or private; any other stays.
     pub fn prefix(&self, prefix: Prefix) -> Prefix {
-        let new = self.address(first(&prefix));
-        let host_bits = 128u32.saturating_sub(u32::from(prefix.len128()));
-        let network = u128::MAX.checked_shl(host_bits).unwrap_or(0) & new.bits();
-        Prefix::new(Addr(network.to_be_bytes()), prefix.len128()).unwrap_or(prefix)
+        masked(&self.address(first(&prefix)), prefix.len128()).unwrap_or(prefix)
     }
 
     /// The hardware address that stands for a host's. Whether it was locally
     /// administered stays, since hosts that make up their addresses are judged
     /// otherwise; its maker's part says nothing. Group addresses stay, and so
-    /// does none at all.
+    /// does none at all; in publications only broadcast does, since a sender
+    /// that uses another is known by it.
     pub fn mac(&self, mac: Mac) -> Mac {
         let [first, ..] = mac.0;
-        if first & 1 == 1 || mac.0 == [0; 6] {
+        let group = first & 1 == 1 && (!self.publishes || mac.0 == [0xff; 6]);
+        if group || mac.0 == [0; 6] {
             return mac;
         }
         let [a, b, c, d, e, f, ..] = self.keyed("mac", &mac.0);
-        Mac([a & 0xfc | first & 2, b, c, d, e, f])
+        Mac([a & 0xfc | first & 3, b, c, d, e, f])
     }
 
     /// The name that stands for a host's.
@@ -302,7 +402,7 @@ impl Pseudonyms {
     pub(super) fn server_name(&self, name: &str, at_home: bool) -> Box<str> {
         let bare = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
         if let Ok(addr) = bare.unwrap_or(name).parse::<Addr>() {
-            let new = self.address(addr);
+            let new = self.server(addr);
             return if bare.is_some() { format!("[{new}]") } else { new.to_string() }.into();
         }
         let listed = !name.contains('\\') && self.catalogue.match_name(&Name::from_text(name.as_bytes())).is_some();
@@ -342,6 +442,13 @@ fn first(prefix: &Prefix) -> Addr {
     Addr(prefix.network().to_be_bytes())
 }
 
+/// The network of so many of 128 bits that an address is in.
+fn masked(addr: &Addr, len128: u8) -> Option<Prefix> {
+    let host_bits = 128u32.saturating_sub(u32::from(len128));
+    let network = u128::MAX.checked_shl(host_bits).unwrap_or(0) & addr.bits();
+    Prefix::new(Addr(network.to_be_bytes()), len128)
+}
+
 fn is_v4(prefix: &Prefix) -> bool {
     prefix.len128() >= 96 && first(prefix).as_v4().is_some()
 }
@@ -352,189 +459,4 @@ fn is_within(addr: &Addr, prefix: &Prefix) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::HashSet;
-
-    const KEY: [u8; 32] = *b"0123456789abcdefghijklmnopqrstuv";
-
-    fn pseudonyms(key: &[u8], home: HomeNets) -> Pseudonyms {
-        static CATALOGUE: LazyLock<Arc<Catalogue>> = LazyLock::new(|| Arc::new(Catalogue::builtin()));
-        Pseudonyms::new(key, &home, Arc::clone(&CATALOGUE))
-    }
-
-    fn of(home: &[&str]) -> Pseudonyms {
-        pseudonyms(&KEY, HomeNets::only(home.iter().map(|p| p.parse().unwrap()).collect()))
-    }
-
-    fn shared(a: &Addr, b: &Addr) -> u32 {
-        (a.bits() ^ b.bits()).leading_zeros()
-    }
-
-    proptest! {
-        #[test]
-        fn addresses_share_as_many_bits_as_before(
-            a in any::<u32>(), b in any::<u32>(), flip in 0u32..32, c in any::<u128>(), d in any::<u128>(), six in 0u32..128,
-        ) {
-            let p = pseudonyms(&KEY, HomeNets::any());
-            let v4 = |n: u32| Addr::v4(n.to_be_bytes());
-            let v6 = |n: u128| Addr((n & (u128::MAX >> 3) | 1 << 125).to_be_bytes());
-            // Neighbours and strangers.
-            let pairs = [(v4(a), v4(b)), (v4(a), v4(a ^ 1 << flip)), (v6(c), v6(d)), (v6(c), v6(c ^ 1 << six))];
-            for (x, y) in pairs {
-                if p.covers(&x) && p.covers(&y) {
-                    prop_assert_eq!(shared(&p.address(x), &p.address(y)), shared(&x, &y), "{} {}", x, y);
-                }
-            }
-        }
-
-        #[test]
-        fn a_block_is_mapped_onto_itself(n in any::<u32>(), six in any::<u128>()) {
-            let home = ["203.0.113.0/24", "2001:db8:1::/48", "192.168.7.0/24"];
-            let p = of(&home);
-            for block in OWN.iter().chain(&home[..2]) {
-                let block: Prefix = block.parse().unwrap();
-                let host = if is_v4(&block) { u128::from(n) } else { six };
-                let mask = u128::MAX.checked_shr(u32::from(block.len128())).unwrap_or(0);
-                let addr = Addr((block.network() | host & mask).to_be_bytes());
-                prop_assert!(block.contains(&p.address(addr)), "{addr} in {block}");
-            }
-        }
-
-        /// What an address becomes depends on the key, not on which private
-        /// networks are called home.
-        #[test]
-        fn private_addresses_are_the_same_in_every_run(n in any::<[u8; 3]>()) {
-            let addr = Addr::v4([10, n[0], n[1], n[2]]);
-            let one = of(&["10.0.0.0/8"]).address(addr);
-            prop_assert_eq!(of(&["192.168.7.0/24", "10.1.0.0/16"]).address(addr), one);
-            prop_assert_eq!(pseudonyms(&KEY, HomeNets::any()).address(addr), one);
-        }
-
-        #[test]
-        fn networks_hold_the_pseudonyms_of_their_hosts(n in any::<[u8; 3]>(), len in 104u8..=128) {
-            let p = of(&["10.0.0.0/8"]);
-            let addr = Addr::v4([10, n[0], n[1], n[2]]);
-            let mask = u128::MAX << (128 - u32::from(len));
-            let network = Prefix::new(Addr((addr.bits() & mask).to_be_bytes()), len).unwrap();
-            prop_assert!(p.prefix(network).contains(&p.address(addr)));
-        }
-    }
-
-    #[test]
-    fn no_two_hosts_become_one() {
-        let p = pseudonyms(&KEY, HomeNets::any());
-        let hosts: Vec<Addr> = (0..8192u16).map(|n| Addr::v4([172, 16, (n >> 8) as u8, n as u8])).collect();
-        let new: HashSet<Addr> = hosts.iter().map(|a| p.address(*a)).collect();
-        assert_eq!(new.len(), hosts.len());
-        // About half of the bits of a byte are turned.
-        let turned: u32 = hosts.iter().map(|a| (a.bits() ^ p.address(*a).bits()).count_ones()).sum();
-        assert!((7..=11).contains(&(turned / 8192)), "of 20 bits {}", turned / 8192);
-    }
-
-    #[test]
-    fn servers_and_groups_stay() {
-        let p = of(&["10.0.0.0/8"]);
-        for text in [
-            "8.8.8.8",
-            "2001:4860::1",
-            "224.0.0.251",
-            "ff02::fb",
-            "255.255.255.255",
-            "0.0.0.0",
-            "::",
-            "::1",
-            "127.0.0.1",
-        ] {
-            let addr: Addr = text.parse().unwrap();
-            assert_eq!(p.address(addr), addr, "{text}");
-        }
-        for text in ["10.0.0.5", "192.168.1.1", "fe80::1", "fd00::1"] {
-            let addr: Addr = text.parse().unwrap();
-            assert_ne!(p.address(addr), addr, "{text}");
-        }
-        assert!(p.address("fe80::1".parse().unwrap()).to_string().starts_with("fe80::"));
-        // Where every address is at home none is told from outside, but for groups.
-        let any = pseudonyms(&KEY, HomeNets::any());
-        assert_ne!(any.address("8.8.8.8".parse().unwrap()), "8.8.8.8".parse().unwrap());
-        assert_eq!(any.address("224.0.0.251".parse().unwrap()), "224.0.0.251".parse().unwrap());
-        let public = any.address("93.184.216.34".parse().unwrap());
-        assert!(!OWN.iter().any(|b| b.parse::<Prefix>().unwrap().contains(&public)), "{public}");
-    }
-
-    #[test]
-    fn another_key_gives_other_pseudonyms() {
-        let (one, two) = (of(&["10.0.0.0/8"]), pseudonyms(&[7; 40], HomeNets::default()));
-        let (addr, mac) = ("10.1.2.3".parse().unwrap(), "00:11:22:33:44:55".parse().unwrap());
-        assert_ne!(one.address(addr), two.address(addr));
-        assert_ne!(one.mac(mac), two.mac(mac));
-        assert_ne!(one.name("pc-17"), two.name("pc-17"));
-        assert_ne!(one.key_id(), two.key_id());
-        assert_eq!(one.key_id(), of(&["192.168.0.0/16"]).key_id());
-        assert!(!format!("{one:?}").contains("0123"), "the key is not shown");
-    }
-
-    #[test]
-    fn macs_and_names() {
-        let p = of(&["10.0.0.0/8"]);
-        for n in 0..64 {
-            for first in [0, 2] {
-                let new = p.mac(Mac([first, 0x11, 0x22, 0, 0, n]));
-                assert_eq!(new.0[0] & 3, first, "of one station, made up or not as before: {new}");
-            }
-        }
-        let group: Mac = "01:00:5e:00:00:fb".parse().unwrap();
-        assert_eq!(p.mac(group), group);
-        let name = p.name("PC-17");
-        assert_eq!((name.len(), name.get(..2), &name), (18, Some("h-"), &p.name("pc-17")));
-    }
-
-    #[test]
-    fn the_vendors_names_stay() {
-        let p = of(&["10.0.0.0/8"]);
-        assert_eq!(&*p.server_name("s05.upd.kaspersky.com", true), "s05.upd.kaspersky.com");
-        assert_eq!(&*p.server_name("mirror.example.com", false), "mirror.example.com");
-        assert_eq!(&*p.server_name("ksc.corp.example", true), p.name("ksc.corp.example"));
-        let addr = p.address("10.0.0.9".parse().unwrap()).to_string();
-        assert_eq!(&*p.server_name("10.0.0.9", false), addr);
-        let six = p.address("fd00::9".parse().unwrap()).to_string();
-        assert_eq!(&*p.server_name("[fd00::9]", true), format!("[{six}]"));
-        assert_eq!(&*p.server_name("198.51.100.7", true), "198.51.100.7");
-    }
-
-    #[test]
-    fn addresses_in_a_text_are_replaced() {
-        let p = of(&["10.0.0.0/8"]);
-        let [a, six] = ["10.0.0.5", "fd00::5"].map(|t| p.address(t.parse().unwrap()).to_string());
-        let mac = p.mac("02:00:00:00:00:01".parse().unwrap()).to_string();
-        let net = p.prefix("10.1.0.0/16".parse().unwrap()).to_string();
-        for (text, want) in [
-            ("host 10.0.0.5 or 10.0.0.5:80", format!("host {a} or {a}:80")),
-            ("(10.0.0.5.cap)", format!("({a}.cap)")),
-            ("net 10.1.0.0/16,10.0.0.5/24", format!("net {net},{a}/24")),
-            ("ether host 02:00:00:00:00:01", format!("ether host {mac}")),
-            ("[fd00::5]:443", format!("[{six}]:443")),
-            ("8.8.8.8 vlan:10 64-1 2,4,8,1,3 12:30:00 --since 2026-03-01T10:00:00Z 1.2.3", String::new()),
-        ] {
-            let want = if want.is_empty() { text.to_owned() } else { want };
-            assert_eq!(p.text(text), want);
-        }
-        assert_eq!(p.home().describe(), ["10.0.0.0/8"]);
-        let narrow = of(&["192.168.7.0/24"]);
-        let host: Addr = "192.168.7.9".parse().unwrap();
-        assert!(narrow.home().contains(&narrow.address(host)) && !narrow.home().contains(&host));
-    }
-
-    #[test]
-    fn keys_are_checked() {
-        assert_eq!(key_of_file(b""), Err(WeakKey::Short(0)));
-        assert_eq!(key_of_file(&[1; 31]), Err(WeakKey::Short(31)));
-        assert_eq!(key_of_file(b"0123456789abcdef0123456789abcdef\n"), Err(WeakKey::Short(16)));
-        assert_eq!(key_of_file(&[0; 64]), Err(WeakKey::Constant));
-        assert_eq!(key_of_file(&[1; 5000]), Err(WeakKey::Long));
-        let hex_digits = "0123456789ABCDEF".repeat(4) + "\r\n";
-        assert_eq!(key_of_file(hex_digits.as_bytes()).unwrap().len(), 32);
-        assert_eq!(key_of_file(b"a passphrase of at least 32 bytes, as it is").unwrap().len(), 43);
-    }
-}
+mod tests;

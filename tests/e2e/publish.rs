@@ -4,6 +4,7 @@ use crate::measure::{import, office, replayed, report};
 use crate::support::program::{Ran, run_in};
 use crate::support::sha256;
 use serde_json::{Value, json};
+use spansight::sighting::draft::record_id;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -378,13 +379,19 @@ fn small_groups_are_left_out_and_cannot_be_had_from_the_total() {
     let two = [&["publish", "--store", "s.db", "--output", "x", "--groups-only"], &window[..]].concat();
     run_in(dir, &two).said_once(USAGE, &["one breakdown"]);
     let window = ["--window", "2025-04..2025-06", "--groups", "groups.csv", "--by", "org"];
-    publish(dir, "all", &[&window[..], &["--groups-only", "--min-group", "1"]].concat());
+    let trend = report(
+        dir,
+        &[&["trend", "--store", "s.db", "--format", "json", "-q", "--step", "month"], &window[..]].concat(),
+    );
     publish(dir, "some", &[&window[..], &["--groups-only", "--min-group", "12"]].concat());
-    let (all, some) = (value(&dir.join("all/cells.json")), value(&dir.join("some/cells.json")));
+    let some = value(&dir.join("some/cells.json"));
     let mut left_out = 0;
     for signal in ["update", "reputation"] {
         for period in 0..3 {
-            let (all, some) = (counts(&all, signal, period), counts(&some, signal, period));
+            let hosts = |point: &Value| point[signal]["hosts"]["hosts"].as_u64();
+            let groups = trend["by"][0]["groups"].as_array().unwrap().iter().map(|g| hosts(&g["points"][period]));
+            let all: Vec<Option<u64>> = groups.chain([hosts(&trend["whole"][period])]).collect();
+            let some = counts(&some, signal, period);
             assert_eq!(all.len(), some.len());
             let hidden: Vec<u64> =
                 all.iter().zip(&some).filter(|(_, s)| s.is_none()).map(|(a, _)| a.unwrap()).collect();
@@ -411,15 +418,17 @@ fn small_groups_are_left_out_and_cannot_be_had_from_the_total() {
 fn counts_of_groups_must_agree_with_each_other() {
     let dir = imported(60);
     let dir = dir.path();
-    publish(dir, "cells", &[&WINDOWS[..], &BY, &["--groups-only", "--min-group", "2"]].concat());
+    publish(dir, "cells", &[&WINDOWS[..], &["--groups-only", "--min-group", "3"]].concat());
     let ran = verify(dir, &["cells"]);
     assert!(ran.code == 0 && ran.out.contains("cells.json: "), "{ran:?}");
     let rows = value(&dir.join("cells/cells.json"))["rows"].as_array().unwrap().len();
     type Act = fn(&mut Value);
-    let acts: [(Act, &str); 4] = [
+    let acts: [(Act, &str); 6] = [
         (|both| both["share"]["share"] = 0.999.into(), "/share/share: claimed 0.999"),
         (|both| both["gone"] = 100_000.into(), "/gone: claimed 100000"),
-        (|both| both["baseline"]["hosts"] = 1.into(), "1 hosts are fewer than 2"),
+        (|both| both["baseline"]["hosts"] = 1.into(), "1 hosts are fewer than 3"),
+        (|both| both["new"] = 1.into(), "of still, gone and new one is of fewer than 3 hosts"),
+        (|both| both["headline"] = "use rose by 900 %".into(), "cells.json cannot be read"),
         (|both| both["current"]["lower"] = 100_000.into(), "at least 100000"),
     ];
     for (n, (act, words)) in acts.into_iter().enumerate() {
@@ -462,4 +471,170 @@ fn bad_input_gets_one_sentence() {
         .unwrap()
         .filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with(".publication"));
     assert_eq!(left.count(), 0);
+}
+
+/// A record whose id is that of its fields.
+fn with_id(mut record: Value) -> Value {
+    let text = |place: &str| record.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (ip, mac) = (text("/host/ip").parse().unwrap(), text("/host/mac").parse().ok());
+    let (sensor, segment) = (text("/sensor"), text("/host/segment"));
+    record["id"] = record_id(&sensor, &segment, &ip, mac, &text("/indicator/id"), &text("/period")).into();
+    record
+}
+
+/// Hosts with public addresses, from nowhere that this program knows as home.
+#[test]
+fn with_pseudonyms_no_address_stays_wherever_it_was_recorded() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    let public = office(8).replace("\"ip\":\"10.", "\"ip\":\"81.");
+    let lines = public.lines().map(|line| {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        record["sensor"] = "anna-laptop".into();
+        record["client_subnets"] = json!(["198.51.100.0/24"]);
+        with_id(record).to_string() + "\n"
+    });
+    fs::write(dir.join("r.ndjson"), lines.collect::<String>()).unwrap();
+    fs::write(dir.join("pseudonyms.key"), "5a3c9b".repeat(12)).unwrap();
+    fs::write(dir.join("groups.csv"), "prefix,org,country\n81.0.0.0/8,Acme,US\n").unwrap();
+    for store in ["s.db", "archive/"] {
+        let ran = run_in(dir, &["import", "-q", "--store", store, "r.ndjson"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    publish(dir, "full", &[&WINDOWS[..], &BY].concat());
+    for (to, store) in [("of-store", "s.db"), ("of-archive", "archive/")] {
+        let pseudonyms = ["--pseudonymise", "pseudonyms.key", "--output", to, "--store", store];
+        let ran = run_in(dir, &[&["publish", "-q"], &pseudonyms[..], &WINDOWS[..], &BY].concat());
+        assert!(ran.code == 0 && !ran.err.contains("differ"), "{ran:?}");
+        for file in ["trend.json", "comparison.json"] {
+            assert_eq!(figures(&dir.join(to), file), figures(&dir.join("full"), file), "{to} {file}");
+        }
+        assert_eq!(verify(dir, &[to]).code, 0);
+        let text: String = fs::read_dir(dir.join(to))
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .filter(|p| !p.to_string_lossy().contains("catalogue-"))
+            .map(|p| fs::read_to_string(p).unwrap())
+            .collect();
+        for secret in ["\"81.", "\n81.", "198.51.100.", "anna"] {
+            assert!(!text.contains(secret), "{to}: {secret}");
+        }
+    }
+    let counts = ["--groups-only", "--output", "counts", "--home-net", "81.0.0.0/8,10.0.0.0/8"];
+    let ran = run_in(dir, &[&["publish", "-q", "--store", "s.db"], &counts[..], &WINDOWS[..]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for file in ["manifest.json", "cells.json"] {
+        let text = fs::read_to_string(dir.join("counts").join(file)).unwrap();
+        assert!(!text.contains("81.0.0.0") && !text.contains("anna"), "{text}");
+    }
+}
+
+/// The user's own entries name the user's own servers.
+#[test]
+fn a_catalogue_of_ones_own_is_not_published_unasked() {
+    let dir = imported(12);
+    let dir = dir.path();
+    let own = "[[indicator]]\nid = \"own\"\ncategory = \"update\"\nuse = \"alone\"\nconfidence = \"high\"\nmeaning = \"Our server in room 12, ask Anna\"\nexact = \"ksc.corp.example\"\nsources = [\"Anna\"]\n";
+    fs::write(dir.join("own.toml"), own).unwrap();
+    for form in [&["--pseudonymise", "pseudonyms.key"][..], &["--groups-only"]] {
+        let base = ["publish", "-q", "--store", "s.db", "--add-catalogue", "own.toml", "--output", "new"];
+        let ran = run_in(dir, &[&base[..], &WINDOWS[..], form].concat());
+        assert!(ran.code == USAGE && ran.err.contains("--show-catalogue"), "{ran:?}");
+        assert!(!dir.join("new").exists());
+        let ran = run_in(dir, &[&base[..], &WINDOWS[..], form, &["--show-catalogue"]].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(verify(dir, &["new"]).code, 0);
+        fs::remove_dir_all(dir.join("new")).unwrap();
+    }
+    let both = ["--pseudonymise", "pseudonyms.key", "--min-group", "50"];
+    let base = ["publish", "-q", "--store", "s.db", "--window", "2025-04", "--output", "new"];
+    let ran = run_in(dir, &[&base[..], &both].concat());
+    assert!(ran.code == USAGE && ran.err.contains("cannot be used with '--min-group"), "{ran:?}");
+    let two = ["--groups-only", "--min-group", "2"];
+    let ran = run_in(dir, &[&base[..], &two].concat());
+    assert!(ran.code == USAGE && ran.err.contains("3..=1000000"), "{ran:?}");
+}
+
+/// What readers take differently, or without end, is refused.
+#[test]
+fn a_publication_is_read_as_anybody_reads_it_and_not_without_end() {
+    let dir = imported(12);
+    let dir = dir.path();
+    publish(dir, "full", &[&WINDOWS[..], &BY].concat());
+    publish(dir, "cells", &[&WINDOWS[..], &["--groups-only"]].concat());
+    let altered = |from: &str, name: &str, file: &str, act: &dyn Fn(String) -> String| {
+        copy(&dir.join(from), &dir.join(name));
+        let path = dir.join(name).join(file);
+        fs::write(&path, act(fs::read_to_string(&path).unwrap())).unwrap();
+        repair(&dir.join(name));
+        verify(dir, &[name])
+    };
+    let twice = |text: String| text.replacen("\"hosts\": {", "\"hosts\": {\"hosts\": 7000000, ", 1);
+    let ran = altered("full", "twice", "trend.json", &twice);
+    assert!(ran.code == 1 && ran.out.contains("\"hosts\" stands twice"), "{ran:?}");
+    let long = |_: String| format!("[{}0]", "0,".repeat(3_000_000));
+    for file in ["trend.json", "comparison.json"] {
+        let ran = altered("full", &format!("long-{file}"), file, &long);
+        assert!(ran.code == 1 && ran.out.contains("more values than it can have"), "{ran:?}");
+    }
+    let up = |text: String| text.replacen("\"quarters\": ", "\"quarters\": 9", 1);
+    let ran = altered("cells", "up", "cells.json", &up);
+    assert!(ran.code == 1 && ran.out.contains("DOES NOT HOLD cells.json /windows/0/coverage/up"), "{ran:?}");
+    // A file that is much longer than it is to be, most of it nothing at all.
+    copy(&dir.join("full"), &dir.join("sparse"));
+    let catalogue = fs::read_dir(dir.join("sparse")).unwrap().map(|e| e.unwrap().path());
+    let catalogue = catalogue.into_iter().find(|p| p.to_string_lossy().contains("catalogue-")).unwrap();
+    fs::OpenOptions::new().write(true).open(&catalogue).unwrap().set_len(600 << 20).unwrap();
+    let ran = verify(dir, &["sparse"]);
+    assert!(ran.code == 1 && ran.out.contains("is much longer than manifest.json says"), "{ran:?}");
+    fs::write(dir.join("report.json"), format!("[{}0]", "0,".repeat(9_000_000))).unwrap();
+    verify(dir, &["full", "--report", "report.json"]).said_once(FAILED, &["more values than it can have"]);
+}
+
+#[test]
+fn what_a_report_claims_beside_its_trend_is_held_against_the_records_or_named() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("capture-samples/office-day.pcap.zst");
+    assert_eq!(run_in(dir, &["replay", "-q", "--store", "s.db", sample.to_str().unwrap()]).code, 0);
+    fs::write(dir.join("pseudonyms.key"), "5a3c9b".repeat(12)).unwrap();
+    let window = ["--window", "2026-03-02", "--step", "day"];
+    publish(dir, "hidden", &[&window[..], &["--pseudonymise", "pseudonyms.key"]].concat());
+    let made = run_in(dir, &["report", "--store", "s.db", "--window", "2026-03-02", "--json", "true.json"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let ran = verify(dir, &["hidden", "--report", "true.json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("NOT CHECKED true.json ") && ran.out.contains("/doubts"), "{ran:?}");
+    let alter = |act: &dyn Fn(&mut Value)| {
+        let mut forged = value(&dir.join("true.json"));
+        act(&mut forged);
+        fs::write(dir.join("forged.json"), forged.to_string()).unwrap();
+        verify(dir, &["hidden", "--report", "forged.json"])
+    };
+    type Act = fn(&mut Value);
+    let acts: [(Act, &str); 4] = [
+        (|r| r["headline"]["in_use"] = 999.into(), "/headline/in_use: claimed 999"),
+        (|r| r["headline"]["installed"] = 999.into(), "/headline/installed: claimed 999"),
+        (|r| r["hosts"] = json!([]), "/hosts: 0 are listed as active"),
+        (
+            |r| r["total"]["whole"]["update"]["hosts"]["hosts"] = 999.into(),
+            "/total/whole/update/hosts/hosts: claimed 999",
+        ),
+    ];
+    for (act, words) in acts {
+        let ran = alter(&act);
+        assert!(ran.code == 1 && ran.out.contains(words), "{words}: {ran:?}");
+    }
+    // What is true, but not of what was published.
+    let by = ["--groups", "groups.csv", "--by", "site", "--format", "json", "-q", "--store", "s.db"];
+    fs::write(dir.join("groups.csv"), "prefix,site\n10.0.0.0/9,north\n").unwrap();
+    let trend = report(dir, &[&["trend"], &window[..], &by].concat());
+    fs::write(dir.join("trend.json"), trend.to_string()).unwrap();
+    let ran = verify(dir, &["hidden", "--report", "trend.json"]);
+    let words = "CANNOT BE COUNTED trend.json /by/0: the publication does not count by [\"site\"]";
+    assert!(ran.code == 0 && ran.out.contains(words), "{ran:?}");
+    let month =
+        report(dir, &["trend", "--window", "2026-03", "--step", "month", "--format", "json", "-q", "--store", "s.db"]);
+    fs::write(dir.join("month.json"), month.to_string()).unwrap();
+    verify(dir, &["hidden", "--report", "month.json"]).said_once(FAILED, &["nothing in month.json can be counted"]);
 }

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 pub(super) const PUBLISH_HELP: &str = "\
 The folder holds the records of the window (with --baseline: of both), what else hosts are judged by, coverage, \
 catalogues, groups, and the trend and comparison that follow from these, with a manifest of hashes. \
-`spansight verify DIR` counts everything again and says which figures hold. With --pseudonymise hosts are \
-replaced; figures stay the same. With --groups-only there are no records: one table of counts, by periods, or of \
+`spansight verify DIR` counts everything again and says which figures hold. With --pseudonymise all addresses, \
+names, sensors and paths are replaced or left out, whatever the home networks; figures stay the same. With --groups-only there are no records: one table of counts, by periods, or of \
 two windows with --baseline, in which counts of fewer than --min-group hosts are left out, and so many more \
 that they cannot be had from the total. docs/PUBLISH.md says what each form shows to whom.";
 
@@ -46,8 +46,9 @@ pub struct PublishArgs {
     /// Publish counts of groups and no records
     #[arg(long)]
     pub groups_only: bool,
-    /// Leave out counts of fewer hosts than this, and what they could be had from [default: 5]
-    #[arg(long, value_name = "K", requires = "groups_only", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    /// Leave out counts of fewer hosts than this, 3 or more, and what they could be had from [default: 5]
+    #[arg(long, value_name = "K", requires = "groups_only", conflicts_with = "pseudonymise",
+        value_parser = clap::value_parser!(u64).range(3..=1_000_000))]
     pub min_group: Option<u64>,
     /// Sign the manifest with this Ed25519 key (PKCS#8), as `verify --new-key` makes one
     #[arg(long, value_name = "KEYFILE")]
@@ -55,6 +56,10 @@ pub struct PublishArgs {
     /// Which catalogue.
     #[command(flatten)]
     pub catalogue: CatalogueFiles,
+    /// With --pseudonymise or --groups-only: also publish catalogues that are not the built-in one, with all that
+    /// was written into them
+    #[arg(long)]
+    pub show_catalogue: bool,
     /// Apply one catalogue to all records, as for trend
     #[arg(long, value_name = "DATE", value_parser = day)]
     pub catalogue_as_of: Option<i32>,

@@ -27,7 +27,13 @@ pub(super) fn report(folder: &Path, checked: &Checked, out: &mut dyn Write) -> i
         }
         let wrong = (figures.wrong.len() as u64).saturating_add(figures.more);
         let held = counted(figures.held, "statement holds", "statements hold");
+        for what in &figures.uncounted {
+            writeln!(out, "CANNOT BE COUNTED {} {}, so it was not checked", figures.file, clean(what))?;
+        }
         writeln!(out, "{}: {held}, {wrong} do not", figures.file)?;
+        if !figures.unchecked.is_empty() {
+            writeln!(out, "NOT CHECKED {} {}", figures.file, clean(&figures.unchecked.join(", ")))?;
+        }
     }
     if let Some(by) = &checked.signed_by {
         writeln!(out, "signature by {} holds", clean(by))?;

@@ -537,7 +537,7 @@ impl<'a> Shape<'a> {
         })
     }
 
-    /// As [`tells_of_roles`](crate::host::facts::tells_of_roles) of its record.
+    /// As [`Record::tells_of_roles`](crate::sighting::Record::tells_of_roles).
     fn tells_of_roles(&self) -> Option<bool> {
         let has = |c| self.channels >> packed::channel_bit(c) & 1 == 1;
         let told = self.category == Category::LanManagement || has(Channel::HttpPath) || has(Channel::HttpConnect);
