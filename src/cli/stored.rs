@@ -4,7 +4,7 @@ use super::exit::Stop;
 use crate::base::Timestamp;
 use crate::report::summary::{Stored, Summary};
 use crate::sighting::HomeNets;
-use crate::store::{Covered, Store};
+use crate::store::Store;
 
 /// The home networks of the newest run, which its records are of.
 pub(super) fn home(store: &Store) -> Result<HomeNets, Stop> {
@@ -40,19 +40,6 @@ fn last_of_day(t: Timestamp) -> i64 {
     t.quarter().div_euclid(QUARTERS).saturating_add(1).saturating_mul(QUARTERS).saturating_sub(1)
 }
 
-/// How many quarter hours the time asked for has; `None` where none was asked
-/// for, or nothing of it is stored. Without a beginning it is from the first
-/// packet on, without an end to that of the day of the last one. What has not come
-/// yet, and what a live run has yet to write down, could not be seen.
-fn of_quarters(covered: &Covered, since: Option<Timestamp>, until: Option<Timestamp>) -> Option<u64> {
-    let (first, last) = covered.first.zip(covered.last).filter(|_| since.is_some() || until.is_some())?;
-    let from = since.unwrap_or(first).quarter();
-    let to = until.map_or_else(|| last_of_day(last), |t| t.plus(-1).quarter());
-    let written = Timestamp::now().quarter().saturating_sub(WRITTEN_BY);
-    let to = to.min(written).max(last.quarter().min(to));
-    u64::try_from(to.saturating_sub(from).saturating_add(1)).ok()
-}
-
 /// What was seen at all in a window, for the closing lines of a report of so
 /// many hosts.
 pub(super) fn summary(
@@ -64,7 +51,15 @@ pub(super) fn summary(
     let from = since.map_or(i64::MIN, Timestamp::quarter);
     let to = until.map_or(i64::MAX, |t| t.plus(-1).quarter());
     let covered = store.covered(from, to)?;
-    let of_quarters = of_quarters(&covered, since, until);
+    let asked = since.is_some() || until.is_some();
+    let of_quarters = covered.first.zip(covered.last).filter(|_| asked).map(|(first, last)| {
+        let from = if since.is_some() { from } else { first.quarter() };
+        let to = if until.is_some() { to } else { last_of_day(last) };
+        // What has not come yet, and what a live run has yet to write down,
+        // could not be seen.
+        let to = to.min(Timestamp::now().quarter().saturating_sub(WRITTEN_BY)).max(last.quarter().min(to));
+        u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0)
+    });
     Ok(Summary {
         files: covered.captures,
         files_damaged: covered.damaged,
