@@ -8,7 +8,7 @@ use super::super::words::{Shown, number};
 use super::figures::{bounded, count, known, share};
 use super::{Section, left_out};
 use crate::measure::stats::Daily;
-use crate::measure::{Period, Point, Signal, Trend};
+use crate::measure::{Coverage, Point, Signal, Trend};
 use maud::{Markup, html};
 
 pub(super) fn section(d: &Document<'_>) -> Option<Section> {
@@ -43,19 +43,24 @@ fn doubted(t: &Trend) -> Vec<bool> {
     t.periods.iter().map(|p| !p.doubts.is_empty() || !p.whole).collect()
 }
 
-/// One value for each period; none where nothing is known to have been seen.
-fn values(t: &Trend, of: impl Fn(&Point) -> u64) -> Vec<Option<u64>> {
-    let periods = t.periods.iter().zip(&t.whole);
-    periods.map(|(p, point)| (!p.coverage.known || p.coverage.quarters_up > 0).then(|| of(point))).collect()
+/// Whether zero of a period is more than that nobody looked. `known` says whether
+/// anything is known of any period: of records alone there is nothing but counts.
+fn was_seen(c: &Coverage, known: bool) -> bool {
+    !known || c.quarters_up > 0 || c.imported > 0
+}
+
+/// One value for each period; none where nobody looked.
+fn values<T>(t: &Trend, of: impl Fn(&Point) -> T) -> Vec<Option<T>> {
+    let known = t.periods.iter().any(|p| p.coverage.known);
+    t.periods.iter().zip(&t.whole).map(|(p, point)| was_seen(&p.coverage, known).then(|| of(point))).collect()
 }
 
 fn chart(t: &Trend) -> Markup {
     let bounds = |of: fn(&Point) -> &Signal| {
-        let at = |(p, point): (&Period, &Point)| {
-            let hosts = &of(point).hosts;
-            (!p.coverage.known || p.coverage.quarters_up > 0).then_some((hosts.lower, hosts.upper))
-        };
-        Some(t.periods.iter().zip(&t.whole).map(at).collect())
+        Some(values(t, |p| {
+            let hosts = &of(p).hosts;
+            (hosts.lower, hosts.upper)
+        }))
     };
     let series = [
         Series {
@@ -208,4 +213,24 @@ fn verdicts(t: &Trend) -> Markup {
 /// `3 active, 1 updating`.
 fn list<'w>(all: impl Iterator<Item = (&'w str, u64)>) -> String {
     all.map(|(word, n)| format!("{} {word}", number(n))).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_drawn_only_where_somebody_looked() {
+        // No capture and no run of these days, in a store that has some.
+        let mut c = Coverage::default();
+        assert!(!was_seen(&c, true));
+        // Of an archive nothing is known at all.
+        assert!(was_seen(&c, false));
+        c.imported = 1;
+        assert!(was_seen(&c, true));
+        (c.imported, c.known) = (0, true);
+        assert!(!was_seen(&c, true), "down");
+        c.quarters_up = 1;
+        assert!(was_seen(&c, true));
+    }
 }
