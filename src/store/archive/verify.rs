@@ -179,7 +179,8 @@ impl<'m> Check<'m> {
         }
         let indicator = (record.indicator.id, record.indicator.category);
         if self.given.len() < MAX_GIVEN || self.given.contains_key(&indicator) {
-            *self.given.entry(indicator).or_default() += 1;
+            let given = self.given.entry(indicator).or_default();
+            *given = given.saturating_add(1);
         }
         let channels = channel_bits(&record.channels);
         let span = SourceSpan { first: record.first_seen, last: record.last_seen, channels };
