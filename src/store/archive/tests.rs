@@ -63,8 +63,9 @@ fn what_an_import_changes_is_counted_and_never_less() {
     }
     assert_eq!(commit(&all), 0, "of another source");
     for (r, _) in &mut all[..3] {
-        (r.revision, r.count) = (1 << 62, 0);
+        (r.revision, r.count) = (1 << 62, 1);
         r.stage = crate::base::Stage::Queried;
+        r.slots_connected = Default::default();
         r.servers.clear();
     }
     assert_eq!(commit(&all), 3);
@@ -449,7 +450,7 @@ fn what_was_altered_is_found_and_never_panics() {
         ("archive/1", "archive/2", "newer spansight"),
         ("archive/1", "thing/1", "not a spansight store"),
         ("{", "[", "cannot be read"),
-        ("\"len\":", "\"len\":9", "one behind the other"),
+        ("\"len\":", "\"len\":9", "pieces that are not the whole file"),
     ] {
         let text = fs::read_to_string(folder.join(MANIFEST)).unwrap();
         fs::write(folder.join(MANIFEST), text.replacen(from, to, 1)).unwrap();
