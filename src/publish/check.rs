@@ -5,7 +5,7 @@ use super::cells::{Both, Count};
 use super::claims::claimed_by;
 use super::manifest::{Kind, Listed, Manifest, read};
 use super::recount::recount;
-use super::source::{Room, catalogue_path, json_in};
+use super::source::{Room, Unread, catalogue_path, json_in};
 use super::write::{signed, sums};
 use super::{CELLS, COMPARISON, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, TREND};
 use crate::sighting::draft::hex;
@@ -145,7 +145,8 @@ pub fn check(
         return Ok(checked);
     }
     match recount(folder, &manifest, room) {
-        Err(e) => checked.findings.push(format!("cannot be counted again: {e}")),
+        Err(Unread::Room(e)) => return Err(e),
+        Err(Unread::Wrong(e)) => checked.findings.push(format!("cannot be counted again: {e}")),
         Ok(found) => {
             if found.records != manifest.records {
                 let claimed = manifest.records;

@@ -205,7 +205,7 @@ fn list<T>(b: &mut Bytes<'_>, mut entry: impl FnMut(&mut Bytes<'_>) -> Option<T>
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 pub(super) mod tests {
     use super::*;
     use crate::host::sample::view;
