@@ -12,7 +12,7 @@ use super::agree;
 use super::claims::claimed_by;
 use super::manifest::{Kind, Listed, Manifest, read};
 use super::recount::recount;
-use super::source::{Room, catalogue_path, value_in};
+use super::source::{Room, Unread, catalogue_path, value_in};
 use super::strict;
 use super::write::{signed, sums};
 use super::{COMPARISON, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, TREND};
@@ -191,8 +191,12 @@ pub fn check(
         agree::check(&mut checked, folder, &manifest);
         return Ok(checked);
     }
-    match sizes(folder, &manifest).and_then(|()| recount(folder, &manifest, room, report.is_some())) {
-        Err(e) => checked.findings.push(format!("cannot be counted again: {}", brief(e))),
+    let counted = sizes(folder, &manifest)
+        .map_err(Unread::Wrong)
+        .and_then(|()| recount(folder, &manifest, room, report.is_some()));
+    match counted {
+        Err(Unread::Room(e)) => return Err(e),
+        Err(Unread::Wrong(e)) => checked.findings.push(format!("cannot be counted again: {}", brief(e))),
         Ok(found) => {
             if found.records != manifest.records {
                 let claimed = manifest.records;

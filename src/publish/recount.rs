@@ -9,7 +9,7 @@
 
 use super::GROUPS;
 use super::manifest::{Manifest, step};
-use super::source::{MAX_GROUPS, Published, Room, bounded, catalogue};
+use super::source::{MAX_GROUPS, Published, Room, Unread, bounded, catalogue};
 use crate::base::Prefix;
 use crate::base::time::parse_day;
 use crate::catalogue::Catalogue;
@@ -30,17 +30,17 @@ pub(super) struct Recounted {
     pub(super) records: u64,
 }
 
-/// Counts the records of a folder as its manifest says. An error is a sentence.
-pub(super) fn recount(folder: &Path, manifest: &Manifest, room: &Room<'_>, total: bool) -> Result<Recounted, String> {
+/// Counts the records of a folder as its manifest says.
+pub(super) fn recount(folder: &Path, manifest: &Manifest, room: &Room<'_>, total: bool) -> Result<Recounted, Unread> {
     let options = &manifest.options;
     let wrong = |what: &str| format!("the manifest names no {what} that can be used");
     let window = options.window.days().ok_or_else(|| wrong("window"))?;
     let step = step(&options.step).ok_or_else(|| wrong("step"))?;
     if window.len() > MOST_DAYS {
-        return Err(wrong("window"));
+        return Err(wrong("window").into());
     }
     if options.by.len() > MOST_BREAKDOWNS {
-        return Err(wrong("breakdowns"));
+        return Err(wrong("breakdowns").into());
     }
     let text = catalogue(folder, &options.catalogue_sha256)?.ok_or("the catalogue that was applied is missing")?;
     if text.sha256_hex() != options.catalogue_sha256 {

@@ -16,6 +16,7 @@ use crate::catalogue::LongText;
 use crate::host::facts::{Facts, Numbers, Signal, Vantage};
 use crate::measure::{Days, FactSource, Part, RunOf, Seen, SourceError, Wanted};
 use crate::sighting::line::MAX_LINE;
+use crate::store::StoreError;
 use crate::store::archive::{Archive, Import, LineReader, Rows};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -42,6 +43,33 @@ pub struct Room<'r> {
     pub threads: usize,
 }
 
+/// Why a publication cannot be counted; a sentence.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// It is not what was published.
+    Wrong(String),
+    /// There is no room to count it.
+    Room(String),
+}
+
+impl From<String> for Unread {
+    fn from(what: String) -> Self {
+        Unread::Wrong(what)
+    }
+}
+
+impl From<&str> for Unread {
+    fn from(what: &str) -> Self {
+        Unread::Wrong(what.to_owned())
+    }
+}
+
+impl From<StoreError> for Unread {
+    fn from(e: StoreError) -> Self {
+        Unread::Room(format!("no room to count again: {e}; TMPDIR names another folder for temporary files"))
+    }
+}
+
 /// Lines of records that are handed over at a time.
 const TOGETHER: usize = 4096;
 
@@ -63,9 +91,8 @@ pub(super) struct Published {
 }
 
 impl Published {
-    /// Reads a publication, with room for a temporary file in a folder. An error
-    /// is a sentence.
-    pub(super) fn read(folder: &Path, manifest: &Manifest, room: &Room<'_>) -> Result<Published, String> {
+    /// Reads a publication, with room for a temporary file in a folder.
+    pub(super) fn read(folder: &Path, manifest: &Manifest, room: &Room<'_>) -> Result<Published, Unread> {
         let days = manifest.days().ok_or("the manifest names no window")?;
         let mut numbers = Numbers::default();
         let mut context = Facts::default();
@@ -76,7 +103,7 @@ impl Published {
         })?;
         let mut vantages: HashMap<String, Vantage> =
             context.sources.iter().map(|v| (v.source.clone(), v.clone())).collect();
-        let mut import = Import::unnamed(room.folder).map_err(|e| e.to_string())?;
+        let mut import = Import::unnamed(room.folder)?;
         let mut reader = LineReader::default();
         let mut add = |rows: &Rows| {
             for (source, channels) in rows.channels() {
@@ -88,22 +115,29 @@ impl Published {
                 };
                 known.learn_of(channels);
             }
-            import.add(rows).map_err(|e| e.to_string())
+            import.add(rows)
         };
+        let mut full = Ok(());
         let mut records = 0u64;
-        each_line(&folder.join(RECORDS), |line| {
+        let read = each_line(&folder.join(RECORDS), |line| {
             reader.take(line)?;
             if let Some(day) = reader.last_day().filter(|day| !days.iter().any(|d| d.contains(*day))) {
                 return Err(format!("a record of {} lies outside the window", format_day(day.into())));
             }
             records = records.saturating_add(1);
-            if reader.len() >= TOGETHER { add(&reader.rows()) } else { Ok(()) }
-        })?;
+            if reader.len() >= TOGETHER {
+                full = add(&reader.rows());
+            }
+            // What went wrong is said below.
+            if full.is_ok() { Ok(()) } else { Err(String::new()) }
+        });
+        full?;
+        read?;
         add(&reader.rows())?;
-        let archive = import.into_archive(room.threads).map_err(|e| e.to_string())?;
+        let archive = import.into_archive(room.threads)?;
         let seen: Vec<SeenIn> = json_in(folder, COVERAGE)?;
         if !seen.iter().all(SeenIn::is_sane) {
-            return Err(format!("{COVERAGE} has more quarter hours than a window can have"));
+            return Err(format!("{COVERAGE} has more quarter hours than a window can have").into());
         }
         let seen = seen.into_iter().map(|s| ((s.from, s.to), s)).collect();
         let runs = manifest.runs.iter().map(|r| r.run()).collect();

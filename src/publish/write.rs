@@ -5,7 +5,7 @@ use super::context::{Line, SeenIn};
 use super::folder::Folder;
 use super::manifest::{GroupsUsed, Kind, Manifest, Options, RunUsed, SCHEMA, Span, days};
 use super::recount::recount;
-use super::source::{Room, catalogue_path};
+use super::source::{Room, Unread, catalogue_path};
 use super::{CELLS, COMPARISON, CONTEXT, COVERAGE, GROUPS, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, RECORDS, TREND};
 use crate::base::time::{DAY_SECS, SECOND, format_day, parse_day};
 use crate::base::{Addr, Prefix, Timestamp};
@@ -369,7 +369,9 @@ impl Writing<'_> {
     /// store counts otherwise.
     fn figures(&mut self, manifest: &Manifest) -> Result<bool, PublishError> {
         let room = Room { folder: self.folder.beside(), threads: self.request.asked.threads };
-        let found = recount(self.folder.path(), manifest, &room, false).map_err(PublishError::Recount)?;
+        let found = recount(self.folder.path(), manifest, &room, false).map_err(|e| match e {
+            Unread::Wrong(e) | Unread::Room(e) => PublishError::Recount(e),
+        })?;
         self.folder.file(TREND, |out| ndjson::write_document(out, &found.trend))?;
         if let Some(comparison) = &found.comparison {
             self.folder.file(COMPARISON, |out| ndjson::write_document(out, comparison))?;

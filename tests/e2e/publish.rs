@@ -1,7 +1,7 @@
 //! `spansight publish`, and `spansight verify` of what it wrote.
 
 use crate::measure::{import, office, replayed, report};
-use crate::support::program::{Ran, run_in};
+use crate::support::program::{Ran, program, run_in};
 use crate::support::sha256;
 use serde_json::{Value, json};
 use spansight::sighting::draft::record_id;
@@ -444,6 +444,18 @@ fn counts_of_groups_must_agree_with_each_other() {
         let ran = verify(dir, &[&name]);
         assert!(ran.code == 1 && ran.out.contains(words), "{words}: {ran:?}");
     }
+}
+
+#[test]
+fn without_room_to_count_nothing_is_said_to_be_altered() {
+    let dir = imported(10);
+    let dir = dir.path();
+    publish(dir, "full", &WINDOWS);
+    let ran = program(&["verify", "full"]).current_dir(dir).env("TMPDIR", dir.join("none")).output().unwrap();
+    let ran = Ran::of(ran);
+    ran.said_once(FAILED, &["no room to count again", "none", "TMPDIR"]);
+    assert_eq!(ran.out, "");
+    assert_eq!(verify(dir, &["full"]).code, 0);
 }
 
 #[test]

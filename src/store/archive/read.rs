@@ -13,6 +13,8 @@ use super::piece::Piece;
 use super::row::{HostKey, Row};
 use super::{Archive, damaged, failed};
 use crate::base::temporary::read_at;
+use crate::base::time::parse_day;
+use crate::measure::Days;
 use crate::store::{Filter, Result, Stored};
 use std::fs::File;
 use std::io;
@@ -31,7 +33,19 @@ pub(super) fn load(file: &File, piece: &Piece, into: &mut Vec<u8>) -> io::Result
 }
 
 /// Hands over every row of a piece.
-pub(super) fn rows(file: &File, piece: &Piece, mut each: impl FnMut(&Row<'_>) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn rows(file: &File, piece: &Piece, each: impl FnMut(&Row<'_>) -> io::Result<()>) -> io::Result<()> {
+    rows_of(file, piece, ALWAYS, each)
+}
+
+/// Without a beginning and an end.
+const ALWAYS: Days = Days { first: i32::MIN, last: i32::MAX };
+
+/// The same of some days.
+fn rows_of(file: &File, piece: &Piece, days: Days, mut each: impl FnMut(&Row<'_>) -> io::Result<()>) -> io::Result<()> {
+    let apart = |first: i32, last: i32| last < days.first || days.last < first;
+    if apart(piece.first, piece.last) {
+        return Ok(());
+    }
     let mut packed = Vec::new();
     load(file, piece, &mut packed)?;
     let mut read = Bytes(&packed);
@@ -39,9 +53,15 @@ pub(super) fn rows(file: &File, piece: &Piece, mut each: impl FnMut(&Row<'_>) ->
     let fault = || damaged("a block of records");
     while !read.is_empty() {
         let head = Head::take(&mut read).ok_or_else(fault)?;
+        if apart(head.first, head.last) {
+            continue;
+        }
         block.read(&head, true).ok_or_else(fault)?;
         for host in &block.hosts {
             for number in host.rows.clone() {
+                if !block.rows.get(number).is_some_and(|row| days.contains(row.vary.day)) {
+                    continue;
+                }
                 each(&block.row(host, number).ok_or_else(fault)?)?;
             }
         }
@@ -63,9 +83,14 @@ impl Archive {
     ) -> std::result::Result<(), E> {
         let Some(file) = &self.data else { return Ok(()) };
         let place = self.place();
+        let day = |text: &Option<String>, open: i32| {
+            let day = text.as_deref().and_then(parse_day);
+            day.and_then(|d| i32::try_from(d).ok()).unwrap_or(open)
+        };
+        let days = Days::new(day(&filter.since, ALWAYS.first), day(&filter.until, ALWAYS.last));
         for piece in &self.manifest.pieces {
             let mut stopped = Ok(());
-            let done = rows(file, piece, |row| {
+            let done = rows_of(file, piece, days, |row| {
                 let host = HostKey::of(row.key).ok_or_else(|| damaged("a row"))?;
                 if filter.ip.is_some_and(|ip| ip != host.ip) || filter.mac.is_some_and(|mac| Some(mac) != host.mac) {
                     return Ok(());
