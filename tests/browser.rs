@@ -175,6 +175,46 @@ fn rows_are_sorted_and_found_where_scripts_run() {
 
 #[test]
 #[ignore = "needs chromium"]
+fn tables_fit_a_window_a_telephone_and_paper() {
+    let (_dir, page) = page(200);
+    let url = format!("file://{}", page.display());
+    let mut browser = Browser::new();
+    browser.prefer(false, false, true);
+    for width in [1100, 1440] {
+        browser.open(&url, width);
+        browser.value("document.querySelectorAll('details').forEach(d => d.open = true)");
+        let wide = browser.value(
+            "[...document.querySelectorAll('.scroll')].filter(s => s.scrollWidth > s.clientWidth)\
+             .map(s => s.querySelector('table').id + ' ' + s.scrollWidth)",
+        );
+        assert_eq!(wide, serde_json::json!([]), "{width}");
+    }
+    // Who, what and why can be read without moving anything.
+    browser.open(&url, 400);
+    let outside = browser.value(
+        "[...document.querySelectorAll('#act-table tbody :is(th, td)')].map(c => c.getBoundingClientRect())\
+         .filter(r => r.left < 0 || r.right > 400 || r.width < 200 || r.height < 5).length",
+    );
+    assert_eq!(outside, 0);
+    // Letter, less its margins: nothing is scaled down, what is folded up is left out, and tables end.
+    browser.prefer(false, true, true);
+    browser.open(&url, 710);
+    assert!(browser.value("document.documentElement.scrollWidth").as_u64().unwrap() <= 710);
+    let folded = browser.value("[...document.querySelectorAll('details')].filter(d => d.offsetHeight > 0).length");
+    assert_eq!(folded, 0);
+    let printed = "[...document.querySelectorAll('#act-table tbody tr')].filter(r => r.offsetHeight > 0).length";
+    browser.value(
+        "(() => { const b = document.querySelector('#act-table').tBodies[0]; \
+         while (b.rows.length < 300) b.append(b.rows[0].cloneNode(true)) })()",
+    );
+    assert_eq!(browser.value(printed), 200);
+    // Of rows that were looked for, the first 200 of those that are left.
+    browser.value("[...document.querySelectorAll('#act-table tbody tr')].slice(0, 150).forEach(r => r.hidden = true)");
+    assert_eq!(browser.value(printed), 150);
+}
+
+#[test]
+#[ignore = "needs chromium"]
 fn without_scripts_a_report_is_whole() {
     let (_dir, page) = page(120);
     let url = format!("file://{}", page.display());

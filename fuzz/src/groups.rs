@@ -44,7 +44,10 @@ pub fn file(data: &[u8]) {
     fs::write(&path, &said).expect("room in the temporary folder");
     let again = Groups::read(&[&path]).expect("a table that was written is read");
     assert_eq!(again.columns(), groups.columns(), "a table has the columns of its files");
-    assert_eq!(table(&again, &columns), said, "a table says what its files do");
+    let again = table(&again, &columns);
+    // Days that nothing is said of are no longer told apart.
+    let says_nothing = [&said, &again].iter().all(|table| table.lines().count() == 1);
+    assert!(says_nothing || again == said, "a table says what its files do:\n{said}\n{again}");
     let dimensions = groups.dimensions(&[columns.join("+")]).expect("columns that there are");
     assert_eq!(dimensions, [columns]);
 }

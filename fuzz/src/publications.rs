@@ -80,11 +80,11 @@ pub fn published(mode: u8, mut data: &[u8]) -> Option<PathBuf> {
     let window = Days::new(last.saturating_sub(9), last);
     let baseline = (mode & 64 != 0).then(|| Days::new(last.saturating_sub(29), last.saturating_sub(20)));
     let full = matches!(form, Form::Full);
-    let request = Request { asked: &asked, form, window, step, baseline, key: None };
+    let request = Request { asked: &asked, form, window, step, baseline, key: None, show_catalogue: true };
     let to = place("to");
     let everything = Filter { support: true, ..Filter::default() };
     let written =
-        write(&to, &request, &mut |take| archive.contributions::<PublishError>(&everything, |s: Stored| take(s)))
+        write(&to, &request, &mut |_, take| archive.contributions::<PublishError>(&everything, |s: Stored| take(s)))
             .expect("what was imported can be published");
     assert!(!(full && written.differs), "records show what the archive counts");
     let report = to.join("trend.json");

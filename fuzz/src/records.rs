@@ -1,10 +1,12 @@
 //! Lines of sighting records, as `import` takes them from anyone.
 
+use spansight::base::time::format_day;
 use spansight::report::csv::full::{self, Columns};
 use spansight::report::ndjson;
 use spansight::sighting::Record;
 use spansight::sighting::line::{MAX_LINE, parse_marked};
 use spansight::store::archive::LineReader;
+use std::iter;
 
 /// Longest sentence on what is wrong with a line.
 const MAX_SAID: usize = 1000;
@@ -30,7 +32,9 @@ fn brief(what: &str) {
 /// other, and what is read is written and read back.
 fn ndjson_lines(data: &[u8]) {
     let (mut quick, mut slow, mut again) = (LineReader::default(), LineReader::default(), LineReader::default());
-    for line in data.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+    let lines = data.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    for line in lines.flat_map(|line| iter::once(line.to_vec()).chain(with_id(line))) {
+        let line = line.as_slice();
         let taken = quick.take(line);
         match parse_marked(line) {
             Ok((record, support)) => {
@@ -48,6 +52,20 @@ fn ndjson_lines(data: &[u8]) {
     let rows = slow.rows();
     assert_eq!(quick.rows(), rows, "both ways read the same");
     assert_eq!(again.rows(), rows, "what was written is the same");
+}
+
+/// A line with the id of its texts as they stand, which no chance would find.
+fn with_id(line: &[u8]) -> Option<Vec<u8>> {
+    const BEFORE: &[u8] = b"{\"schema\":\"spansight.sighting/1\",\"id\":\"";
+    let rest = line.strip_prefix(BEFORE)?.get(32..)?;
+    let value: serde_json::Value = serde_json::from_slice(line).ok()?;
+    let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
+    for place in ["/sensor", "/host/segment", "/host/ip", "/host/mac", "/indicator/id", "/period"] {
+        hash.update(value.pointer(place).and_then(|v| v.as_str()).unwrap_or_default().as_bytes());
+        hash.update(&[0]);
+    }
+    let id: String = hash.finish().as_ref().iter().take(16).map(|b| format!("{b:02x}")).collect();
+    Some([BEFORE, id.as_bytes(), rest].concat())
 }
 
 fn cells(columns: &Columns, line: &[u8]) {
@@ -75,6 +93,7 @@ pub fn comes_back(record: &Record, support: bool) -> Vec<u8> {
         assert!(text.len() <= MAX_LINE, "a line that is written is not too long to be read");
         line.truncate(text.len());
     }
+    assert_eq!(record.period, format_day(record.first_seen.day()), "a period is written in one way");
     assert_eq!(parse_marked(&line).as_ref(), Ok(&(record.clone(), support)), "a record comes back from NDJSON");
     let read = HEADER.with(|columns| columns.parse(&row));
     assert_eq!(read.as_ref(), Ok(&(record.clone(), support)), "a record comes back from CSV");

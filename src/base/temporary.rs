@@ -30,14 +30,17 @@ fn is_device(path: &Path) -> bool {
 /// # Errors
 /// With a sentence on what to do.
 pub fn file(folder: &Path) -> io::Result<File> {
-    tempfile::tempfile_in(folder).map_err(|e| {
-        let folder = folder.display();
-        let text = format!(
-            "cannot write what memory has no room for to a temporary file in {folder} ({e}): set TMPDIR to a folder with \
-             space"
-        );
-        io::Error::new(e.kind(), text)
-    })
+    tempfile::tempfile_in(folder).map_err(|e| explain(folder, &e))
+}
+
+/// What went wrong with such a file, with a sentence on what to do.
+pub fn explain(folder: &Path, e: &io::Error) -> io::Error {
+    let folder = folder.display();
+    let text = format!(
+        "cannot write what memory has no room for to a temporary file in {folder} ({e}): set TMPDIR to a folder with \
+         space, or write the output where there is"
+    );
+    io::Error::new(e.kind(), text)
 }
 
 /// Reads at a place without moving, so that several can read one file at once.

@@ -198,5 +198,8 @@ mod tests {
         assert_eq!(Timestamp::parse("2026-03-01T23:59:59Z").unwrap().slot(), 95);
         assert_eq!(Timestamp::parse("yesterday"), None);
         assert_eq!(Timestamp::parse("2026-13-01"), None);
+        for text in ["2026-W09-7", "20260301T1", "2026-3-001", "+2026-3-01", "02026-3-01", "2026/03/01"] {
+            assert_eq!(parse_day(text), None, "a day has one form: {text}");
+        }
     }
 }

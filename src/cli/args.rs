@@ -337,7 +337,7 @@ counts, those of a file join. A line that is no record, or whose id is not that 
 and said; fields that this version does not know are left out. All that was read is stored at the end, or \
 nothing.
 
-A folder as the store is an archive: records by the ten million, for counting. It holds records only, and \
+A folder as the store is an archive: records by the ten million, for counting and judging. It holds records only, and \
 each import writes it anew, so give it much at a time.";
 
 /// Arguments of `import`.

@@ -89,7 +89,7 @@ fn of_store(made: &document::Made<'_>, measured: &Measured, asked: Asked<'_>, ho
     };
     std::thread::scope(|scope| {
         let total = scope.spawn(|| windows.report.map(|days| Total::new(&asked, days)).transpose());
-        let trend = scope.spawn(|| windows.report.map(|days| Trend::new(&asked, days, windows.step)).transpose());
+        let trend = scope.spawn(|| windows.span.map(|days| Trend::new(&asked, days, windows.step)).transpose());
         let comparison = scope.spawn(|| windows.compared.map(|(a, b)| Comparison::new(&asked, a, b)).transpose());
         let options = made.options(home);
         let judge = host::Judge::new(&facts, catalogue, &options);
@@ -119,7 +119,7 @@ fn of_archive(made: &document::Made<'_>, asked: &Asked<'_>, home: HomeNets) -> R
     let document::Made { args, judging, windows, catalogue, .. } = made;
     let figures = Figures {
         total: windows.report.map(|days| Total::new(asked, days)).transpose()?,
-        trend: windows.report.map(|days| Trend::new(asked, days, windows.step)).transpose()?,
+        trend: windows.span.map(|days| Trend::new(asked, days, windows.step)).transpose()?,
         comparison: windows.compared.map(|(a, b)| Comparison::new(asked, a, b)).transpose().map_err(compared)?,
     };
     let days = windows.report.map(|days| args.utc_offset.utc(days)).into_iter().collect();

@@ -147,14 +147,16 @@ impl<'f> Identities<'f> {
         (self.timelines, self.by_addr) = (Timelines::default(), HashMap::new());
     }
 
+    /// The node of a host as seen, where it shows a hardware address of its own:
+    /// then time has no part.
+    fn fixed(&self, facts: &Facts, at: usize) -> Option<u32> {
+        let (host, segment) = (facts.seen.get(at)?, self.seen_segments.get(at)?);
+        self.node_of_pair(self.bindings.find(*segment, host.mac?, &host.ip)?)
+    }
+
     /// The node of each contact.
     pub(super) fn of_contacts(&mut self, facts: &Facts) -> Vec<u32> {
-        // Where a record shows a hardware address of its own, time has no part.
-        let fixed = |at: usize| {
-            let (host, segment) = (facts.seen.get(at)?, self.seen_segments.get(at)?);
-            self.node_of_pair(self.bindings.find(*segment, host.mac?, &host.ip)?)
-        };
-        let fixed: Vec<Option<u32>> = (0..facts.seen.len()).map(fixed).collect();
+        let fixed: Vec<Option<u32>> = (0..facts.seen.len()).map(|at| self.fixed(facts, at)).collect();
         let node = |c: &super::facts::Contact| {
             let at = c.seen as usize;
             if let Some(Some(node)) = fixed.get(at) {
@@ -167,6 +169,13 @@ impl<'f> Identities<'f> {
         };
         facts.contacts.iter().map(node).collect()
     }
+}
+
+/// Of each host in [`Facts::seen`], whether its hardware address is its own. Whose
+/// the records of others are depends on all hosts that had their address.
+pub fn are_own(facts: &Facts) -> Vec<bool> {
+    let identities = Identities::new(facts);
+    (0..facts.seen.len()).map(|at| identities.fixed(facts, at).is_some()).collect()
 }
 
 /// Gives every pair that stands for a host a node: all of one hardware address

@@ -39,6 +39,7 @@ pub mod view;
 
 pub use accept::{Accept, AcceptError, AcceptList, Standing, Who};
 pub use facts::{Channels, Contact, Facts, FactsBuilder, Interval, SeenHost, ServedBy, Signal, SignalKind};
+pub use identity::are_own;
 pub use inventory::{Inventory, InventoryError};
 pub use judge::{Judge, Options, judge};
 pub use view::{Alarm, Cadence, HostView, Role, Verdict};

@@ -5,6 +5,7 @@
 //! kind delivers part by part. Verdicts are those of [`crate::host::Judge`].
 
 pub mod asked;
+pub mod comparability;
 pub mod compare;
 pub mod count;
 pub mod coverage;

@@ -29,7 +29,7 @@ mod write;
 pub use check::{Checked, Figures, check};
 pub use manifest::{Kind, Listed, MANIFEST, Manifest, SCHEMA, is_publication};
 pub use source::Room;
-pub use write::{Form, PublishError, Request, Take, Written, write};
+pub use write::{Form, PublishError, Records, Request, Take, Written, write};
 
 /// Name of the file of records.
 pub const RECORDS: &str = "records.ndjson";

@@ -101,16 +101,15 @@ pub enum PublishError {
 /// Takes a record of the store.
 pub type Take<'t> = dyn FnMut(Stored) -> Result<(), PublishError> + 't;
 
+/// Hands over records of some days.
+pub type Records<'r> = dyn FnMut(&[Days], &mut Take<'_>) -> Result<(), PublishError> + 'r;
+
 /// Publishes a window. `records` hands over the records of some days of the
 /// store, rising and apart, and those of other days as well if that is easier.
 ///
 /// # Errors
 /// [`PublishError`]; nothing is left then.
-pub fn write(
-    to: &Path,
-    request: &Request<'_>,
-    records: &mut dyn FnMut(&[Days], &mut Take<'_>) -> Result<(), PublishError>,
-) -> Result<Written, PublishError> {
+pub fn write(to: &Path, request: &Request<'_>, records: &mut Records<'_>) -> Result<Written, PublishError> {
     if let Some(b) = request.baseline
         && b.first <= request.window.last
         && request.window.first <= b.last
@@ -287,10 +286,7 @@ impl Writing<'_> {
         Ok(withheld.len() as u64)
     }
 
-    fn records(
-        &mut self,
-        records: &mut dyn FnMut(&[Days], &mut Take<'_>) -> Result<(), PublishError>,
-    ) -> Result<u64, PublishError> {
+    fn records(&mut self, records: &mut Records<'_>) -> Result<u64, PublishError> {
         let mut count = 0u64;
         let days = &self.days;
         let pseudonyms = match &self.request.form {

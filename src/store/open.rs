@@ -197,7 +197,7 @@ fn refuse_special(path: &Path, place: &Place) -> Result<()> {
     let kind = path.metadata().map_err(|e| cannot(e.to_string()))?;
     if kind.is_dir() {
         let archive = super::archive::Archive::is_at(path);
-        let what = if archive { "it is an archive, which holds records for counting only" } else { "it is a folder" };
+        let what = if archive { "it is an archive, which this command does not read" } else { "it is a folder" };
         return Err(cannot(what.to_owned()));
     }
     if !kind.is_file() {

@@ -32,6 +32,22 @@ fn group<'r>(report: &'r Value, columns: &[&str], values: &[&str]) -> &'r Value 
     by["groups"].as_array().unwrap().iter().find(is).unwrap()
 }
 
+/// Of as many records as make several parts of an archive.
+fn hosts_are_those_of_a_store(dir: &Path) {
+    let all = fs::read_to_string(dir.join("all.ndjson")).unwrap();
+    let some: String = all.split_inclusive('\n').step_by(6).take(80_000).collect();
+    fs::write(dir.join("some.ndjson"), some).unwrap();
+    for store in ["some.db", "some/"] {
+        assert_eq!(run_in(dir, &["import", "-q", "--store", store, "some.ndjson"]).code, 0);
+    }
+    let manifest: Value = serde_json::from_slice(&fs::read(dir.join("some/archive.json")).unwrap()).unwrap();
+    assert!(manifest["pieces"].as_array().unwrap().len() > 1);
+    let hosts = |store| run_in(dir, &["hosts", "--store", store, "--home-net", "any", "--format", "csv"]);
+    let (of_store, of_archive) = (hosts("some.db"), hosts("some"));
+    assert!(of_store.code == 0 && of_store.out.lines().count() > 5_000);
+    assert!(of_archive.out == of_store.out && of_archive.err == of_store.err);
+}
+
 #[test]
 fn every_figure_of_an_archive_is_that_of_the_plan() {
     let dir = TempDir::new().unwrap();
@@ -46,6 +62,7 @@ fn every_figure_of_an_archive_is_that_of_the_plan() {
     let ran = run_in(dir, &["import", "--store", "archive/", "all.ndjson"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(ran.err, format!("Records read: {}, sources: 5.\n", truth["records"]["all"]));
+    hosts_are_those_of_a_store(dir);
     fs::remove_file(dir.join("all.ndjson")).unwrap();
 
     let trend = report(dir, &["trend", "--store", "archive", "--by", "country"]);

@@ -89,8 +89,8 @@ nothing.";
 /// Arguments of `hosts`.
 #[derive(Debug, Args)]
 pub struct HostsArgs {
-    /// The store to read
-    #[arg(long, value_name = "FILE")]
+    /// The store to read: a SQLite file, or the folder of an archive
+    #[arg(long, value_name = "STORE")]
     pub store: PathBuf,
     /// What to print
     #[arg(long, value_enum, default_value = "table")]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// What every command that counts is given.
 #[derive(Debug, Args)]
 pub struct MeasureArgs {
-    /// The store to read
+    /// The store to read: a SQLite file, or the folder of an archive
     #[arg(long, value_name = "STORE")]
     pub store: PathBuf,
     /// Groups of addresses: CSV with a column `prefix`, any of org, country, sector, site or others, and

@@ -18,7 +18,7 @@ that they cannot be had from the total. docs/PUBLISH.md says what each form show
 /// Arguments of `publish`.
 #[derive(Debug, Args)]
 pub struct PublishArgs {
-    /// The store to read
+    /// The store to read: a SQLite file, or the folder of an archive
     #[arg(long, value_name = "STORE")]
     pub store: PathBuf,
     /// The time to publish, such as 2024-04 or 2024-01..2024-06

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// What `report --help` ends with.
 pub(super) const REPORT_HELP: &str = "\
-WINDOW is as for `trend`, such as 2024-04 or 30d. Without one the report covers both windows of a comparison and what lies between, or else the whole store.
+WINDOW is as for `trend`, such as 2024-04 or 30d. Without one the report is about the current window of a comparison, or else the whole store; the trend of a comparison also covers the baseline and what lies between.
 
 The page is one file that needs nothing else: it loads nothing and can be read without a script. It lists \
 up to 2,000 hosts in a table; JSON and CSV have all. Days since the last contact are counted from the end of \
@@ -21,7 +21,7 @@ say that there was none.";
 /// Arguments of `report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The store to read
+    /// The store to read: a SQLite file, or the folder of an archive
     #[arg(long, value_name = "STORE")]
     pub store: PathBuf,
     /// Write the report as one HTML page to this file, or - for standard output

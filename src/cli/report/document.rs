@@ -53,8 +53,10 @@ impl Made<'_> {
         let mut sensors: Vec<String> = runs.iter().map(|(_, run)| run.sensor.clone()).collect();
         sensors.sort_unstable();
         sensors.dedup();
+        // Of imported records nobody knows it.
+        sensors.retain(|sensor| !sensor.is_empty());
         let mut sources = self.kept.sources()?;
-        let (since, until) = self.windows.ends(self.args.utc_offset);
+        let (since, until) = self.windows.ends_of_span(self.args.utc_offset);
         sources.retain(|s| {
             s.last.is_none_or(|t| since.is_none_or(|since| t >= since))
                 && s.first.is_none_or(|t| until.is_none_or(|until| t < until))
@@ -66,12 +68,13 @@ impl Made<'_> {
                 command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
                 store: self.args.store.to_string_lossy().into_owned(),
                 window: self.windows.report,
+                span: self.windows.span,
                 utc_offset: self.args.utc_offset,
                 as_of: self.judging.as_of,
                 sensors,
                 home_networks: runs.last().map(|(_, run)| run.home_nets.clone()).unwrap_or_default(),
             },
-            doubts: doubts(summary, self.pseudonyms, total, comparison),
+            doubts: once(doubts(summary, self.pseudonyms, total, comparison), total, comparison),
             headline: headline(summary, roll),
             total,
             trend,
@@ -146,6 +149,15 @@ fn doubts(
     }
     // A comparison says it among its own.
     all.extend(pseudonyms.filter(|_| comparison.is_none()).map(sentence));
+    all
+}
+
+/// Without what a comparison says of its current window already.
+fn once(mut all: Vec<String>, total: Option<&Total>, comparison: Option<&Comparison>) -> Vec<String> {
+    let Some((_, c)) = total.zip(comparison).filter(|(t, c)| t.window == c.current.days) else { return all };
+    let compared = c.comparability.differences.iter().map(|d| d.what.replace("the current window", "the window"));
+    let compared: Vec<String> = compared.map(|what| sentence(&what)).collect();
+    all.retain(|doubt| !compared.contains(doubt));
     all
 }
 

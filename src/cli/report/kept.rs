@@ -62,7 +62,7 @@ impl Kept {
     }
 
     pub(super) fn coverage(&self, windows: &Windows, offset: UtcOffset) -> Result<CoverageAccount, Stop> {
-        match (self, windows.report) {
+        match (self, windows.span) {
             (Kept::Store(measured), Some(days)) => {
                 Ok(CoverageAccount::new(days, offset, &|from, to| measured.seen(from, to))?)
             }

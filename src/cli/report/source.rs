@@ -50,6 +50,18 @@ impl FactSource for Held<'_> {
         self.store.days()
     }
 
+    fn watched(&self) -> Result<Option<Days>, SourceError> {
+        self.store.watched()
+    }
+
+    fn quarters(&self) -> Result<Option<(i64, i64)>, SourceError> {
+        self.store.quarters()
+    }
+
+    fn quarters_watched(&self) -> Result<Option<(i64, i64)>, SourceError> {
+        self.store.quarters_watched()
+    }
+
     fn seen(&self, from: i64, to: i64) -> Result<Seen, SourceError> {
         self.store.seen(from, to)
     }

@@ -14,8 +14,12 @@ const WEEKS: u32 = 7 * 40;
 /// The windows of a report.
 #[derive(Debug)]
 pub(super) struct Windows {
-    /// All of it; `None` of an empty store without a window asked for.
+    /// The days that hosts and headline are of; of a comparison the current
+    /// ones. `None` of an empty store without a window asked for.
     pub(super) report: Option<Days>,
+    /// The days of the trend and of when sensors saw anything: the same, and of a
+    /// comparison also the baseline and what lies between.
+    pub(super) span: Option<Days>,
     /// Two to compare, baseline first.
     pub(super) compared: Option<(Days, Days)>,
     /// Periods of the trend.
@@ -47,28 +51,39 @@ impl Windows {
             (Some(a), Some(b)) => Some((days(a)?, days(b)?)),
             _ => None,
         };
-        let asked = match (args.window, compared) {
-            (Some(window), _) => Some(days(window)?),
+        // Whoever compares asks how it is now, unless a window says otherwise.
+        let (asked, span) = match (args.window, compared) {
+            (Some(window), _) => (Some(days(window)?), None),
             (None, Some((a, b))) if args.since.is_none() && args.until.is_none() => {
-                Some(Days::new(a.first.min(b.first), a.last.max(b.last)))
+                (Some(b), Some(Days::new(a.first.min(b.first), a.last.max(b.last))))
             }
-            _ => between(args.since, args.until, stored, offset)?,
+            _ => (between(args.since, args.until, stored, offset)?, None),
         };
         let report = asked.or(stored);
+        let span = span.or(report);
         let until = asked.map(|days| end(days, offset)).filter(|end| *end <= now);
-        let step = args.step.map_or_else(|| readable(report.map_or(0, Days::len)), Step::from);
-        Ok(Windows { report, compared, step, asked: asked.is_some(), until })
+        let step = args.step.map_or_else(|| readable(span.map_or(0, Days::len)), Step::from);
+        Ok(Windows { report, span, compared, step, asked: asked.is_some(), until })
     }
 
     /// Refuses more days than can be counted.
     pub(super) fn check(&self) -> Result<(), Stop> {
-        check_length(self.report.as_slice())?;
+        check_length(self.span.as_slice())?;
         self.compared.map_or(Ok(()), |(a, b)| check_length(&[a, b]))
     }
 
     /// Beginning and end of the window, where one was asked for.
     pub(super) fn ends(&self, offset: UtcOffset) -> (Option<Timestamp>, Option<Timestamp>) {
-        let asked = self.report.filter(|_| self.asked);
+        self.ends_of(self.report, offset)
+    }
+
+    /// The same of all days that anything in the report is of.
+    pub(super) fn ends_of_span(&self, offset: UtcOffset) -> (Option<Timestamp>, Option<Timestamp>) {
+        self.ends_of(self.span, offset)
+    }
+
+    fn ends_of(&self, days: Option<Days>, offset: UtcOffset) -> (Option<Timestamp>, Option<Timestamp>) {
+        let asked = days.filter(|_| self.asked);
         (asked.map(|days| start(days, offset)), asked.map(|days| end(days, offset)))
     }
 }
@@ -173,7 +188,6 @@ mod tests {
         assert_eq!(days(""), "2026-01-01 to 2026-03-31");
         assert_eq!(days("--window 2026-02"), "2026-02-01 to 2026-02-28");
         assert_eq!(days("--window 7d"), "2026-03-25 to 2026-03-31");
-        assert_eq!(days("--baseline 2026-02 --current 2026-01"), "2026-01-01 to 2026-02-28");
         assert_eq!(days("--baseline 2026-01 --current 2026-02 --window 2026-03"), "2026-03-01 to 2026-03-31");
         assert_eq!(days("--since 2026-01-03 --until 2026-01-05"), "2026-01-03 to 2026-01-04");
         assert_eq!(days("--since 2026-03-30"), "2026-03-30 to 2026-03-31");
@@ -181,6 +195,21 @@ mod tests {
             days("--since 2026-01-02T23:00:00Z --until 2026-01-04T23:00:00Z --utc-offset +01:00"),
             "2026-01-03 to 2026-01-04"
         );
+    }
+
+    #[test]
+    fn a_comparison_is_about_the_current_window_and_shows_what_came_before() {
+        let both = |options: &str| {
+            let w = windows(options).unwrap();
+            (w.report.unwrap().to_string(), w.span.unwrap().to_string())
+        };
+        let (january, february) = ("2026-01-01 to 2026-01-31".to_owned(), "2026-02-01 to 2026-02-28".to_owned());
+        let two = "2026-01-01 to 2026-02-28".to_owned();
+        assert_eq!(both("--baseline 2026-01 --current 2026-02"), (february, two.clone()));
+        assert_eq!(both("--baseline 2026-02 --current 2026-01"), (january.clone(), two));
+        assert_eq!(both("--baseline 2026-02 --current 2026-03 --window 2026-01"), (january.clone(), january));
+        let until = windows("--baseline 2026-01 --current 2026-02").unwrap().until.unwrap();
+        assert_eq!(until.to_string(), "2026-03-01T00:00:00Z", "days are counted from its end");
     }
 
     #[test]

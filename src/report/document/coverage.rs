@@ -15,6 +15,9 @@ const GAP: i64 = 4;
 /// The account of a window.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CoverageAccount {
+    /// Whether it is known at all: not where only records were imported. Then all
+    /// else is empty.
+    pub known: bool,
     /// The sensors, in the order of [`DayAccount::quarters`]. One that stands
     /// for all where their records do not tell them apart.
     pub sensors: Vec<String>,
@@ -71,6 +74,9 @@ impl CoverageAccount {
     ) -> Result<Self, SourceError> {
         let (from, to) = offset.quarters(days);
         let all = seen(from, to)?;
+        if all.sources == 0 && all.imported > 0 {
+            return Ok(CoverageAccount::default());
+        }
         let named = |name: &str| if name.is_empty() { "(no name)".to_owned() } else { name.to_owned() };
         let mut lanes: Vec<(String, &BTreeSet<i64>)> =
             all.sensors.iter().map(|(name, quarters)| (named(name), quarters)).collect();
@@ -95,6 +101,7 @@ impl CoverageAccount {
         };
         let (gaps, gaps_more) = gaps(&all.quarters, from, to);
         Ok(CoverageAccount {
+            known: true,
             quarters: u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0),
             quarters_seen: all.quarters.range(from..=to).count() as u64,
             days: (days.first..=days.last).map(account).collect::<Result<_, SourceError>>()?,
@@ -153,6 +160,18 @@ mod tests {
         );
         let days: Vec<(&str, u32)> = account.days.iter().map(|d| (d.day.as_str(), d.quarters[0])).collect();
         assert_eq!(days, [("2026-03-01", 93), ("2026-03-02", 92)]);
+    }
+
+    #[test]
+    fn of_imported_records_nothing_is_known() {
+        let days = Days::new(DAY, DAY);
+        let of = |seen: Seen| CoverageAccount::new(days, UtcOffset::default(), &|_, _| Ok(seen.clone())).unwrap();
+        let account = of(Seen { imported: 1, ..Seen::default() });
+        assert_eq!((account.known, account.days.len(), account.gaps.len()), (false, 0, 0));
+        // A sensor that was down is known to have been.
+        let account = of(Seen::default());
+        assert_eq!((account.known, account.days.len(), account.gaps.len()), (true, 1, 1));
+        assert!(of(Seen { imported: 1, sources: 1, ..Seen::default() }).known);
     }
 
     #[test]

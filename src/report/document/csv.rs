@@ -55,6 +55,7 @@ fn notes(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
     one("report", "command", &a.command.join(" "))?;
     one("report", "store", &a.store)?;
     one("report", "window", &a.window.map(|w| w.to_string()).unwrap_or_default())?;
+    one("report", "span", &a.span.map(|w| w.to_string()).unwrap_or_default())?;
     one("report", "utc_offset", &a.utc_offset.to_string())?;
     one("report", "as_of", &a.as_of.to_string())?;
     one("report", "sensors", &a.sensors.join(" "))?;

@@ -35,9 +35,14 @@ pub struct About {
     pub command: Vec<String>,
     /// The store as given.
     pub store: String,
-    /// The days that it covers; `None` where the store holds none.
+    /// The days that it is about, of a comparison the current ones; `None` where
+    /// the store holds none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<Days>,
+    /// The days of its trend and coverage: the same, and of a comparison also the
+    /// baseline and what lies between.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub span: Option<Days>,
     /// How much its days begin before those of UTC.
     pub utc_offset: UtcOffset,
     /// The time that days since a last contact are counted from, and by which

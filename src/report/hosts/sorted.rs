@@ -134,9 +134,10 @@ impl Sorter {
 
     fn write_run(&mut self) -> io::Result<()> {
         self.sort();
+        let folder = &self.folder;
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(temporary::file(&self.folder)?),
+            none => none.insert(temporary::file(folder)?),
         };
         file.seek(SeekFrom::Start(self.end))?;
         let (mut run, mut chunk) = (Vec::new(), Vec::with_capacity(CHUNK));
@@ -144,7 +145,8 @@ impl Sorter {
         let mut flush = |chunk: &mut Vec<u8>, end: &mut u64| -> io::Result<()> {
             room.resize(zstd::zstd_safe::compress_bound(chunk.len()), 0);
             let packed = zstd::bulk::compress_to_buffer(chunk, &mut room, 1)?;
-            file.write_all(room.get(..packed).unwrap_or_default())?;
+            let written = file.write_all(room.get(..packed).unwrap_or_default());
+            written.map_err(|e| temporary::explain(folder, &e))?;
             run.push(Chunk { at: *end, packed, len: chunk.len() });
             *end = end.saturating_add(packed as u64);
             chunk.clear();

@@ -29,7 +29,18 @@ const HEADERS: [&str; 4] = ["HOST", "VERDICT", "SEEN (UTC)", "CONTACTS"];
 /// # Errors
 /// Those of `out`.
 pub fn write(out: &mut dyn io::Write, hosts: &Roll<'_>, summary: Option<&Summary>, width: u16) -> io::Result<()> {
-    let fewer = hosts.strongest(MAX_ROWS)?;
+    write_most(out, hosts, MAX_ROWS, summary, width)
+}
+
+/// The same with so many rows at most.
+fn write_most(
+    out: &mut dyn io::Write,
+    hosts: &Roll<'_>,
+    most: usize,
+    summary: Option<&Summary>,
+    width: u16,
+) -> io::Result<()> {
+    let fewer = hosts.strongest(most)?;
     let hosts = fewer.as_ref().unwrap_or(hosts);
     let all = || hosts.entries().iter();
     let is_accepted = |e: &&Entry<'_>| e.standing.accepted().is_some();
@@ -342,6 +353,33 @@ Accepted, shown apart and in none of these numbers: 1 host.
 DHCP show that a sender's address was its own.
 "
         );
+    }
+
+    #[test]
+    fn of_sorted_hosts_the_strongest_are_listed_and_all_counted() {
+        let (views, accept) = (sample(), AcceptList::read(ACCEPT).unwrap());
+        let as_of = Timestamp::parse("2026-03-05").unwrap();
+        let mut sorter = super::super::Sorter::new("/nowhere".into(), usize::MAX);
+        let (mut batch, mut tally) = (super::super::Batch::default(), super::super::Tally::default());
+        for view in &views {
+            batch.add(view);
+            tally.add(&Listed { view, standing: accept.standing(view, as_of.day()), as_of });
+        }
+        sorter.add(&batch).unwrap();
+        let sorted = sorter.finish().unwrap();
+        let roll = Roll::sorted(&sorted, &accept, as_of, tally);
+        assert_eq!((roll.len(), roll.alarms(), roll.left_out()), (5, 1, 0));
+        let table = |most| {
+            let mut out = Vec::new();
+            write_most(&mut out, &roll, most, None, 100).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(table(5), text(&views, ACCEPT, 100), "as it is of hosts that are held");
+        let few = table(2);
+        assert!(few.contains("10.0.0.66 ") && few.contains("10.0.0.17 ") && !few.contains("10.0.0.4 "), "{few}");
+        assert!(few.contains("Accepted, shown apart and in none of these numbers: 1 host."), "{few}");
+        let said = "Listed are the first 2 of 5 hosts, the strongest; --format ndjson and csv have all.";
+        assert!(few.lines().any(|l| l == said), "{few}");
     }
 
     #[test]

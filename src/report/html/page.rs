@@ -4,6 +4,7 @@ use super::super::document::Document;
 use super::assets::{SCRIPT, STYLE, policy};
 use super::sections::{self, Section};
 use super::words::{Shown, minute};
+use crate::measure::{Comparison, Days};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::io;
 
@@ -54,11 +55,13 @@ fn about(d: &Document<'_>, window: &str) -> Markup {
             strong { (window) }
             @if a.utc_offset.to_string() == "+00:00" { " (days in UTC)" }
             @else { " (days at UTC" (a.utc_offset) ")" }
+            @if let Some(c) = d.comparison { ", compared" (compared(c, a.window)) }
             ", as of " time datetime=(a.as_of.to_string()) { (minute(a.as_of)) " UTC" }
         }
         p {
             @match a.sensors.as_slice() {
-                [] => "No sensor",
+                [] if d.runs.is_empty() => "No sensor",
+                [] => "Sensor not known",
                 [one] => { "Sensor " (Shown(one)) },
                 many => { "Sensors " (Shown(&many.join(", "))) },
             }
@@ -68,7 +71,17 @@ fn about(d: &Document<'_>, window: &str) -> Markup {
             "; store " code { (Shown(&a.store)) }
             "; made by spansight " (Shown(&a.version)) "."
         }
+        p.paper {
+            "Printed are the first 200 rows of each table, and of what can be folded up what was open; the page, JSON and CSV "
+            "have all."
+        }
     }
+}
+
+/// ` with 2024-04-01 to 2024-04-30`; both windows where neither is the report's.
+fn compared(c: &Comparison, window: Option<Days>) -> String {
+    let (baseline, current) = (c.baseline.days, c.current.days);
+    if Some(current) == window { format!(" with {baseline}") } else { format!(": {current} with {baseline}") }
 }
 
 fn contents(sections: &[Section]) -> Markup {

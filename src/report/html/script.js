@@ -1,7 +1,6 @@
 (()=>{"use strict";
 const key=c=>c.dataset.v??c.textContent.trim();
-const order=(a,b)=>{const x=Number(a),y=Number(b);
-return a!==""&&b!==""&&!Number.isNaN(x)&&!Number.isNaN(y)?x-y:a<b?-1:a>b?1:0};
+const number=k=>k===""||k.length<16&&!Number.isNaN(Number(k));
 for(const table of document.querySelectorAll("table[data-sort]")){
 const body=table.tBodies[0],heads=[...table.tHead.rows[0].cells];
 heads.forEach((head,column)=>{
@@ -12,8 +11,10 @@ const down=head.getAttribute("aria-sort")==="ascending";
 for(const other of heads)other.removeAttribute("aria-sort");
 head.setAttribute("aria-sort",down?"descending":"ascending");
 const rows=[...body.rows].map(row=>[key(row.cells[column]),row]);
-rows.sort((a,b)=>down?order(b[0],a[0]):order(a[0],b[0]));
-body.append(...rows.map(r=>r[1]));
+if(rows.every(r=>number(r[0])))for(const r of rows)r[0]=r[0]===""?-Infinity:Number(r[0]);
+const sign=down?-1:1;
+rows.sort((a,b)=>a[0]<b[0]?-sign:a[0]>b[0]?sign:0);
+body.remove();body.append(...rows.map(r=>r[1]));table.append(body);
 });
 });
 const all=body.rows.length;
@@ -31,5 +32,4 @@ said.textContent=words.length?shown+" of "+all+" rows":"";
 });
 }
 }
-addEventListener("beforeprint",()=>{for(const d of document.querySelectorAll("details"))d.open=true});
 })();

@@ -24,10 +24,20 @@ pub(super) struct Form<'t> {
 
 /// A table of such columns. `rows` are elements `tr`.
 pub(super) fn table(form: &Form<'_>, heads: &[Head], rows: &Markup) -> Markup {
+    of_class("", form, heads, rows)
+}
+
+/// A table of hosts: five columns of set widths, the last of which takes what is
+/// left; in a narrow window each row is a block that can be read downwards.
+pub(super) fn hosts(form: &Form<'_>, heads: &[Head; 5], rows: &Markup) -> Markup {
+    of_class("hosts", form, heads, rows)
+}
+
+fn of_class(class: &str, form: &Form<'_>, heads: &[Head], rows: &Markup) -> Markup {
     let caption = format!("{}-caption", form.id);
     html! {
         div.scroll role="region" aria-labelledby=(caption) tabindex="0" {
-            table id=(form.id) data-sort=(if form.find { "find" } else { "sort" }) {
+            table id=(form.id) class=[(!class.is_empty()).then_some(class)] data-sort=(if form.find { "find" } else { "sort" }) {
                 caption id=(caption) { (Shown(form.caption)) }
                 thead { tr { @for head in heads { (one(*head)) } } }
                 tbody { (rows) }

@@ -58,6 +58,7 @@ fn page_of(text: &str, n: u32) -> String {
             command: vec![t()],
             store: t(),
             window: None,
+            span: None,
             utc_offset: UtcOffset::default(),
             as_of: time,
             sensors: vec![t()],

@@ -368,6 +368,26 @@ fn entries(read: &mut Bytes<'_>, whole: usize, into: &mut Vec<Range<usize>>) -> 
     Some(())
 }
 
+/// How many entries of a dictionary were met: each is there because a row has
+/// it, and they stand in the order in which rows first have them.
+#[derive(Default)]
+struct Used(u32);
+
+impl Used {
+    #[inline]
+    fn of(&mut self, number: u64) -> Option<u32> {
+        let number = u32::try_from(number).ok()?;
+        if number == self.0 {
+            self.0 = self.0.checked_add(1)?;
+        }
+        (number < self.0).then_some(number)
+    }
+
+    fn all(self, entries: &[Range<usize>]) -> Option<()> {
+        (self.0 as usize == entries.len()).then_some(())
+    }
+}
+
 impl Block {
     /// Reads the columns that counting needs; with `rests` all.
     pub(super) fn read(&mut self, head: &Head<'_>, rests: bool) -> Option<()> {
@@ -388,19 +408,19 @@ impl Block {
         self.rows.reserve(usize::try_from(head.rows).ok()?);
         let mut day = 0i32;
         let mut span: Option<(i32, i32)> = None;
+        let (mut used_shapes, mut used_names) = (Used::default(), Used::default());
         for _ in 0..head.rows {
             day = i32::try_from(i64::from(day).wrapping_add(days.signed()?)).ok()?;
             span = Some(span.map_or((day, day), |(least, greatest)| (least.min(day), greatest.max(day))));
             let (slots, connected) = slots(&mut slot)?;
             let (first, last) = times(&mut time, day)?;
-            let (shape, names) = (u32::try_from(shape.number()?).ok()?, u32::try_from(name.number()?).ok()?);
-            if shape as usize >= self.shapes.len() || names as usize >= self.names.len() {
-                return None;
-            }
+            let (shape, names) = (used_shapes.of(shape.number()?)?, used_names.of(name.number()?)?);
             let (count, to_server, from_server) = (count.number()?, count.number()?, count.number()?);
             let vary = Vary { day, slots, connected, first, last, count, to_server, from_server };
             self.rows.push(BlockRow { vary, shape, names });
         }
+        used_shapes.all(&self.shapes)?;
+        used_names.all(&self.names)?;
 
         // Whoever asks for some days only believes the head.
         if span != Some((head.first, head.last)) {
@@ -435,12 +455,11 @@ impl Block {
         let mut read = Bytes(&self.rests);
         entries(&mut read, self.rests.len(), &mut self.rest_entries)?;
         self.rest_of.clear();
+        let mut used = Used::default();
         for _ in 0..head.rows {
-            let number = u32::try_from(read.number()?).ok()?;
-            self.rest_entries.get(number as usize)?;
-            self.rest_of.push(number);
+            self.rest_of.push(used.of(read.number()?)?);
         }
-        Some(())
+        used.all(&self.rest_entries)
     }
 
     pub(super) fn key(&self, host: &BlockHost) -> &[u8] {
@@ -494,6 +513,21 @@ mod tests {
         block.read(&Head::take(&mut Bytes(&out)).unwrap(), true)?;
         let host = block.hosts.first()?;
         Some(block.row(host, 0)?.vary)
+    }
+
+    /// Counting reads all entries of a dictionary, and export those of rows: an
+    /// odd one that no row has would be damage for one of the two.
+    #[test]
+    fn entries_of_dictionaries_are_there_for_a_row() {
+        let of = |numbers: &[u64], entries: usize| {
+            let mut used = Used::default();
+            let all: Option<Vec<u32>> = numbers.iter().map(|n| used.of(*n)).collect();
+            all.and_then(|_| used.all(&vec![0..0; entries]))
+        };
+        assert!(of(&[0, 1, 0, 2, 1], 3).is_some() && of(&[], 0).is_some());
+        for (numbers, entries) in [(&[0, 1][..], 3), (&[0, 1, 2], 2), (&[1, 0], 2), (&[0, 2], 3), (&[u64::MAX], 1)] {
+            assert_eq!(of(numbers, entries), None, "{numbers:?}");
+        }
     }
 
     /// Counting reads no more of a row than this, so it is checked here.

@@ -11,7 +11,7 @@ use super::block::{Block, Head};
 use super::bytes::Bytes;
 use super::manifest::{MAX_CATALOGUE, SourceSpan};
 use super::piece::Piece;
-use super::row::{HostKey, Shape, names};
+use super::row::{HostKey, Shape, host_hash, names};
 use super::{Archive, damaged, failed, open_listed, read};
 use crate::base::time::{DAY_SECS, format_day};
 use crate::base::{Stage, Timestamp};
@@ -21,6 +21,7 @@ use crate::host::facts::{Channels, Contact, Facts, Indicated, SeenHost, ServedBy
 use crate::sighting::draft::hex;
 use crate::store::packed;
 use crate::store::{Result, StoreError};
+use foldhash::HashSet;
 use ring::digest::{SHA256, digest};
 use std::collections::HashMap;
 use std::fs::File;
@@ -55,12 +56,21 @@ pub struct ImportOf {
 
 impl Archive {
     /// In how many parts its contacts can be read. All contacts of a hardware
-    /// address, or of a segment and address without one, are in one part; where
-    /// any record lists servers that may tell of roles, there is one part only.
+    /// address, or of a segment and address without one, are in one part, and
+    /// so are those of hosts that depend on each other for whose a record is;
+    /// where any record lists servers that may tell of roles, there is one part
+    /// only.
     pub fn parts(&self) -> u32 {
         let pieces = &self.manifest.pieces;
         let all = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
-        if pieces.iter().any(|p| p.ties) { all.min(1) } else { all }
+        if self.is_tied() {
+            return all.min(1);
+        }
+        all.saturating_add(u32::from(!self.together().hosts.is_empty()))
+    }
+
+    fn is_tied(&self) -> bool {
+        self.manifest.pieces.iter().any(|p| p.ties)
     }
 
     /// Whether any record has a hardware address.
@@ -144,11 +154,19 @@ impl Archive {
         names: Option<NamesInto<'_>>,
     ) -> Result<()> {
         let pieces = &self.manifest.pieces;
-        let pieces = match self.parts() {
-            1 => pieces.as_slice(),
-            _ => pieces.get(number as usize..).and_then(|p| p.get(..1)).unwrap_or_default(),
-        };
-        self.fill(pieces, has, ids, facts, names)
+        if self.is_tied() {
+            return self.fill(pieces, has, ids, facts, names, None);
+        }
+        let together = self.together();
+        match pieces.get(number as usize..).and_then(|p| p.get(..1)).filter(|p| !p.is_empty()) {
+            Some(one) if together.hosts.is_empty() => self.fill(one, has, ids, facts, names, None),
+            Some(one) => self.fill(one, has, ids, facts, names, Some((&together.hosts, false))),
+            None => {
+                let theirs: Vec<Piece> =
+                    together.pieces.iter().filter_map(|at| pieces.get(*at as usize)).copied().collect();
+                self.fill(&theirs, has, ids, facts, names, Some((&together.hosts, true)))
+            }
+        }
     }
 
     /// The same of all parts together.
@@ -162,19 +180,22 @@ impl Archive {
         facts: &mut Facts,
         names: Option<NamesInto<'_>>,
     ) -> Result<()> {
-        self.fill(&self.manifest.pieces, has, ids, facts, names)
+        self.fill(&self.manifest.pieces, has, ids, facts, names, None)
     }
 
-    fn fill(
+    /// Adds the contacts of pieces; with `only`, of the hosts in a set, or of all
+    /// others.
+    pub(super) fn fill(
         &self,
         pieces: &[Piece],
         has: &dyn Fn(i32) -> bool,
         ids: bool,
         facts: &mut Facts,
         names: Option<NamesInto<'_>>,
+        only: Option<(&HashSet<u64>, bool)>,
     ) -> Result<()> {
         let Some(file) = &self.data else { return Ok(()) };
-        let mut filling = Filling { archive: self, has, ids, facts, names, known: Known::default() };
+        let mut filling = Filling { archive: self, has, ids, only, facts, names, known: Known::default() };
         for piece in pieces {
             filling.piece(file, piece).map_err(|e| failed(&self.place(), &e))?;
         }
@@ -240,6 +261,7 @@ struct Filling<'f> {
     archive: &'f Archive,
     has: &'f dyn Fn(i32) -> bool,
     ids: bool,
+    only: Option<(&'f HashSet<u64>, bool)>,
     facts: &'f mut Facts,
     names: Option<NamesInto<'f>>,
     known: Known,
@@ -280,6 +302,9 @@ impl Filling<'_> {
             false => Vec::new(),
         };
         for host in &block.hosts {
+            if self.only.is_some_and(|(hosts, are)| hosts.contains(&host_hash(block.key(host))) != are) {
+                continue;
+            }
             let mut seen = None;
             let mut ids = if self.ids { Some(Ids::of(block.key(host))?) } else { None };
             for at in host.rows.clone() {

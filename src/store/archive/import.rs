@@ -16,6 +16,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::BuildHasher;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of rows that a piece is made of at most, but for a host that has more;
@@ -133,7 +134,7 @@ impl Import {
                 Manifest { sources: std::mem::take(&mut import.sources), others: import.others, ..Manifest::default() };
             import.write_pieces(None, threads, &mut data, &mut next)?;
             let file = data.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-            Ok(Archive { folder: import.folder.clone(), manifest: next, data: Some(file) })
+            Ok(Archive { folder: import.folder.clone(), manifest: next, data: Some(file), together: OnceLock::new() })
         };
         write(&mut self).map_err(|e| failed(&place, &e))
     }

@@ -21,6 +21,7 @@
 )]
 
 mod account;
+mod apart;
 mod block;
 pub(crate) mod bytes;
 mod facts;
@@ -46,10 +47,12 @@ pub use verify::Checked;
 use super::Result;
 use super::error::{Place, StoreError};
 use crate::base::brief;
+use apart::Together;
 use manifest::{MAX_MANIFEST, Manifest, SCHEMA};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Partitions that hosts are dealt to.
 const PARTITIONS: usize = 256;
@@ -61,6 +64,8 @@ pub struct Archive {
     manifest: Manifest,
     /// `None` while there are no records.
     data: Option<File>,
+    /// Hosts that are in a part of their own.
+    together: OnceLock<Together>,
 }
 
 impl Archive {
@@ -89,7 +94,7 @@ impl Archive {
             None => None,
             Some(listed) => Some(open_listed(folder, listed)?),
         };
-        Ok(Archive { folder: folder.to_owned(), manifest, data })
+        Ok(Archive { folder: folder.to_owned(), manifest, data, together: OnceLock::new() })
     }
 
     /// Contributions that it holds.

@@ -214,6 +214,108 @@ fn a_large_partition_falls_into_pieces_of_whole_hosts() {
 }
 
 #[test]
+fn an_archive_without_a_name_is_read_like_any_other() {
+    check(&some_records(60), |records| {
+        let dir = TempDir::new().unwrap();
+        import(&dir.path().join("named"), &records, 2);
+        let mut unnamed = Import::unnamed(dir.path()).unwrap();
+        let mut reader = LineReader::default();
+        for (r, support) in &records {
+            reader.take(&line_of(r, *support)).unwrap();
+            assert_eq!(reader.last_day(), Some(Contact::of(r, false).day));
+        }
+        assert_eq!(reader.len(), records.len());
+        unnamed.add(&reader.rows()).unwrap();
+        let unnamed = unnamed.into_archive(2).unwrap();
+        let named = Archive::open(&dir.path().join("named")).unwrap();
+        assert_eq!(sorted(unnamed.all(&everything()).unwrap()), sorted(named.all(&everything()).unwrap()));
+        assert_eq!((unnamed.records(), unnamed.days()), (named.records(), named.days()));
+        assert_eq!(unnamed.manifest.filed, named.manifest.filed);
+        let (mut parts, mut whole) = (Vec::new(), Facts::default());
+        for part in 0..unnamed.parts() {
+            let mut facts = Facts::default();
+            unnamed.part(part, &|_| true, true, &mut facts, None).unwrap();
+            parts.extend(told(&facts));
+        }
+        unnamed.whole(&|_| true, true, &mut whole, None).unwrap();
+        assert_eq!(parts.len(), told(&whole).len());
+        drop(unnamed);
+        assert_eq!(listing(dir.path()), ["named"], "nothing is left of it");
+    });
+}
+
+/// Hosts with hardware addresses of their own, records of some of them without
+/// one, and records from beyond a router.
+fn mixed() -> Vec<(Record, bool)> {
+    let mut all = Vec::new();
+    let mut add = |ip: u32, mac: Option<[u8; 6]>, day: i64, indicator: &str| {
+        let mut r = record();
+        r.host.ip = crate::base::Addr::v4((0x0a00_0000 | ip).to_be_bytes());
+        (r.host.mac, r.host.segment) = (mac.map(crate::base::Mac), String::new());
+        r.servers.clear();
+        r.period = crate::base::time::format_day(20_000 + day);
+        r.first_seen = Timestamp::from_parts((20_000 + day) * 86_400 + 36_000, 0);
+        r.last_seen = Timestamp::from_parts((20_000 + day) * 86_400 + 36_300, 0);
+        r.indicator.id = indicator.to_owned();
+        all.push((with_id(r), false));
+    };
+    for n in 0..400u32 {
+        let [_, _, b, c] = n.to_be_bytes();
+        let own = Some([0, 0x16, 0x3e, 1, b, c]);
+        add(n, own, 0, "a");
+        // Another day another host has the address.
+        add(n, Some([0, 0x16, 0x3e, 2, b, c]), 3, "a");
+        if n % 40 == 0 {
+            add(n, None, 0, "b");
+        }
+        if n % 40 == 20 {
+            add(n, Some([0, 0x16, 0x3e, 9, 9, 9]), 0, "c");
+            add(n, None, 9, "b");
+        }
+        if n % 7 == 0 {
+            add(n + 10_000, None, 0, "b");
+        }
+    }
+    all
+}
+
+#[test]
+fn hosts_that_share_an_address_are_judged_together() {
+    let dir = TempDir::new().unwrap();
+    let records = mixed();
+    let mut import = Import::begin(dir.path()).unwrap();
+    import.limits = (16_384, 4096);
+    let mut reader = LineReader::default();
+    records.iter().for_each(|(r, support)| reader.put(r, *support));
+    import.add(&reader.rows()).unwrap();
+    import.commit(&a_run(), 2).unwrap();
+    let archive = Archive::open(dir.path()).unwrap();
+    let catalogue = crate::catalogue::Catalogue::builtin();
+    let judge = |facts: &Facts| {
+        let options = crate::host::Options { home: crate::sighting::HomeNets::any(), ..Default::default() };
+        crate::host::judge(facts, &catalogue, &options)
+    };
+    let mut whole = Facts::default();
+    archive.whole(&|_| true, true, &mut whole, None).unwrap();
+    let want = judge(&whole);
+    let mut found = Vec::new();
+    let mut sizes = Vec::new();
+    for part in 0..archive.parts() {
+        let mut facts = Facts::default();
+        archive.part(part, &|_| true, true, &mut facts, None).unwrap();
+        sizes.push(facts.contacts.len());
+        found.extend(judge(&facts));
+    }
+    found.sort_by(|a, b| (&a.segment, a.ip, a.mac, &a.sightings).cmp(&(&b.segment, b.ip, b.mac, &b.sightings)));
+    assert_eq!(found, want);
+    let merged = want.iter().filter(|v| v.mac.is_some() && v.sightings.len() > 1).count();
+    assert!(merged >= 10, "records without a hardware address were given to its host: {merged}");
+    assert_eq!(sizes.iter().sum::<usize>(), records.len());
+    let last = sizes.last().copied().unwrap();
+    assert!(sizes.len() > 3 && (20..200).contains(&last), "{sizes:?}");
+}
+
+#[test]
 fn a_flood_of_sources_is_listed_as_one() {
     let dir = TempDir::new().unwrap();
     let mut reader = LineReader::default();

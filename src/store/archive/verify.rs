@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// What a check came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +70,12 @@ impl Archive {
                     break;
                 }
             }
-            let archive = Archive { folder: folder.to_owned(), manifest: manifest.clone(), data: None };
+            let archive = Archive {
+                folder: folder.to_owned(),
+                manifest: manifest.clone(),
+                data: None,
+                together: OnceLock::new(),
+            };
             let texts = archive.manifest.catalogues.iter().rev().filter_map(|listed| listed.catalogue.as_deref());
             let texts = texts.filter_map(|sha256| archive.catalogue(sha256).ok().flatten());
             checked.notes = categories::unlike(std::mem::take(&mut check.given), texts);
@@ -173,7 +179,8 @@ impl<'m> Check<'m> {
         }
         let indicator = (record.indicator.id, record.indicator.category);
         if self.given.len() < MAX_GIVEN || self.given.contains_key(&indicator) {
-            *self.given.entry(indicator).or_default() += 1;
+            let given = self.given.entry(indicator).or_default();
+            *given = given.saturating_add(1);
         }
         let channels = channel_bits(&record.channels);
         let span = SourceSpan { first: record.first_seen, last: record.last_seen, channels };

@@ -18,6 +18,8 @@ use std::cmp::Reverse;
 const DRAWN: usize = 15;
 /// Names of tables, one for each breakdown that is shown.
 const TABLES: [&str; BREAKDOWNS] = ["compared-1", "compared-2", "compared-3", "compared-4"];
+/// Names of tables of organisations, likewise.
+const ORGANISATIONS: [&str; BREAKDOWNS] = ["organisations-1", "organisations-2", "organisations-3", "organisations-4"];
 /// Names of charts, likewise.
 const CHARTS: [&str; BREAKDOWNS] = ["compared-chart-1", "compared-chart-2", "compared-chart-3", "compared-chart-4"];
 
@@ -30,7 +32,7 @@ pub(super) fn section(d: &Document<'_>) -> Option<Section> {
                 ul { @for difference in &c.comparability.differences { li { (Shown(&difference.what)) } } }
             }
         }
-        p { strong { (Shown(&c.headline)) } }
+        p { (Shown(&c.headline)) }
         @if c.basis == Basis::DailyMean {
             p.note { "The windows differ in length: changes are of the mean of the hosts of each day." }
         }
@@ -158,6 +160,10 @@ fn groups(c: &Comparison, by: &ComparedBy, number: usize) -> Markup {
         h3 { "By " (Shown(&by.columns.join(" and "))) }
         (pairs(named, [&baseline, &current], &drawn))
         (folded("All groups in numbers", &numbers(id, by, &largest)))
+        @if largest.iter().any(|g| g.compared.update.organisations.is_some()) {
+            @let id = ORGANISATIONS.get(number).copied().unwrap_or_default();
+            (folded("Their organisations in numbers", &organisations_of(id, by, &largest)))
+        }
     }
 }
 
@@ -166,20 +172,24 @@ fn pair<'c>(compared: &Compared, label: &'c str) -> Pair<'c> {
 }
 
 fn numbers(id: &'static str, by: &ComparedBy, groups: &[&ComparedGroup]) -> Markup {
-    let with_orgs = groups.iter().any(|g| g.compared.update.organisations.is_some());
-    let mut heads = vec![Head::Text("Group"), Head::Text("Signal")];
-    heads.extend(HOSTS);
-    if with_orgs {
-        heads.extend([
-            Head::Number("Organisations, baseline"),
-            Head::Number("Current"),
-            Head::Number("Change"),
-            Head::Number("Still seen"),
-            Head::Number("Gone"),
-            Head::Number("New"),
-        ]);
-    }
-    // Two rows each, one for each signal.
+    let caption = format!("Hosts in both windows by {}, the greatest groups first", by.columns.join(" and "));
+    by_signal(id, &caption, by, groups, &hosts)
+}
+
+fn organisations_of(id: &'static str, by: &ComparedBy, groups: &[&ComparedGroup]) -> Markup {
+    let caption = format!("Organisations in both windows by {}, the greatest groups first", by.columns.join(" and "));
+    by_signal(id, &caption, by, groups, &organisations)
+}
+
+/// Two rows for each group, one for each signal; `cells` makes those of a row.
+fn by_signal(
+    id: &'static str,
+    caption: &str,
+    by: &ComparedBy,
+    groups: &[&ComparedGroup],
+    cells: &dyn Fn(&Signal, &Signal, &Moved) -> Markup,
+) -> Markup {
+    let heads: Vec<Head> = [Head::Text("Group"), Head::Text("Signal")].into_iter().chain(HOSTS).collect();
     let listed = groups.len().min(MAX_ROWS / 2);
     let rows = html! {
         @for g in groups.iter().take(listed) {
@@ -188,18 +198,12 @@ fn numbers(id: &'static str, by: &ComparedBy, groups: &[&ComparedGroup]) -> Mark
                 ("update", &w.baseline.update, &w.current.update, &w.update),
                 ("reputation", &w.baseline.reputation, &w.current.reputation, &w.reputation),
             ] {
-                tr {
-                    th scope="row" { (Shown(&name)) }
-                    td { (signal) }
-                    (hosts(a, b, m))
-                    @if with_orgs { (organisations(a, b, m)) }
-                }
+                tr { th scope="row" { (Shown(&name)) } td { (signal) } (cells(a, b, m)) }
             }
         }
     };
-    let caption = format!("Both windows by {}, the greatest groups first", by.columns.join(" and "));
     html! {
-        (table(&Form { id, caption: &caption, find: true }, &heads, &rows))
+        (table(&Form { id, caption, find: true }, &heads, &rows))
         (left_out(listed, groups.len() as u64, "groups"))
     }
 }

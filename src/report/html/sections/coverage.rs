@@ -16,23 +16,42 @@ const LANES: usize = 20;
 
 pub(super) fn section(d: &Document<'_>) -> Section {
     let c = &d.coverage;
-    let share = percent(c.quarters_seen, c.quarters);
+    let share = share(d);
     let body = html! {
-        @if c.days.is_empty() {
-            p { "The store says nothing of when its sensors saw anything." }
+        @if !c.known || c.days.is_empty() {
+            p {
+                "The store says nothing of when its sensors saw anything: it holds no capture and no live run of these days, "
+                "and imported records do not tell."
+            }
         } @else {
             p {
-                "Frames came in " strong { (share) } " of the " (counted(c.quarters, "quarter hour", "quarter hours"))
-                " of the window. Where none came, the sensor was down or had nothing to see, and nothing can be said of "
-                "that time."
+                @match &share {
+                    Some(share) => { "Frames came in " strong { (share) } " of the window" }
+                    None => "Of the window only records were imported, which do not say when frames came",
+                }
+                @if d.about.span != d.about.window {
+                    "; of all days that the chart shows, in " (percent(c.quarters_seen, c.quarters))
+                }
+                ". Where none came, the sensor was down or had nothing to see, and nothing can be said of that time."
             }
             @if let Some(total) = d.total { (in_view(&total.coverage)) }
-            (chart(d, &share))
+            (chart(d))
             (folded("Coverage by day, in numbers", &days(c)))
             @if !c.gaps.is_empty() { (gaps(c)) }
         }
     };
-    Section { id: "coverage", title: "Coverage", count: (!c.days.is_empty()).then_some(share), body }
+    let count = share.unwrap_or_else(|| "unknown".to_owned());
+    Section { id: "coverage", title: "Coverage", count: Some(count), body }
+}
+
+/// How much of the window frames came in; `None` where that is not known.
+fn share(d: &Document<'_>) -> Option<String> {
+    let c = &d.coverage;
+    match d.total.map(|t| &t.coverage) {
+        Some(w) if w.known || w.imported == 0 && c.known => Some(percent(w.quarters_up, w.quarters)),
+        None if c.known && c.quarters > 0 => Some(percent(c.quarters_seen, c.quarters)),
+        _ => None,
+    }
 }
 
 /// Whom the sensors saw, and the chance to see a contact.
@@ -55,12 +74,13 @@ fn in_view(c: &Coverage) -> Markup {
     }
 }
 
-fn chart(d: &Document<'_>, share: &str) -> Markup {
+fn chart(d: &Document<'_>) -> Markup {
     let c = &d.coverage;
     let labels: Vec<String> = c.days.iter().map(|d| d.day.clone()).collect();
     let days = |i: usize| c.days.iter().map(move |d| d.quarters.get(i).copied().unwrap_or(0)).collect();
     let lanes: Vec<Lane<'_>> =
         c.sensors.iter().enumerate().take(LANES).map(|(i, name)| Lane { name, days: days(i) }).collect();
+    let share = percent(c.quarters_seen, c.quarters);
     let says = format!("For each sensor and day, how much of the day frames came in; {share} in all.");
     let named = Named { id: "coverage-chart", title: "When sensors saw frames", unit: "by day", says: &says };
     html! {

@@ -60,7 +60,7 @@ pub(super) fn change(c: &Change) -> Markup {
         td.num data-v=(c.per_cent.unwrap_or(0.0)) {
             @match c.per_cent { Some(p) => (signed(p)), None => span.soft { "from nothing" } }
             @if let (Some(least), Some(most)) = (c.per_cent_least, c.per_cent_most) {
-                span.sub { (signed(least)) " to " (signed(most)) }
+                span class="sub wrap" { (signed(least)) " to " (signed(most)) }
             }
         }
     }
@@ -71,7 +71,7 @@ pub(super) fn still(c: &Cohort) -> Markup {
     html! {
         td.num data-v=(c.share.map_or(0.0, |p| p.share)) {
             (number(c.still)) " of " (number(c.of))
-            @if let Some(p) = &c.share { span.sub { (interval(p)) } }
+            @if let Some(p) = &c.share { span class="sub wrap" { (interval(p)) } }
         }
     }
 }

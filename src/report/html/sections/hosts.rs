@@ -5,9 +5,10 @@ use super::super::super::document::Document;
 use super::super::super::hosts::Listed;
 use super::super::super::hosts::table::exception;
 use super::super::MAX_ROWS;
-use super::super::table::{Form, Head, table};
+use super::super::table::{Form, Head, hosts};
 use super::super::words::{Shown, ago, number, time};
 use super::{Section, left_out};
+use crate::base::Timestamp;
 use crate::catalogue::Category;
 use crate::host::{Cadence, HostView, Verdict};
 use maud::{Markup, html};
@@ -18,28 +19,35 @@ use std::io;
 /// Addresses of a host that are shown; the others are counted.
 const ADDRESSES: usize = 4;
 
-/// The rows of one table, of more hosts than it may list the strongest.
+/// Where a row stands: by strength of the verdict, then by last contact, the
+/// newest first, then in the order of all lists.
+type Place = (Reverse<u8>, Reverse<Timestamp>, u64);
+
+/// The rows of one table; where there are more hosts than it may list, the first
+/// of them.
 #[derive(Default)]
 struct Rows {
     all: u64,
-    /// By strength of the verdict, the strongest first.
-    rows: BTreeMap<Reverse<u8>, Vec<Markup>>,
+    rows: BTreeMap<Place, Markup>,
 }
 
 impl Rows {
     /// Adds a host in the order of all lists.
-    fn add(&mut self, strength: u8, row: impl FnOnce() -> Markup) {
+    fn add(&mut self, strength: u8, last: Timestamp, row: impl FnOnce() -> Markup) {
+        let place = (Reverse(strength), Reverse(last), self.all);
         self.all = self.all.saturating_add(1);
-        let rows = self.rows.entry(Reverse(strength)).or_default();
-        if rows.len() < MAX_ROWS {
-            rows.push(row());
+        if self.rows.len() >= MAX_ROWS {
+            if self.rows.last_key_value().is_none_or(|(worst, _)| place > *worst) {
+                return;
+            }
+            self.rows.pop_last();
         }
+        self.rows.insert(place, row());
     }
 
     /// The rows that are listed, and how many they are.
     fn listed(&self) -> (Markup, usize) {
-        let listed: Vec<&Markup> = self.rows.values().flatten().take(MAX_ROWS).collect();
-        (html! { @for row in &listed { (row) } }, listed.len())
+        (html! { @for row in self.rows.values() { (row) } }, self.rows.len())
     }
 }
 
@@ -76,19 +84,19 @@ impl Lists {
 
     fn add(&mut self, h: &Listed<'_>) {
         let v = h.view;
-        let strength = v.verdict.strength();
+        let (strength, last) = (v.verdict.strength(), v.last_seen);
         if !v.alarms.is_empty() {
-            self.alarms.add(0, || alarm(h));
+            self.alarms.add(0, last, || alarm(h));
         }
         if !v.roles.is_empty() {
-            self.roles.add(0, || role(h));
+            self.roles.add(0, last, || role(h));
         }
         if h.standing.accepted().is_some() {
-            self.accepted.add(strength, || host(h));
+            self.accepted.add(strength, last, || host(h));
         } else if wants_action(v) {
-            self.act.add(strength, || host(h));
+            self.act.add(strength, last, || host(h));
         } else if v.made_contact() && (v.verdict != Verdict::None || v.roles.is_empty() && v.alarms.is_empty()) {
-            self.others.add(strength, || host(h));
+            self.others.add(strength, last, || host(h));
         }
     }
 
@@ -97,16 +105,15 @@ impl Lists {
         let (rows, shown) = self.alarms.listed();
         let heads = [
             Head::Text("Host"),
-            Head::Text("Alarm"),
+            Head::Text("Alarm, verdict"),
             Head::Text("Last contact (UTC)"),
-            Head::Text("Contacts"),
-            Head::Text("Verdict"),
+            Head::Text("Sessions"),
             Head::Text("Why"),
         ];
         let form = Form { id: "alarms-table", caption: "Hosts in alarm", find: true };
         let body = html! {
             @if self.alarms.all == 0 {
-                p { "No host contacted a look-alike of the vendor's names, or a sinkhole." }
+                p { "No host was seen to contact a look-alike of the vendor's names, or a sinkhole." }
             } @else {
                 div class="box bad" {
                     p {
@@ -114,7 +121,7 @@ impl Lists {
                         "hosts first. An alarm is never counted as use."
                     }
                 }
-                (table(&form, &heads, &rows))
+                (hosts(&form, &heads, &rows))
                 (left_out(shown, self.alarms.all, "hosts"))
             }
         };
@@ -128,7 +135,7 @@ impl Lists {
                 p { "No host shows the product in use or installed." }
             } @else {
                 p.note {
-                    "Use, and signs of an installation, the strongest first. The sentence says what a verdict rests on, so "
+                    "Use, and signs of an installation: the strongest first, and of the same verdict the latest contact. The sentence says what a verdict rests on, so "
                     "that you can disagree."
                 }
                 (self.act.hosts("act-table", "Hosts to act on"))
@@ -174,7 +181,7 @@ impl Lists {
                 p { "No resolver, proxy, relay, NAT gateway or router was recognised." }
             } @else {
                 p.note { "What these do for others is not their own use, and behind one of them there may be many hosts." }
-                (table(&form, &heads, &rows))
+                (hosts(&form, &heads, &rows))
                 (left_out(shown, self.roles.all, "hosts"))
             }
         };
@@ -189,12 +196,11 @@ impl Rows {
             Head::Text("Host"),
             Head::Text("Verdict"),
             Head::Text("Last contact (UTC)"),
-            Head::Text("Update contacts"),
-            Head::Text("Reputation"),
+            Head::Text("Sessions"),
             Head::Text("Why"),
         ];
         html! {
-            (table(&Form { id, caption, find: true }, &heads, &rows))
+            (hosts(&Form { id, caption, find: true }, &heads, &rows))
             (left_out(shown, self.all, "hosts"))
         }
     }
@@ -207,8 +213,7 @@ fn host(h: &Listed<'_>) -> Markup {
             (name(v))
             (verdict(v))
             (last(h))
-            (cadence(v, Category::Update))
-            (cadence(v, Category::Reputation))
+            (cadences(v, |c| matches!(c, Category::Update | Category::Reputation)))
             (why(h))
         }
     }
@@ -216,14 +221,16 @@ fn host(h: &Listed<'_>) -> Markup {
 
 fn alarm(h: &Listed<'_>) -> Markup {
     let v = h.view;
-    let often: Vec<(&Category, &Cadence)> = v.categories.iter().filter(|(c, _)| c.is_alarm()).collect();
     html! {
         tr {
             (name(v))
-            td { @for alarm in &v.alarms { span class="v alarm" { (alarm.as_str()) } " " } }
+            td {
+                @for alarm in &v.alarms { span class="v alarm" { (alarm.as_str()) } " " }
+                span.sub { (v.verdict.as_str()) }
+                (marks(v))
+            }
             (last(h))
-            td { @for (category, c) in &often { span.sub { (category) ": " (sessions(c)) } } }
-            (verdict(v))
+            (cadences(v, Category::is_alarm))
             (why(h))
         }
     }
@@ -285,10 +292,17 @@ fn verdict(v: &HostView) -> Markup {
     html! {
         td.nowrap data-v=(100 - i32::from(v.verdict.strength())) {
             span class=(class) { (v.verdict.as_str()) }
-            @if v.likely_installed { span.sub { "likely installed" } }
-            @if !v.confirmed { span.sub { "unconfirmed" } }
-            @for role in &v.roles { span.sub { (role.as_str()) } }
+            (marks(v))
         }
+    }
+}
+
+/// What stands below a verdict.
+fn marks(v: &HostView) -> Markup {
+    html! {
+        @if v.likely_installed { span.sub { "likely installed" } }
+        @if !v.confirmed { span.sub { "unconfirmed" } }
+        @for role in &v.roles { span.sub { (role.as_str()) } }
     }
 }
 
@@ -307,11 +321,14 @@ fn sessions(c: &Cadence) -> String {
     text
 }
 
-fn cadence(v: &HostView, category: Category) -> Markup {
-    let c = v.categories.get(&category);
+/// How often, a line for each of these categories.
+fn cadences(v: &HostView, of: impl Fn(Category) -> bool) -> Markup {
+    let all: Vec<(&Category, &Cadence)> = v.categories.iter().filter(|(c, _)| of(**c)).collect();
+    let sum = all.iter().fold(0u32, |sum, (_, c)| sum.saturating_add(c.sessions));
     html! {
-        td data-v=(c.map_or(0, |c| c.sessions)) {
-            @match c { Some(c) => (sessions(c)), None => span.soft { "none" } }
+        td data-v=(sum) {
+            @for (category, c) in &all { span.often { span.soft { (category) } " " (sessions(c)) } }
+            @if all.is_empty() { span.soft { "none" } }
         }
     }
 }
@@ -355,15 +372,19 @@ mod tests {
     }
 
     #[test]
-    fn the_strongest_are_listed_where_there_are_too_many() {
+    fn the_strongest_are_listed_and_of_these_the_latest() {
         let mut rows = Rows::default();
-        for n in 0..MAX_ROWS + 500 {
-            rows.add(1, || html! { "w" (n) });
+        let n = i64::try_from(MAX_ROWS).unwrap() + 500;
+        for day in 0..n {
+            rows.add(1, Timestamp(day), || html! { "w" (day) ";" });
         }
-        rows.add(9, || html! { "strongest" });
+        rows.add(9, Timestamp(0), || html! { "strongest;" });
+        // The same again, in the order in which they come.
+        rows.add(9, Timestamp(0), || html! { "second;" });
         let (markup, shown) = rows.listed();
         let text = markup.into_string();
-        assert_eq!((shown, rows.all), (MAX_ROWS, MAX_ROWS as u64 + 501));
-        assert!(text.starts_with("strongest") && text.contains("w1998") && !text.contains("w1999"));
+        assert_eq!((shown, rows.all), (MAX_ROWS, MAX_ROWS as u64 + 502));
+        assert!(text.starts_with(&format!("strongest;second;w{};w{};", n - 1, n - 2)), "{}", &text[..80]);
+        assert!(text.ends_with(";w502;") && !text.contains(";w501;"), "the oldest are left out");
     }
 }

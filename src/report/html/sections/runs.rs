@@ -22,8 +22,7 @@ fn runs(all: &[RunAccount]) -> Markup {
         Head::Text("Start (UTC)"),
         Head::Text("End (UTC)"),
         Head::Text("How it ended"),
-        Head::Text("Version, program, catalogue"),
-        Head::Text("Command line and machine"),
+        Head::Text("What ran: command line, version, machine"),
     ];
     let rows = html! {
         @for r in all.iter().rev().take(MAX_ROWS) {
@@ -34,13 +33,10 @@ fn runs(all: &[RunAccount]) -> Markup {
                 td.nowrap { @if let Some(ended) = r.ended { (time(ended)) } }
                 td { (Shown(&r.exit)) }
                 td.why {
-                    (Shown(&r.version))
+                    code { (Shown(&r.command.join(" "))) }
+                    span.sub { "spansight " (Shown(&r.version)) "; " (Shown(&machine(r))) }
                     @if let Some(program) = r.environment.get("binary_sha256") { span.sub { "program " code { (Shown(program)) } } }
                     span.sub { "catalogue " code { (Shown(&r.catalogue_sha256)) } }
-                }
-                td.why {
-                    code { (Shown(&r.command.join(" "))) }
-                    span.sub { (Shown(&machine(r))) }
                 }
             }
         }

@@ -8,7 +8,7 @@ use super::super::words::{Shown, number};
 use super::figures::{bounded, count, known, share};
 use super::{Section, left_out};
 use crate::measure::stats::Daily;
-use crate::measure::{Period, Point, Signal, Trend};
+use crate::measure::{Coverage, Point, Signal, Trend};
 use maud::{Markup, html};
 
 pub(super) fn section(d: &Document<'_>) -> Option<Section> {
@@ -21,12 +21,13 @@ pub(super) fn section(d: &Document<'_>) -> Option<Section> {
         @if !trend.warnings.is_empty() {
             div class="box warn" {
                 h3 { "Periods that are in doubt, or cannot be compared" }
-                ul { @for warning in &trend.warnings { li { (Shown(warning)) } } }
+                ul .many[trend.warnings.len() > 4] { @for warning in &trend.warnings { li { (Shown(warning)) } } }
             }
         }
         (chart(trend))
         (organisations(trend))
         (folded("The trend in numbers", &numbers(trend)))
+        (folded("How the hosts with update contacts are known, and when they were most", &known_by(trend)))
         (folded("New, returning and lost hosts", &moves(trend)))
         (folded("Verdicts by period", &verdicts(trend)))
     };
@@ -42,19 +43,24 @@ fn doubted(t: &Trend) -> Vec<bool> {
     t.periods.iter().map(|p| !p.doubts.is_empty() || !p.whole).collect()
 }
 
-/// One value for each period; none where nothing is known to have been seen.
-fn values(t: &Trend, of: impl Fn(&Point) -> u64) -> Vec<Option<u64>> {
-    let periods = t.periods.iter().zip(&t.whole);
-    periods.map(|(p, point)| (!p.coverage.known || p.coverage.quarters_up > 0).then(|| of(point))).collect()
+/// Whether zero of a period is more than that nobody looked. `known` says whether
+/// anything is known of any period: of records alone there is nothing but counts.
+fn was_seen(c: &Coverage, known: bool) -> bool {
+    !known || c.quarters_up > 0 || c.imported > 0
+}
+
+/// One value for each period; none where nobody looked.
+fn values<T>(t: &Trend, of: impl Fn(&Point) -> T) -> Vec<Option<T>> {
+    let known = t.periods.iter().any(|p| p.coverage.known);
+    t.periods.iter().zip(&t.whole).map(|(p, point)| was_seen(&p.coverage, known).then(|| of(point))).collect()
 }
 
 fn chart(t: &Trend) -> Markup {
     let bounds = |of: fn(&Point) -> &Signal| {
-        let at = |(p, point): (&Period, &Point)| {
-            let hosts = &of(point).hosts;
-            (!p.coverage.known || p.coverage.quarters_up > 0).then_some((hosts.lower, hosts.upper))
-        };
-        Some(t.periods.iter().zip(&t.whole).map(at).collect())
+        Some(values(t, |p| {
+            let hosts = &of(p).hosts;
+            (hosts.lower, hosts.upper)
+        }))
     };
     let series = [
         Series {
@@ -84,36 +90,33 @@ fn organisations(t: &Trend) -> Markup {
 }
 
 fn numbers(t: &Trend) -> Markup {
-    let heads = [
+    let with_orgs = t.whole.iter().any(|p| p.update.organisations.is_some());
+    let mut heads = vec![
         Head::Text("Period"),
         Head::Number("Update hosts"),
         Head::Number("Daily, median (range)"),
-        Head::Number("Busiest hour"),
         Head::Number("Reputation hosts"),
         Head::Number("Both"),
-        Head::Number("Confirmed"),
-        Head::Number("By MAC"),
-        Head::Number("By address"),
-        Head::Number("Organisations"),
-        Head::Number("Sensor up"),
-        Head::Text("In doubt because"),
     ];
+    if with_orgs {
+        heads.push(Head::Number("Organisations"));
+    }
+    heads.extend([Head::Number("Sensor up"), Head::Text("In doubt")]);
     let rows = html! {
         @for (p, point) in t.periods.iter().zip(&t.whole).rev().take(MAX_ROWS) {
-            @let hosts = &point.update.hosts;
             tr {
                 th.nowrap scope="row" { (p.label) @if !p.whole { span.sub { "in part" } } }
-                (bounded(hosts))
+                (bounded(&point.update.hosts))
                 td.num data-v=(point.update.daily.median) { (daily(&point.update.daily)) }
-                (known(point.update.busiest_hour))
                 (bounded(&point.reputation.hosts))
                 (count(point.both))
-                (count(hosts.confirmed))
-                (count(hosts.by_mac))
-                (count(hosts.by_address))
-                (known(point.update.organisations.map(|o| o.seen)))
+                @if with_orgs { (known(point.update.organisations.map(|o| o.seen))) }
                 td.num data-v=(p.coverage.up) { @if p.coverage.known { (share(p.coverage.up)) } @else { "not known" } }
-                td.why { @for doubt in &p.doubts { span.sub { (Shown(&doubt.what)) } } }
+                td.doubts {
+                    @if !p.doubts.is_empty() {
+                        details { summary { "in doubt" } @for doubt in &p.doubts { span.sub { (Shown(&doubt.what)) } } }
+                    }
+                }
             }
         }
     };
@@ -126,6 +129,31 @@ fn numbers(t: &Trend) -> Markup {
         (table(&form, &heads, &rows))
         (left_out(t.periods.len().min(MAX_ROWS), t.periods.len() as u64, "periods"))
     }
+}
+
+/// By what the hosts of each period are told apart.
+fn known_by(t: &Trend) -> Markup {
+    let heads = [
+        Head::Text("Period"),
+        Head::Number("Update hosts"),
+        Head::Number("Confirmed"),
+        Head::Number("By MAC"),
+        Head::Number("Addresses"),
+        Head::Number("In the busiest hour"),
+    ];
+    let rows = html! {
+        @for (p, point) in t.periods.iter().zip(&t.whole).rev().take(MAX_ROWS) {
+            @let hosts = &point.update.hosts;
+            tr {
+                th.nowrap scope="row" { (p.label) }
+                (count(hosts.hosts)) (count(hosts.confirmed)) (count(hosts.by_mac)) (count(hosts.by_address))
+                (known(point.update.busiest_hour))
+            }
+        }
+    };
+    let form =
+        Form { id: "known-table", caption: "By what hosts with update contacts are known, by period", find: false };
+    table(&form, &heads, &rows)
 }
 
 fn daily(d: &Daily) -> String {
@@ -185,4 +213,24 @@ fn verdicts(t: &Trend) -> Markup {
 /// `3 active, 1 updating`.
 fn list<'w>(all: impl Iterator<Item = (&'w str, u64)>) -> String {
     all.map(|(word, n)| format!("{} {word}", number(n))).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_drawn_only_where_somebody_looked() {
+        // No capture and no run of these days, in a store that has some.
+        let mut c = Coverage::default();
+        assert!(!was_seen(&c, true));
+        // Of an archive nothing is known at all.
+        assert!(was_seen(&c, false));
+        c.imported = 1;
+        assert!(was_seen(&c, true));
+        (c.imported, c.known) = (0, true);
+        assert!(!was_seen(&c, true), "down");
+        c.quarters_up = 1;
+        assert!(was_seen(&c, true));
+    }
 }

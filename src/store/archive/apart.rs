@@ -1,0 +1,102 @@
+//! Hosts of an archive that parts cannot be made of: whose a record is that has
+//! no hardware address of its own depends on who else had its address. Where
+//! several hosts had one, they are all in one more part.
+
+use super::row::host_hash;
+use super::{Archive, Result};
+use crate::host::{Facts, SeenHost, are_own};
+use foldhash::HashSet;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Most threads that look for them.
+const MAX_THREADS: usize = 8;
+
+/// Hosts that are in a part of their own.
+#[derive(Debug, Default)]
+pub(super) struct Together {
+    /// By [`host_hash`].
+    pub(super) hosts: HashSet<u64>,
+    /// Places of the pieces that have them.
+    pub(super) pieces: Vec<u32>,
+}
+
+/// An address that a host had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Had {
+    /// Hash of segment and address: two that share one cost time alone.
+    address: u64,
+    host: u64,
+    piece: u32,
+    /// Its hardware address is not its own there, or not known.
+    loose: bool,
+}
+
+/// [`host_hash`] of a host as seen.
+fn hash_of(seen: &SeenHost) -> u64 {
+    let mut key = seen.ip.0.to_vec();
+    key.extend_from_slice(seen.segment.as_bytes());
+    key.push(0);
+    key.extend(seen.mac.iter().flat_map(|mac| mac.0));
+    host_hash(&key)
+}
+
+impl Archive {
+    /// Finds them, once. What cannot be read is said where it is read for good.
+    pub(super) fn together(&self) -> &Together {
+        self.together.get_or_init(|| {
+            let pieces = &self.manifest.pieces;
+            let needless = pieces.len() < 2 || !self.has_hardware_addresses() || pieces.iter().any(|p| p.ties);
+            if needless { Together::default() } else { found(self.addresses().unwrap_or_default()) }
+        })
+    }
+
+    /// Every address that each host had.
+    fn addresses(&self) -> Result<Vec<Had>> {
+        let pieces = &self.manifest.pieces;
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_THREADS)).min(pieces.len());
+        let next = AtomicUsize::new(0);
+        let work = || -> Result<Vec<Had>> {
+            let mut all = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(piece) = pieces.get(at) else { return Ok(all) };
+                let mut facts = Facts::default();
+                self.fill(std::slice::from_ref(piece), &|_| true, false, &mut facts, None, None)?;
+                let piece = u32::try_from(at).unwrap_or(u32::MAX);
+                let hash = foldhash::quality::FixedState::default();
+                let own = are_own(&facts);
+                all.extend(facts.seen.iter().zip(own).map(|(seen, own)| Had {
+                    address: hash.hash_one((&seen.segment, seen.ip)),
+                    host: hash_of(seen),
+                    piece,
+                    loose: !own,
+                }));
+            }
+        };
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+            let mut all = work()?;
+            for worker in workers {
+                all.append(&mut worker.join().unwrap_or_else(|_| Ok(Vec::new()))?);
+            }
+            Ok(all)
+        })
+    }
+}
+
+fn found(mut all: Vec<Had>) -> Together {
+    all.sort_unstable();
+    let mut together = Together::default();
+    for same in all.chunk_by(|a, b| a.address == b.address) {
+        let several = same.windows(2).any(|w| matches!(w, [a, b] if a.host != b.host));
+        if several && same.iter().any(|h| h.loose) {
+            together.hosts.extend(same.iter().map(|h| h.host));
+        }
+    }
+    let theirs = all.iter().filter(|h| together.hosts.contains(&h.host));
+    together.pieces = theirs.map(|h| h.piece).collect();
+    together.pieces.sort_unstable();
+    together.pieces.dedup();
+    together
+}
