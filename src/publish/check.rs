@@ -123,7 +123,7 @@ fn sizes(folder: &Path, manifest: &Manifest) -> Result<(), String> {
     for file in &manifest.files {
         let there = folder.join(&file.path).symlink_metadata();
         if there.is_ok_and(|kind| kind.len() > file.size.saturating_add(SLACK)) {
-            return Err(format!("{} is much longer than {MANIFEST} says", file.path));
+            return Err(format!("{} is much longer than {MANIFEST} says", brief(&file.path)));
         }
     }
     Ok(())

@@ -93,7 +93,10 @@ impl Kind {
         let found = match found {
             Some(Ok(found)) => found,
             Some(Err(what)) => return figures.wrong(|| format!("{path}: {what}")),
-            None => return figures.uncounted.push(format!("{path}: the publication has no baseline to compare with")),
+            None => {
+                let what = if path.is_empty() { "all of it" } else { path };
+                return figures.uncounted.push(format!("{what}: the publication has no baseline to compare with"));
+            }
         };
         let at = |value: &Value, place: &str| value.pointer(&format!("/{place}")).cloned();
         for place in self.of {
@@ -101,7 +104,8 @@ impl Kind {
             if theirs != ours {
                 let shown = |v: &Option<Value>| v.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
                 let (theirs, ours) = (shown(&theirs), shown(&ours));
-                figures.uncounted.push(format!("{path}: it is of {place} {theirs}, and the publication of {ours}"));
+                let what = if path.is_empty() { "all of it" } else { path };
+                figures.uncounted.push(format!("{what}: it is of {place} {theirs}, and the publication of {ours}"));
                 return;
             }
         }
