@@ -274,8 +274,12 @@ impl Store {
             },
         )?;
         let ran = self.list(
+            // Of a source whose records were imported neither frames nor interfaces
+            // are known, and whoever imported into it did not listen.
             "SELECT max(coalesce(r.ended_ns, r.started_ns)) FROM runs r JOIN run_sources USING (run)
-             JOIN sources s USING (source_no) WHERE s.source LIKE 'run:%'",
+             JOIN sources s USING (source_no) WHERE s.source LIKE 'run:%'
+             AND (s.frames > 0 OR EXISTS (SELECT 1 FROM interfaces i WHERE i.source_no = s.source_no))
+             AND r.run = (SELECT min(run) FROM run_sources o WHERE o.source_no = s.source_no)",
             [],
             |row| row.get(0),
         )?;
