@@ -8,7 +8,7 @@ use spansight::base::Timestamp;
 use spansight::catalogue::Catalogue;
 use spansight::measure::{Asked, Days, FactSource, Groups, Part, Step, Trend, Wanted};
 use spansight::sighting::HomeNets;
-use spansight::store::archive::{Archive, Import, LineReader, MANIFEST};
+use spansight::store::archive::{Archive, Checked, Import, LineReader, MANIFEST};
 use spansight::store::{Filter, Run, Stored};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -53,17 +53,21 @@ pub fn archive(data: &[u8]) {
     for Stored { record, support } in &found {
         comes_back(record, *support);
     }
-    if checked.findings.is_empty() {
+    // What the manifest says of sources is made up here, and stays.
+    let of_sources = |f: &String| f.contains("says of sources");
+    let is_sound = |checked: &Checked| checked.findings.iter().all(of_sources);
+    let was_sound = is_sound(&checked);
+    if was_sound {
         assert_eq!(archive.records(), found.len() as u64, "the manifest counts what there is");
     }
     let ids: BTreeSet<_> = found.iter().map(|s| (&s.record.id, &s.record.source)).collect();
-    if ids.len() == found.len() && cut(data).is_multiple_of(4) {
+    if was_sound && ids.len() == found.len() && cut(data).is_multiple_of(4) {
         let none = Import::begin(&folder).expect("an archive that can be read");
         none.commit(&run(&Catalogue::builtin()), 1).expect("an archive that can be read");
         let again = Archive::open(&folder).expect("what was written").all(&everything).expect("what was written");
         assert_eq!(sorted(again), sorted(found), "writing an archive anew changes no record");
         let checked = Archive::verify(&folder).expect("what was written");
-        assert_eq!(checked.findings, [""; 0], "what was written is sound");
+        assert!(is_sound(&checked), "what was written is sound: {:?}", checked.findings);
     }
 }
 
