@@ -24,6 +24,7 @@ mod account;
 mod apart;
 mod block;
 pub(crate) mod bytes;
+mod cursor;
 mod facts;
 mod import;
 mod manifest;

@@ -12,10 +12,11 @@
 
 use super::super::packed;
 use super::bytes::Bytes;
+use super::cursor::{Cursor, channels, mac, servers, time};
 use super::manifest::SourceSpan;
 use super::row::{self, Line, Row, RowWriter, Vary};
-use crate::base::time::{DAY_SECS, SECOND, parse_day};
-use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
+use crate::base::time::parse_day;
+use crate::base::{Addr, Mac, Stage, Timestamp};
 use crate::catalogue::{Category, Confidence};
 use crate::host::facts::Channels;
 use crate::sighting::Record;
@@ -86,6 +87,71 @@ pub struct LineReader {
     scratch: Vec<u8>,
     /// The period last met and its day.
     day: ([u8; 10], i32),
+}
+
+/// What a line begins with: whose record it is.
+struct Who<'t> {
+    id: [u8; 16],
+    revision: u64,
+    sensor: &'t str,
+    source: &'t str,
+    period: &'t str,
+    host: HostWords<'t>,
+    indicator: (&'t str, Category, Confidence),
+}
+
+/// The host of a line, also as it was written.
+struct HostWords<'t> {
+    ip_text: &'t str,
+    ip: Addr,
+    mac_text: Option<&'t str>,
+    mac: Option<Mac>,
+    segment: &'t str,
+    name: Option<&'t str>,
+    name_source: Option<&'t str>,
+}
+
+impl<'t> Who<'t> {
+    fn read(c: &mut Cursor<'t>) -> Option<Self> {
+        c.skip(b"{\"schema\":\"spansight.sighting/1\",\"id\":\"")?;
+        let id = c.hex::<16>()?;
+        c.skip(b"\",\"revision\":")?;
+        let revision = c.number()?;
+        let sensor = c.after(b",\"sensor\":")?;
+        let source = c.after(b",\"source\":")?;
+        let period = c.after(b",\"period\":")?;
+        let host = HostWords::read(c)?;
+        c.skip(b"},\"indicator\":{")?;
+        let indicator = c.after(b"\"id\":")?;
+        let category = c.after(b",\"category\":")?;
+        let category = *Category::ALL.iter().find(|k| k.as_str() == category)?;
+        let confidence = match c.after(b",\"confidence\":")? {
+            "low" => Confidence::Low,
+            "medium" => Confidence::Medium,
+            "high" => Confidence::High,
+            _ => return None,
+        };
+        Some(Who { id, revision, sensor, source, period, host, indicator: (indicator, category, confidence) })
+    }
+}
+
+impl<'t> HostWords<'t> {
+    fn read(c: &mut Cursor<'t>) -> Option<Self> {
+        c.skip(b",\"host\":{")?;
+        let ip_text = c.after(b"\"ip\":")?;
+        let ip: Addr = ip_text.parse().ok()?;
+        // As the id hashes it. An address with a colon may have several forms,
+        // one of IPv4 among them.
+        if ip_text.contains(':') && ip.to_string() != ip_text {
+            return None;
+        }
+        let mac_text = c.optional(b",\"mac\":")?;
+        let mac = mac_text.map(mac).map_or(Some(None), |m| m.map(Some))?;
+        let segment = c.after(b",\"segment\":")?;
+        let name = c.optional(b",\"name\":")?;
+        let name_source = c.optional(b",\"name_source\":")?;
+        Some(HostWords { ip_text, ip, mac_text, mac, segment, name, name_source })
+    }
 }
 
 /// What a line in the usual form says.
@@ -182,36 +248,8 @@ impl LineReader {
     /// What a line in the usual form says, its lists in those of the row.
     fn read<'t>(&mut self, text: &'t [u8]) -> Option<Usual<'t>> {
         let mut c = Cursor(text);
-        c.skip(b"{\"schema\":\"spansight.sighting/1\",\"id\":\"")?;
-        let id = c.hex::<16>()?;
-        c.skip(b"\",\"revision\":")?;
-        let revision = c.number()?;
-        let sensor = c.after(b",\"sensor\":")?;
-        let source = c.after(b",\"source\":")?;
-        let period = c.after(b",\"period\":")?;
-        c.skip(b",\"host\":{")?;
-        let ip_text = c.after(b"\"ip\":")?;
-        let ip: Addr = ip_text.parse().ok()?;
-        // As the id hashes it. An address with a colon may have several forms,
-        // one of IPv4 among them.
-        if ip_text.contains(':') && ip.to_string() != ip_text {
-            return None;
-        }
-        let mac_text = c.optional(b",\"mac\":")?;
-        let mac = mac_text.map(mac).map_or(Some(None), |m| m.map(Some))?;
-        let segment = c.after(b",\"segment\":")?;
-        let host_name = c.optional(b",\"name\":")?;
-        let name_source = c.optional(b",\"name_source\":")?;
-        c.skip(b"},\"indicator\":{")?;
-        let indicator = c.after(b"\"id\":")?;
-        let category = c.after(b",\"category\":")?;
-        let category = *Category::ALL.iter().find(|k| k.as_str() == category)?;
-        let confidence = match c.after(b",\"confidence\":")? {
-            "low" => Confidence::Low,
-            "medium" => Confidence::Medium,
-            "high" => Confidence::High,
-            _ => return None,
-        };
+        let Who { id, revision, sensor, source, period, host, indicator } = Who::read(&mut c)?;
+        let (indicator, category, confidence) = indicator;
         c.skip(b"},\"stage\":")?;
         let stage = c.text()?;
         let stage = *packed::STAGES.iter().find(|s| s.as_str() == stage)?;
@@ -262,12 +300,12 @@ impl LineReader {
         let line = Line {
             sensor,
             source,
-            segment,
+            segment: host.segment,
             indicator,
-            ip,
-            mac,
-            host_name,
-            name_source,
+            ip: host.ip,
+            mac: host.mac,
+            host_name: host.name,
+            name_source: host.name_source,
             category,
             confidence,
             stage,
@@ -280,7 +318,7 @@ impl LineReader {
             evidence_more: 0,
             vary,
         };
-        Some(Usual { id, period, ip_text, mac_text, line })
+        Some(Usual { id, period, ip_text: host.ip_text, mac_text: host.mac_text, line })
     }
 
     /// Whether the lists are as short as [`line`] wants them.
@@ -311,192 +349,14 @@ impl LineReader {
     }
 }
 
-fn channels(c: &mut Cursor<'_>) -> Option<u32> {
-    c.skip(b",\"channels\":[")?;
-    let (mut bits, mut before) = (0, None);
-    loop {
-        let word = c.text()?;
-        let channel = *Channel::ALL.iter().find(|k| k.as_str() == word)?;
-        if before.replace(channel).is_some_and(|b| b >= channel) {
-            return None;
-        }
-        bits |= 1 << packed::channel_bit(channel);
-        match c.byte()? {
-            b',' => {}
-            b']' => return Some(bits),
-            _ => return None,
-        }
-    }
-}
-
-fn servers(c: &mut Cursor<'_>, mut each: impl FnMut(Addr, u16, bool)) -> Option<()> {
-    if c.skip(b"]").is_some() {
-        return Some(());
-    }
-    let mut before = None;
-    loop {
-        let ip: Addr = c.after(b"{\"ip\":")?.parse().ok()?;
-        c.skip(b",\"port\":")?;
-        let port = u16::try_from(c.number()?).ok()?;
-        let udp = match c.after(b",\"transport\":")? {
-            "tcp" => false,
-            "udp" => true,
-            _ => return None,
-        };
-        c.skip(b"}")?;
-        if before.replace((ip, port, udp)).is_some_and(|b| b >= (ip, port, udp)) {
-            return None;
-        }
-        each(ip, port, udp);
-        match c.byte()? {
-            b',' => {}
-            b']' => return Some(()),
-            _ => return None,
-        }
-    }
-}
-
-/// A hardware address in the form in which it is hashed: lower case.
-fn mac(text: &str) -> Option<Mac> {
-    let mac: Mac = text.parse().ok()?;
-    (!text.bytes().any(|b| b.is_ascii_uppercase())).then_some(mac)
-}
-
-/// A time of that day in UTC with no more digits than it needs.
-fn time(text: &str, period: &str, day: i32) -> Option<Timestamp> {
-    let rest = text.as_bytes().strip_prefix(period.as_bytes())?;
-    let (&[b'T', h1, h2, b':', m1, m2, b':', s1, s2], rest) = rest.split_first_chunk::<9>()? else { return None };
-    let two = |a: u8, b: u8, below: i64| -> Option<i64> {
-        let digit = |c: u8| c.is_ascii_digit().then(|| i64::from(c & 0xf));
-        let n = digit(a)?.wrapping_mul(10).wrapping_add(digit(b)?);
-        (n < below).then_some(n)
-    };
-    let secs = two(h1, h2, 24)?.wrapping_mul(3600).wrapping_add(two(m1, m2, 60)?.wrapping_mul(60));
-    let secs = secs.wrapping_add(two(s1, s2, 60)?);
-    let nanos = match rest {
-        b"Z" => 0,
-        [b'.', digits @ .., b'Z'] if matches!(digits.len(), 3 | 6 | 9) && digits.iter().all(u8::is_ascii_digit) => {
-            let read = digits.iter().fold(0i64, |n, d| n.wrapping_mul(10).wrapping_add(i64::from(d & 0xf)));
-            let unit = match digits.len() {
-                3 => 1_000_000,
-                6 => 1_000,
-                _ => 1,
-            };
-            read.wrapping_mul(unit)
-        }
-        _ => return None,
-    };
-    let start = i64::from(day).checked_mul(DAY_SECS)?.checked_add(secs)?;
-    // Near the ends of what fits, the slower way decides.
-    Some(Timestamp(start.checked_mul(SECOND)?.checked_add(nanos)?))
-}
-
-/// What is left of a line.
-struct Cursor<'a>(&'a [u8]);
-
-impl<'a> Cursor<'a> {
-    #[inline]
-    fn skip(&mut self, word: &[u8]) -> Option<()> {
-        self.0 = self.0.strip_prefix(word)?;
-        Some(())
-    }
-
-    #[inline]
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    /// A string of printable ASCII without escapes.
-    #[inline]
-    fn text(&mut self) -> Option<&'a str> {
-        let rest = self.0.strip_prefix(b"\"")?;
-        let end = memchr::memchr(b'"', rest)?;
-        let (text, rest) = rest.split_at_checked(end)?;
-        self.0 = rest.get(1..)?;
-        let plain = text.iter().fold(true, |ok, b| ok & matches!(b, b' '..=b'~') & (*b != b'\\'));
-        if !plain {
-            return None;
-        }
-        std::str::from_utf8(text).ok()
-    }
-
-    #[inline]
-    fn after(&mut self, word: &[u8]) -> Option<&'a str> {
-        self.skip(word)?;
-        self.text()
-    }
-
-    /// A string that may be left out; `None` if it is there and cannot be read.
-    #[inline]
-    fn optional(&mut self, word: &[u8]) -> Option<Option<&'a str>> {
-        match self.skip(word) {
-            Some(()) => self.text().map(Some),
-            None => Some(None),
-        }
-    }
-
-    /// Strings that rise, in brackets.
-    #[inline]
-    fn sorted(&mut self, mut each: impl FnMut(&'a str)) -> Option<()> {
-        self.skip(b"[")?;
-        if self.skip(b"]").is_some() {
-            return Some(());
-        }
-        let mut before = None;
-        loop {
-            let text = self.text()?;
-            if before.replace(text).is_some_and(|b| b >= text) {
-                return None;
-            }
-            each(text);
-            match self.byte()? {
-                b',' => {}
-                b']' => return Some(()),
-                _ => return None,
-            }
-        }
-    }
-
-    /// A number as JSON writes it, of so few digits that it fits.
-    #[inline]
-    fn number(&mut self) -> Option<u64> {
-        let digits = self.0.iter().take(19).take_while(|b| b.is_ascii_digit()).count();
-        let (text, rest) = self.0.split_at_checked(digits)?;
-        let plain = matches!(text, [b'0'] | [b'1'..=b'9', ..]) && !rest.first().is_some_and(u8::is_ascii_digit);
-        self.0 = rest;
-        // A fraction or an exponent would follow.
-        let ends = matches!(rest, [b',' | b'}' | b']', ..]);
-        (plain && ends).then(|| text.iter().fold(0, |n: u64, d| n.wrapping_mul(10).wrapping_add(u64::from(d & 0xf))))
-    }
-
-    /// So many bytes in lower-case hexadecimal digits.
-    #[inline]
-    fn hex<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (text, rest) = self.0.split_at_checked(N.checked_mul(2)?)?;
-        self.0 = rest;
-        let digit = |c: u8| match c {
-            b'0'..=b'9' => c & 0xf,
-            b'a'..=b'f' => c.wrapping_sub(b'a').wrapping_add(10),
-            _ => 0xff,
-        };
-        let (mut out, mut bad) = ([0; N], 0);
-        for (byte, pair) in out.iter_mut().zip(text.as_chunks::<2>().0) {
-            let [high, low] = pair.map(digit);
-            bad |= (high | low) & 0xf0;
-            *byte = high << 4 | low;
-        }
-        (bad == 0).then_some(out)
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 pub(super) mod tests {
     use super::super::bytes::Bytes;
     use super::super::row::Row;
     use super::*;
+    use crate::base::Channel;
+    use crate::base::time::{DAY_SECS, SECOND};
     use crate::sighting::draft::record_id;
     use crate::sighting::record::{Evidence, Server};
     use crate::sighting::testing::record;
