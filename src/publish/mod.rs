@@ -31,6 +31,9 @@ pub use manifest::{Kind, Listed, MANIFEST, Manifest, SCHEMA, is_publication};
 pub use source::Room;
 pub use write::{Form, PublishError, Records, Request, Take, Written, write};
 
+/// The least hosts of a group that is shown can be so many (`--min-group`).
+pub const MIN_GROUP: std::ops::RangeInclusive<u64> = suppress::LEAST;
+
 /// Name of the file of records.
 pub const RECORDS: &str = "records.ndjson";
 /// Sources, intervals and signals.

@@ -13,6 +13,11 @@
 //! Of two windows the counts of a group are left out together, three groups at
 //! least.
 
+use std::ops::RangeInclusive;
+
+/// The K that there can be: with less than 3 hardly anything would be left out.
+pub(super) const LEAST: RangeInclusive<u64> = 3..=1_000_000;
+
 /// What is left out of a column, or of a table of rows with several columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LeftOut {
@@ -79,19 +84,17 @@ pub(super) fn column_may_have_total(shown: &[Option<u64>], total: u64, least: u6
 /// being below K, if they have this sum.
 fn values_below(groups: u64, sum: u64, least: u64) -> u64 {
     let others = groups.saturating_sub(1);
-    let most = least.saturating_mul(2).saturating_sub(1);
-    let possible = |v: &u64| {
-        let Some(rest) = sum.checked_sub(*v) else { return false };
-        let room = if *v < least {
-            most.saturating_mul(others)
-        } else {
-            // One of the others is the small one.
-            most.saturating_mul(others.saturating_sub(1)).saturating_add(least.saturating_sub(1))
-        };
-        others > 0 && (others..=room).contains(&rest)
+    let (small, most) = (least.saturating_sub(1), least.saturating_mul(2).saturating_sub(1));
+    // The others have at least one host each.
+    let Some(top) = sum.checked_sub(others).filter(|_| others > 0) else { return 0 };
+    let values = |first: u64, last: u64, room: u64| {
+        let (first, last) = (first.max(sum.saturating_sub(room)), last.min(top));
+        last.saturating_add(1).saturating_sub(first)
     };
-    // What is possible need not be counted further than that it is enough.
-    (1..=most).filter(possible).take(usize::try_from(least).unwrap_or(usize::MAX)).count() as u64
+    // A small one leaves the others all room; beside any other one of them is
+    // the small one.
+    let beside = most.saturating_mul(others.saturating_sub(1)).saturating_add(small);
+    values(1, small, most.saturating_mul(others)).saturating_add(values(small.saturating_add(1), most, beside))
 }
 
 /// Groups that are left out of two windows, at least.
@@ -238,6 +241,31 @@ mod tests {
                 assert!(shown.iter().flatten().all(|n| !is_small(*n, least)));
             }
         }
+    }
+
+    /// By trying them all.
+    fn values_tried(groups: u64, sum: u64, least: u64) -> u64 {
+        let others = groups.saturating_sub(1);
+        let most = 2 * least - 1;
+        let possible = |v: &u64| {
+            let room = if *v < least { most * others } else { most * others.saturating_sub(1) + least - 1 };
+            others > 0 && sum.checked_sub(*v).is_some_and(|rest| (others..=room).contains(&rest))
+        };
+        (1..=most).filter(possible).count() as u64
+    }
+
+    #[test]
+    fn values_are_counted_without_trying_them() {
+        for least in *LEAST.start()..9 {
+            for groups in 0..8 {
+                for sum in 0..2 * least * 8 {
+                    let found = values_below(groups, sum, least);
+                    assert_eq!(found, values_tried(groups, sum, least), "K {least}: {groups} of {sum}");
+                }
+            }
+        }
+        // A K without end takes no longer.
+        assert_eq!(values_below(2, u64::MAX / 4, u64::MAX / 2), u64::MAX / 4 - 1);
     }
 
     proptest! {

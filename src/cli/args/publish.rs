@@ -3,6 +3,7 @@
 use super::measure::day;
 use super::{CatalogueFiles, StepArg};
 use crate::measure::{UtcOffset, Window};
+use crate::publish::MIN_GROUP;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -48,7 +49,7 @@ pub struct PublishArgs {
     pub groups_only: bool,
     /// Leave out counts of fewer hosts than this, 3 or more, and what they could be had from [default: 5]
     #[arg(long, value_name = "K", requires = "groups_only", conflicts_with = "pseudonymise",
-        value_parser = clap::value_parser!(u64).range(3..=1_000_000))]
+        value_parser = clap::value_parser!(u64).range(MIN_GROUP))]
     pub min_group: Option<u64>,
     /// Sign the manifest with this Ed25519 key (PKCS#8), as `verify --new-key` makes one
     #[arg(long, value_name = "KEYFILE")]
