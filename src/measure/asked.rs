@@ -103,17 +103,9 @@ impl Asked<'_> {
                 beyond.extend(recount.beyond(&older.map_err(|e| SourceError(e.to_string()))?));
             }
         }
-        let mut text = method_text();
-        if let Some(as_of) = &self.as_of {
-            let day = format_day(as_of.day.into());
-            text.push(match as_of.origin {
-                Origin::Run => format!("All records were matched anew, by the names they keep, with the catalogue of the newest run that began by {day}."),
-                Origin::Given => format!("All records were matched anew, by the names they keep, with the given catalogue as far as it was valid on {day}: no run that began by then is stored."),
-            });
-        }
         Ok(Method {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            text,
+            text: Method::sentences(self.as_of.as_ref()),
             catalogue_sha256: self.catalogue.sha256_hex(),
             catalogue_as_of: self.as_of.as_ref().map(|a| format_day(a.day.into())),
             cannot_be_applied_backwards: beyond.into_iter().collect(),
@@ -123,6 +115,20 @@ impl Asked<'_> {
 }
 
 impl Method {
+    /// What this version says of its method, of one catalogue for all records
+    /// too if there is one.
+    pub fn sentences(as_of: Option<&AsOf>) -> Vec<String> {
+        let mut text = method_text();
+        if let Some(as_of) = as_of {
+            let day = format_day(as_of.day.into());
+            text.push(match as_of.origin {
+                Origin::Run => format!("All records were matched anew, by the names they keep, with the catalogue of the newest run that began by {day}."),
+                Origin::Given => format!("All records were matched anew, by the names they keep, with the given catalogue as far as it was valid on {day}: no run that began by then is stored."),
+            });
+        }
+        text
+    }
+
     /// A warning about what could not be applied backwards.
     pub(super) fn backwards(&self) -> Option<String> {
         const LISTED: usize = 5;

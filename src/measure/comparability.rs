@@ -2,7 +2,7 @@
 
 use super::coverage::{Coverage, percent};
 use crate::coverage::Counter;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Shares of hosts with encrypted DNS that differ by more.
 const MOST_ENCRYPTED: f64 = 0.05;
@@ -19,7 +19,7 @@ const LEAST_ADDRESSES: u64 = 3;
 const LISTED: usize = 5;
 
 /// Why two windows cannot be compared as they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Because {
     /// What could be seen is not known.

@@ -1,15 +1,22 @@
-//! What counts of groups can show without records: that they agree with each
-//! other and with the rule by which small ones are left out.
+//! What counts of groups can show without records: that they are of the windows
+//! of the manifest, and agree with each other and with the rule by which small
+//! ones are left out.
 
 use super::CELLS;
-use super::cells::{Both, Count};
-use super::check::{Checked, Figures};
-use super::manifest::{Kind, Manifest};
+use super::cells::{Both, Count, SCHEMA};
+use super::check::{Checked, Figures, same_version};
+use super::manifest::{GroupsUsed, Kind, Manifest, step};
 use super::source::json_in;
-use super::suppress::{column_may_have_total, is_small, table_may_have_total};
+use super::suppress::{LEAST, column_may_have_total, is_small, table_may_have_total};
+use crate::base::brief;
+use crate::coverage::shares;
+use crate::measure::count::MOST_DAYS;
+use crate::measure::coverage::Because;
+use crate::measure::figures::Label;
+use crate::measure::{Coverage, Days, Method};
 use serde::Deserialize;
-use serde_json::Value;
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Everything that there may be. What else stands there is nobody's claim that
@@ -17,45 +24,33 @@ use std::path::Path;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cells {
-    #[serde(rename = "schema")]
-    _schema: String,
+    schema: String,
     min_group: u64,
     columns: Vec<String>,
     windows: Vec<Window>,
-    #[serde(default, rename = "comparable")]
-    _comparable: Option<bool>,
-    #[serde(default, rename = "differences")]
-    _differences: Vec<String>,
-    #[serde(default, rename = "warnings")]
-    _warnings: Vec<String>,
+    #[serde(default)]
+    comparable: Option<bool>,
+    #[serde(default)]
+    differences: Vec<Because>,
+    #[serde(default)]
+    warnings: Vec<String>,
     rows: Vec<Row>,
-    method: Method,
+    method: Made,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Window {
-    #[serde(rename = "label")]
-    _label: String,
-    days: Length,
-    coverage: BTreeMap<String, Value>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Length {
-    #[serde(rename = "first")]
-    _first: String,
-    #[serde(rename = "last")]
-    _last: String,
-    days: u64,
+    label: String,
+    days: Value,
+    coverage: Coverage,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
     #[serde(default)]
-    group: Option<Value>,
+    group: Option<Label>,
     update: Kept,
     reputation: Kept,
 }
@@ -67,20 +62,31 @@ enum Kept {
     Windows(Option<Both>),
 }
 
+/// A [`Method`].
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Method {
-    #[serde(rename = "version")]
-    _version: String,
-    #[serde(rename = "text")]
-    _text: Vec<String>,
+struct Made {
+    version: String,
+    text: Vec<String>,
     catalogue_sha256: String,
-    #[serde(default, rename = "catalogue_as_of")]
-    _catalogue_as_of: Option<String>,
-    #[serde(default, rename = "cannot_be_applied_backwards")]
-    _cannot_be_applied_backwards: Vec<String>,
-    #[serde(rename = "groups")]
-    _groups: Vec<Value>,
+    #[serde(default)]
+    catalogue_as_of: Option<String>,
+    #[serde(default)]
+    cannot_be_applied_backwards: Vec<String>,
+    groups: Vec<File>,
+}
+
+/// A file of groups.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    path: String,
+    sha256: String,
+    kind: String,
+    #[serde(default)]
+    built: Option<String>,
+    #[serde(default)]
+    valid: Option<Value>,
 }
 
 impl Row {
@@ -112,6 +118,18 @@ impl Kept {
     }
 }
 
+/// The windows that a table is of, and what they are called: those of a
+/// comparison, or the periods of a trend. `None` where the manifest names none.
+fn windows(manifest: &Manifest) -> Option<Vec<(String, Days)>> {
+    let options = &manifest.options;
+    let current = options.window.days().filter(|days| days.len() <= MOST_DAYS)?;
+    let Some(baseline) = &options.baseline else {
+        let step = step(&options.step)?;
+        return Some(step.periods(current).into_iter().map(|days| (step.label(days), days)).collect());
+    };
+    Some(vec![("baseline".to_owned(), baseline.days()?), ("current".to_owned(), current)])
+}
+
 /// Checks the counts of groups of a folder.
 pub(super) fn check(checked: &mut Checked, folder: &Path, manifest: &Manifest) {
     debug_assert!(manifest.form == Kind::Groups);
@@ -120,66 +138,161 @@ pub(super) fn check(checked: &mut Checked, folder: &Path, manifest: &Manifest) {
         Err(e) => return checked.findings.push(e),
     };
     let mut figures = Figures::new(CELLS);
-    let options = &manifest.options;
-    let least = read.min_group;
-    figures.require(Some(least) == options.min_group, || {
-        format!("/min_group: claimed {least}, and the manifest says otherwise")
-    });
-    figures.require(options.by.iter().all(|by| *by == read.columns), || {
-        "/columns: the manifest says otherwise".to_owned()
-    });
-    figures.require(read.method.catalogue_sha256 == options.catalogue_sha256, || {
-        "/method/catalogue_sha256: the manifest says otherwise".to_owned()
-    });
-    for (at, window) in read.windows.iter().enumerate() {
-        figures.coverage(window, &format!("/windows/{at}/coverage"));
-    }
-    let equal = matches!(read.windows.as_slice(), [a, b] if a.days.days == b.days.days);
-    for (signal, pick) in [("update", 0), ("reputation", 1)] {
-        for (at, row) in read.rows.iter().enumerate() {
-            let path = format!("/rows/{at}/{signal}");
-            match row.kept(pick) {
-                Kept::Periods(all) => {
-                    figures.require(all.len() == read.windows.len(), || format!("{path}: not as many as windows"));
-                    let shown = all.iter().enumerate().filter_map(|(n, c)| Some((n, c.as_ref()?)));
-                    shown.for_each(|(n, c)| figures.count(c, &format!("{path}/{n}"), least));
-                }
-                Kept::Windows(Some(both)) => figures.both(both, &path, least, equal),
-                Kept::Windows(None) => {}
-            }
-        }
-        match read.rows.split_last() {
-            Some((total, groups)) if total.group.is_none() && groups.iter().all(|g| g.group.is_some()) => {
-                figures.total(total.kept(pick), groups, (signal, pick), least);
-            }
-            _ => figures.wrong(|| "/rows: there is no total, or more than one".to_owned()),
-        }
-    }
+    figures.cells(&read, manifest);
     checked.figures.push(figures);
     checked.limits.push(
-        "it has no records: counts, bounds, coverage and the account of what is doubtful are the publisher's word. \
-         Shown is only that counts and bounds agree with each other and with the totals, that shares and changes are \
-         those of the counts, and that no count is below --min-group or can be had from a total"
+        "it has no records: counts, bounds, names of groups, coverage and the account of what is doubtful are the \
+         publisher's word. Shown is only that windows and method are those of the manifest, that counts and bounds \
+         agree with each other and with the totals, that shares and changes are those of the counts, and that no \
+         count is below --min-group or can be had from a total"
             .into(),
     );
 }
 
 impl Figures {
-    fn coverage(&mut self, window: &Window, path: &str) {
-        let number = |name: &str| window.coverage.get(name).and_then(Value::as_f64);
-        let (up, all, part) = (number("up"), number("quarters"), number("quarters_up"));
-        let holds = match (up, all, part) {
-            (Some(up), Some(all), Some(part)) => {
-                all == window.days.days as f64 * 96.0 && part <= all && all > 0.0 && (up - part / all).abs() < 0.001
-            }
-            _ => false,
-        };
-        self.require(holds, || format!("{path}/up: {up:?} is not {part:?} of {all:?} quarter hours"));
-        let nested = |name: &str| window.coverage.get(name).and_then(Value::as_object).into_iter().flatten();
-        for (name, share) in nested("sensors").chain(nested("shares")) {
-            let holds = share.as_f64().is_some_and(|s| (0.0..=1.0).contains(&s));
-            self.require(holds, || format!("{path}: {name:?} has {share}, which is no share"));
+    fn cells(&mut self, read: &Cells, manifest: &Manifest) {
+        let options = &manifest.options;
+        let least = read.min_group;
+        self.require(read.schema == SCHEMA, || format!("/schema: {SCHEMA:?} is what can be checked"));
+        self.require(Some(least) == options.min_group, || {
+            format!("/min_group: claimed {least}, and the manifest says otherwise")
+        });
+        // Of fewer the rule would leave out nothing.
+        self.require(LEAST.contains(&least), || {
+            format!("/min_group: claimed {least}, and it can be {} to {}", LEAST.start(), LEAST.end())
+        });
+        if !LEAST.contains(&least) {
+            return;
         }
+        let columns = options.by.first().map_or(&[][..], Vec::as_slice);
+        self.require(columns == read.columns && options.by.len() <= 1, || {
+            "/columns: the manifest says otherwise".to_owned()
+        });
+        self.method(&read.method, manifest);
+        let Some(windows) = windows(manifest) else {
+            return self.wrong(|| "/windows: the manifest names none that can be used".to_owned());
+        };
+        self.windows(read, &windows, manifest);
+        let equal = matches!(windows.as_slice(), [(_, a), (_, b)] if a.len() == b.len());
+        self.groups(read);
+        let two = options.baseline.is_some();
+        for (signal, pick) in [("update", 0), ("reputation", 1)] {
+            let mut fits = true;
+            for (at, row) in read.rows.iter().enumerate() {
+                let path = format!("/rows/{at}/{signal}");
+                let kept = row.kept(pick);
+                let of_windows = matches!(kept, Kept::Windows(_)) == two && kept.periods() == windows.len();
+                self.require(of_windows, || format!("{path}: it is not of as many windows as the table"));
+                fits &= of_windows;
+                match kept {
+                    Kept::Periods(all) => {
+                        let shown = all.iter().enumerate().filter_map(|(n, c)| Some((n, c.as_ref()?)));
+                        shown.for_each(|(n, c)| self.count(c, &format!("{path}/{n}"), least));
+                    }
+                    Kept::Windows(Some(both)) => self.both(both, &path, least, equal),
+                    Kept::Windows(None) => {}
+                }
+            }
+            match read.rows.split_last() {
+                // Of rows that are too short there is nothing to add up.
+                _ if !fits => {}
+                Some((total, groups)) if total.group.is_none() && groups.iter().all(|g| g.group.is_some()) => {
+                    self.total(total.kept(pick), groups, (signal, pick), least);
+                }
+                _ => self.wrong(|| "/rows: there is no total, or more than one".to_owned()),
+            }
+        }
+    }
+
+    /// How the table was made, which the manifest says as well.
+    fn method(&mut self, method: &Made, manifest: &Manifest) {
+        let options = &manifest.options;
+        let mut same = |holds: bool, name: &str| {
+            self.require(holds, || format!("/method/{name}: the manifest says otherwise"));
+        };
+        same(method.version == manifest.version, "version");
+        same(method.catalogue_sha256 == options.catalogue_sha256, "catalogue_sha256");
+        same(method.catalogue_as_of == options.catalogue_as_of, "catalogue_as_of");
+        let files = method.groups.iter();
+        let files: Vec<GroupsUsed> = files
+            .map(|f| GroupsUsed { name: f.path.clone(), sha256: f.sha256.clone(), kind: f.kind.clone() })
+            .collect();
+        same(files == manifest.groups, "groups");
+        if same_version(manifest) {
+            let text = options.as_of().map(|as_of| Method::sentences(as_of.as_ref()));
+            self.compare(Some(&json!(method.text)), Some(&json!(text)), "/method/text");
+        } else {
+            self.unchecked.push("/method/text".to_owned());
+        }
+        if !method.cannot_be_applied_backwards.is_empty() {
+            self.unchecked.push("/method/cannot_be_applied_backwards".to_owned());
+        }
+        for (at, file) in method.groups.iter().enumerate() {
+            let members = [("built", file.built.is_some()), ("valid", file.valid.is_some())];
+            let there = members.into_iter().filter(|(_, there)| *there);
+            self.unchecked.extend(there.map(|(name, _)| format!("/method/groups/{at}/{name}")));
+        }
+    }
+
+    /// The windows against those of the manifest, and what follows from what the
+    /// sensors saw in them.
+    fn windows(&mut self, read: &Cells, windows: &[(String, Days)], manifest: &Manifest) {
+        let claimed: Vec<Value> = read.windows.iter().map(|w| json!({"label": w.label, "days": w.days})).collect();
+        let named: Vec<Value> = windows.iter().map(|(label, days)| json!({"label": label, "days": days})).collect();
+        self.compare(Some(&claimed.into()), Some(&named.into()), "/windows");
+        let used: BTreeSet<&String> = manifest.runs.iter().map(|run| &run.catalogue_sha256).collect();
+        for (at, (window, (_, days))) in read.windows.iter().zip(windows).enumerate() {
+            let path = format!("/windows/{at}/coverage");
+            self.coverage(&window.coverage, *days, &path);
+            let catalogues = &window.coverage.catalogues;
+            self.require(catalogues.iter().all(|c| used.contains(c)), || {
+                format!("{path}/catalogues: the manifest has no run with one of them")
+            });
+            let known = |word: &String| shares::ALL.iter().any(|def| def.word == word);
+            self.require(!same_version(manifest) || window.coverage.shares.keys().all(known), || {
+                format!("{path}/shares: there is one that this version does not know")
+            });
+        }
+        let two = manifest.options.baseline.is_some();
+        self.require(read.comparable.is_some() == two && (two || read.differences.is_empty()), || {
+            "/comparable: it is said of two windows, and of nothing else".to_owned()
+        });
+        let free = [
+            ("/windows/*/coverage apart from quarters and up", !windows.is_empty()),
+            ("/comparable", read.comparable.is_some()),
+            ("/differences", !read.differences.is_empty()),
+            ("/warnings", !read.warnings.is_empty()),
+        ];
+        self.unchecked.extend(free.into_iter().filter(|(_, there)| *there).map(|(name, _)| name.to_owned()));
+    }
+
+    /// Each group has the columns, and stands once.
+    fn groups(&mut self, read: &Cells) {
+        let columns: BTreeSet<&String> = read.columns.iter().collect();
+        let mut known: BTreeSet<&Label> = BTreeSet::new();
+        for (at, label) in read.rows.iter().enumerate().filter_map(|(at, row)| Some((at, row.group.as_ref()?))) {
+            self.require(label.keys().eq(columns.iter().copied()), || {
+                format!("/rows/{at}/group: it has other columns than the table")
+            });
+            self.require(known.insert(label), || format!("/rows/{at}/group: it stands twice"));
+        }
+    }
+
+    fn coverage(&mut self, c: &Coverage, days: Days, path: &str) {
+        let (all, part, up) = (c.quarters, c.quarters_up, c.up);
+        let holds = all == u64::from(days.len()) * 96
+            && part <= all
+            && all > 0
+            && (up - part as f64 / all as f64).abs() < 0.001
+            && c.days_up <= u64::from(days.len());
+        self.require(holds, || format!("{path}/up: {up} is not {part} of {all} quarter hours"));
+        for (name, share) in c.sensors.iter().chain(&c.shares) {
+            self.require((0.0..=1.0).contains(share), || {
+                format!("{path}: {:?} has {share}, which is no share", brief(name))
+            });
+        }
+        let numbered = |s: &String| s.strip_prefix("sensor-").is_some_and(|n| n.parse::<u32>().is_ok());
+        self.require(c.sensors.keys().all(numbered), || format!("{path}/sensors: they have no names here"));
     }
 
     fn count(&mut self, c: &Count, path: &str, least: u64) {

@@ -184,6 +184,12 @@ pub fn check(
         ..Checked::default()
     };
     checked.origin(folder, &manifest, key);
+    if !same_version(&manifest) {
+        let (theirs, ours) = (brief(&manifest.version), env!("CARGO_PKG_VERSION"));
+        checked.limits.push(format!(
+            "it was made by version {theirs}, and checked by {ours}; what the method says was not compared"
+        ));
+    }
     if manifest.form == Kind::Groups {
         if report.is_some() {
             checked.findings.push("has no records that a report could be held against".into());
@@ -203,20 +209,13 @@ pub fn check(
                 let what = format!("has {} records, and {MANIFEST} says {claimed}", found.records);
                 checked.findings.push(what);
             }
-            let same_version = manifest.version == env!("CARGO_PKG_VERSION");
+            let same_version = same_version(&manifest);
             checked.claims(folder, TREND, &found.trend, same_version);
             if let Some(comparison) = &found.comparison {
                 checked.claims(folder, COMPARISON, comparison, same_version);
             }
             if let Some(path) = report {
                 checked.figures.push(claimed_by(path, &found)?);
-            }
-            if !same_version {
-                let (theirs, ours) = (&manifest.version, env!("CARGO_PKG_VERSION"));
-                checked.limits.push(format!(
-                    "it was made by version {}, and counted again by {ours}; what the method says was not compared",
-                    brief(theirs)
-                ));
             }
         }
     }
@@ -227,6 +226,12 @@ pub fn check(
             .into(),
     );
     Ok(checked)
+}
+
+/// Whether it was made by this version: another one may say otherwise how it
+/// counts.
+pub(super) fn same_version(manifest: &Manifest) -> bool {
+    manifest.version == env!("CARGO_PKG_VERSION")
 }
 
 impl Checked {

@@ -9,7 +9,7 @@
 
 use crate::base::time::{format_day, parse_day};
 use crate::base::{Timestamp, brief};
-use crate::measure::{Days, RunOf, Step};
+use crate::measure::{AsOf, Days, Origin, RunOf, Step};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
@@ -102,6 +102,16 @@ pub struct Options {
     /// Least hosts of a group that is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_group: Option<u64>,
+}
+
+impl Options {
+    /// The day whose catalogue was applied to all records, if that is so; `None`
+    /// where it is none.
+    pub(super) fn as_of(&self) -> Option<Option<AsOf>> {
+        let Some(day) = &self.catalogue_as_of else { return Some(None) };
+        let day = i32::try_from(parse_day(day)?).ok()?;
+        Some(Some(AsOf { day, origin: if self.catalogue_of_run { Origin::Run } else { Origin::Given } }))
+    }
 }
 
 /// Days, the first and the last included.

@@ -11,10 +11,9 @@ use super::GROUPS;
 use super::manifest::{Manifest, step};
 use super::source::{MAX_GROUPS, Published, Room, Unread, bounded, catalogue};
 use crate::base::Prefix;
-use crate::base::time::parse_day;
 use crate::catalogue::Catalogue;
 use crate::measure::count::MOST_DAYS;
-use crate::measure::{AsOf, Asked, Comparison, Groups, Method, Origin, Total, Trend};
+use crate::measure::{Asked, Comparison, Groups, Method, Total, Trend};
 use crate::sighting::HomeNets;
 use std::path::Path;
 
@@ -47,13 +46,10 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest, room: &Room<'_>, total
         return Err("the catalogue that was applied is not the one that the manifest names".into());
     }
     let catalogue = Catalogue::from_effective("catalogue", &text).map_err(|e| e.to_string())?;
-    let (catalogue, as_of) = match &options.catalogue_as_of {
-        None => (catalogue, None),
-        Some(day) => {
-            let day = parse_day(day).and_then(|d| i32::try_from(d).ok()).ok_or_else(|| wrong("catalogue_as_of"))?;
-            let origin = if options.catalogue_of_run { Origin::Run } else { Origin::Given };
-            (catalogue.as_of(day.into()).map_err(|e| e.to_string())?, Some(AsOf { day, origin }))
-        }
+    let as_of = options.as_of().ok_or_else(|| wrong("catalogue_as_of"))?;
+    let catalogue = match &as_of {
+        None => catalogue,
+        Some(as_of) => catalogue.as_of(as_of.day.into()).map_err(|e| e.to_string())?,
     };
     let file = folder.join(GROUPS);
     let groups = if file.symlink_metadata().is_ok() {

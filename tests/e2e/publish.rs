@@ -431,19 +431,99 @@ fn counts_of_groups_must_agree_with_each_other() {
         (|both| both["headline"] = "use rose by 900 %".into(), "cells.json cannot be read"),
         (|both| both["current"]["lower"] = 100_000.into(), "at least 100000"),
     ];
-    for (n, (act, words)) in acts.into_iter().enumerate() {
-        let name = format!("cells{n}");
-        copy(&dir.join("cells"), &dir.join(&name));
-        let path = dir.join(&name).join("cells.json");
-        let mut cells = value(&path);
-        let total = &mut cells["rows"][rows - 1]["update"];
-        assert!(total.is_object(), "{total}");
-        act(total);
-        fs::write(&path, cells.to_string()).unwrap();
-        repair(&dir.join(&name));
-        let ran = verify(dir, &[&name]);
+    for (act, words) in acts {
+        let ran = altered_cells(dir, "cells", &mut |cells, _| {
+            let total = &mut cells["rows"][rows - 1]["update"];
+            assert!(total.is_object(), "{total}");
+            act(total);
+        });
         assert!(ran.code == 1 && ran.out.contains(words), "{words}: {ran:?}");
     }
+}
+
+/// What is found of a publication whose table, and manifest, somebody altered
+/// who can repair hashes.
+fn altered_cells(dir: &Path, from: &str, act: &mut dyn FnMut(&mut Value, &mut Value)) -> Ran {
+    let to = dir.join("altered");
+    copy(&dir.join(from), &to);
+    let (cells, manifest) = (to.join("cells.json"), to.join("manifest.json"));
+    let (mut table, mut made) = (value(&cells), value(&manifest));
+    act(&mut table, &mut made);
+    fs::write(cells, table.to_string()).unwrap();
+    fs::write(manifest, made.to_string()).unwrap();
+    repair(&to);
+    let ran = verify(dir, &["altered"]);
+    fs::remove_dir_all(to).unwrap();
+    ran
+}
+
+#[test]
+fn a_rule_that_leaves_out_nothing_or_without_end_is_refused() {
+    let dir = imported(30);
+    let dir = dir.path();
+    publish(dir, "cells", &["--window", "2025-04..2025-06", "--groups-only", BY[0], BY[1], BY[2], BY[3]]);
+    for least in [0u64, 1, 2, 1_000_001, 1_000_000_000_000_000_000] {
+        let ran = altered_cells(dir, "cells", &mut |cells, manifest| {
+            cells["min_group"] = least.into();
+            manifest["options"]["min_group"] = least.into();
+            // As small ones of such a K would be left out.
+            cells["rows"][0]["update"][0] = Value::Null;
+            cells["rows"][1]["update"][0] = Value::Null;
+        });
+        let words = format!("DOES NOT HOLD cells.json /min_group: claimed {least}, and it can be 3 to 1000000");
+        assert!(ran.code == 1 && ran.out.contains(&words), "{ran:?}");
+    }
+}
+
+/// What the table says beside counts is what its manifest says, of a fixed kind,
+/// or named as not checked.
+#[test]
+fn nothing_else_stands_in_a_table_of_groups() {
+    let dir = imported(60);
+    let dir = dir.path();
+    publish(dir, "two", &[&WINDOWS[..], &BY, &["--groups-only"]].concat());
+    publish(dir, "periods", &[&["--window", "2025-04..2025-06", "--groups-only"], &BY[..]].concat());
+    for folder in ["two", "periods"] {
+        let ran = verify(dir, &[folder]);
+        let words = "NOT CHECKED cells.json /windows/*/coverage apart from quarters and up, ";
+        assert!(ran.code == 0 && ran.out.contains(words), "{ran:?}");
+    }
+    type Act = fn(&mut Value);
+    let acts: [(&str, Act, &str); 16] = [
+        ("two", |c| c["windows"][1]["days"]["first"] = "2025-05-01".into(), "/windows/1/days/first: claimed \"2025-05"),
+        ("two", |c| c["windows"][0]["label"] = "2024".into(), "/windows/0/label: claimed \"2024\""),
+        ("two", |c| c["windows"][0]["days"]["much"] = 900.into(), "/windows/0/days/much: claimed 900"),
+        ("two", |c| c["comparable"] = Value::Null, "/comparable: it is said of two windows"),
+        ("two", |c| c["rows"][0]["update"] = json!([null, null]), "/rows/0/update: it is not of as many windows"),
+        ("periods", |c| c["windows"][2]["days"]["last"] = "2025-07-31".into(), "/windows/2/days/last: claimed"),
+        ("periods", |c| drop(c["windows"].as_array_mut().unwrap().pop()), "/windows/2: claimed nothing"),
+        ("periods", |c| c["schema"] = "x".into(), "/schema: "),
+        ("periods", |c| c["comparable"] = true.into(), "/comparable: it is said of two windows"),
+        ("periods", |c| c["differences"] = json!(["use rose"]), "cells.json cannot be read"),
+        ("periods", |c| c["windows"][0]["coverage"]["headline"] = "use rose".into(), "cells.json cannot be read"),
+        ("periods", |c| c["rows"][0]["group"] = json!({"use rose": "by 900 %"}), "/rows/0/group: it has other columns"),
+        ("periods", |c| c["rows"][1]["group"] = c["rows"][0]["group"].clone(), "/rows/1/group: it stands twice"),
+        ("periods", |c| c["method"]["text"][0] = "Use rose.".into(), "/method/text/0: claimed \"Use rose.\""),
+        ("periods", |c| c["method"]["groups"] = json!([]), "/method/groups: the manifest says otherwise"),
+        (
+            "periods",
+            |c| c["windows"][0]["coverage"]["shares"] = json!({"use_rose": 0.9}),
+            "/windows/0/coverage/shares: there is one",
+        ),
+    ];
+    for (folder, act, words) in acts {
+        let ran = altered_cells(dir, folder, &mut |cells, _| act(cells));
+        assert!(ran.code == 1 && ran.out.contains(words), "{words}: {ran:?}");
+    }
+    // A total that is null in place of a list was taken for one left out.
+    let ran = altered_cells(dir, "periods", &mut |cells, _| {
+        let last = cells["rows"].as_array().unwrap().len() - 1;
+        cells["rows"][last]["update"] = Value::Null;
+    });
+    assert!(ran.code == 1 && ran.out.contains("/update: it is not of as many windows as the table"), "{ran:?}");
+    // What it says of why figures are in doubt follows from nothing in it.
+    let ran = altered_cells(dir, "periods", &mut |cells, _| cells["warnings"] = json!(["Use rose."]));
+    assert!(ran.out.contains("NOT CHECKED cells.json ") && ran.out.contains("/warnings"), "{ran:?}");
 }
 
 #[test]
