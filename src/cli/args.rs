@@ -321,7 +321,8 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "PUBKEYFILE")]
     pub key: Option<PathBuf>,
     /// Also hold the figures of this file against the records of a publication: what trend or compare
-    /// prints with --format json, or a document with both as its members `trend` and `comparison`
+    /// prints with --format json, what report --json writes, or a document with any of these as its members
+    /// `trend`, `comparison` and `total`
     #[arg(long, value_name = "JSON")]
     pub report: Option<PathBuf>,
     /// Make a key for --seal and for publish --sign in a new file, and print its public half

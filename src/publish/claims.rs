@@ -59,6 +59,7 @@ pub(super) fn claimed_by(path: &Path, found: &Recounted) -> Result<Figures, Stri
     let schema = claimed.get("schema").and_then(Value::as_str).unwrap_or_default();
     let mut any = false;
     let mut report = true;
+    let mut total = None;
     for (kind, found) in &counted {
         let (claimed, path) = if schema.starts_with(kind.schema) {
             report = false;
@@ -68,16 +69,21 @@ pub(super) fn claimed_by(path: &Path, found: &Recounted) -> Result<Figures, Stri
         };
         let Some(claimed) = claimed else { continue };
         any = true;
-        kind.held_against(&mut figures, claimed, found.as_ref(), &path);
+        let found = kind.held_against(&mut figures, claimed, found.as_ref(), &path);
+        if kind.member == TOTAL.member {
+            total = found;
+        }
     }
     if !any {
-        return Err(format!("{} has neither a trend nor a comparison", path.display()));
+        return Err(format!("{} has neither a trend nor a comparison, nor the total of a report", path.display()));
     }
     if report {
-        summary(&mut figures, &claimed);
+        if let Some(total) = total {
+            summary(&mut figures, &claimed, total);
+        }
         let rest = claimed.as_object().into_iter().flatten().map(|(name, _)| name);
         figures.unchecked.extend(rest.filter(|n| !NO_CLAIM.contains(&n.as_str())).map(|name| format!("/{name}")));
-        if let Some(at) = figures.unchecked.iter().position(|n| n == "/headline").filter(|_| figures.held > 0) {
+        if let Some(at) = figures.unchecked.iter().position(|n| n == "/headline").filter(|_| total.is_some()) {
             figures.unchecked.splice(at..=at, ["/headline apart from what the total tells".to_owned()]);
         }
     }
@@ -89,13 +95,25 @@ pub(super) fn claimed_by(path: &Path, found: &Recounted) -> Result<Figures, Stri
 }
 
 impl Kind {
-    fn held_against(&self, figures: &mut Figures, claimed: &Value, found: Option<&Counted>, path: &str) {
+    /// Holds a claim against what was counted, which is returned if both are of
+    /// the same.
+    fn held_against<'c>(
+        &self,
+        figures: &mut Figures,
+        claimed: &Value,
+        found: Option<&'c Counted>,
+        path: &str,
+    ) -> Option<&'c Value> {
+        let what = if path.is_empty() { "all of it" } else { path };
         let found = match found {
             Some(Ok(found)) => found,
-            Some(Err(what)) => return figures.wrong(|| format!("{path}: {what}")),
+            Some(Err(what)) => {
+                figures.wrong(|| format!("{path}: {what}"));
+                return None;
+            }
             None => {
-                let what = if path.is_empty() { "all of it" } else { path };
-                return figures.uncounted.push(format!("{what}: the publication has no baseline to compare with"));
+                figures.uncounted.push(format!("{what}: the publication has no baseline to compare with"));
+                return None;
             }
         };
         let at = |value: &Value, place: &str| value.pointer(&format!("/{place}")).cloned();
@@ -104,9 +122,8 @@ impl Kind {
             if theirs != ours {
                 let shown = |v: &Option<Value>| v.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
                 let (theirs, ours) = (shown(&theirs), shown(&ours));
-                let what = if path.is_empty() { "all of it" } else { path };
                 figures.uncounted.push(format!("{what}: it is of {place} {theirs}, and the publication of {ours}"));
-                return;
+                return None;
             }
         }
         for member in self.counted {
@@ -130,38 +147,49 @@ impl Kind {
         let rest = claimed.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
         let known = |n: &&str| !others.contains(n) && !self.counted.contains(n) && !self.of.contains(n);
         figures.unchecked.extend(rest.filter(known).map(|name| format!("{path}/{name}")));
+        Some(found)
     }
 }
 
 /// What a report says in its headline and its list of hosts, as far as it
-/// follows from the total that was counted.
-fn summary(figures: &mut Figures, claimed: &Value) {
-    let place = |path: &str| claimed.pointer(path);
-    let number = |path: &str| place(path).and_then(Value::as_u64);
-    let Some(verdicts) = place("/total/whole/verdicts").and_then(Value::as_object) else { return };
-    let counted = |words: &[&str]| -> u64 {
-        words.iter().filter_map(|w| verdicts.get(*w)).filter_map(Value::as_u64).fold(0, u64::saturating_add)
-    };
-    // Of these somebody answers for some, whom no number has.
-    let accepted = number("/headline/accepted").unwrap_or(0);
-    for (name, words) in
-        [("in_use", &["active", "updating", "contacting"][..]), ("managed", &["managed"]), ("oem", &["oem"])]
-    {
-        let most = counted(words);
-        let Some(n) = number(&format!("/headline/{name}")) else { continue };
-        figures.require((most.saturating_sub(accepted)..=most).contains(&n), || {
-            format!("/headline/{name}: claimed {n}, and the total has {most}, of which {accepted} are accepted")
+/// follows from the total that was counted. Whom somebody answers for no count
+/// has: the list says it, and these are in no other number.
+fn summary(figures: &mut Figures, claimed: &Value, counted: &Value) {
+    let number = |name: &str| claimed.pointer(&format!("/headline/{name}")).and_then(Value::as_u64);
+    let none = serde_json::Map::new();
+    let verdicts = counted.pointer("/whole/verdicts").and_then(Value::as_object).unwrap_or(&none);
+    let total = |word: &str| verdicts.get(word).and_then(Value::as_u64).unwrap_or(0);
+    let likely = counted.pointer("/whole/likely_installed").and_then(Value::as_u64).unwrap_or(0);
+    let hosts = claimed.get("hosts").and_then(Value::as_array);
+    let is = |host: &Value, verdict: &str| host.get("verdict").and_then(Value::as_str) == Some(verdict);
+    let has = |host: &Value, name: &str| host.get(name).is_some_and(|v| !matches!(v, Value::Null | Value::Bool(false)));
+    let listed = |fits: &dyn Fn(&Value) -> bool| hosts.map(|h| h.iter().filter(|h| fits(h)).count() as u64);
+    let accepted = number("accepted").unwrap_or(0);
+    let all = verdicts.keys().filter(|v| *v != "none").map(|v| total(v)).fold(0, u64::saturating_add);
+    let of_list = listed(&|h| has(h, "accepted"));
+    figures.require(accepted <= all && of_list.is_none_or(|n| n == accepted), || {
+        let listed = of_list.map_or_else(String::new, |n| format!("{n} are listed, and "));
+        format!("/headline/accepted: claimed {accepted}, {listed}the total has {all}")
+    });
+    let numbers: [(&str, &[&str], u64); 4] = [
+        ("in_use", &["active", "updating", "contacting"], 0),
+        ("managed", &["managed"], 0),
+        ("oem", &["oem"], 0),
+        ("installed", &["attempting"], likely),
+    ];
+    for (name, words, likely) in numbers {
+        let Some(n) = number(name) else { continue };
+        let counted = words.iter().map(|w| total(w)).fold(likely, u64::saturating_add);
+        let is_one = |h: &Value| words.iter().any(|w| is(h, w)) || likely > 0 && has(h, "likely_installed");
+        let apart = listed(&|h| has(h, "accepted") && is_one(h));
+        let least = counted.saturating_sub(apart.unwrap_or(accepted));
+        figures.require((least..=counted.saturating_sub(apart.unwrap_or(0))).contains(&n), || {
+            let apart = apart.unwrap_or(accepted);
+            format!("/headline/{name}: claimed {n}, and the total has {counted}, of which {apart} are accepted")
         });
     }
-    if let Some(n) = number("/headline/installed") {
-        let (least, most) = (counted(&["attempting"]).saturating_sub(accepted), counted(&["attempting", "looked-up"]));
-        figures.require((least..=most).contains(&n), || {
-            format!("/headline/installed: claimed {n}, and the total allows {least} to {most}")
-        });
-    }
-    let Some(hosts) = place("/hosts").and_then(Value::as_array) else { return };
     for (verdict, n) in verdicts.iter().filter(|(verdict, _)| *verdict != "none") {
-        let listed = hosts.iter().filter(|h| h.get("verdict").and_then(Value::as_str) == Some(verdict)).count() as u64;
+        let Some(listed) = listed(&|h| is(h, verdict)) else { return };
         figures.require(Some(listed) == n.as_u64(), || {
             format!("/hosts: {listed} are listed as {verdict}, and the total has {n}")
         });

@@ -717,6 +717,35 @@ fn what_a_report_claims_beside_its_trend_is_held_against_the_records_or_named() 
         let ran = alter(&act);
         assert!(ran.code == 1 && ran.out.contains(words), "{words}: {ran:?}");
     }
+    // Somebody may answer for hosts, but only for those that there are, each by name.
+    let accept = "[[accept]]\nnetwork = \"0.0.0.0/0\"\nverdict = \"active\"\nreason = \"bench\"\nowner = \"lab\"\nexpires = \"2100-01-01\"\n";
+    fs::write(dir.join("accept.toml"), accept).unwrap();
+    let accepted = ["--json", "true.json", "--accept", "accept.toml"];
+    let made = run_in(dir, &[&["report", "-q", "--store", "s.db", "--window", "2026-03-02"], &accepted[..]].concat());
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(value(&dir.join("true.json"))["headline"]["accepted"].as_u64().unwrap() > 3);
+    let ran = verify(dir, &["hidden", "--report", "true.json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let acts: [(Act, &str); 3] = [
+        (|r| r["headline"]["accepted"] = 999.into(), "/headline/accepted: claimed 999, "),
+        (|r| r["headline"]["in_use"] = 1.into(), "/headline/in_use: claimed 1, "),
+        (
+            |r| {
+                r.as_object_mut().unwrap().remove("hosts");
+                r["headline"]["accepted"] = 999.into();
+            },
+            "/headline/accepted: claimed 999, the total has ",
+        ),
+    ];
+    for (act, words) in acts {
+        let ran = alter(&act);
+        assert!(ran.code == 1 && ran.out.contains(words), "{words}: {ran:?}");
+    }
+    // Of another window nothing can be said, however well it agrees with itself.
+    let made =
+        run_in(dir, &["report", "-q", "--store", "s.db", "--window", "2026-03-01..2026-03-02", "--json", "other.json"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    verify(dir, &["hidden", "--report", "other.json"]).said_once(FAILED, &["nothing in other.json can be counted"]);
     // What is true, but not of what was published.
     let by = ["--groups", "groups.csv", "--by", "site", "--format", "json", "-q", "--store", "s.db"];
     fs::write(dir.join("groups.csv"), "prefix,site\n10.0.0.0/9,north\n").unwrap();
