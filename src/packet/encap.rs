@@ -253,8 +253,8 @@ impl EncapIndex {
         if let Some(id) = self.other {
             return id;
         }
-        let segment = if self.ignore_vlan { "" } else { "other" };
-        let id = self.append(segment.to_owned(), vec!["other".to_owned()]);
+        let segment = if self.ignore_vlan { "" } else { path::OTHER };
+        let id = self.append(segment.to_owned(), vec![path::OTHER.to_owned()]);
         self.other = Some(id);
         id
     }

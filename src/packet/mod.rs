@@ -56,6 +56,7 @@ pub use fragment::MAX_BYTES as MAX_FRAGMENT_BYTES;
 pub use ipcomp::MAX_INFLATED_TOGETHER;
 pub use link_names::link_name;
 pub use notice::{Notice, NoticeKind};
+pub use path::is_path;
 
 use crate::base::{Addr, Mac, Timestamp};
 

@@ -13,6 +13,9 @@ use std::fmt;
 /// Most tags, labels and tunnels around one packet.
 pub const MAX_LAYERS: usize = 16;
 
+/// The layer and the segment of paths that found the table full.
+pub(super) const OTHER: &str = "other";
+
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $kind:ident => $word:literal, $counter:ident,)+) => {
         /// What kind of tag or tunnel a layer is.
@@ -21,7 +24,6 @@ macro_rules! kinds {
 
         impl Kind {
             /// Every kind.
-            #[cfg(test)]
             pub const ALL: &[Kind] = &[$(Kind::$kind,)+];
 
             /// The word in paths and segments.
@@ -186,6 +188,17 @@ pub(super) fn segment(layers: &[Layer]) -> String {
     text
 }
 
+/// Whether a text is a segment, or a layer, as this program may write it: words
+/// of layers, each perhaps with a number, and so nothing that anybody chose.
+pub fn is_path(text: &str) -> bool {
+    let is_layer = |layer: &str| {
+        let (word, id) = layer.split_once(':').unwrap_or((layer, ""));
+        let known = word == OTHER || Kind::ALL.iter().any(|kind| kind.word() == word);
+        known && id.len() <= 10 && id.bytes().all(|b| b.is_ascii_digit())
+    };
+    text.is_empty() || text.split('/').all(is_layer)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
@@ -207,6 +220,21 @@ mod tests {
         assert_ne!(a.layers(), b.layers());
         assert_eq!(a.without_one_way_ids().layers(), b.without_one_way_ids().layers());
         assert_eq!(a.layers()[1].to_string(), "mpls:16");
+    }
+
+    #[test]
+    fn what_is_written_is_known_again() {
+        for kind in Kind::ALL {
+            let layers = [Layer::with_id(*kind, u32::MAX), Layer::bare(*kind)];
+            layers.iter().for_each(|l| assert!(is_path(&l.to_string()), "{l}"));
+            assert!(is_path(&segment(&layers)));
+        }
+        for text in ["", OTHER, "vlan:10/vni:77"] {
+            assert!(is_path(text), "{text}");
+        }
+        for text in ["room:12", "vlan:anna", "vlan:10/anna", "gre:10.0.0.1", "vlan:10/", "vlan:12345678901"] {
+            assert!(!is_path(text), "{text}");
+        }
     }
 
     #[test]

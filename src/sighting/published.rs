@@ -7,32 +7,17 @@ use super::record::{Evidence, Record};
 use crate::base::{Addr, Channel, NameSource, Prefix};
 use crate::catalogue::{Catalogue, Category, TransportPort};
 use crate::flow::Note;
+use crate::packet::is_path;
 use crate::sighting::draft::hex;
 use std::sync::LazyLock;
 
-/// Words of encapsulations, as [`crate::packet`] writes them; a number may
-/// follow.
-const LAYERS: [&str; 28] = [
-    "vlan", "isid", "vntag", "etag", "cmd", "macsec", "mpls", "pppoe", "gre", "pptp", "vsid", "erspan", "vni",
-    "geneve", "gtpu", "4in4", "6in4", "4in6", "6in6", "etherip", "eoip", "teredo", "capwap", "lisp", "l2tp", "ipcomp",
-    "other", "more",
-];
-
 static BUILTIN: LazyLock<Catalogue> = LazyLock::new(Catalogue::builtin);
-
-fn is_layers(text: &str) -> bool {
-    let is_layer = |layer: &str| {
-        let (word, id) = layer.split_once(':').unwrap_or((layer, ""));
-        LAYERS.contains(&word) && id.len() <= 10 && id.bytes().all(|b| b.is_ascii_digit())
-    };
-    text.is_empty() || text.split('/').all(is_layer)
-}
 
 /// Words that stay with pseudonyms of a run, and are replaced in publications.
 impl Pseudonyms {
     /// The encapsulation context of a host: it stays if it is one.
     pub fn segment(&self, segment: &str) -> String {
-        if !self.publishes() || is_layers(segment) { segment.to_owned() } else { self.word("segment", segment) }
+        if !self.publishes() || is_path(segment) { segment.to_owned() } else { self.word("segment", segment) }
     }
 
     /// What stands for the name of a sensor.
@@ -82,7 +67,7 @@ impl Pseudonyms {
 
     /// One of the layers of a frame.
     pub(super) fn layer(&self, layer: &str) -> String {
-        if !self.publishes() || is_layers(layer) { self.text(layer) } else { self.word("layer", layer) }
+        if !self.publishes() || is_path(layer) { self.text(layer) } else { self.word("layer", layer) }
     }
 
     /// What was seen in a channel: a name, or something else that may hold
