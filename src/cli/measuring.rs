@@ -13,6 +13,7 @@ use crate::store::archive::Archive;
 use crate::store::{Measured, Store};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Most threads that count: more wait for each other.
 const MOST_THREADS: usize = 8;
@@ -28,7 +29,8 @@ pub(super) struct Measuring {
     source: Box<dyn FactSource>,
     groups: Groups,
     dimensions: Vec<Vec<String>>,
-    catalogue: Catalogue,
+    /// The one in effect: with `--catalogue-as-of` perhaps that of a run.
+    pub(super) catalogue: Arc<Catalogue>,
     as_of: Option<AsOf>,
     home: HomeNets,
     doubts: Vec<String>,
@@ -101,6 +103,7 @@ impl Measuring {
         };
         let (args, home) = (Settings { offset }, home.unwrap_or(stored_home));
         let doubts = pseudonyms.iter().map(|s| s.trim_start_matches("warning: ").to_owned()).collect();
+        let catalogue = Arc::new(catalogue);
         Ok(Measuring { source, groups, dimensions, catalogue, as_of, home, doubts, args, watched })
     }
 

@@ -38,7 +38,7 @@ pub(super) fn run(args: &PublishArgs) -> Result<Exit, Stop> {
     if args.groups_only && args.by.is_empty() {
         asked.dimensions.truncate(1);
     }
-    let pseudonyms = pseudonyms(args, &asked)?;
+    let pseudonyms = pseudonyms(args, &measuring, &asked)?;
     if let Some(file) = args.sign.as_deref().filter(|_| !args.quiet) {
         inputs::warn_if_open("--sign", file);
     }
@@ -87,11 +87,11 @@ fn measured(args: &PublishArgs) -> MeasureArgs {
     }
 }
 
-fn pseudonyms(args: &PublishArgs, asked: &Asked<'_>) -> Result<Option<Pseudonyms>, Stop> {
+/// What the catalogue lists that is applied, and so published, stays.
+fn pseudonyms(args: &PublishArgs, measuring: &Measuring, asked: &Asked<'_>) -> Result<Option<Pseudonyms>, Stop> {
     let Some(path) = &args.pseudonymise else { return Ok(None) };
     let key = inputs::pseudonym_key(path, args.quiet)?;
-    let catalogue = args.catalogue.load().map_err(Stop::usage)?;
-    Ok(Some(Pseudonyms::for_publication(&key, &asked.home, Arc::new(catalogue))))
+    Ok(Some(Pseudonyms::for_publication(&key, &asked.home, Arc::clone(&measuring.catalogue))))
 }
 
 /// Hands over the records of a store.

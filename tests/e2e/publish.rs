@@ -647,6 +647,51 @@ fn a_catalogue_of_ones_own_is_not_published_unasked() {
     assert!(ran.code == USAGE && ran.err.contains("3..=1000000"), "{ran:?}");
 }
 
+/// With the catalogue of a day, that of a run may be the one that is applied:
+/// names that only the given one lists are the user's own.
+#[test]
+fn with_the_catalogue_of_a_day_only_what_that_lists_stays() {
+    let dir = TempDir::new().unwrap();
+    let dir = dir.path();
+    let entry = |id: &str, name: &str| {
+        format!(
+            "[[indicator]]\nid = \"{id}\"\ncategory = \"update\"\nuse = \"alone\"\nconfidence = \"high\"\n\
+             meaning = \"ours\"\nexact = \"{name}\"\nsources = [\"Anna\"]\n"
+        )
+    };
+    fs::write(dir.join("own.toml"), entry("own", "ksc.corp.example")).unwrap();
+    fs::write(dir.join("pseudonyms.key"), "5a3c9b".repeat(12)).unwrap();
+    let all = office(8);
+    let records = all.lines().enumerate().map(|(n, line)| {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        if n % 2 == 0 {
+            record["indicator"]["id"] = "own".into();
+            record["names"] = json!(["ksc.corp.example"]);
+        }
+        with_id(record).to_string() + "\n"
+    });
+    fs::write(dir.join("r.ndjson"), records.collect::<String>()).unwrap();
+    // The run that imports has the built-in catalogue.
+    let ran = run_in(dir, &["import", "-q", "--store", "s.db", "r.ndjson"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let of_run = ["--add-catalogue", "own.toml", "--catalogue-as-of", "2099-01-01", "--pseudonymise", "pseudonyms.key"];
+    let said = publish(dir, "of-run", &[&WINDOWS[..], &of_run].concat());
+    assert!(!said.err.contains("differ"), "{said:?}");
+    for entry in fs::read_dir(dir.join("of-run")).unwrap().map(Result::unwrap) {
+        let text = fs::read_to_string(entry.path()).unwrap();
+        assert!(!text.contains("ksc.corp.example") && !text.contains("\"own\""), "{:?}: {text}", entry.path());
+    }
+    assert_eq!(verify(dir, &["of-run"]).code, 0);
+    // Of a day before any run the given one is applied, and what it lists stays
+    // where it may be shown.
+    let given = ["--catalogue-as-of", "2020-01-01", "--pseudonymise", "pseudonyms.key", "--show-catalogue"];
+    publish(dir, "given", &[&WINDOWS[..], &of_run[..2], &given].concat());
+    assert!(fs::read_to_string(dir.join("given/records.ndjson")).unwrap().contains("ksc.corp.example"));
+    assert_eq!(verify(dir, &["given"]).code, 0);
+    publish(dir, "counts", &[&WINDOWS[..], &of_run[2..4], &["--groups-only"]].concat());
+    assert_eq!(verify(dir, &["counts"]).code, 0);
+}
+
 /// What readers take differently, or without end, is refused.
 #[test]
 fn a_publication_is_read_as_anybody_reads_it_and_not_without_end() {
