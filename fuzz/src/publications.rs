@@ -5,7 +5,7 @@ use super::archives::{import, run};
 use super::scratch::{folder, number, part, place};
 use spansight::catalogue::{Catalogue, LongText};
 use spansight::measure::{Asked, Days, Groups, Step};
-use spansight::publish::{Checked, Form, PublishError, Request, Room, check, write};
+use spansight::publish::{Checked, Form, MIN_GROUP, PublishError, Request, Room, check, write};
 use spansight::sighting::{HomeNets, Pseudonyms};
 use spansight::store::archive::Archive;
 use spansight::store::{Filter, Stored};
@@ -56,11 +56,11 @@ pub fn published(mode: u8, mut data: &[u8]) -> Option<PathBuf> {
     let by: Vec<String> = groups.columns().iter().take(2).map(|c| (*c).to_owned()).collect();
     let mut dimensions = groups.dimensions(&by).expect("columns that there are");
     let home = if mode & 4 == 0 { HomeNets::default() } else { HomeNets::any() };
-    let pseudonyms = Pseudonyms::new(&[7; 32], &home, Arc::clone(&catalogue));
+    let pseudonyms = Pseudonyms::for_publication(&[7; 32], &home, Arc::clone(&catalogue));
     let form = match mode & 3 {
         0 | 1 => Form::Full,
         2 => Form::Pseudonymised(&pseudonyms),
-        _ => Form::Groups(2),
+        _ => Form::Groups(*MIN_GROUP.start()),
     };
     if matches!(form, Form::Groups(_)) {
         dimensions.truncate(1);
