@@ -10,7 +10,7 @@ mod report;
 pub use explain::{ExplainArgs, ExplainFormat};
 pub use export::{ExportArgs, ExportFormat};
 pub use hosts::{EventArgs, HostsArgs, JudgingArgs, KnowledgeArgs};
-pub use measure::{CompareArgs, MeasureArgs, MeasureFormat, StepArg, TrendArgs};
+pub use measure::{CompareArgs, CountArgs, MeasureArgs, MeasureFormat, StepArg, TrendArgs};
 pub use publish::PublishArgs;
 pub use report::ReportArgs;
 

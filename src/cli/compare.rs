@@ -2,7 +2,7 @@
 
 use super::args::{CompareArgs, MeasureFormat};
 use super::exit::{Exit, Stop};
-use super::measuring::{Measuring, check_length, warn, write};
+use super::measuring::{Measuring, check_length, check_output, warn, write};
 use crate::measure::Comparison;
 use crate::measure::compare::CompareError;
 use crate::report::measure::compare;
@@ -10,7 +10,8 @@ use crate::report::table::width;
 
 /// Runs the command.
 pub(super) fn run(args: &CompareArgs) -> Result<Exit, Stop> {
-    let measuring = Measuring::new(&args.measure)?;
+    check_output(&args.measure)?;
+    let measuring = Measuring::new(&args.measure.count)?;
     let days = |window: crate::measure::Window| window.days(measuring.watched.last);
     let (baseline, current) = (days(args.baseline), days(args.current));
     check_length(&[baseline, current])?;

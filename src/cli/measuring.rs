@@ -1,11 +1,10 @@
 //! What the commands that count share.
 
-use super::args::MeasureArgs;
+use super::args::{CountArgs, MeasureArgs};
 use super::exit::{Stop, say};
 use super::{inputs, places, stored};
 use crate::catalogue::Catalogue;
 use crate::measure::count::MOST_DAYS;
-use crate::measure::groups;
 use crate::measure::{AsOf, Asked, Days, FactSource, Groups, SourceError, catalogue_as_of};
 use crate::report::output::Output;
 use crate::sighting::HomeNets;
@@ -76,17 +75,12 @@ fn open(path: &Path) -> Result<Opened, Stop> {
 
 impl Measuring {
     /// Checks the arguments and opens everything.
-    pub(super) fn new(args: &MeasureArgs) -> Result<Self, Stop> {
+    pub(super) fn new(args: &CountArgs) -> Result<Self, Stop> {
         let given = args.catalogue.load().map_err(Stop::usage)?;
         let home = (!args.home_net.is_empty()).then(|| inputs::home_nets(&args.home_net, Vec::new())).transpose()?;
         let groups = Groups::read(&args.groups).map_err(|e| Stop::usage(format_args!("--groups: {e}")))?;
         let by = if args.by.is_empty() { usual(&groups) } else { args.by.clone() };
         let dimensions = groups.dimensions(&by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
-        let output = args.output.as_deref();
-        let read =
-            args.catalogue.paths().chain(args.groups.iter().map(|p| groups::path_of(p))).chain([args.store.as_path()]);
-        places::check(&[("--output", output)], read)?;
-        Output::check(output).map_err(Stop::failed)?;
         let Opened { source, home: stored_home, pseudonyms } = open(&args.store)?;
         let (catalogue, as_of) = match args.catalogue_as_of {
             Some(day) => catalogue_as_of(&*source, &given, day).map(|(c, of)| (c, Some(of)))?,
@@ -121,6 +115,13 @@ impl Measuring {
             threads: threads(),
         }
     }
+}
+
+/// Says at once what could not be written in the end, or would be read.
+pub(super) fn check_output(args: &MeasureArgs) -> Result<(), Stop> {
+    let output = args.output.as_deref();
+    places::check(&[("--output", output)], args.count.files())?;
+    Output::check(output).map_err(Stop::failed)
 }
 
 /// Refuses windows with more days than a report can have.

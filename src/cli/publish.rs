@@ -1,6 +1,6 @@
 //! `spansight publish`: a window of a store for others.
 
-use super::args::{MeasureArgs, MeasureFormat, PublishArgs};
+use super::args::PublishArgs;
 use super::exit::{Exit, Stop, say};
 use super::measuring::{Measuring, check_length};
 use super::verify::key;
@@ -33,9 +33,9 @@ impl From<PublishError> for Stop {
 pub(super) fn run(args: &PublishArgs) -> Result<Exit, Stop> {
     let sign = args.sign.as_deref().map(|file| key(file, SealKey::read)).transpose()?;
     places::check(&[("--output", Some(&args.output))], [])?;
-    let measuring = Measuring::new(&measured(args))?;
+    let measuring = Measuring::new(&args.count)?;
     let mut asked = measuring.asked();
-    if args.groups_only && args.by.is_empty() {
+    if args.groups_only && args.count.by.is_empty() {
         asked.dimensions.truncate(1);
     }
     let pseudonyms = pseudonyms(args, &measuring, &asked)?;
@@ -52,7 +52,7 @@ pub(super) fn run(args: &PublishArgs) -> Result<Exit, Stop> {
     };
     let (step, key, show_catalogue) = (Step::from(args.step), sign.as_ref(), args.show_catalogue);
     let request = Request { asked: &asked, form, window, step, baseline, key, show_catalogue };
-    let written = write(&args.output, &request, &mut |days, take| records(&args.store, days, take))?;
+    let written = write(&args.output, &request, &mut |days, take| records(&args.count.store, days, take))?;
     if written.differs {
         say("warning: counted from the store, some figures differ from those of the published records, which are \
              what was published; compare trend.json with the command trend");
@@ -69,22 +69,6 @@ pub(super) fn run(args: &PublishArgs) -> Result<Exit, Stop> {
         drop(writeln!(io::stderr(), "{to}: {records}, {signed}; manifest.json: sha256 {manifest}. {kept}."));
     }
     Ok(Exit::Done)
-}
-
-/// What is counted, as for the commands that only count.
-fn measured(args: &PublishArgs) -> MeasureArgs {
-    MeasureArgs {
-        store: args.store.clone(),
-        groups: args.groups.clone(),
-        by: args.by.clone(),
-        catalogue: args.catalogue.clone(),
-        catalogue_as_of: args.catalogue_as_of,
-        home_net: args.home_net.clone(),
-        utc_offset: args.utc_offset,
-        format: MeasureFormat::Json,
-        output: None,
-        quiet: args.quiet,
-    }
 }
 
 /// What the catalogue lists that is applied, and so published, stays.

@@ -2,14 +2,15 @@
 
 use super::args::{MeasureFormat, TrendArgs};
 use super::exit::{Exit, Stop};
-use super::measuring::{Measuring, check_length, warn, write};
+use super::measuring::{Measuring, check_length, check_output, warn, write};
 use crate::measure::{Step, Trend};
 use crate::report::measure::trend;
 use crate::report::table::width;
 
 /// Runs the command.
 pub(super) fn run(args: &TrendArgs) -> Result<Exit, Stop> {
-    let measuring = Measuring::new(&args.measure)?;
+    check_output(&args.measure)?;
+    let measuring = Measuring::new(&args.measure.count)?;
     let step = Step::from(args.step);
     let window = args.window.map_or(measuring.watched, |w| w.days(measuring.watched.last));
     check_length(&[window])?;

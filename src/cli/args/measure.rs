@@ -2,13 +2,14 @@
 
 use super::CatalogueFiles;
 use crate::base::time::parse_day;
+use crate::measure::groups::path_of;
 use crate::measure::{Step, UtcOffset, Window};
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What every command that counts is given.
 #[derive(Debug, Args)]
-pub struct MeasureArgs {
+pub struct CountArgs {
     /// The store to read: a SQLite file, or the folder of an archive
     #[arg(long, value_name = "STORE")]
     pub store: PathBuf,
@@ -34,6 +35,22 @@ pub struct MeasureArgs {
     /// Days begin so much before those of UTC, in whole quarter hours
     #[arg(long, value_name = "±HH:MM", default_value = "+00:00", allow_hyphen_values = true)]
     pub utc_offset: UtcOffset,
+}
+
+impl CountArgs {
+    /// The files that are read.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let groups = self.groups.iter().map(|p| path_of(p));
+        self.catalogue.paths().chain(groups).chain([self.store.as_path()])
+    }
+}
+
+/// What the commands that print figures are given.
+#[derive(Debug, Args)]
+pub struct MeasureArgs {
+    /// What to count.
+    #[command(flatten)]
+    pub count: CountArgs,
     /// What to print
     #[arg(long, value_enum, default_value = "table")]
     pub format: MeasureFormat,
@@ -133,6 +150,7 @@ pub struct CompareArgs {
     pub current: Window,
 }
 
+/// A date as its days since the epoch.
 pub(super) fn day(text: &str) -> Result<i32, String> {
     let day = parse_day(text).and_then(|day| i32::try_from(day).ok());
     day.ok_or_else(|| "give a date such as 2024-04-01".to_owned())

@@ -1,10 +1,9 @@
 //! Arguments of `publish`.
 
-use super::measure::day;
-use super::{CatalogueFiles, StepArg};
-use crate::measure::{UtcOffset, Window};
+use super::{CountArgs, StepArg};
+use crate::measure::Window;
 use crate::publish::MIN_GROUP;
-use clap::Args;
+use clap::{Arg, Args};
 use std::path::PathBuf;
 
 /// What `publish --help` ends with.
@@ -16,12 +15,50 @@ names, sensors and paths are replaced or left out, whatever the home networks; f
 two windows with --baseline, in which counts of fewer than --min-group hosts are left out, and so many more \
 that they cannot be had from the total. docs/PUBLISH.md says what each form shows to whom.";
 
+/// The options in the order of the help.
+const ORDER: [&str; 18] = [
+    "store",
+    "window",
+    "baseline",
+    "step",
+    "output",
+    "groups",
+    "by",
+    "pseudonymise",
+    "groups_only",
+    "min_group",
+    "sign",
+    "catalogue",
+    "add_catalogue",
+    "show_catalogue",
+    "catalogue_as_of",
+    "home_net",
+    "utc_offset",
+    "quiet",
+];
+
+/// What `publish` says of an option that other commands have, and where.
+fn as_here(arg: Arg) -> Arg {
+    let place = ORDER.iter().position(|id| arg.get_id() == id).unwrap_or(ORDER.len());
+    let arg = arg.display_order(place);
+    match arg.get_id().as_str() {
+        "groups" => arg.help("Groups of addresses, as for trend"),
+        "by" => arg.help(
+            "Also count by these columns of --groups; with + between columns by all combinations [default: as for \
+             trend; with --groups-only the first of these]",
+        ),
+        "catalogue_as_of" => arg.help("Apply one catalogue to all records, as for trend"),
+        _ => arg,
+    }
+}
+
 /// Arguments of `publish`.
 #[derive(Debug, Args)]
+#[command(mut_args(as_here))]
 pub struct PublishArgs {
-    /// The store to read: a SQLite file, or the folder of an archive
-    #[arg(long, value_name = "STORE")]
-    pub store: PathBuf,
+    /// What to count.
+    #[command(flatten)]
+    pub count: CountArgs,
     /// The time to publish, such as 2024-04 or 2024-01..2024-06
     #[arg(long, value_name = "WINDOW")]
     pub window: Window,
@@ -34,13 +71,6 @@ pub struct PublishArgs {
     /// The folder to write; nothing may be there yet
     #[arg(long, value_name = "DIR")]
     pub output: PathBuf,
-    /// Groups of addresses, as for trend
-    #[arg(long, value_name = "FILE")]
-    pub groups: Vec<PathBuf>,
-    /// Also count by these columns of --groups; with + between columns by all combinations [default: as
-    /// for trend; with --groups-only the first of these]
-    #[arg(long, value_name = "COLUMN", value_delimiter = ',')]
-    pub by: Vec<String>,
     /// Replace addresses, hardware addresses and names of hosts by pseudonyms made with the key in this file
     #[arg(long, value_name = "KEYFILE", conflicts_with = "groups_only")]
     pub pseudonymise: Option<PathBuf>,
@@ -54,23 +84,27 @@ pub struct PublishArgs {
     /// Sign the manifest with this Ed25519 key (PKCS#8), as `verify --new-key` makes one
     #[arg(long, value_name = "KEYFILE")]
     pub sign: Option<PathBuf>,
-    /// Which catalogue.
-    #[command(flatten)]
-    pub catalogue: CatalogueFiles,
     /// With --pseudonymise or --groups-only: also publish catalogues that are not the built-in one, with all that
     /// was written into them
     #[arg(long)]
     pub show_catalogue: bool,
-    /// Apply one catalogue to all records, as for trend
-    #[arg(long, value_name = "DATE", value_parser = day)]
-    pub catalogue_as_of: Option<i32>,
-    /// Networks whose clients are hosts, or `any` [default: those of the newest run in the store]
-    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
-    pub home_net: Vec<String>,
-    /// Days begin so much before those of UTC, in whole quarter hours
-    #[arg(long, value_name = "±HH:MM", default_value = "+00:00", allow_hyphen_values = true)]
-    pub utc_offset: UtcOffset,
     /// Say nothing but what is wrong
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Command;
+
+    #[test]
+    fn every_option_has_its_place_in_the_help() {
+        let publish = PublishArgs::augment_args(Command::new("publish"));
+        let mut ids: Vec<&str> = publish.get_arguments().map(|arg| arg.get_id().as_str()).collect();
+        let mut order = ORDER;
+        ids.sort_unstable();
+        order.sort_unstable();
+        assert_eq!(ids, order);
+    }
 }
