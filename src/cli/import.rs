@@ -6,6 +6,7 @@ mod lines;
 
 use super::args::ImportArgs;
 use super::exit::{Exit, Stop, say};
+use super::measuring::threads;
 use super::{places, run_record};
 use crate::base::Timestamp;
 use crate::catalogue::Catalogue;
@@ -22,8 +23,6 @@ use std::path::{Path, PathBuf};
 
 /// Lines that are left out with a sentence each; the others are counted.
 const MAX_SAID: u64 = 10;
-/// Most threads that read lines.
-const MAX_THREADS: usize = 8;
 
 /// Runs the command.
 pub(super) fn run(args: &ImportArgs) -> Result<Exit, Stop> {
@@ -51,10 +50,6 @@ fn begin(catalogue: &Catalogue) -> Run {
     let mut run = run_record::begin(catalogue, Vec::new(), "", "none", Timestamp::now());
     run_record::complete(&mut run, None);
     run
-}
-
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_THREADS))
 }
 
 /// Takes all into a store, or nothing.

@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Most threads that count: more wait for each other.
+/// Most threads that count, or read lines: more wait for each other.
 const MOST_THREADS: usize = 8;
 
 impl From<SourceError> for Stop {
@@ -39,7 +39,7 @@ pub(super) struct Measuring {
     pub(super) watched: Days,
 }
 
-/// How many threads count.
+/// How many threads count, or read lines.
 pub(super) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS))
 }

@@ -29,16 +29,17 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Stop> {
     }
     let Some(path) = &args.path else { return Err(Stop::usage("give a store or a folder of evidence")) };
     let public = args.key.as_deref().map(|file| key(file, PublicKey::read)).transpose()?;
-    if args.report.is_some() && !publish::is_publication(path) {
+    let is_publication = publish::is_publication(path);
+    if args.report.is_some() && !is_publication {
         return Err(Stop::usage("--report is held against a publication; give the folder of one"));
     }
     if path.is_dir() {
-        if args.seal.is_some() || public.is_some() && !publish::is_publication(path) {
+        if args.seal.is_some() || public.is_some() && !is_publication {
             return Err(Stop::usage(
                 "--seal is for stores of one file, --key for these and publications; a folder of evidence has no chain, nor an archive",
             ));
         }
-        if publish::is_publication(path) {
+        if is_publication {
             let checked = check(path, public.as_ref(), args.report.as_deref())?;
             return print(|out| publication::report(path, &checked, out));
         }

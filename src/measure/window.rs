@@ -223,6 +223,20 @@ impl UtcOffset {
         Days::new(day(first), day(last))
     }
 
+    /// The UTC days that any of some windows touch, rising and apart.
+    pub fn utc_of_all(self, windows: impl IntoIterator<Item = Days>) -> Vec<Days> {
+        let mut all: Vec<Days> = windows.into_iter().map(|days| self.utc(days)).collect();
+        all.sort();
+        let mut apart: Vec<Days> = Vec::new();
+        for days in all {
+            match apart.last_mut() {
+                Some(last) if days.first <= last.last.saturating_add(1) => last.last = last.last.max(days.last),
+                _ => apart.push(days),
+            }
+        }
+        apart
+    }
+
     /// The local days that a UTC day lies in, with the quarter hours of each as
     /// bits of the UTC day, the first in bit 95: one, or two.
     #[inline]
@@ -306,6 +320,19 @@ mod tests {
 
     fn days(text: &str) -> String {
         text.parse::<Window>().unwrap().days(20_000).to_string()
+    }
+
+    #[test]
+    fn windows_that_meet_are_one() {
+        let days = |all: &[(i32, i32)]| -> Vec<Days> { all.iter().map(|(a, b)| Days::new(*a, *b)).collect() };
+        let utc = UtcOffset::default();
+        let apart = days(&[(1, 3), (4, 6), (9, 9), (5, 5)]);
+        assert_eq!(utc.utc_of_all(apart.iter().rev().copied()), days(&[(1, 6), (9, 9)]));
+        // With another offset each touches a day more, so that these meet.
+        let early: UtcOffset = "+01:00".parse().unwrap();
+        assert_eq!(early.utc_of_all(days(&[(1, 3), (6, 6)])), days(&[(0, 3), (5, 6)]));
+        assert_eq!(early.utc_of_all(days(&[(1, 3), (5, 6)])), days(&[(0, 6)]));
+        assert!(utc.utc_of_all([]).is_empty());
     }
 
     #[test]

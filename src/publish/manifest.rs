@@ -9,7 +9,7 @@
 
 use crate::base::time::{format_day, parse_day};
 use crate::base::{Timestamp, brief};
-use crate::measure::{AsOf, Days, Origin, RunOf, Step};
+use crate::measure::{AsOf, Days, Origin, RunOf, Step, UtcOffset};
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::Path;
@@ -203,28 +203,14 @@ pub struct Listed {
 impl Manifest {
     /// The days of which records are published, rising and apart.
     pub(super) fn days(&self) -> Option<Vec<Days>> {
-        let offset = self.options.utc_offset.parse().ok()?;
+        let offset: UtcOffset = self.options.utc_offset.parse().ok()?;
         let window = self.options.window.days()?;
         let baseline = match &self.options.baseline {
             Some(span) => Some(span.days()?),
             None => None,
         };
-        Some(days(window, baseline, offset))
+        Some(offset.utc_of_all([Some(window), baseline].into_iter().flatten()))
     }
-}
-
-/// The UTC days that windows touch, rising and apart.
-pub(super) fn days(window: Days, baseline: Option<Days>, offset: crate::measure::UtcOffset) -> Vec<Days> {
-    let mut all: Vec<Days> = [Some(window), baseline].into_iter().flatten().map(|d| offset.utc(d)).collect();
-    all.sort();
-    let mut apart: Vec<Days> = Vec::new();
-    for days in all {
-        match apart.last_mut() {
-            Some(last) if days.first <= last.last.saturating_add(1) => last.last = last.last.max(days.last),
-            _ => apart.push(days),
-        }
-    }
-    apart
 }
 
 /// The step that a word means.

@@ -3,7 +3,7 @@
 use super::cells::Cells;
 use super::context::{Line, SeenIn};
 use super::folder::Folder;
-use super::manifest::{GroupsUsed, Kind, Manifest, Options, RunUsed, SCHEMA, Span, days};
+use super::manifest::{GroupsUsed, Kind, Manifest, Options, RunUsed, SCHEMA, Span};
 use super::recount::recount;
 use super::source::{Room, Unread, catalogue_path};
 use super::{CELLS, COMPARISON, CONTEXT, COVERAGE, GROUPS, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, RECORDS, TREND};
@@ -122,7 +122,8 @@ pub fn write(to: &Path, request: &Request<'_>, records: &mut Records<'_>) -> Res
         _ => PublishError::Folder { path: shown(), source: e },
     };
     let folder = Folder::begin(to).map_err(trouble)?;
-    let mut writing = Writing { request, folder, days: days(request.window, request.baseline, request.asked.offset) };
+    let days = request.asked.offset.utc_of_all([Some(request.window), request.baseline].into_iter().flatten());
+    let mut writing = Writing { request, folder, days };
     let mut manifest = writing.manifest()?;
     let mut written = Written { catalogues_withheld: writing.catalogues(&manifest)?, ..Written::default() };
     match request.form {

@@ -94,6 +94,7 @@ impl Conceal for Host {
 
 fn shown(evidence: Evidence, pseudonyms: &Pseudonyms, (at_home, roles): (bool, bool), host: Addr) -> Evidence {
     let ends = pseudonyms.ends(&evidence, host, roles);
+    let hash = evidence.packet_hash();
     let Evidence {
         path,
         interface,
@@ -107,7 +108,7 @@ fn shown(evidence: Evidence, pseudonyms: &Pseudonyms, (at_home, roles): (bool, b
         dst: _,
         dport,
         layers,
-        packet_sha256,
+        packet_sha256: _, // made anew
     } = evidence;
     let (path, interface) = pseudonyms.place(path, interface);
     Evidence {
@@ -123,18 +124,8 @@ fn shown(evidence: Evidence, pseudonyms: &Pseudonyms, (at_home, roles): (bool, b
         dst: ends.1,
         dport,
         layers: layers.iter().map(|l| pseudonyms.layer(l)).collect(),
-        packet_sha256: hex(&pseudonyms.digest(&bytes(&packet_sha256))),
+        packet_sha256: hex(&pseudonyms.digest(&hash)),
     }
-}
-
-/// The 32 bytes of a hash; zeros for what is none.
-fn bytes(text: &str) -> [u8; 32] {
-    let mut out = [0; 32];
-    for (at, byte) in out.iter_mut().enumerate() {
-        let digits = text.get(2 * at..2 * at + 2);
-        *byte = digits.and_then(|d| u8::from_str_radix(d, 16).ok()).unwrap_or_default();
-    }
-    out
 }
 
 fn sorted<T: Ord>(mut list: Vec<T>) -> Vec<T> {

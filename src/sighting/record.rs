@@ -95,6 +95,19 @@ pub struct Evidence {
     pub packet_sha256: String,
 }
 
+impl Evidence {
+    /// The bytes that the hex digits of [`Evidence::packet_sha256`] stand for;
+    /// zeros for what are none.
+    pub fn packet_hash(&self) -> [u8; 32] {
+        let mut out = [0; 32];
+        for (byte, pair) in out.iter_mut().zip(self.packet_sha256.as_bytes().chunks_exact(2)) {
+            let digits = std::str::from_utf8(pair).ok();
+            *byte = digits.and_then(|d| u8::from_str_radix(d, 16).ok()).unwrap_or_default();
+        }
+        out
+    }
+}
+
 /// One sighting: a host, an indicator, a UTC day, a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {

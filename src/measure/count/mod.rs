@@ -58,14 +58,7 @@ pub struct Plan<'a> {
 impl Plan<'_> {
     /// The facts that it needs.
     fn wanted(&self) -> Wanted {
-        let mut days: Vec<Days> = Vec::new();
-        for period in &self.periods {
-            let utc = self.offset.utc(*period);
-            match days.last_mut() {
-                Some(last) if utc.first <= last.last.saturating_add(1) => last.last = last.last.max(utc.last),
-                _ => days.push(utc),
-            }
-        }
+        let days = self.offset.utc_of_all(self.periods.iter().copied());
         Wanted { days, names: self.recount.is_some(), ids: false }
     }
 }

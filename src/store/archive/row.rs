@@ -594,10 +594,7 @@ fn put_evidence(out: &mut Vec<u8>, e: &Evidence) {
     put_number(out, e.layers.len() as u64);
     e.layers.iter().for_each(|layer| put_bytes(out, layer.as_bytes()));
     // 64 hexadecimal digits, as was checked when the line was read.
-    let digits = e.packet_sha256.as_bytes().chunks(2);
-    out.extend(
-        digits.map(|pair| std::str::from_utf8(pair).ok().and_then(|t| u8::from_str_radix(t, 16).ok()).unwrap_or(0)),
-    );
+    out.extend_from_slice(&e.packet_hash());
 }
 
 fn evidence(read: &mut Bytes<'_>) -> Option<Evidence> {
