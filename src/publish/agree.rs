@@ -227,11 +227,10 @@ impl Figures {
         if !method.cannot_be_applied_backwards.is_empty() {
             self.unchecked.push("/method/cannot_be_applied_backwards".to_owned());
         }
-        for (at, file) in method.groups.iter().enumerate() {
-            let members = [("built", file.built.is_some()), ("valid", file.valid.is_some())];
-            let there = members.into_iter().filter(|(_, there)| *there);
-            self.unchecked.extend(there.map(|(name, _)| format!("/method/groups/{at}/{name}")));
-        }
+        let has = |there: &dyn Fn(&File) -> bool| method.groups.iter().any(there);
+        let free = [("built", has(&|file| file.built.is_some())), ("valid", has(&|file| file.valid.is_some()))];
+        let free = free.into_iter().filter(|(_, there)| *there);
+        self.unchecked.extend(free.map(|(name, _)| format!("/method/groups/*/{name}")));
     }
 
     /// The windows against those of the manifest, and what follows from what the
