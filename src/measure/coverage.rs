@@ -8,7 +8,7 @@ use crate::base::Timestamp;
 use crate::base::time::QUARTER_SECS;
 use crate::coverage::doubts::{self, Doubt, Sight};
 use crate::coverage::{Counts, shares};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Quarter hours in a day.
@@ -17,8 +17,7 @@ const QUARTERS: u64 = 96;
 const LISTED: usize = 5;
 
 /// A time without frames.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Gap {
     /// Beginning of its first quarter hour.
     pub from: Timestamp,
@@ -27,8 +26,7 @@ pub struct Gap {
 }
 
 /// What could be seen in a window.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Coverage {
     /// Whether it is known at all: not where only records were imported.
     pub known: bool,

@@ -8,15 +8,15 @@ use super::check::{Checked, Figures, same_version};
 use super::manifest::{GroupsUsed, Kind, Manifest, step};
 use super::source::json_in;
 use super::suppress::{LEAST, column_may_have_total, is_small, table_may_have_total};
-use crate::base::brief;
+use crate::base::{Timestamp, brief};
 use crate::coverage::shares;
 use crate::measure::count::MOST_DAYS;
 use crate::measure::coverage::Because;
 use crate::measure::figures::Label;
-use crate::measure::{Coverage, Days, Method};
+use crate::measure::{Days, Method, UtcOffset};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Everything that there may be. What else stands there is nobody's claim that
@@ -44,6 +44,42 @@ struct Window {
     label: String,
     days: Value,
     coverage: Coverage,
+}
+
+/// A [`Coverage`](crate::measure::Coverage): most of it follows from nothing in
+/// the table, and is only seen to be of its kind.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Coverage {
+    known: bool,
+    quarters: u64,
+    /// Up to when the window had passed when it was counted, if not all of it.
+    #[serde(default)]
+    until: Option<Timestamp>,
+    quarters_up: u64,
+    up: f64,
+    sensors: BTreeMap<String, f64>,
+    days_up: u64,
+    gaps: u64,
+    longest_gaps: Vec<Gap>,
+    shares: BTreeMap<String, f64>,
+    networks: u64,
+    addresses: u64,
+    encrypted_dns: u64,
+    sources: u64,
+    damaged: u64,
+    imported: u64,
+    removed_days: u64,
+    catalogues: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Gap {
+    from: Timestamp,
+    to: Timestamp,
 }
 
 #[derive(Debug, Deserialize)]
@@ -239,10 +275,13 @@ impl Figures {
         let claimed: Vec<Value> = read.windows.iter().map(|w| json!({"label": w.label, "days": w.days})).collect();
         let named: Vec<Value> = windows.iter().map(|(label, days)| json!({"label": label, "days": days})).collect();
         self.compare(Some(&claimed.into()), Some(&named.into()), "/windows");
+        let Ok(offset) = manifest.options.utc_offset.parse::<UtcOffset>() else {
+            return self.wrong(|| "/windows: the manifest names no UTC offset that can be used".to_owned());
+        };
         let used: BTreeSet<&String> = manifest.runs.iter().map(|run| &run.catalogue_sha256).collect();
         for (at, (window, (_, days))) in read.windows.iter().zip(windows).enumerate() {
             let path = format!("/windows/{at}/coverage");
-            self.coverage(&window.coverage, *days, &path);
+            self.coverage(&window.coverage, offset.quarters(*days), &path);
             let catalogues = &window.coverage.catalogues;
             self.require(catalogues.iter().all(|c| used.contains(c)), || {
                 format!("{path}/catalogues: the manifest has no run with one of them")
@@ -277,13 +316,13 @@ impl Figures {
         }
     }
 
-    fn coverage(&mut self, c: &Coverage, days: Days, path: &str) {
+    fn coverage(&mut self, c: &Coverage, (from, to): (i64, i64), path: &str) {
         let (all, part, up) = (c.quarters, c.quarters_up, c.up);
-        let holds = all == u64::from(days.len()) * 96
-            && part <= all
-            && all > 0
-            && (up - part as f64 / all as f64).abs() < 0.001
-            && c.days_up <= u64::from(days.len());
+        // A window that went on is as long as it had been.
+        let end = c.until.map_or(to.saturating_add(1), Timestamp::quarter);
+        let length = u64::try_from(end.min(to.saturating_add(1)).saturating_sub(from)).unwrap_or(0);
+        let share = if all == 0 { 0.0 } else { part as f64 / all as f64 };
+        let holds = all == length && part <= all && (up - share).abs() < 0.001 && c.days_up <= all.div_ceil(96);
         self.require(holds, || format!("{path}/up: {up} is not {part} of {all} quarter hours"));
         for (name, share) in c.sensors.iter().chain(&c.shares) {
             self.require((0.0..=1.0).contains(share), || {
@@ -362,5 +401,46 @@ impl Figures {
             let sum: u64 = counts.iter().copied().flatten().fold(0, u64::saturating_add);
             self.require(whole <= sum, || format!("{path}: claimed {whole}, and all groups have {sum}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure;
+    use crate::measure::coverage::Gap as Pause;
+
+    #[test]
+    fn what_is_written_of_coverage_is_read() {
+        let gap = Pause { from: Timestamp(0), to: Timestamp(1) };
+        let mut written = measure::Coverage::default();
+        written.longest_gaps.push(gap);
+        let value = serde_json::to_value(written).unwrap();
+        assert!(value["longest_gaps"][0].is_object());
+        serde_json::from_value::<Coverage>(value.clone()).unwrap();
+        let mut more = value;
+        more["headline"] = "use rose".into();
+        assert!(serde_json::from_value::<Coverage>(more).is_err());
+    }
+
+    #[test]
+    fn a_window_that_went_on_is_as_long_as_it_had_been() {
+        let found = |all: u64, up: u64, until: Option<i64>| {
+            let mut value = serde_json::to_value(measure::Coverage::default()).unwrap();
+            let share = if all == 0 { 0.0 } else { up as f64 / all as f64 };
+            for (name, n) in [("quarters", json!(all)), ("quarters_up", json!(up)), ("up", json!(share))] {
+                value[name] = n;
+            }
+            if let Some(quarter) = until {
+                value["until"] = json!(Timestamp::from_parts(quarter * 900, 0));
+            }
+            let mut figures = Figures::new("");
+            figures.coverage(&serde_json::from_value(value).unwrap(), (96, 191), "");
+            figures.wrong.is_empty()
+        };
+        assert!(found(96, 48, None) && !found(95, 48, None) && !found(96, 97, None) && !found(0, 0, None));
+        assert!(found(40, 39, Some(136)) && !found(96, 39, Some(136)) && !found(40, 39, Some(137)));
+        // One that had not begun, and one that ended before.
+        assert!(found(0, 0, Some(96)) && found(96, 96, Some(192)) && !found(97, 96, Some(193)));
     }
 }
