@@ -27,6 +27,7 @@ mod panics;
 mod population;
 mod pseudonyms;
 mod publish;
+mod publish_groups;
 mod report;
 mod span;
 mod store;
