@@ -34,20 +34,12 @@ struct Manifest {
     inputs: Vec<serde::de::IgnoredAny>,
 }
 
-/// A file as this manifest lists it.
+/// A file as a manifest lists it.
 #[derive(Deserialize)]
-struct Listed {
-    path: String,
-    sha256: String,
+pub(super) struct Listed {
+    pub(super) path: String,
+    pub(super) sha256: String,
     #[serde(default)]
-    size: Option<u64>,
-}
-
-/// A file as any manifest lists it.
-#[derive(Clone, Copy)]
-pub(super) struct Entry<'m> {
-    pub(super) path: &'m str,
-    pub(super) sha256: &'m str,
     pub(super) size: Option<u64>,
 }
 
@@ -56,8 +48,7 @@ pub(super) struct Entry<'m> {
 pub(super) fn verify(folder: &Path, out: &mut dyn Write) -> io::Result<bool> {
     let fault = |what: String| io::Error::other(format!("{}: {what}", folder.join(MANIFEST).display()));
     let manifest = read(folder).map_err(fault)?;
-    let files = manifest.files.iter().map(|f| Entry { path: &f.path, sha256: &f.sha256, size: f.size });
-    let faults = faults(folder, files, &[MANIFEST])?;
+    let faults = faults(folder, &manifest.files, &[MANIFEST])?;
     for what in &faults {
         writeln!(out, "ALTERED {what}")?;
     }
@@ -71,23 +62,19 @@ pub(super) fn verify(folder: &Path, out: &mut dyn Write) -> io::Result<bool> {
 
 /// What is wrong with the files of a folder: those that are listed, and those
 /// that neither are nor are `own`. A sentence each.
-pub(super) fn faults<'m>(
-    folder: &Path,
-    files: impl Iterator<Item = Entry<'m>>,
-    own: &[&'m str],
-) -> io::Result<Vec<String>> {
+pub(super) fn faults(folder: &Path, files: &[Listed], own: &[&str]) -> io::Result<Vec<String>> {
     let mut faults: Vec<String> = Vec::new();
-    let mut listed: BTreeSet<&Path> = own.iter().map(Path::new).collect();
+    let mut listed: BTreeSet<PathBuf> = own.iter().map(PathBuf::from).collect();
     for file in files {
         if let Some(what) = check(folder, file) {
-            faults.push(format!("{} {what}", clean(file.path)));
+            faults.push(format!("{} {what}", clean(&file.path)));
         }
-        listed.insert(Path::new(file.path));
+        listed.insert(PathBuf::from(&file.path));
     }
     let mut there = Vec::new();
     walk(folder, Path::new(""), 0, &mut there)?;
     there.sort();
-    for extra in there.iter().filter(|p| !listed.contains(p.as_path())) {
+    for extra in there.iter().filter(|p| !listed.contains(*p)) {
         faults.push(format!("{} is not in the manifest: it was added", clean(&extra.to_string_lossy())));
     }
     Ok(faults)
@@ -111,8 +98,8 @@ fn read(folder: &Path) -> Result<Manifest, String> {
 }
 
 /// What is wrong with a listed file.
-fn check(folder: &Path, file: Entry<'_>) -> Option<String> {
-    let path = Path::new(file.path);
+fn check(folder: &Path, file: &Listed) -> Option<String> {
+    let path = Path::new(&file.path);
     // A manifest may come from someone else: it must not lead out.
     let inside = path.components().all(|c| matches!(c, Component::Normal(_)));
     if !inside || file.path.is_empty() {
@@ -128,8 +115,8 @@ fn check(folder: &Path, file: Entry<'_>) -> Option<String> {
         return Some(format!("was altered: it has {} bytes, and had {size}", kind.len()));
     }
     match file_sha256(&full) {
-        Ok(now) if now.eq_ignore_ascii_case(file.sha256) => None,
-        Ok(now) => Some(format!("was altered: its SHA-256 is {now}, and was {}", clean(file.sha256))),
+        Ok(now) if now.eq_ignore_ascii_case(&file.sha256) => None,
+        Ok(now) => Some(format!("was altered: its SHA-256 is {now}, and was {}", clean(&file.sha256))),
         Err(e) => Some(format!("cannot be read ({e})")),
     }
 }

@@ -1,6 +1,6 @@
 //! What was found of a publication.
 
-use super::folder::{Entry, faults};
+use super::folder::{Listed, faults};
 use crate::publish::Checked;
 use crate::report::{clean, counted};
 use std::io::{self, Write};
@@ -9,8 +9,12 @@ use std::path::Path;
 /// Compares the files with the manifest and says what holds and what does not.
 /// True if all does.
 pub(super) fn report(folder: &Path, checked: &Checked, out: &mut dyn Write) -> io::Result<bool> {
-    let files = checked.files.iter().map(|f| Entry { path: &f.path, sha256: &f.sha256, size: Some(f.size) });
-    let altered = faults(folder, files, &checked.own)?;
+    let files: Vec<Listed> = checked
+        .files
+        .iter()
+        .map(|f| Listed { path: f.path.clone(), sha256: f.sha256.clone(), size: Some(f.size) })
+        .collect();
+    let altered = faults(folder, &files, &checked.own)?;
     for what in altered.iter().chain(&checked.findings) {
         writeln!(out, "ALTERED {}", clean(what))?;
     }
