@@ -91,9 +91,15 @@ impl NameLister {
         NameLister { files, rows: NameRows::default(), clock: Clock::default() }
     }
 
-    /// Moves the rows since the last call to `out`.
-    pub fn drain_into(&mut self, out: &mut NameRows) {
-        out.take_from(&mut self.rows);
+    /// Takes the rows of all these since the last call.
+    pub fn drain<'l>(listers: impl Iterator<Item = &'l mut Self>) -> NameRows {
+        // With the room that is needed: to grow shows in profiles.
+        let listers: Vec<&mut Self> = listers.collect();
+        let mut all = NameRows::with_room_for(listers.iter().map(|l| &l.rows));
+        for lister in listers {
+            all.take_from(&mut lister.rows);
+        }
+        all
     }
 
     fn row(&mut self, at: &At<'_>, channel: Channel, name: &Name, notes: Notes, ledger: &mut Ledger) {

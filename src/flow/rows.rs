@@ -25,6 +25,13 @@ struct Row {
 }
 
 impl NameRows {
+    /// No lines yet, but room for as many as these have together.
+    pub(super) fn with_room_for<'r>(those: impl Iterator<Item = &'r NameRows> + Clone) -> Self {
+        let text = those.clone().map(|r| r.text.len()).fold(0, usize::saturating_add);
+        let rows = those.map(|r| r.rows.len()).fold(0, usize::saturating_add);
+        NameRows { text: Vec::with_capacity(text), rows: Vec::with_capacity(rows) }
+    }
+
     /// Whether there is no line.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

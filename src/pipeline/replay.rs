@@ -36,6 +36,10 @@ pub(super) const BATCHES: usize = 4;
 /// they like, and a worker may wait for a core while the reader has one.
 pub(super) const LIVE_BATCHES: usize = 12;
 
+/// After so many frames of a file at most the workers hand on what they found.
+/// They do it after each batch of what comes through a pipe.
+const REPORT_FRAMES: usize = 4096;
+
 /// A capture that begins so much before the last frame of the one before is
 /// another view of the network, not the next file of the same capture: its
 /// flows are read from their beginning.
@@ -119,7 +123,8 @@ pub(super) struct ReaderEnd {
     pub(super) failure: Option<Failure>,
 }
 
-/// Lists every name: `write` gets each batch's rows, in order.
+/// Lists every name: `write` gets the rows of some batches of a source at a time,
+/// in order.
 pub fn names(
     plan: Plan,
     files: &Arc<[String]>,
@@ -127,18 +132,15 @@ pub fn names(
 ) -> Result<Outcome, Failure> {
     let workers = plan.workers.max(1);
     let mut waiting: BTreeMap<u64, (usize, NameRows)> = BTreeMap::new();
-    let mut next = 0;
     let make = || NameLister::new(Arc::clone(files));
     run(plan, make, |number, mut rows: NameRows, _| {
         let Some(number) = number else { return Ok(()) };
         let entry = waiting.entry(number).or_default();
         entry.0 += 1;
         entry.1.append(&mut rows);
-        while let Some(mut first) = waiting.first_entry() {
-            if *first.key() != next || first.get().0 < workers {
-                break;
-            }
-            next += 1;
+        // What a worker reports comes in order of batches: where all have reported,
+        // they have also of those before.
+        while let Some(mut first) = waiting.first_entry().filter(|e| e.get().0 == workers) {
             first.get_mut().1.sort();
             write(&first.remove().1)?;
         }
@@ -298,7 +300,8 @@ pub(super) fn run<H: Harvest>(
     let (reader, shards, ledger, timing) = crew.work(
         move |hands| {
             let timing = Timing::default();
-            let mut reader = Reader { plan: &plan, dispatcher, hands, timing, number: 0, reached: None, failed };
+            let mut reader =
+                Reader { plan: &plan, dispatcher, hands, timing, number: 0, unreported: 0, reached: None, failed };
             reader.read_all()
         },
         |origin, found| write(origin.map(|o| o.number), found, &encaps),
@@ -418,6 +421,8 @@ struct Reader<'p> {
     hands: Hands,
     timing: Timing,
     number: u64,
+    /// Frames since the workers were last told to hand on what they found.
+    unreported: usize,
     /// The greatest timestamp of the source before.
     reached: Option<Timestamp>,
     failed: Arc<AtomicBool>,
@@ -545,6 +550,11 @@ impl Reader<'_> {
             if let Some(first) = work.batch.frames.first().filter(|_| !began_frames) {
                 began_frames = true;
                 work.begins_anew = self.reached.is_some_and(|t| first.ts.since(t) < -ROTATION_OVERLAP);
+            }
+            self.unreported = self.unreported.saturating_add(work.batch.frames.len());
+            work.report = report.size.is_none() || self.unreported >= REPORT_FRAMES;
+            if work.report {
+                self.unreported = 0;
             }
             work.number = self.number;
             self.number = self.number.saturating_add(1);

@@ -47,6 +47,7 @@ impl Sink for Bomb {
 impl Harvest for Bomb {
     type Yield = ();
     type Rest = ();
+    const GATHERS: bool = false;
     fn harvest<'s>(_: impl Iterator<Item = (usize, &'s mut Self)>) {}
     fn is_empty((): &()) -> bool {
         true
@@ -132,24 +133,32 @@ fn a_failing_writer_ends_the_run_and_says_why() {
 }
 
 #[test]
-fn rows_come_in_order_of_frames_for_any_number_of_workers() {
-    let files: Arc<[String]> = Arc::new(["\"x\"".into()]);
+fn rows_come_in_order_of_files_and_frames_for_any_number_of_workers() {
+    let flood = flood(20_000); // several reports of one file
+    let files: Arc<[String]> = (0..4).map(|n| format!("\"{n}\"")).collect();
     let list = |workers| {
-        let mut all = Vec::new();
-        names(plan(false, workers), &files, |rows| {
+        let mut plan = plan(false, workers);
+        let small = plan.inputs.remove(0);
+        let large = Item { path: flood.path().to_owned(), relative: None };
+        plan.inputs = vec![small.clone(), large.clone(), small, large];
+        let (mut all, mut reports) = (Vec::new(), 0);
+        names(plan, &files, |rows| {
             all.extend(rows.lines().map(|l| String::from_utf8(l.to_vec()).unwrap()));
+            reports += 1;
             Ok(())
         })
         .unwrap();
-        all
+        (all, reports)
     };
-    let one = list(1);
-    let frame = |line: &String| {
-        serde_json::from_str::<serde_json::Value>(line).ok().and_then(|v| v.get("frame")?.as_u64()).unwrap()
+    let (one, reports) = list(1);
+    let place = |line: &String| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        (line["file"].as_str().unwrap().to_owned(), line["frame"].as_u64().unwrap())
     };
-    assert!(one.len() > 10 && one.is_sorted_by_key(frame));
+    assert!(one.len() > 40_000 && one.is_sorted_by_key(place));
+    assert!((6..60).contains(&reports), "{reports}: gathered, yet not without bound");
     for workers in [2, 3, 64] {
-        assert_eq!(list(workers), one);
+        assert!(list(workers).0 == one);
     }
 }
 

@@ -67,6 +67,9 @@ pub(super) struct Work {
     pub(super) said: Vec<Vec<Said>>,
     /// When the batch had been read.
     pub(super) read_at: Instant,
+    /// Whether the workers are to hand on what they found, or may gather more
+    /// of the source first.
+    pub(super) report: bool,
 }
 
 impl Work {
@@ -80,6 +83,7 @@ impl Work {
             lists: vec![Vec::new(); workers],
             said: vec![Vec::new(); workers],
             read_at: Instant::now(),
+            report: true,
         }
     }
 

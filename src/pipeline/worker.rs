@@ -94,6 +94,9 @@ pub(super) trait Harvest: Sink + Send {
     type Yield: Send;
     /// What it gets in the end.
     type Rest: Send;
+    /// Whether what is found may be gathered over several batches of a source,
+    /// which spares the writer's thread from being woken for each.
+    const GATHERS: bool;
 
     /// Collects from the shards, given with their numbers.
     fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> Self::Yield
@@ -121,17 +124,14 @@ pub(super) trait Harvest: Sink + Send {
 impl Harvest for NameLister {
     type Yield = NameRows;
     type Rest = ();
+    const GATHERS: bool = true;
 
     fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> NameRows {
-        let mut rows = NameRows::default();
-        for (_, sink) in sinks {
-            sink.drain_into(&mut rows);
-        }
-        rows
+        NameLister::drain(sinks.map(|(_, sink)| sink))
     }
 
     fn is_empty(_: &NameRows) -> bool {
-        false // the writer orders by batches, so it must hear of each
+        false // the writer orders by batches, so it must hear of all workers
     }
 
     fn rest(self) {}
@@ -140,6 +140,7 @@ impl Harvest for NameLister {
 impl Harvest for Observer {
     type Yield = Found;
     type Rest = Observed;
+    const GATHERS: bool = false;
 
     fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> Found {
         let mut found = Found::default();
@@ -201,7 +202,7 @@ fn concealed<T: Conceal>(found: T, pseudonyms: Option<Arc<Pseudonyms>>) -> T {
     }
 }
 
-/// The batch in which something was found.
+/// The batch in which something was found, or the last of those.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
     pub(super) number: u64,
@@ -256,13 +257,28 @@ impl<H: Harvest> Worker<H> {
 
     /// Works until the reader is done.
     pub(super) fn run(mut self, jobs: &Receiver<Job>, recycler: &Recycler, writer: &Sender<Report<H>>) {
+        // The batch up to which all was gathered, and its source.
+        let mut gathered: Option<(Origin, u32)> = None;
         for job in jobs {
             let report = match job {
                 Job::Batch(work) => {
+                    // Every worker sees every batch, so that all hand on at the same.
+                    if let Some((origin, _)) = gathered.take_if(|(_, source)| *source != work.source) {
+                        let found = H::harvest(self.sinks());
+                        if writer.send(Report::Found { origin, found }).is_err() {
+                            return;
+                        }
+                    }
                     let done = self.batch(&work);
                     let first = work.batch.frames.first().map_or(Timestamp(i64::MAX), |f| f.ts);
+                    let first = gathered.take().map_or(first, |(before, _)| before.first);
                     let origin = Origin { number: work.number, first, done };
+                    let (source, report) = (work.source, work.report);
                     recycler.release(work);
+                    if H::GATHERS && !report {
+                        gathered = Some((origin, source));
+                        continue;
+                    }
                     Report::Found { origin, found: H::harvest(self.sinks()) }
                 }
                 Job::Tick(tick) => {
@@ -282,6 +298,10 @@ impl<H: Harvest> Worker<H> {
             if !nothing && writer.send(report).is_err() {
                 return; // the writer failed and will say so
             }
+        }
+        if let Some((origin, _)) = gathered {
+            let found = H::harvest(self.sinks());
+            drop(writer.send(Report::Found { origin, found }));
         }
         let Worker { number, workers, engines, mut ledger, timing, .. } = self;
         let shards = engines

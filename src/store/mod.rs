@@ -14,6 +14,7 @@ pub mod custody;
 mod dump;
 mod error;
 mod facts;
+mod intervals;
 mod lookup;
 mod measured;
 mod narrow;

@@ -2,6 +2,7 @@
 
 use super::custody;
 use super::error::Place;
+use super::intervals;
 use super::narrow;
 use super::{Canary, Event, Interval, Result, Run, Source};
 use crate::base::Timestamp;
@@ -243,39 +244,7 @@ impl<'s> Writer<'s> {
     /// # Errors
     /// Any [`StoreError`](super::StoreError).
     pub fn put_intervals<I: Borrow<Interval>>(&mut self, intervals: impl IntoIterator<Item = I>) -> Result<()> {
-        self.run(|c| {
-            // Looked for only where it could not be added: a statement that returns
-            // what it wrote keeps a journal of its own, which costs more than both.
-            let mut add = c.prepare_cached(
-                "INSERT INTO interval_hosts (ip, segment, kind, mac, name, source_no, address)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-            )?;
-            let mut find = c.prepare_cached(
-                "SELECT interval_no FROM interval_hosts WHERE ip = ?1 AND segment = ?2 AND kind = ?3
-                 AND mac = ?4 AND name = ?5 AND source_no = ?6",
-            )?;
-            let mut put = c.prepare_cached(
-                "INSERT INTO interval_times VALUES (?1, ?2, ?3)
-                 ON CONFLICT DO UPDATE SET to_ns = CASE WHEN ?4 THEN excluded.to_ns ELSE max(to_ns, excluded.to_ns) END",
-            )?;
-            let mut source = (String::new(), 0);
-            for i in intervals {
-                let i = i.borrow();
-                if source.0 != i.source {
-                    source = (i.source.clone(), source_number(c, &i.source)?);
-                }
-                // A lease that is given back ends sooner than it was said to.
-                let is_lease = matches!(i.kind.as_str(), "dhcp" | "dhcpv6" | "dhcp_client_id");
-                let (mac, name) = (text(i.mac), i.name.as_deref().unwrap_or(""));
-                let added = add.execute(params![i.ip.0, i.segment, i.kind, mac, name, source.1, i.ip.to_string()])?;
-                let interval: i64 = match added {
-                    0 => find.query_row(params![i.ip.0, i.segment, i.kind, mac, name, source.1], |row| row.get(0))?,
-                    _ => c.last_insert_rowid(),
-                };
-                put.execute(params![interval, i.from.0, i.to.0, is_lease])?;
-            }
-            Ok(())
-        })
+        self.run(|c| intervals::put(c, intervals))
     }
 
     /// Adds a sign of a role, of `source` ([`Signal::source`] is not looked at).

@@ -1,6 +1,7 @@
 //! What goes in comes out: contributions, order, filters.
 
 use super::*;
+use crate::base::Addr;
 use crate::catalogue::Category;
 
 #[test]
@@ -308,6 +309,40 @@ fn runs_sources_intervals_and_canaries_come_back() {
     let mut stored = store.intervals().unwrap();
     stored.sort_by_key(|i| (i.kind.clone(), i.from));
     assert_eq!(stored, [nameless, lease(150), seen(900)]);
+}
+
+/// Many are added by one statement: it must come to the same as one by one.
+#[test]
+fn intervals_are_the_same_however_many_come_at_once() {
+    let all: Vec<Interval> = (0..400_i64)
+        .map(|n| Interval {
+            // Runs of leases and of what was seen, hosts again, starts again.
+            kind: if n % 150 < 40 { "dhcp" } else { "arp" }.into(),
+            ip: Addr::v4([10, 0, 0, (n * 7 % 61) as u8]),
+            name: (n % 3 == 0).then(|| "pc".into()),
+            source: if n % 200 < 100 { "sha256:aa" } else { "sha256:bb" }.into(),
+            from: Timestamp(n % 2),
+            to: Timestamp(1_000 - n),
+            ..an_interval()
+        })
+        .collect();
+    let stored = |at_once: usize| {
+        let (_dir, _path, mut store) = new_store();
+        let mut w = store.begin().unwrap();
+        for some in all.chunks(at_once) {
+            w.put_intervals(some).unwrap();
+        }
+        w.put_intervals(&all[100..250]).unwrap();
+        w.commit().unwrap();
+        let mut stored = store.intervals().unwrap();
+        stored.sort_by_key(|i| (i.ip, i.kind.clone(), i.name.clone(), i.source.clone(), i.from));
+        stored
+    };
+    let one_by_one = stored(1);
+    assert!(one_by_one.len() > 100 && one_by_one.len() < 400, "{}", one_by_one.len());
+    for at_once in [400, 130, 64] {
+        assert!(stored(at_once) == one_by_one, "{at_once} at once");
+    }
 }
 
 #[test]
