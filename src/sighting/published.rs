@@ -4,10 +4,10 @@
 
 use super::pseudonym::Pseudonyms;
 use super::record::{Evidence, Record};
+use crate::base::digest::hex;
 use crate::base::{Addr, Channel, NameSource, Prefix};
 use crate::catalogue::{Catalogue, Category, TransportPort};
 use crate::flow::Note;
-use crate::sighting::draft::hex;
 use std::sync::LazyLock;
 
 /// Words of encapsulations, as [`crate::packet`] writes them; a number may

@@ -23,7 +23,6 @@
 mod account;
 mod apart;
 mod block;
-pub(crate) mod bytes;
 mod cursor;
 mod facts;
 mod import;

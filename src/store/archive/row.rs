@@ -24,7 +24,7 @@
 )]
 
 use super::super::packed;
-use super::bytes::{Bytes, put_bytes, put_number, put_signed};
+use crate::base::bytes::{Bytes, put_bytes, put_number, put_signed};
 use crate::base::time::format_day;
 use crate::base::{Addr, Channel, Mac, Prefix, Stage, Timestamp};
 use crate::catalogue::{Category, Confidence};
@@ -616,6 +616,6 @@ fn evidence(read: &mut Bytes<'_>) -> Option<Evidence> {
     let (src, sport) = (Addr(read.array()?), u16::from_be_bytes(read.array()?));
     let (dst, dport) = (Addr(read.array()?), u16::from_be_bytes(read.array()?));
     let layers = list(read, |b| b.text().map(str::to_owned))?;
-    let packet_sha256 = crate::sighting::draft::hex(&read.array::<32>()?);
+    let packet_sha256 = crate::base::digest::hex(&read.array::<32>()?);
     Some(Evidence { path, interface, frame, offset, ts, channel, name, src, sport, dst, dport, layers, packet_sha256 })
 }

@@ -11,13 +11,13 @@ use super::manifest::{Listed, MANIFEST, Manifest, SourceSpan};
 use super::piece::Piece;
 use super::row::{Row, channel_bits, host_of, partition};
 use super::{Archive, failed, open_listed, read, read_manifest};
-use crate::sighting::draft::hex;
+use crate::base::digest::file_sha256;
 use crate::sighting::line;
 use crate::store::categories::{self, Given, MAX_GIVEN};
 use crate::store::{Place, Result, StoreError};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -50,7 +50,7 @@ impl Archive {
         let mut checked = Checked {
             records: manifest.records,
             imports: manifest.runs.len() as u64,
-            manifest: sha256(&folder.join(MANIFEST)).map_err(|e| failed(&place, &e))?,
+            manifest: file_sha256(&folder.join(MANIFEST)).map_err(|e| failed(&place, &e))?,
             findings: Vec::new(),
             notes: Vec::new(),
         };
@@ -210,21 +210,9 @@ pub(super) fn altered(folder: &Path, listed: &Listed) -> Option<String> {
     if kind.len() != listed.size {
         return Some(format!("was altered: it has {} bytes, and had {}", kind.len(), listed.size));
     }
-    match sha256(&path) {
+    match file_sha256(&path) {
         Ok(now) if now == listed.sha256 => None,
         Ok(now) => Some(format!("was altered: its SHA-256 is {now}, and was {}", listed.sha256)),
         Err(e) => Some(format!("cannot be read ({e})")),
-    }
-}
-
-pub(super) fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
-    let mut room = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut room)? {
-            0 => return Ok(hex(hash.finish().as_ref())),
-            n => hash.update(room.get(..n).unwrap_or_default()),
-        }
     }
 }

@@ -28,7 +28,7 @@ pub use seal::{KeyError, PublicKey, Seal, SealKey};
 
 use super::{Result, Store};
 use crate::base::Timestamp;
-use crate::sighting::draft::hex;
+use crate::base::digest::hex;
 use ring::digest::{Context, SHA256, digest};
 use rusqlite::{Connection, OptionalExtension, Row};
 

@@ -17,7 +17,7 @@ fn rewrite(folder: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(&path).unwrap();
     change(&mut bytes);
     fs::write(path, &bytes).unwrap();
-    let sha256 = crate::sighting::draft::hex(ring::digest::digest(&ring::digest::SHA256, &bytes).as_ref());
+    let sha256 = crate::base::digest::hex(ring::digest::digest(&ring::digest::SHA256, &bytes).as_ref());
     edit(folder, |m| {
         (m["data"]["size"], m["data"]["sha256"]) = (bytes.len().into(), sha256.into());
         m["pieces"][0]["len"] = bytes.len().into();
