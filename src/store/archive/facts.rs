@@ -67,7 +67,8 @@ impl Archive {
         if self.is_tied() {
             return all.min(1);
         }
-        all.saturating_add(u32::from(!self.together().hosts.is_empty()))
+        // Where that cannot be read, any part says so.
+        all.saturating_add(u32::from(self.together().is_ok_and(|t| !t.hosts.is_empty())))
     }
 
     fn is_tied(&self) -> bool {
@@ -152,7 +153,7 @@ impl Archive {
         if self.is_tied() {
             return self.fill(pieces, has, ids, facts, names, None);
         }
-        let together = self.together();
+        let together = self.together()?;
         match pieces.get(number as usize..).and_then(|p| p.get(..1)).filter(|p| !p.is_empty()) {
             Some(one) if together.hosts.is_empty() => self.fill(one, has, ids, facts, names, None),
             Some(one) => self.fill(one, has, ids, facts, names, Some((&together.hosts, false))),

@@ -65,7 +65,7 @@ pub struct Archive {
     /// `None` while there are no records.
     data: Option<File>,
     /// Hosts that are in a part of their own.
-    together: OnceLock<Together>,
+    together: OnceLock<Result<Together>>,
 }
 
 impl Archive {
