@@ -58,7 +58,7 @@ impl Store {
             if last.quarter() < from || first.quarter() > to {
                 continue;
             }
-            let kind = if source.frames == 0 {
+            let kind = if source.is_imported() {
                 &mut covered.imported
             } else if super::Source::is_run(&source.source) {
                 &mut covered.runs

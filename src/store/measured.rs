@@ -2,6 +2,7 @@
 //! by one thread.
 
 use super::custody::LinkKind;
+use super::rows::IS_OWN;
 use super::tables::damaged;
 use super::{Result, Source, Store, StoreError};
 use crate::base::Timestamp;
@@ -252,7 +253,7 @@ impl Store {
                 LinkKind::Closed => account.removed.remove(&day),
             };
         }
-        let kind = |s: &Source| if s.frames == 0 { Kind::Imported } else { Kind::Seen };
+        let kind = |s: &Source| if s.is_imported() { Kind::Imported } else { Kind::Seen };
         account.sources = self.sources()?.into_iter().map(|s| (kind(&s), s)).map(|(k, s)| (s, k)).collect();
         account.runs = self.list(
             "SELECT r.version, r.sensor, r.catalogue, r.started_ns, min(s.first_ns), max(s.last_ns)
@@ -270,16 +271,13 @@ impl Store {
                 })
             },
         )?;
-        let ran = self.list(
-            // Of a source whose records were imported neither frames nor interfaces
-            // are known, and whoever imported into it did not listen.
+        // Whoever imported into a source did not listen.
+        let sql = format!(
             "SELECT max(coalesce(r.ended_ns, r.started_ns)) FROM runs r JOIN run_sources USING (run)
-             JOIN sources s USING (source_no) WHERE s.source LIKE 'run:%'
-             AND (s.frames > 0 OR EXISTS (SELECT 1 FROM interfaces i WHERE i.source_no = s.source_no))
-             AND r.run = (SELECT min(run) FROM run_sources o WHERE o.source_no = s.source_no)",
-            [],
-            |row| row.get(0),
-        )?;
+             JOIN sources s USING (source_no) WHERE s.source LIKE 'run:%' AND {IS_OWN}
+             AND r.run = (SELECT min(run) FROM run_sources o WHERE o.source_no = s.source_no)"
+        );
+        let ran = self.list(&sql, [], |row| row.get(0))?;
         account.ran = ran.into_iter().next().flatten();
         Ok(account)
     }
