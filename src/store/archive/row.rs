@@ -435,6 +435,24 @@ impl<'a> Row<'a> {
     /// The record of the row, and whether only indicators of use `support` show
     /// it; `None` if no line could have been read as such.
     pub(super) fn record(&self) -> Option<(Record, bool)> {
+        self.checked().ok()
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Why no line could have been read as such, as a sentence.
+    pub(super) fn checked(&self) -> Result<(Record, bool), String> {
+        let Some((record, support)) = self.told() else { return Err("a row is no record".into()) };
+        // Schema and id are made of the rest.
+        match line::check_content(&record) {
+            Ok(()) => Ok((record, support)),
+            Err(what) => Err(format!("record {}: {what}", record.id)),
+        }
+    }
+
+    /// The record of the row, unchecked.
+    fn told(&self) -> Option<(Record, bool)> {
         let host = HostKey::of(self.key)?;
         let shape = Shape::of(self.shape)?;
         let mut names = Bytes(self.names);
@@ -482,7 +500,6 @@ impl<'a> Row<'a> {
             evidence: list(&mut rest, evidence)?,
             evidence_more,
         };
-        line::check_content(&record).ok()?;
         Some((record, shape.support))
     }
 }

@@ -21,6 +21,7 @@ mod missing;
 mod retain;
 mod seal;
 
+pub(super) use check::MAX_FINDINGS;
 pub use check::{Finding, Verified};
 pub(super) use close::{Changed, adopt, note_record};
 pub use retain::Removed;
