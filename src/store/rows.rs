@@ -66,7 +66,7 @@ impl Source {
 
     /// Whether it is one of which only records were imported: what else it saw
     /// is not known. Whoever reads or hears a source itself names its path or its
-    /// interfaces before the first frame. SQL says the same by [`IS_OWN`].
+    /// interfaces before the first frame. SQL says the same by `IS_OWN`.
     pub fn is_imported(&self) -> bool {
         self.path.is_none() && self.frames == 0 && self.interfaces.is_empty()
     }

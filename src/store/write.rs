@@ -45,7 +45,7 @@ impl<'s> Writer<'s> {
     }
 
     /// Makes everything that was put durable. Each day whose records it changed
-    /// is closed ([`custody`](super::custody)), unless its source was left open.
+    /// is closed ([`custody`]), unless its source was left open.
     ///
     /// # Errors
     /// Any [`StoreError`](super::StoreError); then nothing of it is kept.

@@ -53,7 +53,9 @@ pub(super) struct Manifest {
     pub(super) sources: BTreeMap<String, SourceSpan>,
     /// Those beyond [`MAX_SOURCES`] together.
     pub(super) others: SourceSpan,
-    /// Indicators that records file in several categories, with the least.
+    /// Indicators that records file in several categories, with the least; absent
+    /// where there is none. An archive from before this was written that should
+    /// have some is not what its records say, until an import writes it anew.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) filed: BTreeMap<String, Category>,
 }

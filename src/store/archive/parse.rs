@@ -165,7 +165,7 @@ struct Usual<'t> {
 }
 
 impl Usual<'_> {
-    /// Whether it passes what [`line`] checks beside the lists. Texts here are
+    /// Whether it passes what [`mod@line`] checks beside the lists. Texts here are
     /// printable ASCII.
     fn fits(&self) -> bool {
         let Line { sensor, source, segment, indicator, stage, revision, vary, .. } = &self.line;
@@ -322,7 +322,7 @@ impl LineReader {
         Some(Usual { id, period, ip_text: host.ip_text, mac_text: host.mac_text, line })
     }
 
-    /// Whether the lists are as short as [`line`] wants them.
+    /// Whether the lists are as short as [`mod@line`] wants them.
     fn lists_fit(&self) -> bool {
         let lists = &self.row.lists;
         lists.names.len() <= MAX_NAMES as u64

@@ -254,7 +254,7 @@ pub(super) struct RowWriter {
 
 impl RowWriter {
     /// Appends the row of a record that passed the checks of
-    /// [`line::parse`](crate::sighting::line::parse), and returns its partition.
+    /// [`line::parse`], and returns its partition.
     pub(super) fn put_record(&mut self, out: &mut Vec<u8>, r: &Record, support: bool) -> u8 {
         self.lists.of(r);
         self.put(out, &Line::of(r, support))
