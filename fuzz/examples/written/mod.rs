@@ -35,9 +35,11 @@ pub fn inputs(samples: &Path, room: &Path) -> io::Result<Vec<Inputs>> {
     lines.extend(all.iter().step_by(all.len() / 60 + 1).map(|l| l.to_vec()));
     let packs: Vec<Vec<u8>> = lines.chunks(5).map(|c| c.join(&b'\n')).collect();
     let groups = groups(&orgs)?;
+    // Short ones are kept where room ends.
+    let few: Vec<Vec<u8>> = lines.iter().rev().step_by(6).cloned().chain(packs.iter().cloned()).collect();
     Ok(vec![
         ("lines", lines.iter().cloned().chain(packs.iter().cloned()).chain(rows(&lines)).collect()),
-        ("archive", archives(&packs, room)?),
+        ("archive", archives(&few, room)?),
         ("publication", publications(&packs, &groups)?),
         ("groups", groups),
     ])
