@@ -6,12 +6,13 @@
 //!
 //! A STORE that is there is measured, one that is not is made and kept.
 
+use spansight::base::digest::hex;
 use spansight::base::time::{QUARTER_SECS, SECOND, format_day};
 use spansight::base::{Addr, Channel, Mac, Stage, Timestamp};
 use spansight::catalogue::{Catalogue, Category, Confidence};
 use spansight::coverage::{Counter, Key, Ledger};
 use spansight::host::{Options, judge};
-use spansight::sighting::draft::{hex, record_id};
+use spansight::sighting::draft::record_id;
 use spansight::sighting::record::{Evidence, Host, IndicatorSummary, Record, SCHEMA, Server, Slots};
 use spansight::store::{Interval, Store};
 use std::path::{Path, PathBuf};

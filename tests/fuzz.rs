@@ -56,11 +56,17 @@ fn mutate(input: &[u8], numbers: &mut Numbers) -> Vec<u8> {
     out
 }
 
-/// Gives a target every input of its corpus, and mutations of them.
-fn run(name: &str) {
+/// The saved corpus of a target.
+fn corpus(name: &str) -> Vec<Vec<u8>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name).with_extension("zst");
     let inputs = fuzz::corpus::read(&path).expect("a saved corpus");
     assert!(inputs.len() > 10, "{name} has a corpus");
+    inputs
+}
+
+/// Gives a target every input of its corpus, and mutations of them.
+fn run(name: &str) {
+    let inputs = corpus(name);
     let (_, target) = fuzz::TARGETS.iter().find(|(n, _)| *n == name).expect("a target of that name");
     let runs = SLOW.iter().find(|(n, _)| *n == name).map_or(RUNS, |(_, runs)| *runs);
     target(&[]);
@@ -71,6 +77,17 @@ fn run(name: &str) {
             None => target(&mutate(&inputs[numbers.next(inputs.len())], &mut numbers)),
         }
     }
+}
+
+/// What a target checks only of inputs that come so far must have some.
+#[test]
+fn archives_reach_every_check() {
+    use fuzz::archives::{Reached, reach};
+    let reached: Vec<Reached> = corpus("archive").iter().map(|input| reach(input)).collect();
+    let some = |wanted: fn(Reached) -> bool| reached.iter().any(|r| wanted(*r));
+    assert!(some(|r| r == Reached::Refused) && some(|r| r == Reached::Opened), "{reached:?}");
+    assert!(some(|r| matches!(r, Reached::Read(2..))), "several parts: {reached:?}");
+    assert!(some(|r| matches!(r, Reached::WrittenAnew(2..))), "several parts: {reached:?}");
 }
 
 macro_rules! targets {

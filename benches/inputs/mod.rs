@@ -6,7 +6,7 @@ use spansight::base::{Name, Timestamp};
 use spansight::capture::{Batch, LinkType, OpenOptions, Status, open};
 use spansight::catalogue::Catalogue;
 use spansight::coverage::{Key, Ledger};
-use spansight::flow::{Engine, FrameRef, Limits, NameLister, NameRows};
+use spansight::flow::{Engine, FrameRef, Limits, NameLister};
 use spansight::packet::{Decoder, Options, Packet, Transport};
 use spansight::protocol::quic::{ClientKeys, CryptoStream, crypto_frames, long_packet};
 use spansight::protocol::{Probe, dns, http, tls};
@@ -226,9 +226,7 @@ impl Flows {
         for (frame, packet) in &self.segments {
             Self::take(&mut self.engine, &mut self.ledger, (frame, packet), &mut self.number);
         }
-        let mut rows = NameRows::default();
-        self.engine.sink().drain_into(&mut rows);
-        rows.lines().count()
+        NameLister::drain([self.engine.sink()].into_iter()).lines().count()
     }
 
     /// The segments of the sample as far as its download goes on. Returns how many

@@ -8,7 +8,7 @@ use spansight::base::Timestamp;
 use spansight::catalogue::Catalogue;
 use spansight::measure::{Asked, Days, FactSource, Groups, Part, Step, Trend, Wanted};
 use spansight::sighting::HomeNets;
-use spansight::store::archive::{Archive, Checked, Import, LineReader, MANIFEST};
+use spansight::store::archive::{Archive, Import, LineReader, MANIFEST};
 use spansight::store::{Filter, Run, Stored};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -22,13 +22,33 @@ const MAX_SAID: usize = 1000;
 
 thread_local!(static CATALOGUE: Catalogue = Catalogue::builtin());
 
+/// How far an input came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reached {
+    /// Its manifest cannot be.
+    Refused,
+    /// There is what cannot be read.
+    Opened,
+    /// All records of so many parts were read and counted.
+    Read(u32),
+    /// So were they, and written anew.
+    WrittenAnew(u32),
+}
+
 /// An archive of blocks and a manifest. All ways of reading it find the same
-/// records, these are such as lines may have, and writing it anew changes none.
+/// records, these are such as lines may have, and written anew they are the
+/// same, and sound.
 ///
 /// The first byte says whether the bytes behind it are a manifest and a file as
-/// they are (1), whether each block is a piece (2), whether rests are read (4);
-/// else blocks follow, each with its numbers and its two halves, not packed.
+/// they are (1); else blocks follow, each with its numbers and its two halves,
+/// not packed, all of them one piece or each a piece (2), with servers that may
+/// tell of roles (4), so that they are judged as one part.
 pub fn archive(data: &[u8]) {
+    reach(data);
+}
+
+/// The same; says how far it came.
+pub fn reach(data: &[u8]) -> Reached {
     let folder = folder("archive");
     let (mode, mut rest) = data.split_first().map_or((0, data), |(mode, rest)| (*mode, rest));
     if mode & 1 == 1 {
@@ -42,33 +62,48 @@ pub fn archive(data: &[u8]) {
     }
     let archive = match Archive::open(&folder) {
         Ok(archive) => archive,
-        Err(e) => return assert!(e.to_string().len() <= MAX_SAID, "what is wrong is a sentence"),
+        Err(e) => {
+            assert!(e.to_string().len() <= MAX_SAID, "what is wrong is a sentence");
+            return Reached::Refused;
+        }
     };
     let checked = Archive::verify(&folder).expect("what was opened can be compared");
     assert!(checked.findings.iter().map(String::len).sum::<usize>() <= MAX_SAID, "little is said");
-    let everything = Filter { support: true, ..Filter::default() };
-    let found = archive.all(&everything);
+    let found = archive.all(&everything());
     counted(&archive, found.as_deref().ok());
-    let Ok(found) = found else { return };
-    for Stored { record, support } in &found {
-        comes_back(record, *support);
-    }
-    // What the manifest says of sources is made up here, and stays.
-    let of_sources = |f: &String| f.contains("says of sources");
-    let is_sound = |checked: &Checked| checked.findings.iter().all(of_sources);
-    let was_sound = is_sound(&checked);
-    if was_sound {
+    let Ok(found) = found else { return Reached::Opened };
+    let lines: Vec<Vec<u8>> = found.iter().map(|Stored { record, support }| comes_back(record, *support)).collect();
+    if checked.findings.is_empty() {
         assert_eq!(archive.records(), found.len() as u64, "the manifest counts what there is");
     }
+    let parts = FactSource::parts(&archive);
     let ids: BTreeSet<_> = found.iter().map(|s| (&s.record.id, &s.record.source)).collect();
-    if was_sound && ids.len() == found.len() && cut(data).is_multiple_of(4) {
-        let none = Import::begin(&folder).expect("an archive that can be read");
-        none.commit(&run(&Catalogue::builtin()), 1).expect("an archive that can be read");
-        let again = Archive::open(&folder).expect("what was written").all(&everything).expect("what was written");
-        assert_eq!(sorted(again), sorted(found), "writing an archive anew changes no record");
-        let checked = Archive::verify(&folder).expect("what was written");
-        assert!(is_sound(&checked), "what was written is sound: {:?}", checked.findings);
+    if found.is_empty() || ids.len() < found.len() || !cut(data).is_multiple_of(4) {
+        return Reached::Read(parts);
     }
+    written_anew(lines, found);
+    Reached::WrittenAnew(parts)
+}
+
+fn everything() -> Filter {
+    Filter { support: true, ..Filter::default() }
+}
+
+/// Records are the same in an archive of their own, added at once and once more.
+fn written_anew(lines: Vec<Vec<u8>>, found: Vec<Stored>) {
+    let folder = folder("anew");
+    let found = sorted(found);
+    CATALOGUE.with(|catalogue| {
+        for _ in 0..2 {
+            assert!(import(&folder, &lines.join(&b'\n'), &run(catalogue)), "lines of records are taken");
+            let again = Archive::open(&folder).expect("what was written");
+            let all = again.all(&everything()).expect("what was written");
+            counted(&again, Some(&all));
+            assert_eq!(sorted(all), found, "writing records anew changes none");
+            let checked = Archive::verify(&folder).expect("what was written");
+            assert_eq!(checked.findings, [""; 0], "what was written is sound");
+        }
+    });
 }
 
 /// Counts an archive; where every record can be read, each is counted.
@@ -168,9 +203,8 @@ fn put_together(mode: u8, mut data: &[u8]) -> (String, Vec<u8>) {
         pieces.push((at, file.len() - at, rows, least, least.saturating_add(days as i32)));
         records += rows;
     }
-    if mode & 2 == 0
-        && let Some(last) = pieces.iter().map(|p| p.4).max()
-    {
+    let each = mode & 2 != 0;
+    if !each && let Some(last) = pieces.iter().map(|p| p.4).max() {
         let first = pieces.iter().map(|p| p.3).min().unwrap_or(last);
         pieces = vec![(0, file.len(), records, first, last)];
     }
@@ -178,9 +212,11 @@ fn put_together(mode: u8, mut data: &[u8]) -> (String, Vec<u8>) {
     for (n, (at, len, rows, first, last)) in pieces.iter().enumerate() {
         let comma = if n > 0 { "," } else { "" };
         let ties = mode & 4 != 0;
+        // Pieces share no partition.
+        let (from, to) = if each { (n, n) } else { (0, 255) };
         let _ = write!(
             text,
-            "{comma}{{\"from\":0,\"to\":255,\"at\":{at},\"len\":{len},\"raw\":{len},\"records\":{rows},\"first\":{first},\
+            "{comma}{{\"from\":{from},\"to\":{to},\"at\":{at},\"len\":{len},\"raw\":{len},\"records\":{rows},\"first\":{first},\
              \"last\":{last},\"hardware\":true,\"ties\":{ties}}}"
         );
     }

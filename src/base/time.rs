@@ -8,6 +8,8 @@ pub const SECOND: i64 = 1_000_000_000;
 pub const QUARTER_SECS: i64 = 900;
 /// Seconds in a UTC day.
 pub const DAY_SECS: i64 = 86_400;
+/// Quarter hours in a UTC day.
+pub const DAY_QUARTERS: i64 = DAY_SECS / QUARTER_SECS;
 
 /// A packet's time: nanoseconds since 1970-01-01T00:00:00Z, without leap
 /// seconds. Covers the years 1677 to 2262, so every 32-bit capture timestamp.

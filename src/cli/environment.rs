@@ -1,13 +1,11 @@
 //! What a run ran on, as far as the machine tells without special rights.
 
-use ring::digest::{Context, SHA256};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use crate::sighting::draft::hex;
+use crate::base::digest::file_sha256;
 
 /// Words and what they stand for; what is not known is left out.
 pub(super) fn known() -> BTreeMap<String, String> {
@@ -35,19 +33,6 @@ fn program() -> Option<String> {
 pub(super) fn prepare() {
     // Without a thread it is made when it is asked for.
     drop(std::thread::Builder::new().name("environment".into()).spawn(program));
-}
-
-/// SHA-256 of a file's content, in hex.
-pub(super) fn file_sha256(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = Context::new(&SHA256);
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(hash.finish().as_ref())),
-            n => hash.update(buffer.get(..n).unwrap_or(&[])),
-        }
-    }
 }
 
 /// Number of the user, with the name that the machine has for it.

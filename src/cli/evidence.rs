@@ -5,13 +5,13 @@
 use super::args::EvidenceArgs;
 use super::exit::{Stop, all_of, say};
 use super::output::each_selected;
+use crate::base::digest::hex;
 use crate::capture::{self, Item, Picked};
 use crate::catalogue::Catalogue;
 use crate::pipeline::{Sighted, SourceId, SourceReport};
 use crate::report::evidence::{
     CreatedBy, ENDING, EvidenceError, EvidencePacket, Folder, Input, Manifest, PacketFile, comment,
 };
-use crate::sighting::draft::hex;
 use crate::sighting::select::Selected;
 use crate::store::Run;
 use std::fs;

@@ -2,7 +2,7 @@
 
 use super::exit::Stop;
 use crate::base::Timestamp;
-use crate::base::time::{QUARTER_SECS, SECOND};
+use crate::base::time::DAY_QUARTERS;
 use crate::report::summary::{Stored, Summary};
 use crate::sighting::HomeNets;
 use crate::store::archive::Archive;
@@ -38,8 +38,12 @@ const WRITTEN_BY: i64 = 2;
 
 /// The last quarter hour of a UTC day.
 fn last_of_day(t: Timestamp) -> i64 {
-    const QUARTERS: i64 = 96;
-    t.quarter().div_euclid(QUARTERS).saturating_add(1).saturating_mul(QUARTERS).saturating_sub(1)
+    t.quarter().div_euclid(DAY_QUARTERS).saturating_add(1).saturating_mul(DAY_QUARTERS).saturating_sub(1)
+}
+
+/// The quarter hours of a window, both ends included.
+fn quarters(since: Option<Timestamp>, until: Option<Timestamp>) -> (i64, i64) {
+    (since.map_or(i64::MIN, Timestamp::quarter), until.map_or(i64::MAX, |t| t.plus(-1).quarter()))
 }
 
 /// What was seen at all in a window, for the closing lines of a report of so
@@ -50,8 +54,7 @@ pub(super) fn summary(
     until: Option<Timestamp>,
     hosts: u64,
 ) -> Result<Summary, Stop> {
-    let from = since.map_or(i64::MIN, Timestamp::quarter);
-    let to = until.map_or(i64::MAX, |t| t.plus(-1).quarter());
+    let (from, to) = quarters(since, until);
     let covered = store.covered(from, to)?;
     let asked = since.is_some() || until.is_some();
     let of_quarters = covered.first.zip(covered.last).filter(|_| asked).map(|(first, last)| {
@@ -72,10 +75,8 @@ pub(super) fn archive_summary(
     until: Option<Timestamp>,
     hosts: u64,
 ) -> Summary {
-    let quarter = |t: Timestamp| t.quarter().saturating_mul(QUARTER_SECS * SECOND);
-    let from = since.map_or(i64::MIN, quarter);
-    let to = until.map_or(i64::MAX, |t| quarter(t.plus(-1)).saturating_add(QUARTER_SECS * SECOND - 1));
-    closing(archive.covered(Timestamp(from), Timestamp(to)), None, hosts)
+    let (from, to) = quarters(since, until);
+    closing(archive.covered(from, to), None, hosts)
 }
 
 fn closing(covered: Covered, of_quarters: Option<u64>, hosts: u64) -> Summary {

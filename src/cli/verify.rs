@@ -151,6 +151,9 @@ fn report_archive(path: &Path, checked: &Checked, out: &mut dyn Write) -> io::Re
     for what in &checked.findings {
         writeln!(out, "ALTERED {}", clean(what))?;
     }
+    if checked.more > 0 {
+        writeln!(out, "ALTERED and {} more", checked.more)?;
+    }
     note(&checked.notes, out)?;
     writeln!(out, "{MANIFEST}: sha256 {}", checked.manifest)?;
     let sound = checked.findings.is_empty();

@@ -2,10 +2,10 @@
 
 use super::dispatch::Tally;
 use crate::base::Timestamp;
+use crate::base::digest::hex;
 use crate::capture::{CaptureError, Interface, InterfaceStatistics, LinkType};
 use crate::packet::{EncapId, EncapTable};
 use crate::sighting::Names;
-use crate::sighting::draft::hex;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;

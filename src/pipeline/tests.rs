@@ -116,7 +116,7 @@ fn sources_have_the_digests_of_their_own_content() {
     let digest = ring::digest::digest(&ring::digest::SHA256, &bytes);
     assert_eq!(
         alone("dns-udp.pcap").id.unwrap().to_string(),
-        format!("sha256:{}", crate::sighting::draft::hex(digest.as_ref()))
+        format!("sha256:{}", crate::base::digest::hex(digest.as_ref()))
     );
 }
 

@@ -17,7 +17,7 @@ use super::strict;
 use super::write::{signed, sums};
 use super::{COMPARISON, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, TREND};
 use crate::base::brief;
-use crate::sighting::draft::hex;
+use crate::base::digest::hex;
 use crate::store::custody::PublicKey;
 use serde_json::Value;
 use std::fmt;

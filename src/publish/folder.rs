@@ -1,7 +1,7 @@
 //! A folder that is there whole or not at all.
 
 use super::manifest::Listed;
-use crate::sighting::draft::hex;
+use crate::base::digest::hex;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};

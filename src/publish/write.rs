@@ -7,13 +7,13 @@ use super::manifest::{GroupsUsed, Kind, Manifest, Options, RunUsed, SCHEMA, Span
 use super::recount::recount;
 use super::source::{Room, Unread, catalogue_path};
 use super::{CELLS, COMPARISON, CONTEXT, COVERAGE, GROUPS, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, RECORDS, TREND};
+use crate::base::digest::hex;
 use crate::base::time::{DAY_SECS, SECOND, format_day, parse_day};
 use crate::base::{Addr, Prefix, Timestamp};
 use crate::catalogue::Catalogue;
 use crate::measure::compare::CompareError;
 use crate::measure::{Asked, Comparison, Days, Origin, Part, SourceError, Step, Trend, Wanted};
 use crate::report::ndjson;
-use crate::sighting::draft::hex;
 use crate::sighting::{Conceal, HomeNets, Pseudonyms};
 use crate::store::custody::SealKey;
 use crate::store::{StoreError, Stored};

@@ -2,8 +2,8 @@
 
 use super::output::{Output, OutputError};
 use crate::base::Timestamp;
+use crate::base::digest::hex;
 use crate::capture::{Interface, InterfaceDescription, PacketBlock, PcapngWriter};
-use crate::sighting::draft::hex;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};

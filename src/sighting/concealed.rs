@@ -1,10 +1,11 @@
 //! Records with pseudonyms, made from records without: for publications of what
 //! is already stored.
 
-use super::draft::{hex, record_id};
+use super::draft::record_id;
 use super::pseudonym::{Conceal, Pseudonyms};
 use super::record::{Evidence, Host, Record, Server};
 use crate::base::Addr;
+use crate::base::digest::hex;
 
 impl Conceal for Record {
     fn conceal(self, pseudonyms: &Pseudonyms) -> Self {

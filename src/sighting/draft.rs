@@ -9,6 +9,7 @@ use super::record::{
     Record, SCHEMA, Server, Slots,
 };
 use super::shown::{Frame, Place, Shown};
+use crate::base::digest::hex;
 use crate::base::time::format_day;
 use crate::base::{Addr, Channel, Mac, NameSource, Prefix, Stage, Timestamp};
 use crate::catalogue::{Indicator, IndicatorRef};
@@ -376,20 +377,23 @@ impl Conceal for Draft {
     }
 }
 
-/// Lower-case hex digits.
-pub fn hex(bytes: &[u8]) -> String {
-    let digit = |n: u8| char::from_digit(n.into(), 16).unwrap_or('0');
-    bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
-}
-
 /// The id of a record: see [`Record::id`].
 pub fn record_id(sensor: &str, segment: &str, ip: &Addr, mac: Option<Mac>, indicator: &str, period: &str) -> String {
-    let mut h = ring::digest::Context::new(&ring::digest::SHA256);
-    for part in [sensor, segment, &ip.to_string(), &mac.map(|m| m.to_string()).unwrap_or_default(), indicator, period] {
-        h.update(part.as_bytes());
-        h.update(&[0]);
+    let mac = mac.map(|m| m.to_string()).unwrap_or_default();
+    hex(&record_hash([sensor, segment, &ip.to_string(), &mac, indicator, period], &mut Vec::new()))
+}
+
+/// The same as bytes, of texts as they stand in the record: sensor, segment,
+/// address, hardware address or nothing, indicator, period. `room` is for the
+/// hashing of many.
+pub fn record_hash(parts: [&str; 6], room: &mut Vec<u8>) -> [u8; 16] {
+    room.clear();
+    for part in parts {
+        room.extend_from_slice(part.as_bytes());
+        room.push(0);
     }
-    hex(h.finish().as_ref().get(..16).unwrap_or(&[]))
+    let hash = ring::digest::digest(&ring::digest::SHA256, room);
+    hash.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -14,9 +14,9 @@
 use super::home::HomeNets;
 use super::observer::Canary;
 use super::{HostKey, Naming, Signal};
+use crate::base::digest::hex;
 use crate::base::{Addr, Mac, Name, Prefix};
 use crate::catalogue::Catalogue;
-use crate::sighting::draft::hex;
 use crate::sighting::presence::Presence;
 use foldhash::fast::RandomState;
 use regex::Regex;

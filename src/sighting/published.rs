@@ -4,11 +4,11 @@
 
 use super::pseudonym::Pseudonyms;
 use super::record::{Evidence, Record};
+use crate::base::digest::hex;
 use crate::base::{Addr, Channel, NameSource, Prefix};
 use crate::catalogue::{Catalogue, Category, TransportPort};
 use crate::flow::Note;
 use crate::packet::is_path;
-use crate::sighting::draft::hex;
 use std::sync::LazyLock;
 
 static BUILTIN: LazyLock<Catalogue> = LazyLock::new(Catalogue::builtin);

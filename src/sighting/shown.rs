@@ -1,8 +1,9 @@
 //! The frames that show a contact.
 
-use super::draft::{Names, hex};
+use super::draft::Names;
 use super::pseudonym::Pseudonyms;
 use super::record::Evidence;
+use crate::base::digest::hex;
 use crate::base::{Addr, Channel, Stage, Timestamp};
 use crate::packet::EncapId;
 use std::cmp::Reverse;

@@ -2,6 +2,7 @@
 
 use super::write::{int, source_number};
 use super::{Result, Source, Store, Writer};
+use crate::base::time::DAY_QUARTERS;
 use crate::coverage::ledger::Entry;
 use crate::coverage::resolvers::UNNAMED;
 use crate::coverage::{Counter, Counts, Key, Ledger};
@@ -81,7 +82,7 @@ impl Writer<'_> {
             let mut days: BTreeMap<i64, Counts> = BTreeMap::new();
             for (key, entry) in entries.range(first..).take_while(|(key, _)| key.source == number) {
                 put_entry(c, no, key.interface, key.quarter, entry)?;
-                days.entry(key.quarter.div_euclid(QUARTERS)).or_default().merge(&entry.counts);
+                days.entry(key.quarter.div_euclid(DAY_QUARTERS)).or_default().merge(&entry.counts);
             }
             put_days(c, no, &days)
         })
@@ -91,9 +92,6 @@ impl Writer<'_> {
 /// Tables with rows of a source.
 const TABLES: [&str; 5] =
     ["coverage", "coverage_addresses", "coverage_networks", "coverage_resolvers", "coverage_days"];
-
-/// Quarter hours in a day.
-const QUARTERS: i64 = 96;
 
 /// What a source counts in a year of quarter hours is too much to be added up
 /// whenever somebody asks.

@@ -4,7 +4,7 @@ use super::coverage::unsigned;
 use super::custody::LinkKind;
 use super::{Result, Store};
 use crate::base::Timestamp;
-use crate::base::time::parse_day;
+use crate::base::time::{DAY_QUARTERS, parse_day};
 use crate::coverage::{Counter, Counts};
 use rusqlite::{Connection, params};
 use std::collections::BTreeSet;
@@ -43,7 +43,7 @@ impl Store {
     /// Any [`StoreError`](super::StoreError).
     pub fn covered(&self, from: i64, to: i64) -> Result<Covered> {
         let mut covered = self.covered_counts(from, to)?;
-        let (first, last) = (from.div_euclid(QUARTERS), to.div_euclid(QUARTERS));
+        let (first, last) = (from.div_euclid(DAY_QUARTERS), to.div_euclid(DAY_QUARTERS));
         let mut removed = BTreeSet::new();
         for link in self.links()? {
             match link.kind {
@@ -58,7 +58,7 @@ impl Store {
             if last.quarter() < from || first.quarter() > to {
                 continue;
             }
-            let kind = if source.frames == 0 {
+            let kind = if source.is_imported() {
                 &mut covered.imported
             } else if super::Source::is_run(&source.source) {
                 &mut covered.runs
@@ -98,12 +98,12 @@ impl Store {
         let mut covered = Covered::default();
         let read = |covered: &mut Covered| -> rusqlite::Result<()> {
             // Whole days are added up already; what is left are less than two.
-            let first = from.saturating_add(QUARTERS - 1).div_euclid(QUARTERS);
-            let last = to.saturating_add(1).div_euclid(QUARTERS).saturating_sub(1);
+            let first = from.saturating_add(DAY_QUARTERS - 1).div_euclid(DAY_QUARTERS);
+            let last = to.saturating_add(1).div_euclid(DAY_QUARTERS).saturating_sub(1);
             if first <= last {
                 add_counts(&self.conn, DAYS, (first, last), covered)?;
-                add_counts(&self.conn, PARTS, (from, first.saturating_mul(QUARTERS).saturating_sub(1)), covered)?;
-                let behind = last.saturating_add(1).saturating_mul(QUARTERS);
+                add_counts(&self.conn, PARTS, (from, first.saturating_mul(DAY_QUARTERS).saturating_sub(1)), covered)?;
+                let behind = last.saturating_add(1).saturating_mul(DAY_QUARTERS);
                 add_counts(&self.conn, PARTS, (behind.max(from), to), covered)?;
             } else {
                 add_counts(&self.conn, PARTS, (from, to), covered)?;
@@ -125,9 +125,6 @@ impl Store {
         Ok(covered)
     }
 }
-
-/// Quarter hours in a day.
-const QUARTERS: i64 = 96;
 
 /// Counters of whole days.
 const DAYS: &str = "SELECT counter, total(value) FROM coverage_days WHERE day BETWEEN ?1 AND ?2 GROUP BY counter";

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// A store that could not be opened, read or written. Each message says what
 /// to do.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// The file is something else.

@@ -2,10 +2,11 @@
 //! by one thread.
 
 use super::custody::LinkKind;
+use super::rows::IS_OWN;
 use super::tables::damaged;
 use super::{Result, Source, Store, StoreError};
 use crate::base::Timestamp;
-use crate::base::time::parse_day;
+use crate::base::time::{DAY_QUARTERS, parse_day};
 use crate::catalogue::LongText;
 use crate::coverage::{Counter, Counts};
 use crate::measure::{Days, FactSource, Names, Part, RunOf, Seen, SourceError, Wanted};
@@ -13,9 +14,6 @@ use rusqlite::params_from_iter;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-
-/// Quarter hours in a day.
-const QUARTERS: i64 = 96;
 
 /// A store that is counted.
 #[derive(Debug)]
@@ -109,7 +107,7 @@ impl FactSource for Measured {
     }
 
     fn watched(&self) -> std::result::Result<Option<Days>, SourceError> {
-        let day = |quarter: i64| i32::try_from(quarter.div_euclid(QUARTERS)).ok();
+        let day = |quarter: i64| i32::try_from(quarter.div_euclid(DAY_QUARTERS)).ok();
         Ok(self.quarters_watched()?.and_then(|(a, b)| Some(Days::new(day(a)?, day(b)?))))
     }
 
@@ -159,7 +157,7 @@ impl Account {
                 seen.sensors.insert(sensor.clone(), here);
             }
         }
-        let (first, last) = (from.div_euclid(QUARTERS), to.div_euclid(QUARTERS));
+        let (first, last) = (from.div_euclid(DAY_QUARTERS), to.div_euclid(DAY_QUARTERS));
         for day in self.days.range(first..=last).map(|(_, day)| day) {
             seen.counts.merge(&day.counts);
             seen.addresses = seen.addresses.max(day.addresses);
@@ -255,7 +253,7 @@ impl Store {
                 LinkKind::Closed => account.removed.remove(&day),
             };
         }
-        let kind = |s: &Source| if s.frames == 0 { Kind::Imported } else { Kind::Seen };
+        let kind = |s: &Source| if s.is_imported() { Kind::Imported } else { Kind::Seen };
         account.sources = self.sources()?.into_iter().map(|s| (kind(&s), s)).map(|(k, s)| (s, k)).collect();
         account.runs = self.list(
             "SELECT r.version, r.sensor, r.catalogue, r.started_ns, min(s.first_ns), max(s.last_ns)
@@ -273,16 +271,13 @@ impl Store {
                 })
             },
         )?;
-        let ran = self.list(
-            // Of a source whose records were imported neither frames nor interfaces
-            // are known, and whoever imported into it did not listen.
+        // Whoever imported into a source did not listen.
+        let sql = format!(
             "SELECT max(coalesce(r.ended_ns, r.started_ns)) FROM runs r JOIN run_sources USING (run)
-             JOIN sources s USING (source_no) WHERE s.source LIKE 'run:%'
-             AND (s.frames > 0 OR EXISTS (SELECT 1 FROM interfaces i WHERE i.source_no = s.source_no))
-             AND r.run = (SELECT min(run) FROM run_sources o WHERE o.source_no = s.source_no)",
-            [],
-            |row| row.get(0),
-        )?;
+             JOIN sources s USING (source_no) WHERE s.source LIKE 'run:%' AND {IS_OWN}
+             AND r.run = (SELECT min(run) FROM run_sources o WHERE o.source_no = s.source_no)"
+        );
+        let ran = self.list(&sql, [], |row| row.get(0))?;
         account.ran = ran.into_iter().next().flatten();
         Ok(account)
     }
@@ -308,7 +303,7 @@ impl Store {
         let mut most = |sql: &str, put: fn(&mut Day, u64)| {
             self.list(sql, [], |row| {
                 let (quarter, n): (i64, i64) = (row.get(0)?, row.get(1)?);
-                let day = account.days.entry(quarter.div_euclid(QUARTERS)).or_default();
+                let day = account.days.entry(quarter.div_euclid(DAY_QUARTERS)).or_default();
                 put(day, u64::try_from(n).unwrap_or(0));
                 Ok(())
             })
@@ -334,7 +329,7 @@ impl Store {
                 }
             };
             let n = u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
-            let day = account.days.entry(row.get::<_, i64>(0)?.div_euclid(QUARTERS)).or_default();
+            let day = account.days.entry(row.get::<_, i64>(0)?.div_euclid(DAY_QUARTERS)).or_default();
             let most = day.networks.entry(number).or_insert(0);
             *most = (*most).max(n);
             Ok(())

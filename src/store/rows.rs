@@ -63,7 +63,18 @@ impl Source {
     pub fn is_run(source: &str) -> bool {
         source.starts_with("run:")
     }
+
+    /// Whether it is one of which only records were imported: what else it saw
+    /// is not known. Whoever reads or hears a source itself names its path or its
+    /// interfaces before the first frame. SQL says the same by `IS_OWN`.
+    pub fn is_imported(&self) -> bool {
+        self.path.is_none() && self.frames == 0 && self.interfaces.is_empty()
+    }
 }
+
+/// Whether a run of this store read or heard source `s` itself.
+pub(super) const IS_OWN: &str = "(s.path IS NOT NULL OR s.frames > 0
+    OR EXISTS (SELECT 1 FROM interfaces i WHERE i.source_no = s.source_no))";
 
 /// A period in which a host had an address, by the id of the source that told.
 pub type Interval = crate::host::Interval<String>;

@@ -4,6 +4,7 @@ use super::custody;
 use super::error::Place;
 use super::intervals;
 use super::narrow;
+use super::rows::IS_OWN;
 use super::{Canary, Event, Interval, Result, Run, Source};
 use crate::base::Timestamp;
 use crate::host::Signal;
@@ -45,7 +46,7 @@ impl<'s> Writer<'s> {
     }
 
     /// Makes everything that was put durable. Each day whose records it changed
-    /// is closed ([`custody`](super::custody)), unless its source was left open.
+    /// is closed ([`custody`]), unless its source was left open.
     ///
     /// # Errors
     /// Any [`StoreError`](super::StoreError); then nothing of it is kept.
@@ -343,16 +344,13 @@ impl<'s> Writer<'s> {
     }
 }
 
-/// Whether a run wrote this store itself: of one whose records were imported
-/// neither frames nor interfaces are known.
+/// Whether a source is of a run of this store ([`IS_OWN`]).
 fn is_own(c: &Connection, known: &mut BTreeMap<i64, bool>, source: i64) -> rusqlite::Result<bool> {
     if let Some(own) = known.get(&source) {
         return Ok(*own);
     }
     let own = c
-        .prepare_cached(
-            "SELECT frames > 0 OR EXISTS (SELECT 1 FROM interfaces WHERE source_no = ?1) FROM sources WHERE source_no = ?1",
-        )?
+        .prepare_cached(&format!("SELECT {IS_OWN} FROM sources s WHERE s.source_no = ?1"))?
         .query_row([source], |row| row.get(0))?;
     known.insert(source, own);
     Ok(own)

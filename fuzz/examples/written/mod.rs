@@ -35,9 +35,11 @@ pub fn inputs(samples: &Path, room: &Path) -> io::Result<Vec<Inputs>> {
     lines.extend(all.iter().step_by(all.len() / 60 + 1).map(|l| l.to_vec()));
     let packs: Vec<Vec<u8>> = lines.chunks(5).map(|c| c.join(&b'\n')).collect();
     let groups = groups(&orgs)?;
+    // Short ones are kept where room ends.
+    let few: Vec<Vec<u8>> = lines.iter().rev().step_by(6).cloned().chain(packs.iter().cloned()).collect();
     Ok(vec![
         ("lines", lines.iter().cloned().chain(packs.iter().cloned()).chain(rows(&lines)).collect()),
-        ("archive", archives(&packs, room)?),
+        ("archive", archives(&few, room)?),
         ("publication", publications(&packs, &groups)?),
         ("groups", groups),
     ])
@@ -154,7 +156,7 @@ fn database(entries: &[(&str, &[(&str, &str)])]) -> Vec<u8> {
 
 /// Archives of records, as they are and taken apart.
 fn archives(packs: &[Vec<u8>], room: &Path) -> io::Result<Vec<Vec<u8>>> {
-    let mut out = Vec::new();
+    let (mut out, mut before) = (Vec::new(), Vec::new());
     for lines in packs {
         let folder = room.join("archive");
         std::fs::create_dir(&folder)?;
@@ -167,9 +169,13 @@ fn archives(packs: &[Vec<u8>], room: &Path) -> io::Result<Vec<Vec<u8>>> {
             value["catalogues"] = serde_json::json!([]);
             let text = serde_json::to_vec(&value)?;
             out.push([&[1][..], &(text.len() as u16).to_be_bytes(), &text, &file].concat());
+            let blocks = apart(&file).unwrap_or_default();
             for mode in [0, 2, 4] {
-                out.push([&[mode][..], &apart(&file).unwrap_or_default()].concat());
+                out.push([&[mode][..], &blocks].concat());
+                // Several of them in one archive.
+                out.push([&[mode][..], &before, &blocks].concat());
             }
+            before = blocks;
         }
         std::fs::remove_dir_all(&folder)?;
     }

@@ -1,12 +1,12 @@
 //! Reads the frames of evidence again, each file once for all that it may hold.
 
 use super::places::Places;
+use crate::base::digest::hex;
 use crate::capture::{self, Batch, CaptureError, FrameMeta, Interface, LinkType, OpenOptions, Picked, Status};
 use crate::report::display_filter::{Known, content_filter};
 use crate::report::dissect::{Dissection, dissect};
 use crate::report::explain::{Explained, Shown, State};
 use crate::sighting::Evidence;
-use crate::sighting::draft::hex;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};

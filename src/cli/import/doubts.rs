@@ -20,6 +20,8 @@ pub(super) struct Doubts<'c> {
     /// Indicators with the category that records give them and that of the
     /// catalogue.
     other: BTreeSet<(String, &'static str, &'static str)>,
+    /// There were more than are kept.
+    others: bool,
     /// The pair last met.
     met: (String, Option<Category>),
     newest: Option<Timestamp>,
@@ -28,7 +30,7 @@ pub(super) struct Doubts<'c> {
 impl<'c> Doubts<'c> {
     /// Held against a catalogue.
     pub(super) fn of(catalogue: &'c Catalogue) -> Self {
-        Doubts { catalogue, other: BTreeSet::new(), met: (String::new(), None), newest: None }
+        Doubts { catalogue, other: BTreeSet::new(), others: false, met: (String::new(), None), newest: None }
     }
 
     /// A record gives an indicator that category.
@@ -39,9 +41,13 @@ impl<'c> Doubts<'c> {
         self.met = (id.to_owned(), Some(category));
         if let Some((_, known)) = self.catalogue.find(id)
             && known.category != category
-            && self.other.len() < MAX_KEPT
         {
-            self.other.insert((id.to_owned(), category.as_str(), known.category.as_str()));
+            let one = (id.to_owned(), category.as_str(), known.category.as_str());
+            if self.other.len() < MAX_KEPT {
+                self.other.insert(one);
+            } else {
+                self.others |= !self.other.contains(&one);
+            }
         }
     }
 
@@ -65,7 +71,9 @@ impl<'c> Doubts<'c> {
         };
         let mut all: Vec<String> = self.other.iter().take(MAX_SAID).map(one).collect();
         if let Some(more) = self.other.len().checked_sub(MAX_SAID).filter(|n| *n > 0) {
-            all.push(format!("so do records of {}", counted(more as u64, "more indicator", "more indicators")));
+            let least = if self.others { "at least " } else { "" };
+            let more = counted(more as u64, "more indicator", "more indicators");
+            all.push(format!("so do records of {least}{more}"));
         }
         // Clocks of sensors may be a little fast, and somewhere it is tomorrow.
         let soon = now.plus(DAY_SECS.saturating_mul(SECOND));
@@ -108,5 +116,26 @@ mod tests {
         let said = doubts.sentences(now);
         assert_eq!(said.len(), MAX_SAID + 2, "{said:?}");
         assert!(said[MAX_SAID].starts_with("so do records of "), "{said:?}");
+    }
+
+    #[test]
+    fn of_more_than_are_kept_no_number_is_said_as_if_it_were_all() {
+        let id = |n: usize| format!("web-{n:05}");
+        let list: String = (0..=MAX_KEPT)
+            .map(|n| {
+                let id = id(n);
+                format!("[[indicator]]\nid = \"{id}\"\ncategory = \"web\"\nuse = \"alone\"\nconfidence = \"low\"\nmeaning = \"m\"\nexact = \"{id}.test\"\n")
+            })
+            .collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), list).unwrap();
+        let catalogue = Catalogue::load(Some(file.path()), &[]).unwrap();
+        let mut doubts = Doubts::of(&catalogue);
+        let last = |doubts: &Doubts<'_>| doubts.sentences(Timestamp(0)).last().unwrap().clone();
+        (0..MAX_KEPT).for_each(|n| doubts.indicator(&id(n), Category::Update));
+        doubts.indicator(&id(0), Category::Update);
+        assert_eq!(last(&doubts), "so do records of 9,990 more indicators");
+        doubts.indicator(&id(MAX_KEPT), Category::Update);
+        assert_eq!(last(&doubts), "so do records of at least 9,990 more indicators");
     }
 }

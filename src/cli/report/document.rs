@@ -1,12 +1,12 @@
 //! Everything that a report says, put together.
 
 use super::super::args::ReportArgs;
-use super::super::environment;
 use super::super::exit::Stop;
 use super::super::judging::Judging;
 use super::Figures;
 use super::kept::Kept;
 use super::windows::Windows;
+use crate::base::digest::file_sha256;
 use crate::catalogue::Catalogue;
 use crate::host::{self, Verdict};
 use crate::measure::coverage::Because;
@@ -96,7 +96,7 @@ impl Made<'_> {
         let hash = |what: &str, path: &Path| FileHash {
             what: what.to_owned(),
             path: path.to_string_lossy().into_owned(),
-            sha256: environment::file_sha256(path).ok(),
+            sha256: file_sha256(path).ok(),
         };
         let knowledge = &self.args.judging.knowledge;
         let mut all: Vec<FileHash> = Vec::new();

@@ -8,7 +8,7 @@
 )]
 
 use crate::base::brief;
-use crate::cli::environment::file_sha256;
+use crate::base::digest::file_sha256;
 use crate::report::{clean, counted};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -145,7 +145,7 @@ fn walk(folder: &Path, inner: &Path, depth: usize, found: &mut Vec<PathBuf>) -> 
 )]
 mod tests {
     use super::*;
-    use crate::sighting::draft::hex;
+    use crate::base::digest::hex;
 
     fn sha(bytes: &[u8]) -> String {
         hex(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref())

@@ -213,10 +213,11 @@ fn runs(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
 }
 
 fn sources(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
-    row(out, &["source", "path", "first", "last", "frames", "warnings"])?;
+    row(out, &["source", "path", "first", "last", "frames", "warnings", "records_only"])?;
     for s in &d.sources {
         let (first, last, frames) = (text(s.first), text(s.last), s.frames.to_string());
-        row(out, &[&s.source, s.path.as_deref().unwrap_or_default(), &first, &last, &frames, &s.warnings.join("; ")])?;
+        let (path, warnings) = (s.path.as_deref().unwrap_or_default(), s.warnings.join("; "));
+        row(out, &[&s.source, path, &first, &last, &frames, &warnings, &s.records_only.to_string()])?;
     }
     Ok(())
 }

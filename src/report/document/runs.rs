@@ -68,8 +68,10 @@ pub struct SourceAccount {
     /// Greatest packet time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Timestamp>,
-    /// Frames delivered; 0 where only records were imported.
+    /// Frames delivered.
     pub frames: u64,
+    /// Only records of it were imported: what else it saw is not known.
+    pub records_only: bool,
     /// What was wrong with it.
     pub warnings: Vec<String>,
 }
@@ -77,7 +79,8 @@ pub struct SourceAccount {
 impl SourceAccount {
     /// Of a source.
     pub fn of(s: Source) -> Self {
+        let records_only = s.is_imported();
         let Source { source, path, first, last, frames, warnings, .. } = s;
-        SourceAccount { source, path, first, last, frames, warnings }
+        SourceAccount { source, path, first, last, frames, records_only, warnings }
     }
 }

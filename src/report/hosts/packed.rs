@@ -13,10 +13,10 @@
     clippy::arithmetic_side_effects
 )]
 
+use crate::base::bytes::{Bytes, put_bytes, put_number};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Category;
 use crate::host::{Alarm, Cadence, HostView, Role, Verdict};
-use crate::store::archive::bytes::{Bytes, put_bytes, put_number};
 use std::collections::BTreeMap;
 
 /// Bytes of the two lengths.

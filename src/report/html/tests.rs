@@ -41,8 +41,15 @@ fn page_of(text: &str, n: u32) -> String {
         home_networks: vec![t()],
         environment: [(t(), t())].into(),
     };
-    let source =
-        SourceAccount { source: t(), path: Some(t()), first: None, last: None, frames: 3, warnings: vec![t()] };
+    let source = SourceAccount {
+        source: t(),
+        path: Some(t()),
+        first: None,
+        last: None,
+        frames: 3,
+        records_only: false,
+        warnings: vec![t()],
+    };
     let indicator = IndicatorAccount {
         id: t(),
         category: Category::Update,

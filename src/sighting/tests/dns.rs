@@ -109,7 +109,7 @@ fn an_answer_that_the_capture_holds_before_its_question_answers_it() {
     let shown = |c| r.evidence.iter().find(|e| e.channel == c).unwrap();
     assert_eq!((shown(Channel::DnsQuery).frame, shown(Channel::DnsAnswer).frame), (2, 1));
     let digest = ring::digest::digest(&ring::digest::SHA256, &answer);
-    assert_eq!(shown(Channel::DnsAnswer).packet_sha256, super::super::draft::hex(digest.as_ref()));
+    assert_eq!(shown(Channel::DnsAnswer).packet_sha256, crate::base::digest::hex(digest.as_ref()));
     assert_eq!((seen.get(Counter::DnsUnsolicited), seen.get(Counter::DnsEarly)), (1, 1));
     // Long before, with another id, or of another name it does not.
     let other = dns(7, 0x8180, &["example.test"], &[Rr::A("example.test", IP, 60)]);

@@ -2,48 +2,15 @@
 //! they were, and by which hashes it can be checked.
 
 use super::manifest::{Imported, SourceSpan};
-use super::verify::sha256;
 use super::{Archive, MANIFEST, failed};
-use crate::base::Timestamp;
-use crate::catalogue::LongText;
+use crate::base::digest::file_sha256;
 use crate::store::{Covered, Result, Run, Source};
 
 impl Archive {
     /// The accounts of its imports, oldest first, without the texts of their
     /// catalogues.
     pub fn runs(&self) -> impl Iterator<Item = Run> + '_ {
-        self.manifest.runs.iter().map(|r| {
-            let Imported {
-                version,
-                command,
-                catalogue_sha256,
-                home_nets,
-                sensor,
-                hash,
-                started,
-                ended,
-                exit_code,
-                exit_reason,
-                environment,
-                read: _,
-                covers: _,
-            } = r.clone();
-            let catalogue = LongText::default();
-            Run {
-                version,
-                command,
-                catalogue_sha256,
-                catalogue,
-                home_nets,
-                sensor,
-                hash,
-                started,
-                ended,
-                exit_code,
-                exit_reason,
-                environment,
-            }
-        })
+        self.manifest.runs.iter().map(Imported::run)
     }
 
     /// The sources that are listed, by id, with their least and greatest time.
@@ -61,10 +28,11 @@ impl Archive {
         self.manifest.others.is_any()
     }
 
-    /// What is known of what its sources covered between two times, both
-    /// included: how many there were, and when. An archive has no coverage.
-    pub fn covered(&self, from: Timestamp, to: Timestamp) -> Covered {
-        let meets = |s: &&SourceSpan| s.is_any() && s.first <= to && from <= s.last;
+    /// What is known of what its sources covered in the quarter hours `from` to
+    /// `to` (since the epoch, both included): how many there were, those that
+    /// are not listed as one, and when. An archive has no coverage.
+    pub fn covered(&self, from: i64, to: i64) -> Covered {
+        let meets = |s: &&SourceSpan| s.is_any() && s.first.quarter() <= to && from <= s.last.quarter();
         let all = || self.manifest.sources.values().chain([&self.manifest.others]).filter(meets);
         Covered {
             imported: all().count() as u64,
@@ -80,6 +48,6 @@ impl Archive {
     /// # Errors
     /// Where it cannot be read.
     pub fn sha256(&self) -> Result<String> {
-        sha256(&self.folder.join(MANIFEST)).map_err(|e| failed(&self.place(), &e))
+        file_sha256(&self.folder.join(MANIFEST)).map_err(|e| failed(&self.place(), &e))
     }
 }

@@ -3,7 +3,7 @@
 //! several hosts had one, they are all in one more part.
 
 use super::row::host_hash;
-use super::{Archive, Result};
+use super::{Archive, Result, StoreError};
 use crate::host::{Facts, SeenHost, are_own};
 use foldhash::HashSet;
 use std::hash::BuildHasher;
@@ -42,13 +42,17 @@ fn hash_of(seen: &SeenHost) -> u64 {
 }
 
 impl Archive {
-    /// Finds them, once. What cannot be read is said where it is read for good.
-    pub(super) fn together(&self) -> &Together {
-        self.together.get_or_init(|| {
+    /// Finds them, once.
+    ///
+    /// # Errors
+    /// Where the archive cannot be read: without them no part can be judged.
+    pub(super) fn together(&self) -> Result<&Together> {
+        let together = self.together.get_or_init(|| {
             let pieces = &self.manifest.pieces;
             let needless = pieces.len() < 2 || !self.has_hardware_addresses() || pieces.iter().any(|p| p.ties);
-            if needless { Together::default() } else { found(self.addresses().unwrap_or_default()) }
-        })
+            if needless { Ok(Together::default()) } else { self.addresses().map(found) }
+        });
+        together.as_ref().map_err(Clone::clone)
     }
 
     /// Every address that each host had.
@@ -74,15 +78,31 @@ impl Archive {
                 }));
             }
         };
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-            let mut all = work()?;
-            for worker in workers {
-                all.append(&mut worker.join().unwrap_or_else(|_| Ok(Vec::new()))?);
-            }
-            Ok(all)
+        gather(threads, work).map_err(|e| {
+            e.unwrap_or_else(|| StoreError::Unexpected { place: self.place(), detail: "a thread ended early".into() })
         })
     }
+}
+
+/// What so many threads find together; the error is `None` where one died.
+fn gather<T: Send, E: Send>(
+    threads: usize,
+    work: impl Fn() -> std::result::Result<Vec<T>, E> + Sync,
+) -> std::result::Result<Vec<T>, Option<E>> {
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(&work)).collect();
+        let mut all = work().map_err(Some);
+        for worker in workers {
+            // Each is waited for, whatever came before.
+            let more = worker.join().map_err(|_| None).and_then(|found| found.map_err(Some));
+            match (&mut all, more) {
+                (Ok(all), Ok(mut more)) => all.append(&mut more),
+                (Ok(_), Err(e)) => all = Err(e),
+                (Err(_), _) => {}
+            }
+        }
+        all
+    })
 }
 
 fn found(mut all: Vec<Had>) -> Together {
@@ -99,4 +119,25 @@ fn found(mut all: Vec<Had>) -> Together {
     together.pieces.sort_unstable();
     together.pieces.dedup();
     together
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gather;
+    use std::thread;
+
+    #[test]
+    fn a_thread_that_dies_or_fails_takes_all_with_it() {
+        let here = thread::current().id();
+        let found = |sound: bool, fails: bool| {
+            gather(3, move || {
+                let first = thread::current().id() == here;
+                assert!(first || sound, "a thread that dies");
+                if first || !fails { Ok(vec![first]) } else { Err("no file") }
+            })
+        };
+        assert_eq!(found(true, false).map(|all| all.len()), Ok(3));
+        assert_eq!(found(true, true), Err(Some("no file")));
+        assert_eq!(found(false, false), Err(None));
+    }
 }

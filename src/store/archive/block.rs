@@ -10,7 +10,7 @@
 //! shared with the host before, the other bytes, number of rows), distinct
 //! shapes, distinct names, then of each row its day, shape, names, quarter
 //! hours, times, count, bytes. The second half has the distinct rests, and
-//! which of them each row has. Numbers are those of [`bytes`](super::bytes).
+//! which of them each row has. Numbers are those of [`bytes`](crate::base::bytes).
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,9 +19,9 @@
     clippy::arithmetic_side_effects
 )]
 
-use super::bytes::{Bytes, put_bytes, put_number, put_signed};
 use super::row::{Categories, Row, Shape, Vary};
 use crate::base::Timestamp;
+use crate::base::bytes::{Bytes, put_bytes, put_number, put_signed};
 use crate::base::time::{DAY_SECS, SECOND};
 use crate::sighting::record::Slots;
 use hashbrown::HashTable;

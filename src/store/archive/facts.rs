@@ -8,17 +8,18 @@
 )]
 
 use super::block::{Block, Head};
-use super::bytes::Bytes;
 use super::manifest::{MAX_CATALOGUE, SourceSpan};
 use super::piece::Piece;
 use super::row::{HostKey, Shape, host_hash, names};
 use super::{Archive, damaged, failed, open_listed, read};
+use crate::base::bytes::Bytes;
+use crate::base::digest::hex;
 use crate::base::time::{DAY_SECS, format_day};
 use crate::base::{Stage, Timestamp};
 use crate::catalogue::{Category, LongText};
 use crate::flow::Notes;
 use crate::host::facts::{Channels, Contact, Facts, Indicated, SeenHost, ServedBy, Vantage, notes_of, servers_of};
-use crate::sighting::draft::hex;
+use crate::sighting::draft::record_hash;
 use crate::store::packed;
 use crate::store::{Result, StoreError};
 use foldhash::HashSet;
@@ -66,7 +67,8 @@ impl Archive {
         if self.is_tied() {
             return all.min(1);
         }
-        all.saturating_add(u32::from(!self.together().hosts.is_empty()))
+        // Where that cannot be read, any part says so.
+        all.saturating_add(u32::from(self.together().is_ok_and(|t| !t.hosts.is_empty())))
     }
 
     fn is_tied(&self) -> bool {
@@ -94,12 +96,6 @@ impl Archive {
         let within =
             |t: Timestamp, day: i32| t.clamp(start(day.into()), start(i64::from(day).saturating_add(1)).plus(-1));
         Some((within(all.first, first), within(all.last, last)))
-    }
-
-    /// How many sources have records in that time, both ends included; those
-    /// that are not listed count as one.
-    pub fn sources_between(&self, from: Timestamp, to: Timestamp) -> u64 {
-        self.covered(from, to).imported
     }
 
     /// The imports, oldest first.
@@ -157,7 +153,7 @@ impl Archive {
         if self.is_tied() {
             return self.fill(pieces, has, ids, facts, names, None);
         }
-        let together = self.together();
+        let together = self.together()?;
         match pieces.get(number as usize..).and_then(|p| p.get(..1)).filter(|p| !p.is_empty()) {
             Some(one) if together.hosts.is_empty() => self.fill(one, has, ids, facts, names, None),
             Some(one) => self.fill(one, has, ids, facts, names, Some((&together.hosts, false))),
@@ -223,36 +219,28 @@ struct Known {
     names: HashMap<Box<str>, u32, foldhash::fast::FixedState>,
 }
 
-/// Makes the ids of the records of one host
-/// ([`record_id`](crate::sighting::draft::record_id)).
-struct Ids {
-    /// What stands between sensor and indicator.
-    host: Vec<u8>,
+/// Makes the ids of the records of one host ([`record_hash`]).
+struct Ids<'a> {
+    segment: &'a str,
+    ip: String,
+    mac: String,
     day: (i32, String),
-    text: Vec<u8>,
+    room: Vec<u8>,
 }
 
-impl Ids {
-    fn of(key: &[u8]) -> Option<Self> {
+impl<'a> Ids<'a> {
+    fn of(key: &'a [u8]) -> Option<Self> {
         let HostKey { ip, segment, mac } = HostKey::of(key)?;
         let mac = mac.map(|m| m.to_string()).unwrap_or_default();
-        let host = format!("{segment}\0{ip}\0{mac}\0").into_bytes();
-        Some(Ids { host, day: (i32::MIN, String::new()), text: Vec::new() })
+        Some(Ids { segment, ip: ip.to_string(), mac, day: (i32::MIN, String::new()), room: Vec::new() })
     }
 
-    fn id(&mut self, shape: &Shape<'_>, day: i32) -> Option<[u8; 16]> {
+    fn id(&mut self, shape: &Shape<'_>, day: i32) -> [u8; 16] {
         if self.day.0 != day {
             self.day = (day, format_day(day.into()));
         }
-        self.text.clear();
-        self.text.extend_from_slice(shape.sensor.as_bytes());
-        self.text.push(0);
-        self.text.extend_from_slice(&self.host);
-        for part in [shape.indicator, &self.day.1] {
-            self.text.extend_from_slice(part.as_bytes());
-            self.text.push(0);
-        }
-        ring::digest::digest(&ring::digest::SHA256, &self.text).as_ref().first_chunk().copied()
+        let parts = [shape.sensor, self.segment, &self.ip, &self.mac, shape.indicator, &self.day.1];
+        record_hash(parts, &mut self.room)
     }
 }
 
@@ -324,7 +312,7 @@ impl Filling<'_> {
                     indicator: shape.indicator,
                     source: shape.source,
                     id: match &mut ids {
-                        Some(ids) => ids.id(texts.get(row.shape as usize)?, v.day)?,
+                        Some(ids) => ids.id(texts.get(row.shape as usize)?, v.day),
                         None => [0; 16],
                     },
                     day: v.day,

@@ -9,7 +9,7 @@ use super::spool::Spool;
 use super::verify::altered;
 use super::{Archive, MANIFEST, PARTITIONS, damaged, failed, read_manifest};
 use crate::base::Timestamp;
-use crate::sighting::draft::hex;
+use crate::base::digest::hex;
 use crate::store::{Place, Result, Run, StoreError};
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions};

@@ -12,7 +12,7 @@ use super::PARTITIONS;
 use super::block::{BYTES, ROWS};
 use super::piece::Piece;
 use crate::base::Timestamp;
-use crate::catalogue::Category;
+use crate::catalogue::{Category, LongText};
 use crate::store::Run;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,7 +53,9 @@ pub(super) struct Manifest {
     pub(super) sources: BTreeMap<String, SourceSpan>,
     /// Those beyond [`MAX_SOURCES`] together.
     pub(super) others: SourceSpan,
-    /// Indicators that records file in several categories, with the least.
+    /// Indicators that records file in several categories, with the least; absent
+    /// where there is none. An archive from before this was written that should
+    /// have some is not what its records say, until an import writes it anew.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) filed: BTreeMap<String, Category>,
 }
@@ -171,6 +173,24 @@ impl Imported {
             environment: run.environment.clone(),
             read,
             covers,
+        }
+    }
+
+    /// The account, without the text of its catalogue.
+    pub(super) fn run(&self) -> Run {
+        Run {
+            version: self.version.clone(),
+            command: self.command.clone(),
+            catalogue_sha256: self.catalogue_sha256.clone(),
+            catalogue: LongText::default(),
+            home_nets: self.home_nets.clone(),
+            sensor: self.sensor.clone(),
+            hash: self.hash.clone(),
+            started: self.started,
+            ended: self.ended,
+            exit_code: self.exit_code,
+            exit_reason: self.exit_reason.clone(),
+            environment: self.environment.clone(),
         }
     }
 }

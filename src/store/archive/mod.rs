@@ -23,7 +23,6 @@
 mod account;
 mod apart;
 mod block;
-pub(crate) mod bytes;
 mod cursor;
 mod facts;
 mod import;
@@ -66,7 +65,7 @@ pub struct Archive {
     /// `None` while there are no records.
     data: Option<File>,
     /// Hosts that are in a part of their own.
-    together: OnceLock<Together>,
+    together: OnceLock<Result<Together>>,
 }
 
 impl Archive {

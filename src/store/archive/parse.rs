@@ -11,15 +11,16 @@
 )]
 
 use super::super::packed;
-use super::bytes::Bytes;
 use super::cursor::{Cursor, channels, mac, servers, time};
 use super::manifest::SourceSpan;
 use super::row::{self, Line, Row, RowWriter, Vary};
+use crate::base::bytes::Bytes;
 use crate::base::time::parse_day;
 use crate::base::{Addr, Mac, Stage, Timestamp};
 use crate::catalogue::{Category, Confidence};
 use crate::host::facts::Channels;
 use crate::sighting::Record;
+use crate::sighting::draft::record_hash;
 use crate::sighting::line::{self, MAX_TEXT, MAX_WORD, is_source};
 use crate::sighting::record::{MAX_COMMUNITY_IDS, MAX_NAMES, MAX_SERVERS, Slots};
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,7 +165,7 @@ struct Usual<'t> {
 }
 
 impl Usual<'_> {
-    /// Whether it passes what [`line`] checks beside the lists. Texts here are
+    /// Whether it passes what [`mod@line`] checks beside the lists. Texts here are
     /// printable ASCII.
     fn fits(&self) -> bool {
         let Line { sensor, source, segment, indicator, stage, revision, vary, .. } = &self.line;
@@ -236,7 +237,7 @@ impl LineReader {
         let usual = self.read(text)?;
         let Usual { id, period, ip_text, mac_text, line } = &usual;
         let parts = [line.sensor, line.segment, ip_text, mac_text.unwrap_or(""), line.indicator, period];
-        if !(self.lists_fit() && usual.fits()) || *id != self.id(parts)? {
+        if !(self.lists_fit() && usual.fits()) || *id != record_hash(parts, &mut self.scratch) {
             return None;
         }
         let span = SourceSpan { first: line.vary.first, last: line.vary.last, channels: line.channels };
@@ -321,7 +322,7 @@ impl LineReader {
         Some(Usual { id, period, ip_text: host.ip_text, mac_text: host.mac_text, line })
     }
 
-    /// Whether the lists are as short as [`line`] wants them.
+    /// Whether the lists are as short as [`mod@line`] wants them.
     fn lists_fit(&self) -> bool {
         let lists = &self.row.lists;
         lists.names.len() <= MAX_NAMES as u64
@@ -338,24 +339,15 @@ impl LineReader {
         }
         Some(self.day.1)
     }
-
-    fn id(&mut self, parts: [&str; 6]) -> Option<[u8; 16]> {
-        self.scratch.clear();
-        for part in parts {
-            self.scratch.extend_from_slice(part.as_bytes());
-            self.scratch.push(0);
-        }
-        ring::digest::digest(&ring::digest::SHA256, &self.scratch).as_ref().first_chunk().copied()
-    }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 pub(super) mod tests {
-    use super::super::bytes::Bytes;
     use super::super::row::Row;
     use super::*;
     use crate::base::Channel;
+    use crate::base::bytes::Bytes;
     use crate::base::time::{DAY_SECS, SECOND};
     use crate::sighting::draft::record_id;
     use crate::sighting::record::{Evidence, Server};
@@ -524,7 +516,7 @@ pub(super) mod tests {
             r.host.ip = ip.parse().unwrap();
             let parts =
                 [&r.sensor, &r.host.segment, text, &r.host.mac.unwrap().to_string(), &r.indicator.id, &r.period];
-            r.id = LineReader::default().id(parts).unwrap().iter().map(|b| format!("{b:02x}")).collect();
+            r.id = crate::base::digest::hex(&record_hash(parts, &mut Vec::new()));
             let usual = String::from_utf8(line_of(&r, false)).unwrap();
             refused(
                 usual.replace(&format!("\"ip\":\"{ip}\",\"mac\""), &format!("\"ip\":\"{text}\",\"mac\"")).as_bytes(),

@@ -8,9 +8,9 @@
 )]
 
 use super::block::BlockWriter;
-use super::bytes::Bytes;
 use super::damaged;
 use super::row::{Categories, Row, RowWriter};
+use crate::base::bytes::Bytes;
 use crate::sighting::{Record, merge};
 use crate::store::Source;
 use serde::{Deserialize, Serialize};

@@ -8,10 +8,10 @@
 )]
 
 use super::block::{Block, Head};
-use super::bytes::Bytes;
 use super::piece::Piece;
 use super::row::{HostKey, Row};
 use super::{Archive, damaged, failed};
+use crate::base::bytes::Bytes;
 use crate::base::temporary::read_at;
 use crate::base::time::parse_day;
 use crate::measure::Days;

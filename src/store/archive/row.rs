@@ -24,7 +24,7 @@
 )]
 
 use super::super::packed;
-use super::bytes::{Bytes, put_bytes, put_number, put_signed};
+use crate::base::bytes::{Bytes, put_bytes, put_number, put_signed};
 use crate::base::time::format_day;
 use crate::base::{Addr, Channel, Mac, Prefix, Stage, Timestamp};
 use crate::catalogue::{Category, Confidence};
@@ -254,7 +254,7 @@ pub(super) struct RowWriter {
 
 impl RowWriter {
     /// Appends the row of a record that passed the checks of
-    /// [`line::parse`](crate::sighting::line::parse), and returns its partition.
+    /// [`line::parse`], and returns its partition.
     pub(super) fn put_record(&mut self, out: &mut Vec<u8>, r: &Record, support: bool) -> u8 {
         self.lists.of(r);
         self.put(out, &Line::of(r, support))
@@ -435,6 +435,24 @@ impl<'a> Row<'a> {
     /// The record of the row, and whether only indicators of use `support` show
     /// it; `None` if no line could have been read as such.
     pub(super) fn record(&self) -> Option<(Record, bool)> {
+        self.checked().ok()
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Why no line could have been read as such, as a sentence.
+    pub(super) fn checked(&self) -> Result<(Record, bool), String> {
+        let Some((record, support)) = self.told() else { return Err("a row is no record".into()) };
+        // Schema and id are made of the rest.
+        match line::check_content(&record) {
+            Ok(()) => Ok((record, support)),
+            Err(what) => Err(format!("record {}: {what}", record.id)),
+        }
+    }
+
+    /// The record of the row, unchecked.
+    fn told(&self) -> Option<(Record, bool)> {
         let host = HostKey::of(self.key)?;
         let shape = Shape::of(self.shape)?;
         let mut names = Bytes(self.names);
@@ -482,7 +500,6 @@ impl<'a> Row<'a> {
             evidence: list(&mut rest, evidence)?,
             evidence_more,
         };
-        line::check_content(&record).ok()?;
         Some((record, shape.support))
     }
 }
@@ -613,6 +630,6 @@ fn evidence(read: &mut Bytes<'_>) -> Option<Evidence> {
     let (src, sport) = (Addr(read.array()?), u16::from_be_bytes(read.array()?));
     let (dst, dport) = (Addr(read.array()?), u16::from_be_bytes(read.array()?));
     let layers = list(read, |b| b.text().map(str::to_owned))?;
-    let packet_sha256 = crate::sighting::draft::hex(&read.array::<32>()?);
+    let packet_sha256 = crate::base::digest::hex(&read.array::<32>()?);
     Some(Evidence { path, interface, frame, offset, ts, channel, name, src, sport, dst, dport, layers, packet_sha256 })
 }

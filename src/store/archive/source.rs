@@ -2,8 +2,6 @@
 
 use super::facts::NamesInto;
 use super::{Archive, Result};
-use crate::base::Timestamp;
-use crate::base::time::{QUARTER_SECS, SECOND};
 use crate::catalogue::LongText;
 use crate::measure::{Days, FactSource, Part, RunOf, Seen, SourceError, Wanted};
 
@@ -52,9 +50,7 @@ impl FactSource for Archive {
 
     /// Only how many sources there are: records do not tell what else was seen.
     fn seen(&self, from: i64, to: i64) -> std::result::Result<Seen, SourceError> {
-        let start = |quarter: i64| Timestamp(quarter.saturating_mul(QUARTER_SECS * SECOND));
-        let imported = self.sources_between(start(from), start(to.saturating_add(1)).plus(-1));
-        Ok(Seen { imported, ..Seen::default() })
+        Ok(Seen { imported: self.covered(from, to).imported, ..Seen::default() })
     }
 
     fn runs(&self) -> std::result::Result<Vec<RunOf>, SourceError> {

@@ -8,10 +8,10 @@
     clippy::arithmetic_side_effects
 )]
 
-use super::bytes::Bytes;
 use super::parse::Rows;
 use super::row::Row;
 use super::{PARTITIONS, damaged};
+use crate::base::bytes::Bytes;
 use crate::base::temporary::read_at;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};

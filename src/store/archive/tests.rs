@@ -43,6 +43,16 @@ fn import(folder: &Path, records: &[(Record, bool)], threads: usize) {
     import.commit(&a_run(), threads).unwrap();
 }
 
+/// The same in pieces of a few hosts.
+fn in_small_pieces(folder: &Path, records: &[(Record, bool)]) {
+    let mut import = Import::begin(folder).unwrap();
+    import.limits = (16_384, 4096);
+    let mut reader = LineReader::default();
+    records.iter().for_each(|(r, support)| reader.put(r, *support));
+    import.add(&reader.rows()).unwrap();
+    import.commit(&a_run(), 2).unwrap();
+}
+
 #[test]
 fn what_an_import_changes_is_counted_and_never_less() {
     let dir = TempDir::new().unwrap();
@@ -284,12 +294,7 @@ fn mixed() -> Vec<(Record, bool)> {
 fn hosts_that_share_an_address_are_judged_together() {
     let dir = TempDir::new().unwrap();
     let records = mixed();
-    let mut import = Import::begin(dir.path()).unwrap();
-    import.limits = (16_384, 4096);
-    let mut reader = LineReader::default();
-    records.iter().for_each(|(r, support)| reader.put(r, *support));
-    import.add(&reader.rows()).unwrap();
-    import.commit(&a_run(), 2).unwrap();
+    in_small_pieces(dir.path(), &records);
     let archive = Archive::open(dir.path()).unwrap();
     let catalogue = crate::catalogue::Catalogue::builtin();
     let judge = |facts: &Facts| {
@@ -316,6 +321,38 @@ fn hosts_that_share_an_address_are_judged_together() {
     assert!(sizes.len() > 3 && (20..200).contains(&last), "{sizes:?}");
 }
 
+/// Whose a record is may hang on what lies outside the days that are asked for.
+#[test]
+fn hosts_are_not_judged_where_who_shared_an_address_cannot_be_read() {
+    let dir = TempDir::new().unwrap();
+    in_small_pieces(dir.path(), &mixed());
+    let read = |day: i32| {
+        let archive = Archive::open(dir.path()).unwrap();
+        let part = |number| archive.part(number, &|d| d == day, false, &mut Facts::default(), None);
+        (0..archive.parts()).map(part).collect::<Result<Vec<_>>>()
+    };
+    read(1).unwrap();
+    let path = dir.path().join("records-000001.bin");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at..at + 2000].fill(0xff);
+    fs::write(&path, bytes).unwrap();
+    assert!(matches!(read(1), Err(StoreError::Corrupt { .. })), "{:?}", read(1));
+}
+
+#[test]
+fn what_is_covered_is_asked_for_in_quarter_hours() {
+    let dir = TempDir::new().unwrap();
+    let mut r = with_id(record());
+    r.last_seen = r.first_seen.plus(2 * 3600 * crate::base::time::SECOND);
+    let (quarter, last) = (r.first_seen.quarter(), r.last_seen.quarter());
+    import(dir.path(), &[(r, false)], 1);
+    let archive = Archive::open(dir.path()).unwrap();
+    let imported = |from, to| archive.covered(from, to).imported;
+    assert_eq!((imported(i64::MIN, quarter - 1), imported(i64::MIN, quarter)), (0, 1));
+    assert_eq!((imported(last, i64::MAX), imported(last + 1, i64::MAX), imported(quarter + 1, last - 1)), (1, 0, 1));
+}
+
 #[test]
 fn a_flood_of_sources_is_listed_as_one() {
     let dir = TempDir::new().unwrap();
@@ -335,7 +372,7 @@ fn a_flood_of_sources_is_listed_as_one() {
     import.commit(&a_run(), 2).unwrap();
     let archive = Archive::open(dir.path()).unwrap();
     assert_eq!(archive.manifest.sources.len(), most);
-    assert_eq!(archive.sources_between(Timestamp(0), Timestamp(i64::MAX)), most as u64 + 1);
+    assert_eq!(archive.covered(0, i64::MAX).imported, most as u64 + 1);
     assert_eq!(archive.records(), most as u64 + 500, "no record is lost");
     let mut facts = Facts::default();
     archive.part(0, &|_| true, false, &mut facts, None).unwrap();

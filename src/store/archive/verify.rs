@@ -9,15 +9,15 @@
 
 use super::manifest::{Listed, MANIFEST, Manifest, SourceSpan};
 use super::piece::Piece;
-use super::row::{Row, channel_bits, host_of, partition};
+use super::row::{Categories, Row, Shape, channel_bits, host_of, partition};
 use super::{Archive, failed, open_listed, read, read_manifest};
-use crate::sighting::draft::hex;
-use crate::sighting::line;
-use crate::store::categories::{self, Given, MAX_GIVEN};
+use crate::base::digest::file_sha256;
+use crate::store::categories::Given;
+use crate::store::custody::MAX_FINDINGS;
 use crate::store::{Place, Result, StoreError};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -33,6 +33,8 @@ pub struct Checked {
     /// What is not as it was written, each a sentence without its beginning
     /// (the name of the file).
     pub findings: Vec<String>,
+    /// Findings beyond those.
+    pub more: u64,
     /// What was written as it is, and yet is to be doubted.
     pub notes: Vec<String>,
 }
@@ -47,48 +49,72 @@ impl Archive {
     pub fn verify(folder: &Path) -> Result<Checked> {
         let place = Place(folder.to_owned());
         let Some(manifest) = read_manifest(folder)? else { return Err(StoreError::Missing { place }) };
+        // The data is opened when it is known to be what was written.
+        let archive = Archive { folder: folder.to_owned(), manifest, data: None, together: OnceLock::new() };
+        let manifest = &archive.manifest;
         let mut checked = Checked {
             records: manifest.records,
             imports: manifest.runs.len() as u64,
-            manifest: sha256(&folder.join(MANIFEST)).map_err(|e| failed(&place, &e))?,
-            findings: Vec::new(),
-            notes: Vec::new(),
+            manifest: file_sha256(&folder.join(MANIFEST)).map_err(|e| failed(&place, &e))?,
+            ..Checked::default()
         };
         for listed in manifest.data.iter().chain(&manifest.catalogues) {
             if let Some(what) = altered(folder, listed) {
-                checked.findings.push(format!("{} {what}", listed.path));
+                checked.found(format!("{} {what}", listed.path));
             }
         }
         if let Some(data) = &manifest.data
             && checked.findings.is_empty()
         {
-            let file = open_listed(folder, data)?;
-            let mut check = Check::new(&manifest);
-            for (number, piece) in manifest.pieces.iter().enumerate() {
-                if let Some(what) = check.piece(&file, number, piece) {
-                    checked.findings.push(format!("{}: {what}", data.path));
-                    break;
-                }
-            }
-            let archive = Archive {
-                folder: folder.to_owned(),
-                manifest: manifest.clone(),
-                data: None,
-                together: OnceLock::new(),
-            };
-            let texts = archive.manifest.catalogues.iter().rev().filter_map(|listed| listed.catalogue.as_deref());
-            let texts = texts.filter_map(|sha256| archive.catalogue(sha256).ok().flatten());
-            checked.notes = categories::unlike(std::mem::take(&mut check.given), texts);
-            if checked.findings.is_empty() && !check.sources_agree() {
-                checked.findings.push(format!("{MANIFEST} says of sources what their records do not"));
-            }
+            archive.verify_rows(data, &mut checked)?;
         }
         for listed in &manifest.catalogues {
             if listed.catalogue.as_ref() != Some(&listed.sha256) {
-                checked.findings.push(format!("{} is not the catalogue that {MANIFEST} calls it", listed.path));
+                checked.found(format!("{} is not the catalogue that {MANIFEST} calls it", listed.path));
             }
         }
         Ok(checked)
+    }
+
+    fn verify_rows(&self, data: &Listed, checked: &mut Checked) -> Result<()> {
+        let manifest = &self.manifest;
+        let file = open_listed(&self.folder, data)?;
+        let mut check = Check::new(manifest);
+        for (number, piece) in manifest.pieces.iter().enumerate() {
+            if let Some(what) = check.piece(&file, number, piece) {
+                checked.found(format!("{}: {what}", data.path));
+                break;
+            }
+        }
+        for sha256 in manifest.catalogues.iter().rev().filter_map(|listed| listed.catalogue.as_deref()) {
+            if check.given.is_settled() {
+                break;
+            }
+            if let Ok(Some(text)) = self.catalogue(sha256) {
+                check.given.hold_against(&text);
+            }
+        }
+        checked.notes = check.given.sentences(MAX_FINDINGS);
+        if checked.findings.is_empty() {
+            let said = |of: &str| format!("{MANIFEST} says of {of} what their records do not");
+            if !check.sources_agree() {
+                checked.found(said("sources"));
+            }
+            if check.categories.several() != manifest.filed {
+                checked.found(said("the categories of indicators"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Checked {
+    fn found(&mut self, what: String) {
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push(what);
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
     }
 }
 
@@ -100,6 +126,9 @@ struct Check<'m> {
     partitions: (u16, u16),
     sources: BTreeMap<String, SourceSpan>,
     others: SourceSpan,
+    /// In which categories rows file indicators, of the pieces before, as an
+    /// import collects it.
+    categories: Categories,
     given: Given,
 }
 
@@ -111,7 +140,8 @@ impl<'m> Check<'m> {
             partitions: (0, 0),
             sources: BTreeMap::new(),
             others: SourceSpan::default(),
-            given: Given::new(),
+            categories: Categories::default(),
+            given: Given::default(),
         }
     }
 
@@ -131,6 +161,7 @@ impl<'m> Check<'m> {
         (found.records, found.raw, found.hardware, found.ties) = (0, 0, false, false);
         let mut before: Option<(Vec<u8>, i32, Vec<u8>)> = None;
         let mut wrong: Option<String> = None;
+        let mut categories = Categories::default();
         let read = read::rows(file, piece, |row| {
             let what = self.row(row, number, piece, shared, before.as_ref());
             if let Some(what) = what {
@@ -144,8 +175,12 @@ impl<'m> Check<'m> {
             identity.extend_from_slice(row.identity);
             before = Some((key, row.vary.day, identity));
             found.note(row);
+            if let Some(shape) = Shape::of(row.shape) {
+                categories.note(shape.indicator, shape.category);
+            }
             Ok(())
         });
+        self.categories.merge(categories);
         match (wrong, read) {
             (Some(what), _) => Some(what),
             (None, Err(e)) => Some(e.to_string()),
@@ -162,11 +197,11 @@ impl<'m> Check<'m> {
         shared: bool,
         before: Option<&(Vec<u8>, i32, Vec<u8>)>,
     ) -> Option<String> {
-        let Some((record, _)) = row.record() else { return Some("a row is no record".into()) };
+        let record = match row.checked() {
+            Ok((record, _)) => record,
+            Err(what) => return Some(what),
+        };
         let id = &record.id;
-        if let Err(what) = line::check(&record) {
-            return Some(format!("record {id}: {what}"));
-        }
         let place = before.map(|(key, day, identity)| (key.as_slice(), *day, identity.as_slice()));
         if place.is_some_and(|before| before >= (row.key, row.vary.day, row.identity)) {
             return Some(format!("record {id} of {} stands there twice, or not in its place", record.source));
@@ -177,11 +212,7 @@ impl<'m> Check<'m> {
         if shared && *self.hosts.entry(host_of(row.key).into()).or_insert(number) != number {
             return Some(format!("the host of record {id} is in two pieces"));
         }
-        let indicator = (record.indicator.id, record.indicator.category);
-        if self.given.len() < MAX_GIVEN || self.given.contains_key(&indicator) {
-            let given = self.given.entry(indicator).or_default();
-            *given = given.saturating_add(1);
-        }
+        self.given.note(&record.indicator.id, record.indicator.category, 1);
         let channels = channel_bits(&record.channels);
         let span = SourceSpan { first: record.first_seen, last: record.last_seen, channels };
         if !self.manifest.sources.contains_key(&record.source) {
@@ -210,21 +241,9 @@ pub(super) fn altered(folder: &Path, listed: &Listed) -> Option<String> {
     if kind.len() != listed.size {
         return Some(format!("was altered: it has {} bytes, and had {}", kind.len(), listed.size));
     }
-    match sha256(&path) {
+    match file_sha256(&path) {
         Ok(now) if now == listed.sha256 => None,
         Ok(now) => Some(format!("was altered: its SHA-256 is {now}, and was {}", listed.sha256)),
         Err(e) => Some(format!("cannot be read ({e})")),
-    }
-}
-
-pub(super) fn sha256(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
-    let mut room = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut room)? {
-            0 => return Ok(hex(hash.finish().as_ref())),
-            n => hash.update(room.get(..n).unwrap_or_default()),
-        }
     }
 }

@@ -5,14 +5,15 @@ use super::missing;
 use super::{BEGINNING, Content, Link, LinkKind, PublicKey, Seal, record_digest};
 use crate::catalogue::{Category, LongText};
 use crate::sighting::Record;
+use crate::store::categories::Given;
 use crate::store::write::int;
-use crate::store::{Result, Store, categories, narrow, schema};
+use crate::store::{Result, Store, narrow, schema};
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Findings that are kept; of more the number.
-const MAX_FINDINGS: usize = 1000;
+/// Findings that are kept, and notes; of more the number.
+pub(in crate::store) const MAX_FINDINGS: usize = 1000;
 
 /// Something that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,17 +236,7 @@ impl Store {
             self.check_day(day, &mut v)?;
         }
         v.check_seals(self.seals()?, key);
-        for (sha256, content) in self.list("SELECT sha256, content FROM catalogues ORDER BY sha256", [], |row| {
-            Ok((row.get::<_, String>(0)?, row.get_ref(1)?.as_bytes()?.to_vec()))
-        })? {
-            // What is not text any more is not what was written either.
-            let parts = self.catalogue_parts(&sha256)?;
-            let text = std::str::from_utf8(&content).map(|t| LongText::stored(t, parts));
-            if !text.is_ok_and(|t| t.sha256_hex() == sha256) {
-                v.found(None, None, format!("the catalogue {sha256} was altered"));
-            }
-        }
-        v.notes = self.notes()?;
+        self.check_catalogues(&mut v)?;
         // Often no more than what follows from the above.
         for what in damage {
             v.found(None, None, format!("the file is damaged: {what}"));
@@ -253,28 +244,43 @@ impl Store {
         Ok(v)
     }
 
-    /// Categories of indicators that no catalogue of a run has, newest first.
-    fn notes(&self) -> Result<Vec<String>> {
-        let given = self.list(
+    /// Each catalogue against its hash, those of the newest runs first, and the
+    /// categories of indicators against them.
+    fn check_catalogues(&self, v: &mut Verified) -> Result<()> {
+        let mut given = Given::default();
+        self.list(
             "SELECT indicator, category, count(*) FROM contacts JOIN indicators USING (indicator_no)
-             GROUP BY indicator, category LIMIT ?1",
-            [categories::MAX_GIVEN as i64],
-            |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, i64>(2)?)),
-        )?;
-        let given = given.into_iter().filter_map(|(id, word, count)| {
-            let category = Category::ALL.iter().find(|c| c.as_str() == word)?;
-            Some(((id, *category), count.unsigned_abs()))
-        });
-        let used = self.list(
-            "SELECT sha256, content FROM catalogues ORDER BY (SELECT max(run) FROM runs WHERE catalogue = sha256) DESC",
+             GROUP BY indicator, category",
             [],
-            |row| Ok((row.get::<_, String>(0)?, row.get_ref(1)?.as_bytes()?.to_vec())),
+            |row| {
+                let word = row.get_ref(1)?.as_str()?;
+                if let Some(category) = Category::ALL.iter().find(|c| c.as_str() == word) {
+                    given.note(row.get_ref(0)?.as_str()?, *category, row.get::<_, i64>(2)?.unsigned_abs());
+                }
+                Ok(())
+            },
         )?;
-        let texts = used.into_iter().filter_map(|(sha256, content)| {
-            let parts = self.catalogue_parts(&sha256).ok()?;
-            Some(LongText::stored(std::str::from_utf8(&content).ok()?, parts))
-        });
-        Ok(categories::unlike(given.collect(), texts))
+        // Texts are long: one at a time.
+        let all = self.list(
+            "SELECT sha256 FROM catalogues ORDER BY (SELECT max(run) FROM runs WHERE catalogue = sha256) DESC, sha256",
+            [],
+            |row| row.get::<_, String>(0),
+        )?;
+        for sha256 in &all {
+            let content = self.list("SELECT content FROM catalogues WHERE sha256 = ?1", [sha256], |row| {
+                Ok(row.get_ref(0)?.as_bytes()?.to_vec())
+            })?;
+            let parts = self.catalogue_parts(sha256)?;
+            // What is not text any more is not what was written either.
+            let text = content.first().and_then(|c| std::str::from_utf8(c).ok()).map(|t| LongText::stored(t, parts));
+            match text.filter(|t| t.sha256_hex() == *sha256) {
+                None => v.found(None, None, format!("the catalogue {sha256} was altered")),
+                Some(text) if !given.is_settled() => given.hold_against(&text),
+                Some(_) => {}
+            }
+        }
+        v.notes = given.sentences(MAX_FINDINGS);
+        Ok(())
     }
 
     /// The contributions of a day as they lie there, with their digests.

@@ -21,6 +21,7 @@ mod missing;
 mod retain;
 mod seal;
 
+pub(super) use check::MAX_FINDINGS;
 pub use check::{Finding, Verified};
 pub(super) use close::{Changed, adopt, note_record};
 pub use retain::Removed;
@@ -28,7 +29,7 @@ pub use seal::{KeyError, PublicKey, Seal, SealKey};
 
 use super::{Result, Store};
 use crate::base::Timestamp;
-use crate::sighting::draft::hex;
+use crate::base::digest::hex;
 use ring::digest::{Context, SHA256, digest};
 use rusqlite::{Connection, OptionalExtension, Row};
 

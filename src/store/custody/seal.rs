@@ -2,7 +2,7 @@
 
 use super::last_link;
 use crate::base::Timestamp;
-use crate::sighting::draft::hex;
+use crate::base::digest::hex;
 use crate::store::{Result, Store};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

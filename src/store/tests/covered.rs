@@ -32,3 +32,49 @@ fn any_window_adds_up_its_quarter_hours() {
         assert_eq!(found.quarters, within.len() as u64, "{from} to {to}");
     }
 }
+
+/// What a run of the store read or heard itself, and what was only imported: the
+/// same for an import, for coverage and for who asks in SQL.
+#[test]
+fn a_source_is_of_the_store_or_imported_and_all_say_the_same() {
+    let (_dir, _path, mut store) = new_store();
+    let bare = |source: &str| Source {
+        source: source.into(),
+        first: Some(Timestamp(100)),
+        last: Some(Timestamp(200)),
+        ..Source::default()
+    };
+    let sources = [
+        (bare("run:imported"), false),
+        (Source { frames: 1, ..bare("run:busy") }, true),
+        // On a port where nothing came.
+        (Source { interfaces: vec![String::new()], ..bare("run:idle") }, true),
+        (Source { path: Some("empty.pcapng".into()), ..bare("sha256:ee") }, true),
+        (bare("sha256:imported"), false),
+    ];
+    let mut w = store.begin().unwrap();
+    let run = w.put_run(&a_run()).unwrap();
+    sources.iter().for_each(|(source, _)| w.put_source(run, source).unwrap());
+    w.commit().unwrap();
+    let mut own: Vec<String> = sources.iter().filter(|(_, own)| *own).map(|(s, _)| s.source.clone()).collect();
+    own.sort();
+    let found: Vec<String> =
+        store.sources().unwrap().into_iter().filter(|s| !s.is_imported()).map(|s| s.source).collect();
+    let sql = format!("SELECT source FROM sources s WHERE {} ORDER BY source", crate::store::rows::IS_OWN);
+    let in_sql = store.list(&sql, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!((&found, &in_sql), (&own, &own));
+    let covered = store.covered(0, 0).unwrap();
+    assert_eq!((covered.runs, covered.captures, covered.imported), (2, 1, 2));
+    let mut w = store.begin().unwrap();
+    let importer = w.put_run(&a_run()).unwrap();
+    w.imports(importer);
+    for (n, (source, own)) in (1..).zip(&sources) {
+        let r = Record { source: source.source.clone(), ..numbered(n, 1) };
+        // Of a file everybody reads the same, and what they say joins.
+        let refused = w.import_record(&r, false).unwrap() == Taken::Refused;
+        assert_eq!(refused, *own && Source::is_run(&source.source), "{}", source.source);
+    }
+    drop(w);
+    let seen = crate::measure::FactSource::seen(&Measured::new(store), 0, 0).unwrap();
+    assert_eq!((seen.sources, seen.imported), (3, 2));
+}

@@ -62,9 +62,8 @@ fn equal_input_gives_an_equal_chain() {
 #[test]
 fn the_digests_are_of_lines_of_text() {
     let (_dir, _path, store) = filled();
-    let sha = |lines: &str| {
-        crate::sighting::draft::hex(ring::digest::digest(&ring::digest::SHA256, lines.as_bytes()).as_ref())
-    };
+    let sha =
+        |lines: &str| crate::base::digest::hex(ring::digest::digest(&ring::digest::SHA256, lines.as_bytes()).as_ref());
     let lines = |sql: &str| -> String {
         let rows = store.list(sql, [], |row| row.get::<_, String>(0)).unwrap();
         rows.into_iter().map(|line| line + "\n").collect()

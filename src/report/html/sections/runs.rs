@@ -71,7 +71,7 @@ fn sources(all: &[SourceAccount]) -> Markup {
                 }
                 td.nowrap { @if let Some(t) = s.first { (time(t)) } }
                 td.nowrap { @if let Some(t) = s.last { (time(t)) } }
-                td.num data-v=(s.frames) { @if s.frames > 0 { (number(s.frames)) } @else { "records only" } }
+                td.num data-v=(s.frames) { @if s.records_only { "records only" } @else { (number(s.frames)) } }
                 td.why { (Shown(&s.warnings.join("; "))) }
             }
         }
@@ -80,5 +80,19 @@ fn sources(all: &[SourceAccount]) -> Markup {
     html! {
         (table(&form, &heads, &rows))
         (left_out(all.len().min(MAX_ROWS), all.len() as u64, "sources"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Source;
+
+    #[test]
+    fn a_run_that_heard_nothing_is_no_import() {
+        let idle = Source { source: "run:i".into(), interfaces: vec!["span0".into()], ..Source::default() };
+        let page = |s: Source| sources(&[SourceAccount::of(s)]).into_string();
+        assert!(page(idle.clone()).contains("data-v=\"0\">0</td>"), "{}", page(idle));
+        assert!(page(Source { source: "run:r".into(), ..Source::default() }).contains("records only"));
     }
 }

@@ -17,7 +17,7 @@ fn rewrite(folder: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = fs::read(&path).unwrap();
     change(&mut bytes);
     fs::write(path, &bytes).unwrap();
-    let sha256 = crate::sighting::draft::hex(ring::digest::digest(&ring::digest::SHA256, &bytes).as_ref());
+    let sha256 = crate::base::digest::hex(ring::digest::digest(&ring::digest::SHA256, &bytes).as_ref());
     edit(folder, |m| {
         (m["data"]["size"], m["data"]["sha256"]) = (bytes.len().into(), sha256.into());
         m["pieces"][0]["len"] = bytes.len().into();
@@ -68,7 +68,7 @@ fn a_manifest_whose_pieces_cannot_be_is_refused() {
 #[test]
 fn what_the_manifest_says_of_records_is_held_against_them() {
     type Change = fn(&mut Value);
-    let cases: [(Change, &str); 8] = [
+    let cases: [(Change, &str); 9] = [
         (|m| (m["pieces"][0]["first"], m["pieces"][0]["last"]) = (20_000.into(), 20_000.into()), "is not what"),
         (|m| m["pieces"][0]["hardware"] = true.into(), "is not what"),
         (|m| m["pieces"][0]["ties"] = (!m["pieces"][0]["ties"].as_bool().unwrap()).into(), "is not what"),
@@ -76,6 +76,7 @@ fn what_the_manifest_says_of_records_is_held_against_them() {
         (|m| (m["pieces"][0]["records"], m["records"]) = (9.into(), 9.into()), "is not what"),
         (|m| m["pieces"][0]["to"] = 3.into(), "not in the piece of its host"),
         (|m| m["sources"]["sha256:aa"]["channels"] = 1.into(), "says of sources"),
+        (|m| m["filed"] = json!({ record().indicator.id: "web" }), "says of the categories of indicators"),
         (|m| m["catalogues"][0]["catalogue"] = "ab".repeat(32).into(), "is not the catalogue"),
     ];
     for (change, what) in cases {
@@ -84,6 +85,66 @@ fn what_the_manifest_says_of_records_is_held_against_them() {
         let found = Archive::verify(&folder).unwrap().findings;
         assert!(found.len() == 1 && found[0].contains(what), "{what}: {found:?}");
     }
+}
+
+/// Counting and judging take the category that the manifest says, where
+/// records file an indicator in several.
+#[test]
+fn in_which_category_the_manifest_files_an_indicator_is_held_against_the_records() {
+    let dir = TempDir::new().unwrap();
+    let folder = dir.path().join("a");
+    let mut records = many(400);
+    let id = records[0].0.indicator.id.clone();
+    let last = records.last_mut().unwrap();
+    last.0.indicator.category = crate::catalogue::Category::Web;
+    in_small_pieces(&folder, &records);
+    let manifest = read_manifest(&folder).unwrap().unwrap();
+    assert!(manifest.pieces.len() > 1, "what differs lies in several pieces");
+    let found = || Archive::verify(&folder).unwrap().findings;
+    assert!(found().is_empty() && manifest.filed.len() == 1, "{:?}", found());
+    type Change = fn(&mut Value, &str);
+    let changes: [Change; 3] = [
+        |m, id| m["filed"][id] = "web".into(),
+        |m, _| m["filed"]["other"] = "web".into(),
+        |m, _| drop(m.as_object_mut().unwrap().remove("filed")),
+    ];
+    for change in changes {
+        let sound = fs::read(folder.join(MANIFEST)).unwrap();
+        edit(&folder, |m| change(m, &id));
+        let found = found();
+        assert!(found.len() == 1 && found[0].contains("says of the categories of indicators"), "{found:?}");
+        fs::write(folder.join(MANIFEST), sound).unwrap();
+    }
+}
+
+#[test]
+fn why_a_row_is_no_record_is_said() {
+    let dir = TempDir::new().unwrap();
+    let mut records = many(3);
+    records[1].0.count = 0;
+    let mut reader = LineReader::default();
+    records.iter().for_each(|(r, support)| reader.put(r, *support));
+    let mut import = Import::begin(dir.path()).unwrap();
+    import.add(&reader.rows()).unwrap();
+    import.commit(&a_run(), 1).unwrap();
+    let found = Archive::verify(dir.path()).unwrap().findings;
+    assert_eq!(found, [format!("records-000001.bin: record {}: count is 0", records[1].0.id)]);
+}
+
+#[test]
+fn of_very_many_findings_the_number_is_said() {
+    let (_dir, folder) = ten();
+    edit(&folder, |m| {
+        let one = m["catalogues"][0].clone();
+        let gone = (0..1500).map(|n| {
+            let mut gone = one.clone();
+            gone["path"] = format!("gone-{n}.toml").into();
+            gone
+        });
+        m["catalogues"] = gone.collect();
+    });
+    let checked = Archive::verify(&folder).unwrap();
+    assert_eq!((checked.findings.len(), checked.more), (1000, 500));
 }
 
 #[test]
