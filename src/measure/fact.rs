@@ -7,7 +7,6 @@
 //! in [`Part`]s: all that is known of some hosts, so that each part is counted
 //! by itself, in any order, by several threads.
 
-use super::window::UtcOffset;
 use crate::base::Timestamp;
 use crate::base::time::format_day;
 use crate::catalogue::LongText;
@@ -162,36 +161,22 @@ pub trait FactSource: Sync {
     /// parts are made by address.
     fn addresses_apart(&self) -> bool;
 
-    /// First and last day with any fact; `None` if there is none.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    fn days(&self) -> Result<Option<Days>, SourceError>;
-
-    /// First and last day on which a sensor saw anything or ran; `None` where
-    /// that is known of none.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    fn watched(&self) -> Result<Option<Days>, SourceError> {
-        Ok(None)
-    }
-
-    /// First and last quarter hour (since the epoch) with any fact, or all those of
-    /// the days where these are not known better.
+    /// First and last quarter hour (since the epoch) with any fact; `None` where
+    /// there is none, or where nobody asks for more than days that are named.
     ///
     /// # Errors
     /// Where the store cannot be read.
     fn quarters(&self) -> Result<Option<(i64, i64)>, SourceError> {
-        Ok(self.days()?.map(|days| UtcOffset::default().quarters(days)))
+        Ok(None)
     }
 
-    /// The same of what [`FactSource::watched`] is about.
+    /// First and last quarter hour in which a sensor saw anything or ran; `None`
+    /// where that is known of none.
     ///
     /// # Errors
     /// Where the store cannot be read.
     fn quarters_watched(&self) -> Result<Option<(i64, i64)>, SourceError> {
-        Ok(self.watched()?.map(|days| UtcOffset::default().quarters(days)))
+        Ok(None)
     }
 
     /// What could be seen in the quarter hours `from` to `to` (since the epoch,
