@@ -38,7 +38,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Stop> {
     let judging = Judging::new(&judging, args.until)?;
     let store = Store::open_read_only(&args.store)?;
     if let Some(sentence) = stored::pseudonyms(&store)? {
-        say(sentence);
+        say(format_args!("warning: {sentence}"));
     }
     let subject = subject::find(args, &store, &judging)?;
     let out = Output::open(args.output.as_deref()).map_err(Stop::failed)?;

@@ -69,9 +69,9 @@ pub struct Side {
 pub enum Basis {
     /// All hosts of each window.
     Hosts,
-    /// The mean of the hosts of each day: the windows differ in length, and a
-    /// longer one sees more hosts without there being more. Organisations,
-    /// which no day has a count of, get no change then.
+    /// The mean of the hosts of each day: the windows differ in length, or one of
+    /// them goes on, and a longer one sees more hosts without there being more.
+    /// Organisations, which no day has a count of, get no change then.
     DailyMean,
 }
 
@@ -163,9 +163,10 @@ impl Comparison {
         let swapped = current.first < baseline.first;
         let periods = if swapped { vec![current, baseline] } else { vec![baseline, current] };
         let counted = count(asked.source, &asked.plan(periods))?;
-        let side = |days| Coverage::of(asked.source, days, asked.offset).map(|coverage| Side { days, coverage });
+        let side = |days| Coverage::of(asked, days).map(|coverage| Side { days, coverage });
         let (baseline, current) = (side(baseline)?, side(current)?);
-        let basis = if baseline.days.len() == current.days.len() { Basis::Hosts } else { Basis::DailyMean };
+        let equal = baseline.coverage.quarters == current.coverage.quarters;
+        let basis = if equal { Basis::Hosts } else { Basis::DailyMean };
         let mut comparability = Comparability::of(&baseline.coverage, &current.coverage, asked.one_catalogue());
         let used = baseline.coverage.catalogues.iter().chain(&current.coverage.catalogues);
         let method = asked.method(used)?;
@@ -181,8 +182,11 @@ impl Comparison {
             ComparedBy { columns: columns.clone(), groups: groups.iter().map(group).collect() }
         });
         let by = by.collect();
-        if basis == Basis::DailyMean {
-            let (a, b) = (baseline.days.len(), current.days.len());
+        for (side, called) in [(&baseline, "the baseline"), (&current, "the current window")] {
+            side.coverage.not_passed(called).into_iter().for_each(|what| comparability.add(Because::Length, what));
+        }
+        let (a, b) = (baseline.days.len(), current.days.len());
+        if a != b {
             let what =
                 format!("the baseline has {a} days and the current window {b}, so that changes are of daily means");
             comparability.add(Because::Length, what);
@@ -259,7 +263,7 @@ impl Both<'_> {
         Moved {
             hosts,
             cohort: Cohort {
-                gone_in_view: self.current.coverage.known.then_some(if self.swapped {
+                gone_in_view: self.current.coverage.known.is_whole().then_some(if self.swapped {
                     second.change.came_in_view
                 } else {
                     second.change.lost_in_view

@@ -13,6 +13,7 @@ use crate::catalogue::LongText;
 use crate::coverage::Counts;
 pub use crate::host::facts::Contact as Fact;
 use crate::host::facts::Facts;
+use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -225,6 +226,53 @@ pub struct Seen {
     pub imported: u64,
     /// Days of which records were removed by retention.
     pub removed_days: u64,
+}
+
+/// Whether it is known what could be seen in a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Known {
+    /// What the sources of all records saw.
+    Whole,
+    /// What sensors saw; other records were imported, and what their sensors saw is
+    /// not known.
+    Part,
+    /// Not: only records were imported.
+    Records,
+    /// Not: no capture, no run and no record of that time is stored.
+    #[default]
+    Nothing,
+}
+
+impl Known {
+    /// Whether sensors are known to have been there, so that it can be said when
+    /// frames came.
+    pub fn is_seen(self) -> bool {
+        matches!(self, Known::Whole | Known::Part)
+    }
+
+    /// Whether that is all there is to know, so that who was not seen was not in
+    /// view.
+    pub fn is_whole(self) -> bool {
+        self == Known::Whole
+    }
+}
+
+impl Serialize for Known {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_bool(self.is_seen())
+    }
+}
+
+impl Seen {
+    /// Whether it is known what could be seen.
+    pub fn known(&self) -> Known {
+        match (self.sources, self.imported) {
+            (0, 0) => Known::Nothing,
+            (0, _) => Known::Records,
+            (_, 0) => Known::Whole,
+            _ => Known::Part,
+        }
+    }
 }
 
 /// A run that facts are from.

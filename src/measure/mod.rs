@@ -12,6 +12,7 @@ pub mod coverage;
 pub mod fact;
 pub mod figures;
 pub mod groups;
+pub mod parts;
 pub mod recount;
 pub mod stats;
 #[cfg(test)]
@@ -25,7 +26,7 @@ pub mod window;
 pub use asked::{AsOf, Asked, Origin, catalogue_as_of};
 pub use compare::{Compared, ComparedBy, ComparedGroup, Comparison};
 pub use coverage::{Comparability, Coverage};
-pub use fact::{Days, Fact, FactSource, Names, Part, RunOf, Seen, SourceError, Wanted};
+pub use fact::{Days, Fact, FactSource, Known, Names, Part, RunOf, Seen, SourceError, Wanted};
 pub use figures::{Bounds, Cohort, Method, Point, Signal, Zero};
 pub use groups::{GroupFile, Groups, GroupsError};
 pub use total::{Total, TotalBy, TotalGroup};

@@ -20,6 +20,7 @@ fn asked<'a>(source: &'a Memory, groups: &'a Groups) -> Asked<'a> {
         doubts: Vec::new(),
         home: HomeNets::default(),
         offset: UtcOffset::default(),
+        counted: None,
         threads: 1,
     }
 }
@@ -181,4 +182,61 @@ fn a_catalogue_changes_only_from_another() {
     // Also over a day without a run.
     source.catalogues.insert("bb".into(), (run(5, "bb"), String::new()));
     assert!(changed(&source).unwrap().starts_with("the catalogue changed with 1970-01-06;"));
+}
+
+#[test]
+fn a_host_of_imported_records_that_is_gone_need_not_have_left_the_view() {
+    let hosts = [f("10.0.0.1", 0), f("10.0.0.2", 0)];
+    let mut source = Memory::new(&hosts, 1);
+    fn seen(from: i64, to: i64, imported: u64) -> Seen {
+        Seen {
+            counts: fair(),
+            quarters: (from..=to).collect(),
+            sources: 1,
+            addresses: 100,
+            imported,
+            ..Seen::default()
+        }
+    }
+    assert_eq!(compared(&source, day(0), day(7)).whole.update.cohort.gone_in_view, Some(0));
+    source.seen = Some(|from, to| seen(from, to, u64::from(from > 0)));
+    let c = compared(&source, day(0), day(7));
+    assert_eq!((c.whole.update.cohort.gone, c.whole.update.cohort.gone_in_view), (2, None));
+    assert!(!c.headline.contains("was in view"), "{}", c.headline);
+}
+
+/// Half past eleven of a day.
+fn half_past_eleven(day: i64) -> Option<Timestamp> {
+    Some(Timestamp::from_parts(day * 86_400 + 46 * 900, 0))
+}
+
+#[test]
+fn a_window_that_goes_on_is_called_so_and_not_a_sensor_that_was_down() {
+    let hosts = [f("10.0.0.1", 0), f("10.0.0.2", 0), f("10.0.0.1", 1)];
+    let mut source = Memory::new(&hosts, 1);
+    // Frames have come without a pause until now.
+    source.seen = Some(|from, to| Seen {
+        counts: fair(),
+        quarters: (from..=to.min(96 + 44)).collect(),
+        sources: 1,
+        addresses: 100,
+        ..Seen::default()
+    });
+    let groups = Groups::default();
+    let now = Asked { counted: half_past_eleven(1), ..asked(&source, &groups) };
+    let trend = Trend::new(&now, Days::new(0, 1), Step::Day).unwrap();
+    let [yesterday, today] = trend.periods.as_slice() else { panic!() };
+    assert_eq!((yesterday.is_in_part(), today.is_in_part()), (false, true));
+    assert!(today.doubts.is_empty(), "{:?}", today.doubts);
+    assert_eq!(trend.warnings, ["1970-01-02 had passed only to 1970-01-02T11:15:00Z when it was counted"]);
+    // Half a day with fewer hosts than a whole one is no fall.
+    let c = Comparison::new(&now, day(0), day(1)).unwrap();
+    let why: Vec<Because> = c.comparability.differences.iter().map(|d| d.because).collect();
+    assert_eq!((why, c.basis), (vec![Because::Length], super::compare::Basis::DailyMean));
+    assert!(!c.headline.contains("a fall of"), "{}", c.headline);
+    // Of the same data on the next day the rest is time without frames.
+    let later = Asked { counted: half_past_eleven(2), ..asked(&source, &groups) };
+    let trend = Trend::new(&later, Days::new(0, 1), Step::Day).unwrap();
+    assert_eq!(trend.periods[1].doubts[0].because, Because::SensorUp);
+    assert_eq!((now.counted_within(&[day(0)]), now.counted_within(&[day(0), day(1)])), (None, half_past_eleven(1)));
 }

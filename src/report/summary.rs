@@ -174,7 +174,11 @@ impl Summary {
             imported: stored.imported,
             removed_days: stored.removed_days,
         };
-        doubts::all(&sight).iter().map(|d| self.words(d)).collect()
+        let found = doubts::all(&sight);
+        // What was imported is then said as the reason for no frame.
+        let none = found.iter().any(|d| matches!(d, Doubt::NoFrame));
+        let said = found.iter().filter(|d| !(none && matches!(d, Doubt::Imported(_))));
+        said.map(|d| self.words(d)).collect()
     }
 
     fn is_live(&self) -> bool {
