@@ -387,8 +387,33 @@ fn findings_and_doubts_decide_the_exit_code() {
     let dir = office(&Office { down: 3..14, ..Office::default() });
     let code = |args: &[&str]| report(&dir, &[&["--html", "r.html", "-q"], args].concat()).code;
     assert_eq!((code(&["--fail-on", "updating"]), code(&["--fail-on", "lookalike"])), (FINDINGS, FINDINGS));
-    assert_eq!(code(&["--fail-on", "oem"]), DONE, "what was seen was seen well");
+    assert_eq!(code(&["--fail-on", "oem", "--window", "2026-01-01..2026-01-03"]), DONE, "all of it was seen well");
     assert_eq!(code(&["--fail-on", "active", "--window", "2026-01-09..2026-01-12"]), PARTIAL, "nothing was seen");
+    // What it calls doubtful it does not vouch for, whether days were asked for or not.
+    for window in [&[][..], &["--window", "2026-01-01..2026-01-14"]] {
+        let ran = report(&dir, &[&["--html", "r.html", "--fail-on", "oem"], window].concat());
+        let said = ran.said();
+        assert_eq!(ran.code, PARTIAL, "{ran:?}");
+        assert!(said[0].contains("doubtful: The sensor saw frames in only 21.4 % of the window"), "{said:?}");
+        assert!(said.last().unwrap().contains("cannot be said: the sensor saw frames in only 21.4 %"), "{said:?}");
+    }
+}
+
+#[test]
+fn of_days_without_any_capture_nothing_is_known_and_no_sensor_was_down() {
+    for days in ["2026-05-01", "2025-05"] {
+        let value = json(&TWO_WEEKS, &["--window", days]);
+        assert_eq!((&value["coverage"]["known"], &value["total"]["coverage"]["known"]), (&false.into(), &false.into()));
+        let page = page(&TWO_WEEKS, &["--window", days]);
+        assert!(page.contains("What could not be seen is not known: nothing is stored"), "{page}");
+        assert!(page.contains("it holds no capture and no live run of these days"), "{page}");
+        assert!(!page.contains("the sensor was down") && !page.contains("0.0 %"), "{page}");
+    }
+    // The same of a current window, beside a baseline that was seen.
+    let windows = ["--baseline", "2026-01-01..2026-01-07", "--current", "2026-02-01..2026-02-07"];
+    let page = page(&TWO_WEEKS, &windows);
+    assert!(page.contains("Of the window no capture and no live run is stored"), "{page}");
+    assert!(!page.contains("only records were imported"), "{page}");
 }
 
 #[test]

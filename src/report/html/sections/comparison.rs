@@ -34,7 +34,7 @@ pub(super) fn section(d: &Document<'_>) -> Option<Section> {
         }
         p { (Shown(&c.headline)) }
         @if c.basis == Basis::DailyMean {
-            p.note { "The windows differ in length: changes are of the mean of the hosts of each day." }
+            p.note { "The windows differ in length, or one goes on: changes are of the mean of the hosts of each day." }
         }
         (chart(c))
         (signals(c))
