@@ -103,7 +103,7 @@ fn of_store(made: &document::Made<'_>, measured: &Measured, asked: Asked<'_>, ho
         let figures = Figures {
             total: total.join().map_err(|_| ended())??,
             trend: trend.join().map_err(|_| ended())??,
-            comparison: comparison.join().map_err(|_| ended())?.map_err(compared)?,
+            comparison: comparison.join().map_err(|_| ended())?.map_err(compared)?.map(|c| named(c, judging)),
         };
         finish(made, &roll, &counts, &figures)
     })
@@ -116,7 +116,11 @@ fn of_archive(made: &document::Made<'_>, asked: &Asked<'_>, home: HomeNets) -> R
     let figures = Figures {
         total: windows.report.map(|days| Total::new(asked, days)).transpose()?,
         trend: windows.span.map(|days| Trend::new(asked, days, windows.step)).transpose()?,
-        comparison: windows.compared.map(|(a, b)| Comparison::new(asked, a, b)).transpose().map_err(compared)?,
+        comparison: windows
+            .compared
+            .map(|(a, b)| Comparison::new(asked, a, b).map(|c| named(c, judging)))
+            .transpose()
+            .map_err(compared)?,
     };
     let days = windows.report.map(|days| args.utc_offset.utc(days)).into_iter().collect();
     let by_parts = ByParts {
@@ -152,6 +156,18 @@ struct Figures {
     total: Option<Total>,
     trend: Option<Trend>,
     comparison: Option<Comparison>,
+}
+
+/// A comparison whose hosts are called what the user's list calls them.
+fn named(mut comparison: Comparison, judging: &Judging) -> Comparison {
+    if let Some(inventory) = &judging.inventory {
+        let movers = &mut comparison.movers;
+        for mover in movers.gone.iter_mut().chain(&mut movers.new) {
+            let listed = inventory.find(mover.mac, &mover.ip).and_then(|device| device.name.clone());
+            mover.name = listed.or(mover.name.take());
+        }
+    }
+    comparison
 }
 
 /// Why windows are not compared.

@@ -103,6 +103,7 @@ impl Asked<'_> {
             dimensions: self.dimensions.clone(),
             catalogue: self.catalogue,
             recount: self.as_of.is_some().then(|| Recount::new(self.catalogue)),
+            movers: false,
             home: self.home.clone(),
             threads: self.threads,
         }

@@ -240,3 +240,44 @@ fn a_window_that_goes_on_is_called_so_and_not_a_sensor_that_was_down() {
     assert_eq!(trend.periods[1].doubts[0].because, Because::SensorUp);
     assert_eq!((now.counted_within(&[day(0)]), now.counted_within(&[day(0), day(1)])), (None, half_past_eleven(1)));
 }
+
+#[test]
+fn a_comparison_knows_who_is_gone_and_who_is_new() {
+    // One stays, one goes and is in view all the same, one goes, one comes.
+    let hosts = [
+        f("10.0.0.1", 0).mac(1),
+        f("10.0.0.1", 7).mac(1),
+        f("10.0.0.2", 0).mac(2),
+        f("10.0.0.3", 0).slots(&[40, 44]),
+        f("10.0.0.4", 7),
+    ];
+    let of = |baseline: i32, current: i32, parts: u32| {
+        let mut source = Memory::new(&hosts, parts);
+        source.intervals = if parts == 1 { vec![arp(&hosts[2], 7)] } else { Vec::new() };
+        let c = compared(&source, day(baseline), day(current));
+        let listed = |all: &[super::Mover]| -> Vec<(String, String, Option<bool>)> {
+            all.iter().map(|m| (m.ip.to_string(), m.last.to_string(), m.in_view)).collect()
+        };
+        assert_eq!((c.movers.gone.len() as u64, c.movers.gone_more), (c.whole.update.cohort.gone, 0));
+        assert_eq!((c.movers.new.len() as u64, c.movers.new_more), (c.whole.update.cohort.new, 0));
+        (listed(&c.movers.gone), listed(&c.movers.new))
+    };
+    let row = |ip: &str, last: &str, in_view| (ip.to_owned(), last.to_owned(), Some(in_view));
+    let left = vec![row("10.0.0.3", "1970-01-01T11:00:00Z", false), row("10.0.0.2", "1970-01-01T10:00:00Z", true)];
+    let came = vec![row("10.0.0.4", "1970-01-08T10:00:00Z", false)];
+    assert_eq!(of(0, 7, 1), (left.clone(), came.clone()), "the latest first");
+    assert_eq!(of(7, 0, 1), (came, left), "whichever is earlier");
+    let (gone, new) = of(0, 7, 4);
+    assert_eq!((gone.len(), new.len()), (2, 1), "in parts");
+    // No more are listed than somebody looks at one by one.
+    let many: Vec<F> = (0..250).map(|n| f(&format!("10.0.0.{n}"), 0)).collect();
+    for parts in [1, 8] {
+        let c = compared(&Memory::new(&many, parts), day(0), day(7));
+        assert_eq!((c.movers.gone.len(), c.movers.gone_more, c.movers.new.len()), (100, 150, 0), "{parts}");
+        assert_eq!(c.movers.gone[99].ip.to_string(), "10.0.0.99");
+    }
+    // Of records that were imported it is not known who was in view.
+    let mut source = Memory::new(&many[..2], 1);
+    source.seen = Some(|_, _| Seen { imported: 1, ..Seen::default() });
+    assert_eq!(compared(&source, day(0), day(7)).movers.gone.iter().filter_map(|m| m.in_view).count(), 0);
+}

@@ -99,7 +99,7 @@ impl Trend {
             Ok(period)
         };
         let periods = days.iter().map(period).collect::<Result<Vec<_>, _>>()?;
-        let Counted { whole, dimensions, has_org } = counted;
+        let Counted { whole, dimensions, has_org, .. } = counted;
         let points = |group: &Group| -> Vec<Point> {
             let each = group.periods.iter().zip(&periods);
             let mut points: Vec<Point> = each.map(|(sum, p)| Point::of(sum, has_org, &p.coverage)).collect();

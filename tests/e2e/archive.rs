@@ -143,12 +143,14 @@ fn a_report_of_an_archive_says_the_same_and_what_it_cannot_know() {
     let (stored, _, said) = report("s.db", "one");
     let (archived, page, said_too) = report("archive", "two");
     assert_eq!(said, said_too);
-    for member in ["doubts", "headline", "total", "trend", "comparison", "read", "method", "sources", "hosts"] {
+    for member in ["doubts", "headline", "total", "trend", "comparison", "movers", "read", "method", "sources", "hosts"]
+    {
         assert_eq!(archived[member], stored[member], "{member}");
     }
+    assert!(!archived["movers"]["gone"].as_array().unwrap().is_empty());
     assert_eq!(archived["catalogue"]["seen"], stored["catalogue"]["seen"]);
     assert!(archived["hosts"].as_array().unwrap().len() > 50);
-    for file in ["hosts.csv", "total.csv", "trend.csv", "comparison.csv", "catalogue.csv"] {
+    for file in ["hosts.csv", "total.csv", "trend.csv", "comparison.csv", "movers.csv", "catalogue.csv"] {
         let read = |folder: &str| fs::read_to_string(dir.join(folder).join(file)).unwrap();
         assert_eq!(read("two.csv"), read("one.csv"), "{file}");
     }

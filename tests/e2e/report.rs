@@ -257,6 +257,43 @@ fn a_comparison_says_how_it_is_now() {
 }
 
 #[test]
+fn a_report_lists_who_is_gone_and_who_is_new() {
+    let dir = office(&Office { falls: true, days: 14, ..Office::default() });
+    let windows = ["--baseline", "2026-01-01..2026-01-07", "--current", "2026-01-13..2026-01-14"];
+    let value = json(&dir, &windows);
+    let cohort = &value["comparison"]["whole"]["update"]["cohort"];
+    let gone = value["movers"]["gone"].as_array().unwrap();
+    assert!(gone.len() > 2 && cohort["gone"] == gone.len(), "{value}");
+    assert_eq!((&value["movers"]["new"], &value["movers"]["gone_more"]), (&serde_json::json!([]), &0.into()));
+    let of = |host: &Value, key: &str| host[key].as_str().unwrap().to_owned();
+    for host in gone {
+        assert!(of(host, "name").starts_with("pc-") && of(host, "last") < "2026-01-08".to_owned(), "{host}");
+        let now = |h: &&Value| h["mac"] == host["mac"] && h["activities"]["update"].is_object();
+        assert!(value["hosts"].as_array().unwrap().iter().find(now).is_none(), "{host}");
+    }
+    let lasts: Vec<String> = gone.iter().map(|h| of(h, "last")).collect();
+    assert!(lasts.is_sorted_by(|a, b| a >= b), "{lasts:?}");
+    // The user's list says what they are called.
+    let first = of(&gone[0], "ip");
+    fs::write(dir.path().join("devices.csv"), format!("address,name\n{first},Reception <1>\n")).unwrap();
+    let args = [&windows[..], &["--inventory", "devices.csv"]].concat();
+    let page = page(&dir, &args);
+    tags(&page);
+    assert!(page.contains(&format!("Which are gone: {}", gone.len())) && !page.contains("Which are new"), "{page}");
+    assert!(page.contains(&format!("Reception &lt;1&gt; <span class=\"sub\">{first}")), "{page}");
+    let ran = report(&dir, &[&["--csv", "csv", "-q"], &args[..]].concat());
+    assert_eq!(ran.code, DONE, "{ran:?}");
+    let csv = fs::read_to_string(dir.path().join("csv/movers.csv")).unwrap();
+    assert_eq!(csv.lines().count(), gone.len() + 1);
+    assert!(csv.lines().nth(1).unwrap().starts_with(&format!("baseline,{first},")), "{csv}");
+    // Figures that are given to others have no hosts in them.
+    let compared =
+        run_in(dir.path(), &[&["compare", "--store", "s.db", "--format", "json", "-q"], &windows[..]].concat());
+    assert!(compared.out.contains("cohort") && !compared.out.contains("pc-"), "{compared:?}");
+    assert!(json(&dir, &[]).get("movers").is_none());
+}
+
+#[test]
 fn of_imported_records_a_page_says_what_is_not_known() {
     let dir = tempfile::tempdir().unwrap();
     Office { days: 3, ..Office::default() }.store(&dir.path().join("from.db"));

@@ -79,6 +79,7 @@ impl Made<'_> {
             total,
             trend,
             comparison,
+            movers: comparison.map(|c| &c.movers),
             read: summary.read(),
             blind_spots: self.kept.unknown().into_iter().chain(summary.unseen()).collect(),
             coverage: self.kept.coverage(self.windows, self.args.utc_offset)?,

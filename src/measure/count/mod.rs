@@ -49,6 +49,8 @@ pub struct Plan<'a> {
     /// Applies one catalogue to all records, in place of those that they were
     /// made with.
     pub recount: Option<Recount<'a>>,
+    /// Whether hosts are listed that are in one of two periods only.
+    pub movers: bool,
     /// The home networks.
     pub home: HomeNets,
     /// Threads at most.

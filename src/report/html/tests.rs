@@ -69,6 +69,7 @@ fn page_of(text: &str, n: u32) -> String {
         total: None,
         trend: None,
         comparison: None,
+        movers: None,
         read: vec![t()],
         blind_spots: vec![t()],
         coverage: CoverageAccount::default(),
