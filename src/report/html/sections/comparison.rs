@@ -94,20 +94,15 @@ fn signals(c: &Comparison) -> Markup {
 /// Which hosts are gone, and which are new.
 fn who(m: &Movers) -> Markup {
     html! {
-        (movers("gone", "Hosts with update contacts in the baseline, and none in the current window", &m.gone, m.gone_more))
-        (movers("new", "Hosts with update contacts in the current window, and none in the baseline", &m.new, m.new_more))
+        (movers("gone", "Hosts with update contacts in the baseline, and none in the current window", "Still in view", &m.gone, m.gone_more))
+        (movers("new", "Hosts with update contacts in the current window, and none in the baseline", "In view before", &m.new, m.new_more))
     }
 }
 
-fn movers(id: &'static str, caption: &str, listed: &[Mover], more: u64) -> Markup {
-    let heads = [
-        Head::Text("Host"),
-        Head::Text("Hardware address"),
-        Head::Text("Last update contact (UTC)"),
-        Head::Text("In view in the other window"),
-    ];
+fn movers(id: &'static str, caption: &str, elsewhere: &'static str, listed: &[Mover], more: u64) -> Markup {
+    let heads = [Head::Text("Host"), Head::Text("MAC"), Head::Text("Last update (UTC)"), Head::Text(elsewhere)];
     let in_view = |m: &Mover| match m.in_view {
-        Some(true) => "yes, by other signs",
+        Some(true) => "yes",
         Some(false) => "no",
         None => "not known",
     };
@@ -115,9 +110,9 @@ fn movers(id: &'static str, caption: &str, listed: &[Mover], more: u64) -> Marku
         @for m in listed {
             @let ip = m.ip.to_string();
             tr {
-                th scope="row" {
-                    @if let Some(name) = &m.name { (Shown(name)) " " span.sub { (ip) } } @else { (ip) }
-                    @if !m.segment.is_empty() { " " span.sub { (Shown(&m.segment)) } }
+                th.host scope="row" {
+                    @if let Some(name) = &m.name { (Shown(name)) span.sub { (ip) } } @else { (ip) }
+                    @if !m.segment.is_empty() { span.sub { (Shown(&m.segment)) } }
                 }
                 td.nowrap { @if let Some(mac) = m.mac { (mac.to_string()) } }
                 td.nowrap data-v=(m.last.to_string()) { (time(m.last)) }
