@@ -268,7 +268,7 @@ fn a_report_lists_who_is_gone_and_who_is_new() {
     let of = |host: &Value, key: &str| host[key].as_str().unwrap().to_owned();
     for host in gone {
         assert!(of(host, "name").starts_with("pc-") && of(host, "last").as_str() < "2026-01-08", "{host}");
-        let now = |h: &&Value| h["mac"] == host["mac"] && h["categories"]["update"].is_object();
+        let now = |h: &&Value| h["host"]["mac"] == host["mac"] && h["categories"]["update"].is_object();
         assert!(value["hosts"].as_array().unwrap().iter().find(now).is_none(), "{host}");
     }
     let lasts: Vec<String> = gone.iter().map(|h| of(h, "last")).collect();
