@@ -468,6 +468,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_imported_is_said_once() {
+        let stored = Stored { imported: 2, ..Stored::default() };
+        let mut s = Summary { stored: Some(stored), ..Summary::default() };
+        assert_eq!(s.doubted().unwrap(), "only records were imported, which do not say what else was seen");
+        s.files_damaged = 1;
+        assert!(s.doubted().unwrap().ends_with("; 1 file or folder could not be read in full"), "{:?}", s.doubted());
+        // Beside what was seen it is a reason of its own.
+        s.counts.add(Counter::Frames, 1);
+        assert!(s.doubted().unwrap().ends_with("what 2 imported sources could see is not known"), "{:?}", s.doubted());
+    }
+
+    #[test]
     fn live_capture_names_its_interfaces() {
         let interfaces = vec!["span0".into(), "span1".into()];
         let mut s = Summary { interfaces, hosts: 1, reach: reach(&["10.0.0.1"]), ..Summary::default() };
