@@ -74,6 +74,7 @@ pub fn published(mode: u8, mut data: &[u8]) -> Option<PathBuf> {
         doubts: Vec::new(),
         home: home.clone(),
         offset: if mode & 8 == 0 { "+00:00" } else { "-03:30" }.parse().expect("an offset"),
+        counted: None,
         threads: 1,
     };
     let step = [Step::Day, Step::Week, Step::Month][usize::from(mode >> 4) % 3];

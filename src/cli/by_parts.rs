@@ -2,16 +2,18 @@
 //! them at a time, however many there are.
 
 use super::exit::{Stop, say};
+use super::fail_on::Findings;
 use super::judging::{Judging, Unmet};
 use crate::catalogue::Catalogue;
-use crate::host::{HostView, Judge, Options};
+use crate::host::{HostView, Judge, Options, Standing};
+use crate::measure::parts::each_part;
 use crate::measure::recount::Recount;
 use crate::measure::{FactSource, Part, Wanted};
 use crate::report::document::Indicators;
 use crate::report::hosts::{Batch, Listed, MAX_HELD, Sorted, Sorter, Tally};
+use crossbeam_channel::Sender;
 use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Bytes of packed hosts that are handed over at a time.
 const BATCH: usize = 1 << 20;
@@ -43,7 +45,8 @@ pub(super) struct Found<'a> {
 
 /// What is counted of hosts.
 pub(super) struct Counts<'a> {
-    /// Of those that are listed.
+    judging: &'a Judging,
+    /// Of those that are listed, where parts are judged.
     pub(super) tally: Tally,
     /// All hosts.
     pub(super) all: u64,
@@ -57,8 +60,9 @@ pub(super) struct Counts<'a> {
 }
 
 impl<'a> Counts<'a> {
-    fn new(judging: &'a Judging) -> Self {
+    pub(super) fn new(judging: &'a Judging) -> Self {
         Counts {
+            judging,
             tally: Tally::default(),
             all: 0,
             contacted: 0,
@@ -68,8 +72,18 @@ impl<'a> Counts<'a> {
         }
     }
 
+    /// Counts a host, and says how it stands if it is listed.
+    pub(super) fn meet(&mut self, view: &HostView, findings: &Findings, listed: bool) -> Option<Standing<'a>> {
+        self.all = self.all.saturating_add(1);
+        self.contacted = self.contacted.saturating_add(u64::from(view.made_contact()));
+        self.unmet.meet(view);
+        let standing = listed.then(|| self.judging.standing(view))?;
+        self.found |= findings.has(view, standing);
+        Some(standing)
+    }
+
     fn merge(&mut self, other: &Counts<'a>) {
-        let Counts { tally, all, contacted, found, unmet, indicators } = other;
+        let Counts { judging: _, tally, all, contacted, found, unmet, indicators } = other;
         self.tally.merge(tally);
         self.all = self.all.saturating_add(*all);
         self.contacted = self.contacted.saturating_add(*contacted);
@@ -79,22 +93,20 @@ impl<'a> Counts<'a> {
     }
 }
 
+/// What a thread has of the parts that it took.
+struct Worker<'a> {
+    counts: Counts<'a>,
+    /// Not handed over yet.
+    batch: Batch,
+}
+
 impl<'a> ByParts<'a> {
     /// Judges all.
     pub(super) fn run(&self) -> Result<Found<'a>, Stop> {
-        let parts = self.source.parts();
-        let threads = self.threads.clamp(1, parts.max(1) as usize);
-        let next = AtomicU32::new(0);
         let mut sorter = Sorter::new(self.folder.clone(), MAX_HELD);
         let counts = std::thread::scope(|scope| {
-            let (send, batches) = crossbeam_channel::bounded::<Batch>(threads);
-            let workers: Vec<_> = (0..threads)
-                .map(|_| {
-                    let (send, next) = (send.clone(), &next);
-                    scope.spawn(move || self.work(parts, next, &|batch| send.send(batch).is_ok()))
-                })
-                .collect();
-            drop(send);
+            let (send, batches) = crossbeam_channel::bounded::<Batch>(self.threads);
+            let judging = scope.spawn(move || self.judge(&send));
             let added = batches.iter().try_for_each(|batch| {
                 let before = sorter.spilled();
                 sorter.add(&batch)?;
@@ -108,50 +120,42 @@ impl<'a> ByParts<'a> {
             });
             // Who still works finds nobody to hand anything to, and ends.
             drop(batches);
-            let mut sum = Counts::new(self.judging);
-            for worker in workers {
-                let counts = worker.join().map_err(|_| Stop::failed(super::panics::sentence()))??;
-                sum.merge(&counts);
-            }
+            let counts = judging.join().map_err(|_| Stop::failed(super::panics::sentence()))?;
             added.map_err(Stop::failed)?;
-            Ok::<Counts<'a>, Stop>(sum)
+            counts
         })?;
         Ok(Found { hosts: sorter.finish().map_err(Stop::failed)?, counts })
     }
 
-    fn work(&self, parts: u32, next: &AtomicU32, send: &dyn Fn(Batch) -> bool) -> Result<Counts<'a>, Stop> {
-        let mut counts = Counts::new(self.judging);
-        let mut room = Part::default();
-        let mut batch = Batch::default();
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= parts {
-                send(batch);
-                return Ok(counts);
-            }
-            let part = self.source.part(number, &self.wanted, &mut room)?;
-            let facts = match &self.recount {
-                Some(recount) => Cow::Owned(recount.apply(part)),
-                None => Cow::Borrowed(&part.facts),
-            };
-            let judge = Judge::new(&facts, self.catalogue, self.options);
-            let findings = self.judging.findings(&facts);
-            counts.indicators.add(&facts);
-            for view in judge.hosts().iter().filter_map(|node| judge.view(*node)) {
-                counts.all = counts.all.saturating_add(1);
-                counts.contacted = counts.contacted.saturating_add(u64::from(view.made_contact()));
-                counts.unmet.meet(&view);
-                if !(self.fits)(&view) {
-                    continue;
-                }
-                let standing = self.judging.standing(&view);
-                counts.found |= findings.has(&view, standing);
-                counts.tally.add(&Listed { view: &view, standing, as_of: self.judging.as_of });
-                batch.add(&view);
-                if batch.len() >= BATCH && !send(std::mem::take(&mut batch)) {
-                    return Ok(counts);
-                }
+    /// Judges all parts and hands over the hosts.
+    fn judge(&self, send: &Sender<Batch>) -> Result<Counts<'a>, Stop> {
+        let begin = || Worker { counts: Counts::new(self.judging), batch: Batch::default() };
+        let take = |worker: &mut Worker<'a>, part: &Part| self.part(worker, part, send);
+        let mut sum = Counts::new(self.judging);
+        for Worker { counts, batch } in each_part(self.source, &self.wanted, self.threads, begin, take)? {
+            sum.merge(&counts);
+            send.send(batch).map_err(Stop::failed)?;
+        }
+        Ok(sum)
+    }
+
+    fn part(&self, worker: &mut Worker<'a>, part: &Part, send: &Sender<Batch>) -> Result<(), Stop> {
+        let facts = match &self.recount {
+            Some(recount) => Cow::Owned(recount.apply(part)),
+            None => Cow::Borrowed(&part.facts),
+        };
+        let judge = Judge::new(&facts, self.catalogue, self.options);
+        let findings = self.judging.findings(&facts);
+        let Worker { counts, batch } = worker;
+        counts.indicators.add(&facts);
+        for view in judge.hosts().iter().filter_map(|node| judge.view(*node)) {
+            let Some(standing) = counts.meet(&view, &findings, (self.fits)(&view)) else { continue };
+            counts.tally.add(&Listed { view: &view, standing, as_of: self.judging.as_of });
+            batch.add(&view);
+            if batch.len() >= BATCH {
+                send.send(std::mem::take(batch)).map_err(Stop::failed)?;
             }
         }
+        Ok(())
     }
 }

@@ -7,15 +7,17 @@ mod subject;
 use super::args::{ExplainArgs, ExplainFormat, JudgingArgs, KnowledgeArgs};
 use super::exit::{Exit, Stop, say};
 use super::judging::Judging;
-use super::stored;
+use super::stored::Kept;
 use crate::base::Timestamp;
 use crate::host::HostView;
 use crate::report::counted;
 use crate::report::explain::{self, Background, Explained, State};
 use crate::report::output::Output;
-use crate::store::{Filter, Store};
+use crate::store::archive::Archive;
+use crate::store::{Filter, Store, Stored};
 use frames::Frames;
 use places::Places;
+use std::collections::HashMap;
 use std::io::{self, Write};
 use subject::Subject;
 
@@ -36,13 +38,13 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Stop> {
     super::places::check(&[("--output", args.output.as_deref())], read)?;
     Output::check(args.output.as_deref()).map_err(Stop::failed)?;
     let judging = Judging::new(&judging, args.until)?;
-    let store = Store::open_read_only(&args.store)?;
-    if let Some(sentence) = stored::pseudonyms(&store)? {
-        say(sentence);
+    let kept = Kept::open(&args.store)?;
+    if let Some(sentence) = kept.pseudonyms()? {
+        say(format_args!("warning: {sentence}"));
     }
-    let subject = subject::find(args, &store, &judging)?;
+    let subject = subject::find(args, &kept, &judging)?;
     let out = Output::open(args.output.as_deref()).map_err(Stop::failed)?;
-    let mut teller = Teller { args, store: &store, out, differing: 0, unreadable: 0, told: 0 };
+    let mut teller = Teller { args, kept: &kept, out, differing: 0, unreadable: 0, told: 0 };
     let result = teller.tell(&subject, &judging);
     teller.finish(result)
 }
@@ -67,7 +69,7 @@ impl<E: Into<Stop>> From<E> for Trouble {
 
 struct Teller<'t> {
     args: &'t ExplainArgs,
-    store: &'t Store,
+    kept: &'t Kept,
     out: Output,
     differing: u64,
     unreadable: u64,
@@ -85,7 +87,7 @@ impl Teller<'_> {
                 if let Some((view, more)) = host.as_deref() {
                     self.host(view, more, judging)?;
                 }
-                self.sightings(ids)?;
+                self.sightings(ids, host.as_deref().map(|(view, _)| view))?;
                 Ok(Exit::Done)
             }
             Subject::Several(views) => {
@@ -118,18 +120,15 @@ impl Teller<'_> {
         Ok(())
     }
 
-    /// Tells of records in the order given, each as every source gave it.
-    fn sightings(&mut self, ids: &[String]) -> Result<(), Trouble> {
-        let places = Places::new(self.store, &self.args.captures, &self.args.evidence_dir)?;
+    /// Tells of records in the order given, each as every source gave it. All of
+    /// them are of the host, if there is one.
+    fn sightings(&mut self, ids: &[String], host: Option<&HostView>) -> Result<(), Trouble> {
+        let places = Places::new(self.kept, &self.args.captures, &self.args.evidence_dir)?;
         for ids in ids.chunks(TOGETHER) {
-            let mut records: Vec<Explained> = Vec::new();
-            for id in ids {
-                let filter = Filter { id: Some(id.clone()), support: true, ..Filter::default() };
-                for stored in self.store.contributions(filter)? {
-                    let stored = stored?;
-                    records.push(Explained { record: stored.record, support: stored.support, frames: Vec::new() });
-                }
-            }
+            let mut records = match self.kept {
+                Kept::Store(measured) => of_store(&measured.store(), ids)?,
+                Kept::Archive(archive) => of_archive(archive, ids, host)?,
+            };
             let mut frames = Frames::of(&records);
             frames.find(&places);
             frames.fill(&mut records);
@@ -173,6 +172,37 @@ impl Teller<'_> {
         let partial = self.differing > 0 || self.unreadable > 0;
         Ok(if partial { exit.max(Exit::Partial) } else { exit })
     }
+}
+
+fn explained(stored: Stored) -> Explained {
+    Explained { record: stored.record, support: stored.support, frames: Vec::new() }
+}
+
+/// The records with these ids, in this order.
+fn of_store(store: &Store, ids: &[String]) -> Result<Vec<Explained>, Stop> {
+    let mut records = Vec::new();
+    for id in ids {
+        let filter = Filter { id: Some(id.clone()), support: true, ..Filter::default() };
+        for stored in store.contributions(filter)? {
+            records.push(explained(stored?));
+        }
+    }
+    Ok(records)
+}
+
+/// The same of an archive, which is read once for all of them. Of a host that had
+/// one address others need not be looked at.
+fn of_archive(archive: &Archive, ids: &[String], host: Option<&HostView>) -> Result<Vec<Explained>, Stop> {
+    let place: HashMap<&str, usize> = ids.iter().map(String::as_str).zip(0..).collect();
+    let mut records: Vec<Vec<Explained>> = ids.iter().map(|_| Vec::new()).collect();
+    let ip = host.and_then(|view| if let [ip] = view.addresses.as_slice() { Some(*ip) } else { None });
+    archive.contributions(&Filter { ip, support: true, ..Filter::default() }, |stored| {
+        if let Some(records) = place.get(stored.record.id.as_str()).and_then(|at| records.get_mut(*at)) {
+            records.push(explained(stored));
+        }
+        Ok::<(), Stop>(())
+    })?;
+    Ok(records.into_iter().flatten().collect())
 }
 
 /// The UTC day of a time, for the store.

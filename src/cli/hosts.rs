@@ -1,9 +1,9 @@
 //! `spansight hosts`: a verdict for each host of a store.
 
 use super::args::{Format, HostsArgs};
-use super::by_parts::{ByParts, Found};
+use super::by_parts::{ByParts, Counts, Found};
 use super::exit::{Exit, Stop, say};
-use super::judging::{Judging, Unmet};
+use super::judging::Judging;
 use super::{inputs, measuring, output, places, stored};
 use crate::base::{Timestamp, temporary};
 use crate::catalogue::Catalogue;
@@ -41,20 +41,13 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
     let options = options(given.map_or_else(|| stored::home(&store), Ok)?);
     let judge = host::Judge::new(&facts, &catalogue, &options);
     let findings = judging.findings(&facts);
-    let mut unmet = Unmet::new(&judging);
-    let (mut all, mut contacted, mut found) = (0u64, 0u64, false);
+    let mut counts = Counts::new(&judging);
     let make = |number| judge.view(number);
-    let roll = Roll::new(judge.hosts(), &make, judging.as_of, |view| {
-        all = all.saturating_add(1);
-        contacted = contacted.saturating_add(u64::from(view.made_contact()));
-        unmet.meet(view);
-        let standing = fits(args, view).then(|| judging.standing(view))?;
-        found |= findings.has(view, standing);
-        Some(standing)
-    });
-    let summary = stored::summary(&store, args.since, args.until, contacted)?;
-    tell(args, &roll, all, &unmet, stored::pseudonyms(&store)?, &summary)?;
-    Ok(judging.conclude(found, &summary))
+    let meet = |view: &HostView| counts.meet(view, &findings, fits(args, view));
+    let roll = Roll::new(judge.hosts(), &make, judging.as_of, meet);
+    let summary = stored::summary(&store, args.since, args.until, counts.contacted)?;
+    tell(args, &roll, &counts, stored::pseudonyms(&store)?, &summary)?;
+    Ok(judging.conclude(counts.found, &summary))
 }
 
 /// The hosts of an archive, some of them in memory at a time.
@@ -78,10 +71,10 @@ fn of_archive(
         folder: temporary::folder(args.output.as_deref()),
         quiet: args.quiet,
     };
-    let Found { hosts, counts } = by_parts.run()?;
-    let roll = Roll::sorted(&hosts, &judging.accept, judging.as_of, counts.tally);
+    let Found { hosts, mut counts } = by_parts.run()?;
+    let roll = Roll::sorted(&hosts, &judging.accept, judging.as_of, std::mem::take(&mut counts.tally));
     let summary = stored::archive_summary(&archive, args.since, args.until, counts.contacted);
-    tell(args, &roll, counts.all, &counts.unmet, None, &summary)?;
+    tell(args, &roll, &counts, None, &summary)?;
     Ok(judging.conclude(counts.found, &summary))
 }
 
@@ -94,12 +87,12 @@ fn day(t: Timestamp) -> i32 {
 fn tell(
     args: &HostsArgs,
     roll: &Roll<'_>,
-    all: u64,
-    unmet: &Unmet<'_>,
+    counts: &Counts<'_>,
     pseudonyms: Option<String>,
     summary: &Summary,
 ) -> Result<(), Stop> {
     let output = args.output.as_deref();
+    let all = counts.all;
     let left_out = all.saturating_sub(roll.len() as u64);
 
     // Whoever looks at standard output alone must not take an empty list for a
@@ -109,10 +102,10 @@ fn tell(
     if !args.quiet {
         output::write_closing(&if empty { summary.account() } else { summary.lines() });
         if let Some(sentence) = pseudonyms {
-            say(sentence);
+            say(format_args!("warning: {sentence}"));
         }
         let window = args.since.or(args.until).map_or("the store", |_| "the window");
-        if let Some(sentence) = unmet.sentence(window) {
+        if let Some(sentence) = counts.unmet.sentence(window) {
             say(sentence);
         }
         if left_out > 0 {

@@ -2,14 +2,14 @@
 
 use super::args::{CountArgs, MeasureArgs};
 use super::exit::{Stop, say};
-use super::{inputs, places, stored};
+use super::stored::Kept;
+use super::{inputs, places};
+use crate::base::Timestamp;
 use crate::catalogue::Catalogue;
 use crate::measure::count::MOST_DAYS;
-use crate::measure::{AsOf, Asked, Days, FactSource, Groups, SourceError, catalogue_as_of};
+use crate::measure::{AsOf, Asked, Days, Groups, SourceError, catalogue_as_of};
 use crate::report::output::Output;
 use crate::sighting::HomeNets;
-use crate::store::archive::Archive;
-use crate::store::{Measured, Store};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl From<SourceError> for Stop {
 
 /// Everything that a report is made from.
 pub(super) struct Measuring {
-    source: Box<dyn FactSource>,
+    kept: Kept,
     groups: Groups,
     dimensions: Vec<Vec<String>>,
     /// The one in effect: with `--catalogue-as-of` perhaps that of a run.
@@ -44,33 +44,16 @@ pub(super) fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS))
 }
 
-/// What is taken from the arguments as it is.
+/// What is taken as it is: an argument, and the time.
 struct Settings {
     offset: crate::measure::UtcOffset,
+    counted: Timestamp,
 }
 
 /// What is counted by where nothing is asked for: columns with few values.
 pub(super) fn usual(groups: &Groups) -> Vec<String> {
     let known = groups.columns();
     ["country", "sector"].into_iter().filter(|c| known.contains(c)).map(str::to_owned).collect()
-}
-
-/// An opened store.
-struct Opened {
-    source: Box<dyn FactSource>,
-    /// Home networks of its records.
-    home: HomeNets,
-    /// What to say of its pseudonyms.
-    pseudonyms: Option<String>,
-}
-
-fn open(path: &Path) -> Result<Opened, Stop> {
-    if Archive::is_meant(path) {
-        return Ok(Opened { source: Box::new(Archive::open(path)?), home: HomeNets::default(), pseudonyms: None });
-    }
-    let store = Store::open_read_only(path)?;
-    let (home, pseudonyms) = (stored::home(&store)?, stored::pseudonyms(&store)?);
-    Ok(Opened { source: Box::new(Measured::new(store)), home, pseudonyms })
 }
 
 impl Measuring {
@@ -81,9 +64,10 @@ impl Measuring {
         let groups = Groups::read(&args.groups).map_err(|e| Stop::usage(format_args!("--groups: {e}")))?;
         let by = if args.by.is_empty() { usual(&groups) } else { args.by.clone() };
         let dimensions = groups.dimensions(&by).map_err(|e| Stop::usage(format_args!("--by: {e}")))?;
-        let Opened { source, home: stored_home, pseudonyms } = open(&args.store)?;
+        let kept = Kept::open(&args.store)?;
+        let source = kept.source();
         let (catalogue, as_of) = match args.catalogue_as_of {
-            Some(day) => catalogue_as_of(&*source, &given, day).map(|(c, of)| (c, Some(of)))?,
+            Some(day) => catalogue_as_of(source, &given, day).map(|(c, of)| (c, Some(of)))?,
             None => (given, None),
         };
         // A sensor that saw nobody make contact has something to say too.
@@ -95,16 +79,17 @@ impl Measuring {
                 args.store.display()
             )));
         };
-        let (args, home) = (Settings { offset }, home.unwrap_or(stored_home));
-        let doubts = pseudonyms.iter().map(|s| s.trim_start_matches("warning: ").to_owned()).collect();
+        let home = home.map_or_else(|| kept.home(), Ok)?;
+        let doubts = kept.pseudonyms()?.into_iter().collect();
+        let args = Settings { offset, counted: Timestamp::now() };
         let catalogue = Arc::new(catalogue);
-        Ok(Measuring { source, groups, dimensions, catalogue, as_of, home, doubts, args, watched })
+        Ok(Measuring { kept, groups, dimensions, catalogue, as_of, home, doubts, args, watched })
     }
 
     /// What is asked for.
     pub(super) fn asked(&self) -> Asked<'_> {
         Asked {
-            source: &*self.source,
+            source: self.kept.source(),
             groups: &self.groups,
             dimensions: self.dimensions.clone(),
             catalogue: &self.catalogue,
@@ -112,6 +97,7 @@ impl Measuring {
             home: self.home.clone(),
             doubts: self.doubts.clone(),
             offset: self.args.offset,
+            counted: Some(self.args.counted),
             threads: threads(),
         }
     }

@@ -6,22 +6,22 @@ mod source;
 mod windows;
 
 use super::args::ReportArgs;
-use super::by_parts::{ByParts, Found};
+use super::by_parts::{ByParts, Counts, Found};
 use super::exit::{Exit, Stop, say};
-use super::judging::{Judging, Unmet};
+use super::judging::Judging;
+use super::stored::Kept;
 use super::{inputs, measuring, places};
 use crate::base::{Timestamp, temporary};
 use crate::host::{self, HostView};
 use crate::measure::compare::CompareError;
 use crate::measure::recount::Recount;
 use crate::measure::{Asked, Comparison, Groups, Total, Trend, Wanted, catalogue_as_of};
-use crate::report::document::{Document, Indicators, csv};
+use crate::report::document::{Document, csv};
 use crate::report::hosts::Roll;
 use crate::report::html;
 use crate::report::output::Output;
 use crate::sighting::HomeNets;
 use crate::store::Measured;
-use kept::Kept;
 use source::Held;
 use std::borrow::Cow;
 use std::path::Path;
@@ -59,6 +59,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
         home: home.clone(),
         doubts: pseudonyms.iter().cloned().collect(),
         offset: args.utc_offset,
+        counted: Some(windows.now),
         threads: measuring::threads(),
     };
     let made = document::Made {
@@ -94,22 +95,17 @@ fn of_store(made: &document::Made<'_>, measured: &Measured, asked: Asked<'_>, ho
         let options = made.options(home);
         let judge = host::Judge::new(&facts, catalogue, &options);
         let findings = judging.findings(&facts);
-        let mut judged = Judged::new(judging);
-        judged.indicators.add(&facts);
+        let mut counts = Counts::new(judging);
+        counts.indicators.add(&facts);
         let make = |number| judge.view(number);
-        let roll = Roll::new(judge.hosts(), &make, judging.as_of, |view: &HostView| {
-            judged.contacted = judged.contacted.saturating_add(u64::from(view.made_contact()));
-            judged.unmet.meet(view);
-            let standing = judging.standing(view);
-            judged.found |= findings.has(view, standing);
-            Some(standing)
-        });
+        let meet = |view: &HostView| counts.meet(view, &findings, true);
+        let roll = Roll::new(judge.hosts(), &make, judging.as_of, meet);
         let figures = Figures {
             total: total.join().map_err(|_| ended())??,
             trend: trend.join().map_err(|_| ended())??,
-            comparison: comparison.join().map_err(|_| ended())?.map_err(compared)?,
+            comparison: comparison.join().map_err(|_| ended())?.map_err(compared)?.map(|c| named(c, judging)),
         };
-        finish(made, &roll, &judged, &figures)
+        finish(made, &roll, &counts, &figures)
     })
 }
 
@@ -120,7 +116,11 @@ fn of_archive(made: &document::Made<'_>, asked: &Asked<'_>, home: HomeNets) -> R
     let figures = Figures {
         total: windows.report.map(|days| Total::new(asked, days)).transpose()?,
         trend: windows.span.map(|days| Trend::new(asked, days, windows.step)).transpose()?,
-        comparison: windows.compared.map(|(a, b)| Comparison::new(asked, a, b)).transpose().map_err(compared)?,
+        comparison: windows
+            .compared
+            .map(|(a, b)| Comparison::new(asked, a, b).map(|c| named(c, judging)))
+            .transpose()
+            .map_err(compared)?,
     };
     let days = windows.report.map(|days| args.utc_offset.utc(days)).into_iter().collect();
     let by_parts = ByParts {
@@ -135,11 +135,9 @@ fn of_archive(made: &document::Made<'_>, asked: &Asked<'_>, home: HomeNets) -> R
         folder: temporary::folder(outputs(args).next()),
         quiet: args.quiet,
     };
-    let Found { hosts, counts } = by_parts.run()?;
-    let roll = Roll::sorted(&hosts, &judging.accept, judging.as_of, counts.tally);
-    let judged =
-        Judged { contacted: counts.contacted, found: counts.found, unmet: counts.unmet, indicators: counts.indicators };
-    finish(made, &roll, &judged, &figures)
+    let Found { hosts, mut counts } = by_parts.run()?;
+    let roll = Roll::sorted(&hosts, &judging.accept, judging.as_of, std::mem::take(&mut counts.tally));
+    finish(made, &roll, &counts, &figures)
 }
 
 /// Files that are written, and one of those in the folder of `--csv`.
@@ -160,6 +158,18 @@ struct Figures {
     comparison: Option<Comparison>,
 }
 
+/// A comparison whose hosts are called what the user's list calls them.
+fn named(mut comparison: Comparison, judging: &Judging) -> Comparison {
+    if let Some(inventory) = &judging.inventory {
+        let movers = &mut comparison.movers;
+        for mover in movers.gone.iter_mut().chain(&mut movers.new) {
+            let listed = inventory.find(mover.mac, &mover.ip).and_then(|device| device.name.clone());
+            mover.name = listed.or(mover.name.take());
+        }
+    }
+    comparison
+}
+
 /// Why windows are not compared.
 fn compared(e: CompareError) -> Stop {
     match e {
@@ -168,38 +178,23 @@ fn compared(e: CompareError) -> Stop {
     }
 }
 
-/// What was found of all hosts.
-struct Judged<'j> {
-    /// Hosts with contacts.
-    contacted: u64,
-    /// `--fail-on` finds something.
-    found: bool,
-    unmet: Unmet<'j>,
-    indicators: Indicators,
-}
-
-impl<'j> Judged<'j> {
-    fn new(judging: &'j Judging) -> Self {
-        Judged { contacted: 0, found: false, unmet: Unmet::new(judging), indicators: Indicators::default() }
-    }
-}
-
 /// Puts everything together and writes it.
-fn finish(made: &document::Made<'_>, roll: &Roll<'_>, judged: &Judged<'_>, figures: &Figures) -> Result<Exit, Stop> {
+fn finish(made: &document::Made<'_>, roll: &Roll<'_>, counts: &Counts<'_>, figures: &Figures) -> Result<Exit, Stop> {
     let document::Made { args, judging, windows, kept, .. } = made;
-    let summary = kept.summary(windows.ends(args.utc_offset), judged.contacted)?;
-    let document = made.document(roll, &summary, &judged.indicators, figures)?;
+    let coverage = figures.total.as_ref().map(|total| &total.coverage);
+    let summary = kept.summary(windows.ends(args.utc_offset), counts.contacted, coverage)?;
+    let document = made.document(roll, &summary, &counts.indicators, figures)?;
     write(args, &document)?;
     if !args.quiet {
         for doubt in &document.doubts {
             say(format_args!("doubtful: {doubt}"));
         }
         let window = if windows.asked { "the window" } else { "the store" };
-        if let Some(sentence) = judged.unmet.sentence(window) {
+        if let Some(sentence) = counts.unmet.sentence(window) {
             say(sentence);
         }
     }
-    Ok(judging.conclude(judged.found, &summary))
+    Ok(judging.conclude(counts.found, &summary))
 }
 
 /// Says at once what could not be written in the end.

@@ -3,10 +3,13 @@
 use super::exit::Stop;
 use crate::base::Timestamp;
 use crate::base::time::DAY_QUARTERS;
+use crate::coverage::doubts;
+use crate::measure::FactSource;
 use crate::report::summary::{Stored, Summary};
 use crate::sighting::HomeNets;
 use crate::store::archive::Archive;
-use crate::store::{Covered, Store};
+use crate::store::{Covered, Measured, Store};
+use std::path::Path;
 
 /// The home networks of the newest run, which its records are of.
 pub(super) fn home(store: &Store) -> Result<HomeNets, Stop> {
@@ -20,7 +23,48 @@ pub(super) fn home(store: &Store) -> Result<HomeNets, Stop> {
     Ok(HomeNets::only(run.home_nets.iter().filter_map(|n| n.parse().ok()).collect()))
 }
 
-/// A warning where the runs of a store say differently who a host is.
+/// A store of either kind that is open.
+pub(super) enum Kept {
+    /// Of one file.
+    Store(Measured),
+    /// A folder.
+    Archive(Archive),
+}
+
+impl Kept {
+    pub(super) fn open(path: &Path) -> Result<Self, Stop> {
+        Ok(match Archive::is_meant(path) {
+            true => Kept::Archive(Archive::open(path)?),
+            false => Kept::Store(Measured::new(Store::open_read_only(path)?)),
+        })
+    }
+
+    pub(super) fn source(&self) -> &dyn FactSource {
+        match self {
+            Kept::Store(measured) => measured,
+            Kept::Archive(archive) => archive,
+        }
+    }
+
+    /// Home networks of its records.
+    pub(super) fn home(&self) -> Result<HomeNets, Stop> {
+        match self {
+            Kept::Store(measured) => home(&measured.store()),
+            Kept::Archive(_) => Ok(HomeNets::default()),
+        }
+    }
+
+    /// What to say of its pseudonyms.
+    pub(super) fn pseudonyms(&self) -> Result<Option<String>, Stop> {
+        match self {
+            Kept::Store(measured) => pseudonyms(&measured.store()),
+            Kept::Archive(_) => Ok(None),
+        }
+    }
+}
+
+/// A sentence without a full stop where the runs of a store say differently who a
+/// host is.
 pub(super) fn pseudonyms(store: &Store) -> Result<Option<String>, Stop> {
     let keys = store.pseudonym_keys()?;
     let why = match keys.len() {
@@ -30,11 +74,8 @@ pub(super) fn pseudonyms(store: &Store) -> Result<Option<String>, Stop> {
         }
         n => format!("the runs of this store made pseudonyms with {n} different keys"),
     };
-    Ok(Some(format!("warning: {why}, so that one host may appear twice")))
+    Ok(Some(format!("{why}, so that one host may appear twice")))
 }
-
-/// Quarter hours until a live run has surely written down what it saw in one.
-const WRITTEN_BY: i64 = 2;
 
 /// The last quarter hour of a UTC day.
 fn last_of_day(t: Timestamp) -> i64 {
@@ -60,9 +101,7 @@ pub(super) fn summary(
     let of_quarters = covered.first.zip(covered.last).filter(|_| asked).map(|(first, last)| {
         let from = if since.is_some() { from } else { first.quarter() };
         let to = if until.is_some() { to } else { last_of_day(last) };
-        // What has not come yet, and what a live run has yet to write down,
-        // could not be seen.
-        let to = to.min(Timestamp::now().quarter().saturating_sub(WRITTEN_BY)).max(last.quarter().min(to));
+        let to = doubts::last_known(to, Timestamp::now(), Some(last.quarter()));
         u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0)
     });
     Ok(closing(covered, of_quarters, hosts))

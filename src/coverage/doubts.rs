@@ -3,6 +3,7 @@
 
 use super::shares::{self, Share, ShareDef};
 use super::{Counter, Counts};
+use crate::base::Timestamp;
 
 /// Why an empty result says nothing.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,17 @@ pub struct Sight<'a> {
 
 /// Thousandths of the quarter hours of a window that frames must have come in.
 const LEAST_UP: u64 = 950;
+
+/// Quarter hours until a live run has surely written down what it saw in one.
+const WRITTEN_BY: i64 = 2;
+
+/// The last quarter hour of a window up to `to` of which anything could be known
+/// at a time: what had not come by then, or what a live run had yet to write down,
+/// could not be seen. Up to `up`, the last one with frames, something is known
+/// whatever the clock says.
+pub fn last_known(to: i64, at: Timestamp, up: Option<i64>) -> i64 {
+    to.min(at.quarter().saturating_sub(WRITTEN_BY)).max(up.map_or(i64::MIN, |up| up.min(to)))
+}
 
 /// A limit to a share beyond which contacts are likely to be missed.
 struct Limit {
@@ -104,13 +116,15 @@ const LIMITS: &[Limit] = &[
 
 impl Doubt {
     /// Whether nothing that was counted says how much it hides: drops, bytes
-    /// that were never captured and time without frames say it of themselves.
+    /// that were never captured and time without frames say it of themselves. What
+    /// sources saw of which records were imported is another matter than what was
+    /// seen here.
     pub fn is_unmeasured(&self) -> bool {
         match self {
             Doubt::TooMuch(share, _) | Doubt::TooLittle(share, _) => {
                 ![shares::FRAMES_DROPPED.word, shares::SAMPLE_UNSEEN.word].contains(&share.def.word)
             }
-            Doubt::Down(..) => false,
+            Doubt::Down(..) | Doubt::Imported(_) => false,
             _ => true,
         }
     }
@@ -124,14 +138,12 @@ pub fn all(sight: &Sight<'_>) -> Vec<Doubt> {
             found.push(doubt(n));
         }
     };
-    if sight.counts.get(Counter::Frames) > 0 {
-        if let Some((up, of)) = sight.quarters.filter(|(up, of)| up.saturating_mul(1000) < of.saturating_mul(LEAST_UP))
-        {
-            found.push(Doubt::Down(up, of));
-        }
-        add(&mut found, sight.damaged, Doubt::Damaged);
-        add(&mut found, sight.imported, Doubt::Imported);
+    let is_down = |(up, of): &(u64, u64)| up.saturating_mul(1000) < of.saturating_mul(LEAST_UP);
+    if let Some((up, of)) = sight.quarters.filter(is_down).filter(|_| sight.counts.get(Counter::Frames) > 0) {
+        found.push(Doubt::Down(up, of));
     }
+    add(&mut found, sight.damaged, Doubt::Damaged);
+    add(&mut found, sight.imported, Doubt::Imported);
     add(&mut found, sight.removed_days, Doubt::Removed);
     found
 }
@@ -278,9 +290,24 @@ mod tests {
         assert!(matches!(of(94)[..], [Doubt::Down(94, 100)]));
         let more = Sight { damaged: 1, imported: 2, removed_days: 3, ..fair };
         assert!(matches!(all(&more)[..], [Doubt::Damaged(1), Doubt::Imported(2), Doubt::Removed(3)]));
-        // That there was no frame explains the rest.
+        // That there was no frame says that none came, and not why.
         let none = Counts::default();
         let nothing = Sight { counts: &none, quarters: Some((0, 100)), ..more };
-        assert!(matches!(all(&nothing)[..], [Doubt::NoFrame, Doubt::Removed(3)]));
+        let found = all(&nothing);
+        assert!(
+            matches!(found[..], [Doubt::NoFrame, Doubt::Damaged(1), Doubt::Imported(2), Doubt::Removed(3)]),
+            "{found:?}"
+        );
+        let unmeasured = |found: &[Doubt]| found.iter().map(Doubt::is_unmeasured).collect::<Vec<_>>();
+        assert_eq!(unmeasured(&found), [true, true, false, true], "others saw the rest");
+    }
+
+    #[test]
+    fn what_has_not_come_yet_is_no_time_without_frames() {
+        let at = |quarter: i64| Timestamp::from_parts(quarter * 900 + 60, 0);
+        assert_eq!(last_known(95, at(200), None), 95, "it has passed");
+        assert_eq!(last_known(95, at(40), None), 38, "a live run has yet to write the rest");
+        assert_eq!((last_known(95, at(40), Some(39)), last_known(95, at(40), Some(20))), (39, 38));
+        assert_eq!(last_known(95, at(40), Some(99)), 95, "clocks differ");
     }
 }

@@ -6,8 +6,10 @@ use super::figures::{Method, method_text};
 use super::groups::Groups;
 use super::recount::Recount;
 use super::window::UtcOffset;
-use crate::base::time::format_day;
+use crate::base::Timestamp;
+use crate::base::time::{QUARTER_SECS, format_day};
 use crate::catalogue::Catalogue;
+use crate::coverage::doubts;
 use crate::sighting::HomeNets;
 use std::collections::BTreeSet;
 
@@ -31,6 +33,9 @@ pub struct Asked<'a> {
     pub home: HomeNets,
     /// How much days begin before those of UTC.
     pub offset: UtcOffset,
+    /// When it is counted: a window that goes on is as long as it has been by then.
+    /// Without it all windows have passed.
+    pub counted: Option<Timestamp>,
     /// Threads at most.
     pub threads: usize,
 }
@@ -74,6 +79,17 @@ pub fn catalogue_as_of(source: &dyn FactSource, given: &Catalogue, day: i32) -> 
 }
 
 impl Asked<'_> {
+    /// When it is counted, if any of these windows had not passed by then; to the
+    /// quarter hour, as that is all that matters.
+    pub fn counted_within(&self, windows: &[Days]) -> Option<Timestamp> {
+        let goes_on = |days: &Days, at| {
+            let (_, to) = self.offset.quarters(*days);
+            doubts::last_known(to, at, None) < to
+        };
+        let at = self.counted.filter(|at| windows.iter().any(|days| goes_on(days, *at)))?;
+        Some(Timestamp::from_parts(at.quarter().saturating_mul(QUARTER_SECS), 0))
+    }
+
     /// Whether one catalogue is applied to all records.
     pub(super) fn one_catalogue(&self) -> bool {
         self.as_of.is_some()
@@ -87,6 +103,7 @@ impl Asked<'_> {
             dimensions: self.dimensions.clone(),
             catalogue: self.catalogue,
             recount: self.as_of.is_some().then(|| Recount::new(self.catalogue)),
+            movers: false,
             home: self.home.clone(),
             threads: self.threads,
         }

@@ -73,7 +73,7 @@ impl Comparability {
         let mut differences = baseline.doubts("the baseline");
         differences.extend(current.doubts("the current window"));
         let mut add = |because, what: String| differences.push(Difference { because, what });
-        if baseline.known && current.known {
+        if baseline.known.is_seen() && current.known.is_seen() {
             for (here, there, word) in [(baseline, current, "the baseline"), (current, baseline, "the current window")]
             {
                 let only: Vec<&str> =
@@ -171,7 +171,7 @@ mod tests {
             addresses: 100,
             ..Seen::default()
         };
-        Coverage::new(seen, 0, 671, vec![catalogue.to_owned()])
+        Coverage::new(seen, (0, 671), None, vec![catalogue.to_owned()])
     }
 
     fn because(a: &Coverage, b: &Coverage) -> Vec<Because> {
@@ -221,7 +221,7 @@ mod tests {
             addresses: 100,
             ..Seen::default()
         };
-        Coverage::new(seen, 0, 671, one.catalogues)
+        Coverage::new(seen, (0, 671), None, one.catalogues)
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
                 addresses,
                 ..Seen::default()
             };
-            Coverage::new(seen, 0, 671, one.catalogues.clone())
+            Coverage::new(seen, (0, 671), None, one.catalogues.clone())
         };
         // The mirror session is gone and broadcasts are left.
         let blind = of(&counts, 100);

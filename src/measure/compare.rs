@@ -2,10 +2,11 @@
 //! baseline are still there.
 
 use super::asked::Asked;
-use super::count::{Counted, Group, PeriodSum, SignalSum, count};
+use super::count::{Counted, Group, PeriodSum, Plan, SignalSum, count};
 use super::coverage::{Because, Comparability, Coverage};
 use super::fact::{Days, SourceError};
 use super::figures::{Cohort, Label, Method, Point, Zero, label};
+use super::movers::{Mover, Movers};
 use super::stats::{Daily, change, tenths};
 use super::window::UtcOffset;
 use crate::catalogue::{Catalogue, Use};
@@ -52,6 +53,10 @@ pub struct Comparison {
     pub by: Vec<ComparedBy>,
     /// How it was made.
     pub method: Method,
+    /// The hosts that are in one window only. No figures: who they are is shown to
+    /// those who have the store.
+    #[serde(skip)]
+    pub movers: Movers,
 }
 
 /// One of the windows.
@@ -69,9 +74,9 @@ pub struct Side {
 pub enum Basis {
     /// All hosts of each window.
     Hosts,
-    /// The mean of the hosts of each day: the windows differ in length, and a
-    /// longer one sees more hosts without there being more. Organisations,
-    /// which no day has a count of, get no change then.
+    /// The mean of the hosts of each day: the windows differ in length, or one of
+    /// them goes on, and a longer one sees more hosts without there being more.
+    /// Organisations, which no day has a count of, get no change then.
     DailyMean,
 }
 
@@ -162,10 +167,11 @@ impl Comparison {
         // counted as the first.
         let swapped = current.first < baseline.first;
         let periods = if swapped { vec![current, baseline] } else { vec![baseline, current] };
-        let counted = count(asked.source, &asked.plan(periods))?;
-        let side = |days| Coverage::of(asked.source, days, asked.offset).map(|coverage| Side { days, coverage });
+        let counted = count(asked.source, &Plan { movers: true, ..asked.plan(periods) })?;
+        let side = |days| Coverage::of(asked, days).map(|coverage| Side { days, coverage });
         let (baseline, current) = (side(baseline)?, side(current)?);
-        let basis = if baseline.days.len() == current.days.len() { Basis::Hosts } else { Basis::DailyMean };
+        let equal = baseline.coverage.quarters == current.coverage.quarters;
+        let basis = if equal { Basis::Hosts } else { Basis::DailyMean };
         let mut comparability = Comparability::of(&baseline.coverage, &current.coverage, asked.one_catalogue());
         let used = baseline.coverage.catalogues.iter().chain(&current.coverage.catalogues);
         let method = asked.method(used)?;
@@ -174,15 +180,19 @@ impl Comparison {
         }
         asked.doubts.iter().for_each(|what| comparability.add(Because::Identity, what.clone()));
         let both = Both { has_org: counted.has_org, swapped, basis, baseline: &baseline, current: &current };
-        let Counted { whole, dimensions, .. } = counted;
+        let Counted { whole, dimensions, movers, .. } = counted;
         let whole = both.compared(&whole);
+        let movers = both.movers(movers, &whole.update.cohort);
         let by = asked.dimensions.iter().zip(&dimensions).map(|(columns, groups)| {
             let group = |g: &Group| ComparedGroup { group: label(columns, &g.values), compared: both.compared(g) };
             ComparedBy { columns: columns.clone(), groups: groups.iter().map(group).collect() }
         });
         let by = by.collect();
-        if basis == Basis::DailyMean {
-            let (a, b) = (baseline.days.len(), current.days.len());
+        for (side, called) in [(&baseline, "the baseline"), (&current, "the current window")] {
+            side.coverage.not_passed(called).into_iter().for_each(|what| comparability.add(Because::Length, what));
+        }
+        let (a, b) = (baseline.days.len(), current.days.len());
+        if a != b {
             let what =
                 format!("the baseline has {a} days and the current window {b}, so that changes are of daily means");
             comparability.add(Because::Length, what);
@@ -199,6 +209,7 @@ impl Comparison {
             whole,
             by,
             method,
+            movers,
         })
     }
 }
@@ -239,6 +250,21 @@ impl Both<'_> {
         Compared { baseline, current, update, reputation }
     }
 
+    /// Hosts of the first and of the second period alone, as of the windows.
+    fn movers(&self, [mut gone, mut new]: [Vec<Mover>; 2], cohort: &Cohort) -> Movers {
+        if self.swapped {
+            std::mem::swap(&mut gone, &mut new);
+        }
+        // What was not in view cannot be told where not all that was is known.
+        for (listed, other) in [(&mut gone, self.current), (&mut new, self.baseline)] {
+            if !other.coverage.known.is_whole() {
+                listed.iter_mut().for_each(|mover| mover.in_view = None);
+            }
+        }
+        let more = |all: u64, listed: &[Mover]| all.saturating_sub(listed.len() as u64);
+        Movers { gone_more: more(cohort.gone, &gone), new_more: more(cohort.new, &new), gone, new }
+    }
+
     fn moved(&self, a: &SignalSum, b: &SignalSum, second: &SignalSum) -> Moved {
         let equal = self.basis == Basis::Hosts;
         let hosts = if equal {
@@ -259,7 +285,7 @@ impl Both<'_> {
         Moved {
             hosts,
             cohort: Cohort {
-                gone_in_view: self.current.coverage.known.then_some(if self.swapped {
+                gone_in_view: self.current.coverage.known.is_whole().then_some(if self.swapped {
                     second.change.came_in_view
                 } else {
                     second.change.lost_in_view

@@ -1,9 +1,9 @@
 //! What the sensors could see in a window.
 
+use super::asked::Asked;
 pub use super::comparability::{Because, Comparability, Difference};
-use super::fact::{Days, FactSource, Seen, SourceError};
+use super::fact::{Days, Known, Seen, SourceError};
 use super::stats::{rounded_share, tenths};
-use super::window::UtcOffset;
 use crate::base::Timestamp;
 use crate::base::time::QUARTER_SECS;
 use crate::coverage::doubts::{self, Doubt, Sight};
@@ -28,10 +28,14 @@ pub struct Gap {
 /// What could be seen in a window.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Coverage {
-    /// Whether it is known at all: not where only records were imported.
-    pub known: bool,
-    /// Quarter hours of the window.
+    /// Whether it is known at all: not where only records were imported, or
+    /// nothing is stored.
+    pub known: Known,
+    /// Quarter hours of the window, as far as it had passed when it was counted.
     pub quarters: u64,
+    /// Up to when it had passed, where that was not all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// Those in which any sensor saw frames.
     pub quarters_up: u64,
     /// The latter by the former.
@@ -79,16 +83,24 @@ impl Coverage {
     ///
     /// # Errors
     /// Where the source cannot be read.
-    pub fn of(source: &dyn FactSource, days: Days, offset: UtcOffset) -> Result<Self, SourceError> {
-        let (from, to) = offset.quarters(days);
-        let seen = source.seen(from, to)?;
+    pub(super) fn of(asked: &Asked<'_>, days: Days) -> Result<Self, SourceError> {
+        let (from, to) = asked.offset.quarters(days);
+        let seen = asked.source.seen(from, to)?;
         let (start, end) = (quarter(from), quarter(to + 1));
-        let used = source.runs()?.into_iter().filter(|run| run.covers.is_some_and(|(a, b)| a < end && b >= start));
+        let used =
+            asked.source.runs()?.into_iter().filter(|run| run.covers.is_some_and(|(a, b)| a < end && b >= start));
         let catalogues: BTreeSet<String> = used.map(|run| run.catalogue_sha256).collect();
-        Ok(Coverage::new(seen, from, to, catalogues.into_iter().collect()))
+        Ok(Coverage::new(seen, (from, to), asked.counted, catalogues.into_iter().collect()))
     }
 
-    pub(super) fn new(seen: Seen, from: i64, to: i64, catalogues: Vec<String>) -> Self {
+    /// Of a window that is counted at a time; without one it has passed.
+    pub(super) fn new(
+        seen: Seen,
+        (from, end): (i64, i64),
+        counted: Option<Timestamp>,
+        catalogues: Vec<String>,
+    ) -> Self {
+        let to = counted.map_or(end, |at| doubts::last_known(end, at, seen.quarters.last().copied()).max(from - 1));
         let quarters = u64::try_from(to - from + 1).unwrap_or(0);
         let share = |n: usize| if quarters == 0 { 0.0 } else { rounded_share(n as f64 / quarters as f64) };
         let mut gaps = gaps(&seen.quarters, from, to);
@@ -102,8 +114,9 @@ impl Coverage {
             }
         }
         let mut coverage = Coverage {
-            known: seen.sources > 0,
+            known: seen.known(),
             quarters,
+            until: (to < end).then(|| quarter(to + 1)),
             quarters_up: seen.quarters.len() as u64,
             up: share(seen.quarters.len()),
             sensors: seen.sensors.iter().map(|(sensor, up)| (sensor.clone(), share(up.len()))).collect(),
@@ -135,8 +148,7 @@ impl Coverage {
             saw_home: self.addresses > 0,
             quarters: Some((self.quarters_up, self.quarters)),
             damaged: self.damaged,
-            // What they could see is said apart; the rest was seen as it is.
-            imported: 0,
+            imported: self.imported,
             removed_days: self.removed_days,
         })
     }
@@ -150,7 +162,7 @@ impl Coverage {
     /// without frames had no hosts that anybody could have seen. All of them where
     /// that is not known.
     pub(super) fn of_days_in_view(&self, daily: &[u32]) -> Vec<u32> {
-        if !self.known || self.imported > 0 {
+        if !self.known.is_whole() {
             return daily.to_vec();
         }
         let days = daily.iter().enumerate();
@@ -163,39 +175,38 @@ impl Coverage {
     /// seen hides contacts in a way that nothing measures.
     pub fn detection(&self) -> Option<f64> {
         let lost = self.share(shares::FRAMES_DROPPED.word).max(self.share(shares::SAMPLE_UNSEEN.word));
-        (self.known && !self.blind).then(|| rounded_share(self.up * (1.0 - lost.min(1.0))))
+        (self.known.is_seen() && !self.blind).then(|| rounded_share(self.up * (1.0 - lost.min(1.0))))
     }
 
     /// What is doubtful about a count in this window; `window` is how it is
     /// called.
     pub fn doubts(&self, window: &str) -> Vec<Difference> {
-        let mut found = Vec::new();
-        let mut add = |because, what: String| found.push(Difference { because, what });
-        if !self.known {
-            let why = "as only records were imported";
-            let why = if self.imported > 0 { why } else { "as no capture or run of it is stored" };
-            add(Because::Unknown, format!("what the sensors could see in {window} is not known, {why}"));
-            return found;
+        let unknown = |why: &str| {
+            let what = format!("what the sensors could see in {window} is not known, {why}");
+            vec![Difference { because: Because::Unknown, what }]
+        };
+        match self.known {
+            Known::Records => unknown("as only records were imported"),
+            Known::Nothing => unknown("as no capture or run of it is stored"),
+            Known::Whole | Known::Part => self.why_in_doubt().iter().map(|doubt| words(doubt, window)).collect(),
         }
-        if self.imported > 0 {
-            let n = self.imported;
-            add(Because::Unknown, format!("what {n} imported sources of {window} could see is not known"));
-        }
-        for doubt in self.why_in_doubt() {
-            let (because, what) = words(&doubt, window);
-            add(because, what);
-        }
-        found
+    }
+
+    /// What to say of a window that had not passed when it was counted; `window` is
+    /// how it is called. Not of one that had not begun.
+    pub(super) fn not_passed(&self, window: &str) -> Option<String> {
+        let until = self.until.filter(|_| self.quarters > 0)?;
+        Some(format!("{window} had passed only to {until} when it was counted"))
     }
 }
 
 /// A doubt as a reason, of a window that is called so.
-fn words(doubt: &Doubt, window: &str) -> (Because, String) {
+fn words(doubt: &Doubt, window: &str) -> Difference {
     let share = |share: &shares::Share, only: &str, what: &str| {
         (Because::Losses, format!("{only}{} {what} in {window}", percent(share.ratio())))
     };
     let blind = |what: String| (Because::Blind, what);
-    match doubt {
+    let (because, what) = match doubt {
         Doubt::NoFrame => (Because::SensorUp, format!("the sensor saw frames in only 0 % of {window}")),
         Doubt::Down(up, of) => {
             let up = percent(*up as f64 / (*of).max(1) as f64);
@@ -216,7 +227,8 @@ fn words(doubt: &Doubt, window: &str) -> (Because, String) {
         Doubt::Removed(n) => {
             (Because::Incomplete, format!("records of {n} days of {window} were removed by retention"))
         }
-    }
+    };
+    Difference { because, what }
 }
 
 /// A share for people.
@@ -232,7 +244,7 @@ fn quarter(n: i64) -> Timestamp {
 fn gaps(up: &BTreeSet<i64>, from: i64, to: i64) -> Vec<(i64, i64)> {
     let mut found = Vec::new();
     let mut next = from;
-    for q in up.range(from..=to).copied().chain([to + 1]) {
+    for q in up.range(from..to + 1).copied().chain([to + 1]) {
         if q > next {
             found.push((next, q));
         }
@@ -243,6 +255,7 @@ fn gaps(up: &BTreeSet<i64>, from: i64, to: i64) -> Vec<(i64, i64)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::fair;
     use super::*;
 
     #[test]
@@ -250,5 +263,53 @@ mod tests {
         assert_eq!(gaps(&[3, 4, 7].into(), 0, 9), [(0, 3), (5, 7), (8, 10)]);
         assert_eq!(gaps(&BTreeSet::new(), 0, 9), [(0, 10)]);
         assert!(gaps(&(0..10).collect(), 0, 9).is_empty());
+        assert!(gaps(&[12].into(), 10, 9).is_empty(), "nothing has passed yet");
+    }
+
+    #[test]
+    fn a_window_that_goes_on_is_as_long_as_it_has_been() {
+        let of = |up: i64, now: i64| {
+            let seen =
+                Seen { quarters: (0..up).collect(), sources: 1, addresses: 3, counts: fair(), ..Seen::default() };
+            Coverage::new(seen, (0, 95), Some(quarter(now)), Vec::new())
+        };
+        let running = of(39, 40);
+        assert_eq!((running.quarters, running.up, running.gaps, running.until), (39, 1.0, 0, Some(quarter(39))));
+        assert!(running.doubts("it").is_empty(), "{:?}", running.doubts("it"));
+        assert!(running.not_passed("it").unwrap().contains("only to 1970-01-01T09:45:00"));
+        // What could have come and did not is a gap as ever.
+        let down = of(20, 41);
+        assert_eq!((down.up, down.gaps), (0.5, 1));
+        assert!(down.doubts("it")[0].what.contains("only 50 %"));
+        let passed = of(38, 98);
+        assert_eq!((passed.quarters, passed.until, passed.not_passed("it")), (96, None, None));
+        let to_come = of(0, -40);
+        assert_eq!((to_come.quarters, to_come.up, to_come.not_passed("it")), (0, 0.0, None));
+    }
+
+    #[test]
+    fn what_is_known_has_one_meaning() {
+        let of = |sources, imported| {
+            let seen = Seen {
+                sources,
+                imported,
+                addresses: 3,
+                counts: fair(),
+                quarters: (0..96).collect(),
+                ..Seen::default()
+            };
+            Coverage::new(seen, (0, 95), None, Vec::new())
+        };
+        let (whole, part, records, nothing) = (of(1, 0), of(1, 1), of(0, 1), of(0, 0));
+        let known = [&whole, &part, &records, &nothing].map(|c| (c.known.is_seen(), c.known.is_whole()));
+        assert_eq!(known, [(true, true), (true, false), (false, false), (false, false)]);
+        assert!(whole.doubts("it").is_empty());
+        assert!(part.doubts("it")[0].what.starts_with("what 1 imported sources of it could see"));
+        assert!(records.doubts("it")[0].what.ends_with("only records were imported"));
+        assert!(nothing.doubts("it")[0].what.ends_with("no capture or run of it is stored"));
+        // What was seen was seen, whatever others saw beside it.
+        assert_eq!([&whole, &part, &records, &nothing].map(Coverage::detection), [Some(1.0), Some(1.0), None, None]);
+        let hosts = [3, 0, 1];
+        assert_eq!((whole.of_days_in_view(&hosts), part.of_days_in_view(&hosts)), (vec![3, 1], vec![3, 0, 1]));
     }
 }

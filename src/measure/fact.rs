@@ -7,13 +7,13 @@
 //! in [`Part`]s: all that is known of some hosts, so that each part is counted
 //! by itself, in any order, by several threads.
 
-use super::window::UtcOffset;
 use crate::base::Timestamp;
 use crate::base::time::format_day;
 use crate::catalogue::LongText;
 use crate::coverage::Counts;
 pub use crate::host::facts::Contact as Fact;
 use crate::host::facts::Facts;
+use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -162,36 +162,22 @@ pub trait FactSource: Sync {
     /// parts are made by address.
     fn addresses_apart(&self) -> bool;
 
-    /// First and last day with any fact; `None` if there is none.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    fn days(&self) -> Result<Option<Days>, SourceError>;
-
-    /// First and last day on which a sensor saw anything or ran; `None` where
-    /// that is known of none.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    fn watched(&self) -> Result<Option<Days>, SourceError> {
-        Ok(None)
-    }
-
-    /// First and last quarter hour (since the epoch) with any fact, or all those of
-    /// the days where these are not known better.
+    /// First and last quarter hour (since the epoch) with any fact; `None` where
+    /// there is none, or where nobody asks for more than days that are named.
     ///
     /// # Errors
     /// Where the store cannot be read.
     fn quarters(&self) -> Result<Option<(i64, i64)>, SourceError> {
-        Ok(self.days()?.map(|days| UtcOffset::default().quarters(days)))
+        Ok(None)
     }
 
-    /// The same of what [`FactSource::watched`] is about.
+    /// First and last quarter hour in which a sensor saw anything or ran; `None`
+    /// where that is known of none.
     ///
     /// # Errors
     /// Where the store cannot be read.
     fn quarters_watched(&self) -> Result<Option<(i64, i64)>, SourceError> {
-        Ok(self.watched()?.map(|days| UtcOffset::default().quarters(days)))
+        Ok(None)
     }
 
     /// What could be seen in the quarter hours `from` to `to` (since the epoch,
@@ -240,6 +226,53 @@ pub struct Seen {
     pub imported: u64,
     /// Days of which records were removed by retention.
     pub removed_days: u64,
+}
+
+/// Whether it is known what could be seen in a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Known {
+    /// What the sources of all records saw.
+    Whole,
+    /// What sensors saw; other records were imported, and what their sensors saw is
+    /// not known.
+    Part,
+    /// Not: only records were imported.
+    Records,
+    /// Not: no capture, no run and no record of that time is stored.
+    #[default]
+    Nothing,
+}
+
+impl Known {
+    /// Whether sensors are known to have been there, so that it can be said when
+    /// frames came.
+    pub fn is_seen(self) -> bool {
+        matches!(self, Known::Whole | Known::Part)
+    }
+
+    /// Whether that is all there is to know, so that who was not seen was not in
+    /// view.
+    pub fn is_whole(self) -> bool {
+        self == Known::Whole
+    }
+}
+
+impl Serialize for Known {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_bool(self.is_seen())
+    }
+}
+
+impl Seen {
+    /// Whether it is known what could be seen.
+    pub fn known(&self) -> Known {
+        match (self.sources, self.imported) {
+            (0, 0) => Known::Nothing,
+            (0, _) => Known::Records,
+            (_, 0) => Known::Whole,
+            _ => Known::Part,
+        }
+    }
 }
 
 /// A run that facts are from.

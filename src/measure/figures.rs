@@ -322,11 +322,12 @@ pub(super) fn method_text() -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fact::Known;
     use super::*;
 
     #[test]
     fn zero_is_no_proof() {
-        let mut coverage = Coverage { known: true, up: 0.5, addresses: 412, ..Coverage::default() };
+        let mut coverage = Coverage { known: Known::Whole, up: 0.5, addresses: 412, ..Coverage::default() };
         let zero = Zero::of(&coverage, 3.0);
         // 3 / 412 / 0.5.
         assert_eq!((zero.share_at_most, zero.hosts_at_most), (Some(0.014_563), Some(6)));
@@ -334,7 +335,7 @@ mod tests {
         // Three by 14, of 14, are three.
         (coverage.up, coverage.addresses) = (1.0, 14);
         assert_eq!(Zero::of(&coverage, 1.0).hosts_at_most, Some(3));
-        coverage.known = false;
+        coverage.known = Known::Records;
         let zero = Zero::of(&coverage, 0.0);
         assert_eq!((zero.share_at_most, zero.detection, zero.active_days), (None, None, 1.0));
     }

@@ -1,6 +1,6 @@
 //! Facts in memory, for tests to count.
 
-use super::fact::{Days, FactSource, Names, Part, RunOf, Seen, SourceError, Wanted};
+use super::fact::{FactSource, Names, Part, RunOf, Seen, SourceError, Wanted};
 use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
 use crate::catalogue::{Catalogue, LongText, Use};
 use crate::coverage::{Counter, Counts};
@@ -180,11 +180,6 @@ impl FactSource for Memory {
 
     fn addresses_apart(&self) -> bool {
         self.apart
-    }
-
-    fn days(&self) -> Result<Option<Days>, SourceError> {
-        let days = || self.parts.iter().flatten().map(|r| r.day);
-        Ok(days().min().zip(days().max()).map(|(a, b)| Days::new(a, b)))
     }
 
     fn seen(&self, from: i64, to: i64) -> Result<Seen, SourceError> {

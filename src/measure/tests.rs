@@ -20,6 +20,7 @@ fn asked<'a>(source: &'a Memory, groups: &'a Groups) -> Asked<'a> {
         doubts: Vec::new(),
         home: HomeNets::default(),
         offset: UtcOffset::default(),
+        counted: None,
         threads: 1,
     }
 }
@@ -181,4 +182,102 @@ fn a_catalogue_changes_only_from_another() {
     // Also over a day without a run.
     source.catalogues.insert("bb".into(), (run(5, "bb"), String::new()));
     assert!(changed(&source).unwrap().starts_with("the catalogue changed with 1970-01-06;"));
+}
+
+#[test]
+fn a_host_of_imported_records_that_is_gone_need_not_have_left_the_view() {
+    let hosts = [f("10.0.0.1", 0), f("10.0.0.2", 0)];
+    let mut source = Memory::new(&hosts, 1);
+    fn seen(from: i64, to: i64, imported: u64) -> Seen {
+        Seen {
+            counts: fair(),
+            quarters: (from..=to).collect(),
+            sources: 1,
+            addresses: 100,
+            imported,
+            ..Seen::default()
+        }
+    }
+    assert_eq!(compared(&source, day(0), day(7)).whole.update.cohort.gone_in_view, Some(0));
+    source.seen = Some(|from, to| seen(from, to, u64::from(from > 0)));
+    let c = compared(&source, day(0), day(7));
+    assert_eq!((c.whole.update.cohort.gone, c.whole.update.cohort.gone_in_view), (2, None));
+    assert!(!c.headline.contains("was in view"), "{}", c.headline);
+}
+
+/// Half past eleven of a day.
+fn half_past_eleven(day: i64) -> Option<Timestamp> {
+    Some(Timestamp::from_parts(day * 86_400 + 46 * 900, 0))
+}
+
+#[test]
+fn a_window_that_goes_on_is_called_so_and_not_a_sensor_that_was_down() {
+    let hosts = [f("10.0.0.1", 0), f("10.0.0.2", 0), f("10.0.0.1", 1)];
+    let mut source = Memory::new(&hosts, 1);
+    // Frames have come without a pause until now.
+    source.seen = Some(|from, to| Seen {
+        counts: fair(),
+        quarters: (from..=to.min(96 + 44)).collect(),
+        sources: 1,
+        addresses: 100,
+        ..Seen::default()
+    });
+    let groups = Groups::default();
+    let now = Asked { counted: half_past_eleven(1), ..asked(&source, &groups) };
+    let trend = Trend::new(&now, Days::new(0, 1), Step::Day).unwrap();
+    let [yesterday, today] = trend.periods.as_slice() else { panic!() };
+    assert_eq!((yesterday.is_in_part(), today.is_in_part()), (false, true));
+    assert!(today.doubts.is_empty(), "{:?}", today.doubts);
+    assert_eq!(trend.warnings, ["1970-01-02 had passed only to 1970-01-02T11:15:00Z when it was counted"]);
+    // Half a day with fewer hosts than a whole one is no fall.
+    let c = Comparison::new(&now, day(0), day(1)).unwrap();
+    let why: Vec<Because> = c.comparability.differences.iter().map(|d| d.because).collect();
+    assert_eq!((why, c.basis), (vec![Because::Length], super::compare::Basis::DailyMean));
+    assert!(!c.headline.contains("a fall of"), "{}", c.headline);
+    // Of the same data on the next day the rest is time without frames.
+    let later = Asked { counted: half_past_eleven(2), ..asked(&source, &groups) };
+    let trend = Trend::new(&later, Days::new(0, 1), Step::Day).unwrap();
+    assert_eq!(trend.periods[1].doubts[0].because, Because::SensorUp);
+    assert_eq!((now.counted_within(&[day(0)]), now.counted_within(&[day(0), day(1)])), (None, half_past_eleven(1)));
+}
+
+#[test]
+fn a_comparison_knows_who_is_gone_and_who_is_new() {
+    // One stays, one goes and is in view all the same, one goes, one comes.
+    let hosts = [
+        f("10.0.0.1", 0).mac(1),
+        f("10.0.0.1", 7).mac(1),
+        f("10.0.0.2", 0).mac(2),
+        f("10.0.0.3", 0).slots(&[40, 44]),
+        f("10.0.0.4", 7),
+    ];
+    let of = |baseline: i32, current: i32, parts: u32| {
+        let mut source = Memory::new(&hosts, parts);
+        source.intervals = if parts == 1 { vec![arp(&hosts[2], 7)] } else { Vec::new() };
+        let c = compared(&source, day(baseline), day(current));
+        let listed = |all: &[super::Mover]| -> Vec<(String, String, Option<bool>)> {
+            all.iter().map(|m| (m.ip.to_string(), m.last.to_string(), m.in_view)).collect()
+        };
+        assert_eq!((c.movers.gone.len() as u64, c.movers.gone_more), (c.whole.update.cohort.gone, 0));
+        assert_eq!((c.movers.new.len() as u64, c.movers.new_more), (c.whole.update.cohort.new, 0));
+        (listed(&c.movers.gone), listed(&c.movers.new))
+    };
+    let row = |ip: &str, last: &str, in_view| (ip.to_owned(), last.to_owned(), Some(in_view));
+    let left = vec![row("10.0.0.3", "1970-01-01T11:00:00Z", false), row("10.0.0.2", "1970-01-01T10:00:00Z", true)];
+    let came = vec![row("10.0.0.4", "1970-01-08T10:00:00Z", false)];
+    assert_eq!(of(0, 7, 1), (left.clone(), came.clone()), "the latest first");
+    assert_eq!(of(7, 0, 1), (came, left), "whichever is earlier");
+    let (gone, new) = of(0, 7, 4);
+    assert_eq!((gone.len(), new.len()), (2, 1), "in parts");
+    // No more are listed than somebody looks at one by one.
+    let many: Vec<F> = (0..250).map(|n| f(&format!("10.0.0.{n}"), 0)).collect();
+    for parts in [1, 8] {
+        let c = compared(&Memory::new(&many, parts), day(0), day(7));
+        assert_eq!((c.movers.gone.len(), c.movers.gone_more, c.movers.new.len()), (100, 150, 0), "{parts}");
+        assert_eq!(c.movers.gone[99].ip.to_string(), "10.0.0.99");
+    }
+    // Of records that were imported it is not known who was in view.
+    let mut source = Memory::new(&many[..2], 1);
+    source.seen = Some(|_, _| Seen { imported: 1, ..Seen::default() });
+    assert_eq!(compared(&source, day(0), day(7)).movers.gone.iter().filter_map(|m| m.in_view).count(), 0);
 }

@@ -48,8 +48,8 @@ impl Total {
     /// # Errors
     /// Where the source cannot be read.
     pub fn new(asked: &Asked<'_>, window: Days) -> Result<Self, SourceError> {
-        let Counted { whole, dimensions, has_org } = count(asked.source, &asked.plan(vec![window]))?;
-        let coverage = Coverage::of(asked.source, window, asked.offset)?;
+        let Counted { whole, dimensions, has_org, .. } = count(asked.source, &asked.plan(vec![window]))?;
+        let coverage = Coverage::of(asked, window)?;
         let point = |group: &Group| {
             let mut point = group.periods.first().map(|sum| Point::of(sum, has_org, &coverage)).unwrap_or_default();
             for signal in [&mut point.update, &mut point.reputation] {

@@ -55,6 +55,12 @@ impl Period {
     pub fn name(&self) -> String {
         if self.whole { self.label.clone() } else { self.days.to_string() }
     }
+
+    /// Whether it can show only a part of what the others show: some of it lies
+    /// outside the window, or had not come when it was counted.
+    pub fn is_in_part(&self) -> bool {
+        !self.whole || self.coverage.until.is_some()
+    }
 }
 
 /// A trend by groups.
@@ -85,7 +91,7 @@ impl Trend {
         let counted = count(asked.source, &asked.plan(days.clone()))?;
         let period = |days: &Days| -> Result<Period, SourceError> {
             let label = step.label(*days);
-            let coverage = Coverage::of(asked.source, *days, asked.offset)?;
+            let coverage = Coverage::of(asked, *days)?;
             let around = step.periods(Days::new(days.first.saturating_sub(31), days.last.saturating_add(31)));
             let whole = around.contains(days);
             let mut period = Period { whole, label, days: *days, coverage, doubts: Vec::new() };
@@ -93,7 +99,7 @@ impl Trend {
             Ok(period)
         };
         let periods = days.iter().map(period).collect::<Result<Vec<_>, _>>()?;
-        let Counted { whole, dimensions, has_org } = counted;
+        let Counted { whole, dimensions, has_org, .. } = counted;
         let points = |group: &Group| -> Vec<Point> {
             let each = group.periods.iter().zip(&periods);
             let mut points: Vec<Point> = each.map(|(sum, p)| Point::of(sum, has_org, &p.coverage)).collect();
@@ -141,7 +147,7 @@ fn zero(mut point: Point, period: &Period) -> Point {
 fn warnings(periods: &[Period], one_catalogue: bool, method: &Method) -> Vec<String> {
     const LISTED: usize = 12;
     let mut found: Vec<String> = Vec::new();
-    let unknown = periods.iter().filter(|p| !p.coverage.known).count();
+    let unknown = periods.iter().filter(|p| !p.coverage.known.is_seen()).count();
     if unknown == periods.len() {
         found.push("what the sensors could see is not known, so that a rise or fall may be theirs".to_owned());
     } else {
@@ -156,6 +162,7 @@ fn warnings(periods: &[Period], one_catalogue: bool, method: &Method) -> Vec<Str
     if !cut.is_empty() {
         found.push(format!("{}: the rest lies outside the window", cut.join(" and ")));
     }
+    found.extend(periods.iter().filter_map(|p| p.coverage.not_passed(&p.name())));
     // Where there was no run, there was no catalogue to change.
     let used: Vec<&Period> = periods.iter().filter(|p| !p.coverage.catalogues.is_empty()).collect();
     let differ = |w: &[&Period]| matches!(w, [a, b] if a.coverage.catalogues != b.coverage.catalogues);

@@ -216,11 +216,7 @@ impl UtcOffset {
 
     /// The local days from one quarter hour (since the epoch) to another.
     pub fn local(self, (first, last): (i64, i64)) -> Days {
-        let day = |quarter: i64| {
-            let day = quarter.saturating_add(i64::from(self.0)).div_euclid(i64::from(QUARTERS));
-            i32::try_from(day).unwrap_or(if day < 0 { i32::MIN } else { i32::MAX })
-        };
-        Days::new(day(first), day(last))
+        Days::new(self.day_of(first), self.day_of(last))
     }
 
     /// The UTC days that any of some windows touch, rising and apart.

@@ -99,6 +99,9 @@ pub struct Options {
     /// each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubts: Vec<String>,
+    /// When it was counted, where a window had not passed by then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<Timestamp>,
     /// Least hosts of a group that is shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_group: Option<u64>,

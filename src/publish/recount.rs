@@ -69,6 +69,7 @@ pub(super) fn recount(folder: &Path, manifest: &Manifest, room: &Room<'_>, total
         doubts: options.doubts.clone(),
         home: home(&options.home_networks).ok_or_else(|| wrong("home networks"))?,
         offset: options.utc_offset.parse().map_err(|_| wrong("UTC offset"))?,
+        counted: options.counted,
         threads: room.threads,
     };
     let mut trend = Trend::new(&asked, window, step).map_err(|e| e.to_string())?;

@@ -14,7 +14,7 @@ use crate::base::time::{DAY_SECS, SECOND, format_day};
 use crate::base::{Timestamp, brief};
 use crate::catalogue::LongText;
 use crate::host::facts::{Facts, Numbers, Signal, Vantage};
-use crate::measure::{Days, FactSource, Part, RunOf, Seen, SourceError, Wanted};
+use crate::measure::{FactSource, Part, RunOf, Seen, SourceError, Wanted};
 use crate::sighting::line::MAX_LINE;
 use crate::store::StoreError;
 use crate::store::archive::{Archive, Import, LineReader, Rows};
@@ -209,10 +209,6 @@ impl FactSource for Published {
 
     fn addresses_apart(&self) -> bool {
         self.is_tied() || self.archive.addresses_apart()
-    }
-
-    fn days(&self) -> Result<Option<Days>, SourceError> {
-        FactSource::days(&self.archive)
     }
 
     fn seen(&self, from: i64, to: i64) -> Result<Seen, SourceError> {

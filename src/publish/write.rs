@@ -221,6 +221,7 @@ impl Writing<'_> {
                 catalogue_as_of: asked.as_of.as_ref().map(|a| format_day(a.day.into())),
                 catalogue_of_run: asked.as_of.as_ref().is_some_and(|a| a.origin == Origin::Run),
                 doubts: asked.doubts.clone(),
+                counted: asked.counted_within(&[Some(*window), *baseline].into_iter().flatten().collect::<Vec<_>>()),
                 min_group: if let Form::Groups(least) = form { Some(*least) } else { None },
             },
             records: 0,

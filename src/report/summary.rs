@@ -174,7 +174,11 @@ impl Summary {
             imported: stored.imported,
             removed_days: stored.removed_days,
         };
-        doubts::all(&sight).iter().map(|d| self.words(d)).collect()
+        let found = doubts::all(&sight);
+        // What was imported is then said as the reason for no frame.
+        let none = found.iter().any(|d| matches!(d, Doubt::NoFrame));
+        let said = found.iter().filter(|d| !(none && matches!(d, Doubt::Imported(_))));
+        said.map(|d| self.words(d)).collect()
     }
 
     fn is_live(&self) -> bool {
@@ -461,6 +465,18 @@ mod tests {
             s.hosts = 1;
             assert!(text(&s).ends_with(&format!("Hosts may be missing above: {why}.\n")), "{}", text(&s));
         }
+    }
+
+    #[test]
+    fn what_was_imported_is_said_once() {
+        let stored = Stored { imported: 2, ..Stored::default() };
+        let mut s = Summary { stored: Some(stored), ..Summary::default() };
+        assert_eq!(s.doubted().unwrap(), "only records were imported, which do not say what else was seen");
+        s.files_damaged = 1;
+        assert!(s.doubted().unwrap().ends_with("; 1 file or folder could not be read in full"), "{:?}", s.doubted());
+        // Beside what was seen it is a reason of its own.
+        s.counts.add(Counter::Frames, 1);
+        assert!(s.doubted().unwrap().ends_with("what 2 imported sources could see is not known"), "{:?}", s.doubted());
     }
 
     #[test]

@@ -100,17 +100,6 @@ impl FactSource for Measured {
         true
     }
 
-    fn days(&self) -> std::result::Result<Option<Days>, SourceError> {
-        let store = self.store();
-        let ends = store.list("SELECT min(day), max(day) FROM contacts", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(ends.first().and_then(|(a, b): &(Option<i32>, Option<i32>)| Some(Days::new((*a)?, (*b)?))))
-    }
-
-    fn watched(&self) -> std::result::Result<Option<Days>, SourceError> {
-        let day = |quarter: i64| i32::try_from(quarter.div_euclid(DAY_QUARTERS)).ok();
-        Ok(self.quarters_watched()?.and_then(|(a, b)| Some(Days::new(day(a)?, day(b)?))))
-    }
-
     fn quarters(&self) -> std::result::Result<Option<(i64, i64)>, SourceError> {
         let sql = "SELECT (SELECT min(first_ns) FROM sightings WHERE period = (SELECT min(period) FROM sightings)),
                           (SELECT max(last_ns) FROM sightings WHERE period = (SELECT max(period) FROM sightings))";

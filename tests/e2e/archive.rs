@@ -143,12 +143,14 @@ fn a_report_of_an_archive_says_the_same_and_what_it_cannot_know() {
     let (stored, _, said) = report("s.db", "one");
     let (archived, page, said_too) = report("archive", "two");
     assert_eq!(said, said_too);
-    for member in ["doubts", "headline", "total", "trend", "comparison", "read", "method", "sources", "hosts"] {
+    for member in ["doubts", "headline", "total", "trend", "comparison", "movers", "read", "method", "sources", "hosts"]
+    {
         assert_eq!(archived[member], stored[member], "{member}");
     }
+    assert!(!archived["movers"]["gone"].as_array().unwrap().is_empty());
     assert_eq!(archived["catalogue"]["seen"], stored["catalogue"]["seen"]);
     assert!(archived["hosts"].as_array().unwrap().len() > 50);
-    for file in ["hosts.csv", "total.csv", "trend.csv", "comparison.csv", "catalogue.csv"] {
+    for file in ["hosts.csv", "total.csv", "trend.csv", "comparison.csv", "movers.csv", "catalogue.csv"] {
         let read = |folder: &str| fs::read_to_string(dir.join(folder).join(file)).unwrap();
         assert_eq!(read("two.csv"), read("one.csv"), "{file}");
     }
@@ -177,4 +179,46 @@ fn a_report_of_an_archive_says_the_same_and_what_it_cannot_know() {
     }
     let inside = ["report", "--store", "archive", "--json", "archive/x"];
     run_in(dir, &inside).said_once(USAGE, &["lies in the archive"]);
+}
+
+#[test]
+fn a_figure_of_an_archive_leads_to_its_records_and_frames() {
+    let dir = both(&samples(&["office-day.pcap.zst"]));
+    let dir = dir.path();
+    let captures = Path::new(env!("CARGO_MANIFEST_DIR")).join("capture-samples");
+    let captures = captures.to_str().unwrap();
+    let explain = |what: &str, more: &[&str]| {
+        let of = |store: &str| run_in(dir, &[&["explain", "--store", store, what], more].concat());
+        let (store, archive) = (of("s.db"), of("archive"));
+        assert_eq!((archive.code, &archive.out), (store.code, &store.out), "{what} {more:?} {archive:?}");
+        assert_eq!(archive.err.replace("archive", "s.db"), store.err, "{what} {more:?}");
+        archive
+    };
+    let ran = explain("10.20.0.12", &["--captures", captures, "--home-net", "any"]);
+    assert_eq!(ran.code, DONE, "{ran:?}");
+    let ran = explain("10.20.0.12", &["--format", "ndjson", "--captures", captures, "--home-net", "any"]);
+    let lines: Vec<Value> = ran.out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert!(lines.len() > 2 && ran.out.contains(r#""verified""#), "{ran:?}");
+    // A record by the beginning of its id, with its host.
+    let id = lines.iter().find_map(|l| l["record"]["id"].as_str()).unwrap();
+    let ran = explain(&id[..12], &["--format", "ndjson", "--home-net", "any"]);
+    assert!(ran.code == DONE && ran.out.contains(id) && ran.out.lines().count() == 2, "{ran:?}");
+    fs::write(dir.join("devices.csv"), "address,name\n10.20.0.12,reception\n").unwrap();
+    let ran = explain("reception", &["--inventory", "devices.csv", "--home-net", "any"]);
+    assert!(ran.code == DONE && ran.out.contains("reception"), "{ran:?}");
+    // A window in which it made no contact, and what nobody knows.
+    assert_eq!(explain("10.20.0.12", &["--since", "2030-01-01"]).code, 3);
+    assert_eq!(explain("0123456789abcdef", &[]).code, 3);
+}
+
+#[test]
+fn several_hosts_of_an_archive_are_listed_by_explain() {
+    let dir = both(&office(150));
+    let dir = dir.path();
+    let hosts = run_in(dir, &["hosts", "-q", "--store", "archive", "--format", "ndjson"]).out;
+    let hosts = hosts.lines().take(2).map(|l| serde_json::from_str::<Value>(l).unwrap()["host"]["ip"].clone());
+    let listed: String = hosts.map(|ip| format!("{},twin\n", ip.as_str().unwrap())).collect();
+    fs::write(dir.join("devices.csv"), "address,name\n".to_owned() + &listed).unwrap();
+    let ran = alike(dir, &["explain", "twin", "--inventory", "devices.csv", "--home-net", "any"]);
+    assert!(ran.code == USAGE && ran.err.contains("twin is 2 hosts"), "{ran:?}");
 }

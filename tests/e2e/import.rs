@@ -436,6 +436,6 @@ fn an_export_can_be_narrowed() {
     fs::write(dir.join("short.csv"), "id,source\nx,y\n").unwrap();
     let ran = run_in(dir, &["import", "--store", "s.sqlite", "short.csv"]);
     assert!(ran.code == 3 && ran.err.contains("short.csv: the header lacks the column period"), "{ran:?}");
-    let ran = run_in(dir, &["explain", "--store", "archive", "10.0.0.5"]);
-    ran.said_once(3, &["it is an archive"]);
+    let ran = run_in(dir, &["explain", "--store", "archive", "192.0.2.77"]);
+    ran.said_once(3, &["archive knows no host 192.0.2.77"]);
 }

@@ -391,6 +391,27 @@ fn a_sensor_that_sees_no_contact_any_more_reports_none() {
 }
 
 #[test]
+fn today_is_as_long_as_it_has_been() {
+    let now = spansight::base::Timestamp::now();
+    let quarters = now.quarter().rem_euclid(96);
+    if quarters == 0 {
+        return; // Nothing of the day can be known yet.
+    }
+    let dir = replayed(&[(now.day() - TEN / (86_400 * SECOND), quarters, false)], &[]);
+    let today = format_day(now.day());
+    let hosts = ["hosts", "--store", "s.db", "--since", &today, "--fail-on", "contacting"];
+    let report = ["report", "-q", "--store", "s.db", "--window", &today, "--json", "-", "--fail-on", "contacting"];
+    let (hosts, report) = (run_in(dir.path(), &hosts), run_in(dir.path(), &report));
+    assert_eq!((hosts.code, report.code), (0, 0), "{hosts:?} {report:?}");
+    let value: Value = serde_json::from_str(&report.out).unwrap();
+    let coverage = &value["total"]["coverage"];
+    assert_eq!((&value["doubts"], &coverage["up"]), (&json!([]), &json!(1.0)), "{coverage}");
+    assert_eq!((coverage["until"].is_string(), &value["coverage"]["gaps"]), (true, &json!([])));
+    let said = &value["trend"]["warnings"];
+    assert!(said.as_array().unwrap().len() == 1 && said[0].as_str().unwrap().contains("had passed only to"), "{said}");
+}
+
+#[test]
 fn nobody_is_a_count_too() {
     let dir = replayed(&[(0, 96, false), (1, 96, false)], &[]);
     let trend = run_in(dir.path(), &["trend", "--store", "s.db", "--step", "day", "-q"]);

@@ -160,6 +160,30 @@ fn live_facts_are_published_and_counted_again() {
     assert_eq!(stored, published);
 }
 
+#[test]
+fn a_window_that_goes_on_is_counted_again_as_of_its_time() {
+    let dir = replayed(&[(0, 96, true)], &[]);
+    publish(dir.path(), "full", &["--window", "2026-03-01..2035-12-31", "--step", "month"]);
+    let folder = dir.path().join("full");
+    let (trend, manifest) = (value(&folder.join("trend.json")), value(&folder.join("manifest.json")));
+    let last = &trend["periods"][0]["coverage"];
+    let counted = manifest["options"]["counted"].as_str().unwrap();
+    assert!(counted.ends_with("Z") && trend["periods"][117]["coverage"]["quarters"] == 0, "{manifest}");
+    assert!(last["quarters_up"] == 96, "{last}");
+    let ran = verify(dir.path(), &["full"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // By what it says, and by no clock.
+    let text = fs::read_to_string(folder.join("manifest.json")).unwrap();
+    fs::write(folder.join("manifest.json"), text.replace(counted, "2034-12-30T00:00:00Z")).unwrap();
+    repair(&folder);
+    let ran = verify(dir.path(), &["full"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("/coverage/until: claimed") && !ran.out.contains("/periods/0/"), "{ran:?}");
+    // Of one that has passed nothing of the kind is kept.
+    publish(dir.path(), "past", &["--window", "2026-03-01", "--step", "day"]);
+    assert!(value(&dir.path().join("past/manifest.json"))["options"].get("counted").is_none());
+}
+
 /// Takes the first record out.
 fn without_the_first(folder: &Path) {
     let path = folder.join("records.ndjson");

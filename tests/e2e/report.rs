@@ -257,6 +257,43 @@ fn a_comparison_says_how_it_is_now() {
 }
 
 #[test]
+fn a_report_lists_who_is_gone_and_who_is_new() {
+    let dir = office(&Office { falls: true, days: 14, ..Office::default() });
+    let windows = ["--baseline", "2026-01-01..2026-01-07", "--current", "2026-01-13..2026-01-14"];
+    let value = json(&dir, &windows);
+    let cohort = &value["comparison"]["whole"]["update"]["cohort"];
+    let gone = value["movers"]["gone"].as_array().unwrap();
+    assert!(gone.len() > 2 && cohort["gone"] == gone.len(), "{value}");
+    assert_eq!((&value["movers"]["new"], &value["movers"]["gone_more"]), (&serde_json::json!([]), &0.into()));
+    let of = |host: &Value, key: &str| host[key].as_str().unwrap().to_owned();
+    for host in gone {
+        assert!(of(host, "name").starts_with("pc-") && of(host, "last").as_str() < "2026-01-08", "{host}");
+        let now = |h: &&Value| h["host"]["mac"] == host["mac"] && h["categories"]["update"].is_object();
+        assert!(value["hosts"].as_array().unwrap().iter().find(now).is_none(), "{host}");
+    }
+    let lasts: Vec<String> = gone.iter().map(|h| of(h, "last")).collect();
+    assert!(lasts.is_sorted_by(|a, b| a >= b), "{lasts:?}");
+    // The user's list says what they are called.
+    let first = of(&gone[0], "ip");
+    fs::write(dir.path().join("devices.csv"), format!("address,name\n{first},Reception <1>\n")).unwrap();
+    let args = [&windows[..], &["--inventory", "devices.csv"]].concat();
+    let page = page(&dir, &args);
+    tags(&page);
+    assert!(page.contains(&format!("Which are gone: {}", gone.len())) && !page.contains("Which are new"), "{page}");
+    assert!(page.contains(&format!("Reception &lt;1&gt;<span class=\"sub\">{first}")), "{page}");
+    let ran = report(&dir, &[&["--csv", "csv", "-q"], &args[..]].concat());
+    assert_eq!(ran.code, DONE, "{ran:?}");
+    let csv = fs::read_to_string(dir.path().join("csv/movers.csv")).unwrap();
+    assert_eq!(csv.lines().count(), gone.len() + 1);
+    assert!(csv.lines().nth(1).unwrap().starts_with(&format!("baseline,{first},")), "{csv}");
+    // Figures that are given to others have no hosts in them.
+    let compared =
+        run_in(dir.path(), &[&["compare", "--store", "s.db", "--format", "json", "-q"], &windows[..]].concat());
+    assert!(compared.out.contains("cohort") && !compared.out.contains("pc-"), "{compared:?}");
+    assert!(json(&dir, &[]).get("movers").is_none());
+}
+
+#[test]
 fn of_imported_records_a_page_says_what_is_not_known() {
     let dir = tempfile::tempdir().unwrap();
     Office { days: 3, ..Office::default() }.store(&dir.path().join("from.db"));
@@ -387,8 +424,33 @@ fn findings_and_doubts_decide_the_exit_code() {
     let dir = office(&Office { down: 3..14, ..Office::default() });
     let code = |args: &[&str]| report(&dir, &[&["--html", "r.html", "-q"], args].concat()).code;
     assert_eq!((code(&["--fail-on", "updating"]), code(&["--fail-on", "lookalike"])), (FINDINGS, FINDINGS));
-    assert_eq!(code(&["--fail-on", "oem"]), DONE, "what was seen was seen well");
+    assert_eq!(code(&["--fail-on", "oem", "--window", "2026-01-01..2026-01-03"]), DONE, "all of it was seen well");
     assert_eq!(code(&["--fail-on", "active", "--window", "2026-01-09..2026-01-12"]), PARTIAL, "nothing was seen");
+    // What it calls doubtful it does not vouch for, whether days were asked for or not.
+    for window in [&[][..], &["--window", "2026-01-01..2026-01-14"]] {
+        let ran = report(&dir, &[&["--html", "r.html", "--fail-on", "oem"], window].concat());
+        let said = ran.said();
+        assert_eq!(ran.code, PARTIAL, "{ran:?}");
+        assert!(said[0].contains("doubtful: The sensor saw frames in only 21.4 % of the window"), "{said:?}");
+        assert!(said.last().unwrap().contains("cannot be said: the sensor saw frames in only 21.4 %"), "{said:?}");
+    }
+}
+
+#[test]
+fn of_days_without_any_capture_nothing_is_known_and_no_sensor_was_down() {
+    for days in ["2026-05-01", "2025-05"] {
+        let value = json(&TWO_WEEKS, &["--window", days]);
+        assert_eq!((&value["coverage"]["known"], &value["total"]["coverage"]["known"]), (&false.into(), &false.into()));
+        let page = page(&TWO_WEEKS, &["--window", days]);
+        assert!(page.contains("What could not be seen is not known: nothing is stored"), "{page}");
+        assert!(page.contains("it holds no capture and no live run of these days"), "{page}");
+        assert!(!page.contains("the sensor was down") && !page.contains("0.0 %"), "{page}");
+    }
+    // The same of a current window, beside a baseline that was seen.
+    let windows = ["--baseline", "2026-01-01..2026-01-07", "--current", "2026-02-01..2026-02-07"];
+    let page = page(&TWO_WEEKS, &windows);
+    assert!(page.contains("Of the window no capture and no live run is stored"), "{page}");
+    assert!(!page.contains("only records were imported"), "{page}");
 }
 
 #[test]

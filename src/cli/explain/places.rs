@@ -2,9 +2,9 @@
 
 use crate::capture::{self, Expansion};
 use crate::cli::exit::{Stop, say};
+use crate::cli::stored::Kept;
 use crate::report::evidence::ENDING;
 use crate::sighting::Evidence;
-use crate::store::Store;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -36,14 +36,18 @@ impl Places {
     ///
     /// # Errors
     /// The store's, and where a folder given cannot be read.
-    pub(super) fn new(store: &Store, captures: &[PathBuf], evidence: &[PathBuf]) -> Result<Self, Stop> {
+    pub(super) fn new(kept: &Kept, captures: &[PathBuf], evidence: &[PathBuf]) -> Result<Self, Stop> {
         let mut places = Places::default();
-        for (source, path) in store.paths()? {
-            places.read_at.entry(source).or_default().push(path.into());
-        }
-        if !captures.is_empty() {
-            for source in store.sources()? {
-                places.sizes.extend(source.size.map(|size| (source.source, size)));
+        // Records of an archive say the paths alone.
+        if let Kept::Store(measured) = kept {
+            let store = measured.store();
+            for (source, path) in store.paths()? {
+                places.read_at.entry(source).or_default().push(path.into());
+            }
+            if !captures.is_empty() {
+                for source in store.sources()? {
+                    places.sizes.extend(source.size.map(|size| (source.source, size)));
+                }
             }
         }
         let mut noted = 0usize;

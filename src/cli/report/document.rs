@@ -3,8 +3,8 @@
 use super::super::args::ReportArgs;
 use super::super::exit::Stop;
 use super::super::judging::Judging;
+use super::super::stored::Kept;
 use super::Figures;
-use super::kept::Kept;
 use super::windows::Windows;
 use crate::base::digest::file_sha256;
 use crate::catalogue::Catalogue;
@@ -79,6 +79,7 @@ impl Made<'_> {
             total,
             trend,
             comparison,
+            movers: comparison.map(|c| &c.movers),
             read: summary.read(),
             blind_spots: self.kept.unknown().into_iter().chain(summary.unseen()).collect(),
             coverage: self.kept.coverage(self.windows, self.args.utc_offset)?,

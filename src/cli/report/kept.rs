@@ -1,70 +1,37 @@
 //! What a report takes from a store of either kind beside facts.
 
 use super::super::exit::Stop;
-use super::super::stored;
+use super::super::stored::{self, Kept};
 use super::windows::Windows;
 use crate::base::Timestamp;
-use crate::measure::{FactSource, UtcOffset};
+use crate::measure::{Coverage, FactSource, UtcOffset};
 use crate::report::document::{CoverageAccount, CustodyAccount, FileHash};
 use crate::report::summary::Summary;
-use crate::sighting::HomeNets;
-use crate::store::archive::Archive;
-use crate::store::{Measured, Run, Source, Store};
-use std::path::Path;
-
-/// A store that is open.
-pub(super) enum Kept {
-    /// Of one file.
-    Store(Measured),
-    /// A folder.
-    Archive(Archive),
-}
+use crate::store::{Run, Source};
 
 impl Kept {
-    pub(super) fn open(path: &Path) -> Result<Self, Stop> {
-        Ok(match Archive::is_meant(path) {
-            true => Kept::Archive(Archive::open(path)?),
-            false => Kept::Store(Measured::new(Store::open_read_only(path)?)),
-        })
-    }
-
-    pub(super) fn source(&self) -> &dyn FactSource {
-        match self {
-            Kept::Store(measured) => measured,
-            Kept::Archive(archive) => archive,
-        }
-    }
-
-    /// Home networks of its records.
-    pub(super) fn home(&self) -> Result<HomeNets, Stop> {
-        match self {
-            Kept::Store(measured) => stored::home(&measured.store()),
-            Kept::Archive(_) => Ok(HomeNets::default()),
-        }
-    }
-
-    /// What to say of its pseudonyms.
-    pub(super) fn pseudonyms(&self) -> Result<Option<String>, Stop> {
-        let Kept::Store(measured) = self else { return Ok(None) };
-        let said = stored::pseudonyms(&measured.store())?;
-        Ok(said.map(|s| s.trim_start_matches("warning: ").to_owned()))
-    }
-
+    /// What was seen at all in the window that was counted.
     pub(super) fn summary(
         &self,
         (since, until): (Option<Timestamp>, Option<Timestamp>),
         hosts: u64,
+        counted: Option<&Coverage>,
     ) -> Result<Summary, Stop> {
-        match self {
-            Kept::Store(measured) => stored::summary(&measured.store(), since, until, hosts),
-            Kept::Archive(archive) => Ok(stored::archive_summary(archive, since, until, hosts)),
+        let mut summary = match self {
+            Kept::Store(measured) => stored::summary(&measured.store(), since, until, hosts)?,
+            Kept::Archive(archive) => stored::archive_summary(archive, since, until, hosts),
+        };
+        // What makes figures doubtful makes it doubtful that nothing was found.
+        if let Some((stored, counted)) = summary.stored.as_mut().zip(counted.filter(|c| c.known.is_seen())) {
+            (stored.quarters, stored.of_quarters) = (counted.quarters_up, Some(counted.quarters));
         }
+        Ok(summary)
     }
 
     pub(super) fn coverage(&self, windows: &Windows, offset: UtcOffset) -> Result<CoverageAccount, Stop> {
         match (self, windows.span) {
             (Kept::Store(measured), Some(days)) => {
-                Ok(CoverageAccount::new(days, offset, &|from, to| measured.seen(from, to))?)
+                Ok(CoverageAccount::new(days, offset, windows.now, &|from, to| measured.seen(from, to))?)
             }
             _ => Ok(CoverageAccount::default()),
         }

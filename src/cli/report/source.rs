@@ -46,14 +46,6 @@ impl FactSource for Held<'_> {
         self.store.addresses_apart()
     }
 
-    fn days(&self) -> Result<Option<Days>, SourceError> {
-        self.store.days()
-    }
-
-    fn watched(&self) -> Result<Option<Days>, SourceError> {
-        self.store.watched()
-    }
-
     fn quarters(&self) -> Result<Option<(i64, i64)>, SourceError> {
         self.store.quarters()
     }

@@ -28,6 +28,8 @@ pub(super) struct Windows {
     pub(super) asked: bool,
     /// The end of a window that was asked for and has passed.
     pub(super) until: Option<Timestamp>,
+    /// When the report is made.
+    pub(super) now: Timestamp,
 }
 
 impl Windows {
@@ -63,7 +65,7 @@ impl Windows {
         let span = span.or(report);
         let until = asked.map(|days| end(days, offset)).filter(|end| *end <= now);
         let step = args.step.map_or_else(|| readable(span.map_or(0, Days::len)), Step::from);
-        Ok(Windows { report, span, compared, step, asked: asked.is_some(), until })
+        Ok(Windows { report, span, compared, step, asked: asked.is_some(), until, now })
     }
 
     /// Refuses more days than can be counted.

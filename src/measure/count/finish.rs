@@ -8,6 +8,7 @@ use crate::catalogue::Category;
 use crate::host::Verdict;
 use crate::measure::groups::places::{Met, NOBODY};
 use crate::measure::groups::{Places, Values};
+use crate::measure::movers::{Latest, Mover};
 use foldhash::{HashMap, HashSet};
 use std::collections::BTreeMap;
 
@@ -21,6 +22,9 @@ pub struct Counted {
     pub dimensions: Vec<Vec<Group>>,
     /// Whether any file of groups says which organisation an address is of.
     pub has_org: bool,
+    /// Where they are listed, hosts that are in the first of two periods only, and
+    /// in the second.
+    pub movers: [Vec<Mover>; 2],
 }
 
 /// The counts of one group.
@@ -119,6 +123,7 @@ type OrgPeriods = HashMap<(Target, u32, u8), Vec<bool>>;
 pub(super) fn finish(mut sums: Sums, calendar: &Calendar, plan: &Plan<'_>, places: Places<'_>) -> Counted {
     let has_org = places.has_org();
     let met = places.into_met();
+    let movers = std::mem::take(&mut sums.movers).map(Latest::into_vec);
     let mut blocks = std::mem::take(&mut sums.direct);
     for (block, meaning) in sums.by_place.iter().zip(&met.all) {
         let Some(block) = block else { continue };
@@ -150,6 +155,7 @@ pub(super) fn finish(mut sums: Sums, calendar: &Calendar, plan: &Plan<'_>, place
         groups.into_iter().map(|(values, n)| group(target(n), values.clone())).collect()
     };
     Counted {
+        movers,
         whole: group(WHOLE, Values::default()),
         dimensions: (0..plan.dimensions.len()).map(dimension).collect(),
         has_org,

@@ -4,13 +4,14 @@
 use super::Plan;
 use super::calendar::Calendar;
 use super::sums::{Sums, WHOLE, add};
-use crate::base::time::{DAY_SECS, SECOND};
-use crate::base::{Addr, Mac, Stage};
+use crate::base::time::{DAY_SECS, QUARTER_SECS, SECOND};
+use crate::base::{Addr, Mac, Stage, Timestamp};
 use crate::catalogue::Category;
 use crate::host::count::{Amount, Counting, Person, Piece};
 use crate::host::{Facts, Judge, Verdict};
 use crate::measure::groups::places::Cache;
 use crate::measure::groups::{Place, Places};
+use crate::measure::movers::Mover;
 use foldhash::HashMap;
 
 /// How many signals are counted: update and reputation.
@@ -55,6 +56,9 @@ pub(super) struct Gathered {
     places: Vec<Place>,
     /// By period, whether it was in view, with or without contacts.
     in_view: Vec<bool>,
+    /// Of the first two periods, the last quarter hour with an update, and the
+    /// address that it had then.
+    updated: [Option<(i64, Addr)>; 2],
 }
 
 impl Gathered {
@@ -151,6 +155,9 @@ impl<'p> Worker<'p> {
         self.memo.resize(facts.seen.len(), None);
         for node in judge.hosts() {
             if self.gather(facts, judge, &common, *node) {
+                if self.plan.movers {
+                    self.list(judge, *node);
+                }
                 self.count();
             }
         }
@@ -182,6 +189,7 @@ impl<'p> Worker<'p> {
         host.presence.clear();
         host.judged.clear();
         host.places.clear();
+        host.updated = [None; 2];
         let timed = std::mem::take(&mut self.timed);
         for of_period in timed.chunk_by(|a, b| a.0 == b.0) {
             self.judge(facts, judge, node, of_period);
@@ -245,6 +253,11 @@ impl<'p> Worker<'p> {
                     let slots = self.plan.offset.shift(contact.day, day, of_day);
                     let relay = amount.relay;
                     self.host.presence.push(Presence { signal, relay, period, day: number, place, ip, slots });
+                    if let Some(updated) = self.host.updated.get_mut(period as usize).filter(|_| signal == 0) {
+                        // Bit 95 is the first quarter hour of the UTC day.
+                        let last = i64::from(contact.day) * 96 + 95 - i64::from(of_day.trailing_zeros());
+                        *updated = (*updated).max(Some((last, ip)));
+                    }
                 }
             }
         }
@@ -283,6 +296,21 @@ impl<'p> Worker<'p> {
             }
         }
         found.unwrap_or(place)
+    }
+
+    /// Lists the host that was gathered if it is in one of two periods only.
+    fn list(&mut self, judge: &Judge<'_>, node: u32) {
+        let ((quarter, ip), only, other) = match self.host.updated {
+            [Some(last), None] => (last, 0, 1),
+            [None, Some(last)] => (last, 1, 0),
+            _ => return,
+        };
+        let (last, mac) = (Timestamp::from_parts(quarter.saturating_mul(QUARTER_SECS), 0), self.host.person.mac);
+        let Some(listed) = self.sums.movers.get_mut(only).filter(|listed| listed.wants(last, ip, mac)) else { return };
+        // What it is called is asked of few: it takes a while.
+        let Some(view) = judge.view(node) else { return };
+        let (name, in_view) = (view.name.map(|(name, _)| name), Some(self.host.in_view(other)));
+        listed.add(Mover { last, ip, mac, segment: view.segment, name, in_view });
     }
 
     /// Adds the host that was gathered to the sums.

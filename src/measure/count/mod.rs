@@ -19,6 +19,7 @@ pub use finish::{Counted, Group, Kept, Organisations, PeriodSum, SignalSum};
 
 use super::fact::{Days, FactSource, Part, SourceError, Wanted};
 use super::groups::{Groups, Places};
+use super::parts::each_part;
 use super::recount::Recount;
 use super::window::UtcOffset;
 use crate::catalogue::Catalogue;
@@ -27,7 +28,6 @@ use crate::sighting::HomeNets;
 use calendar::Calendar;
 use host::Worker;
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU32, Ordering};
 use sums::Sums;
 
 /// Most days of one report: each of them is counted for each group.
@@ -49,6 +49,8 @@ pub struct Plan<'a> {
     /// Applies one catalogue to all records, in place of those that they were
     /// made with.
     pub recount: Option<Recount<'a>>,
+    /// Whether hosts are listed that are in one of two periods only.
+    pub movers: bool,
     /// The home networks.
     pub home: HomeNets,
     /// Threads at most.
@@ -75,38 +77,18 @@ pub fn count(source: &dyn FactSource, plan: &Plan<'_>) -> Result<Counted, Source
     let calendar = Calendar::new(&plan.periods);
     let places = Places::new(plan.groups, &plan.dimensions);
     let wanted = plan.wanted();
-    let next = AtomicU32::new(0);
-    let parts = source.parts();
-    let threads = plan.threads.clamp(1, parts.max(1) as usize);
-    let run = || -> Result<Sums, SourceError> {
-        let mut worker = Worker::new(plan, &places, &calendar, source.addresses_apart());
-        let mut room = Part::default();
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= parts {
-                return Ok(worker.sums);
-            }
-            let part = source.part(number, &wanted, &mut room)?;
-            let facts = match &plan.recount {
-                Some(recount) => Cow::Owned(recount.apply(part)),
-                None => Cow::Borrowed(&part.facts),
-            };
-            let options = Options { home: plan.home.clone(), ..Options::default() };
-            worker.part(&facts, &Judge::new(&facts, plan.catalogue, &options));
-        }
+    let begin = || Worker::new(plan, &places, &calendar, source.addresses_apart());
+    let take = |worker: &mut Worker<'_>, part: &Part| {
+        let facts = match &plan.recount {
+            Some(recount) => Cow::Owned(recount.apply(part)),
+            None => Cow::Borrowed(&part.facts),
+        };
+        let options = Options { home: plan.home.clone(), ..Options::default() };
+        worker.part(&facts, &Judge::new(&facts, plan.catalogue, &options));
+        Ok::<(), SourceError>(())
     };
-    let sums = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
-        let mut sums = run();
-        for other in others {
-            let other = other.join().unwrap_or_else(|_| Err(SourceError("a thread ended unexpectedly".to_owned())));
-            match (&mut sums, other) {
-                (Ok(all), Ok(other)) => all.merge(other),
-                (Ok(_), Err(e)) => sums = Err(e),
-                (Err(_), _) => {}
-            }
-        }
-        sums
-    })?;
+    let mut counted = each_part(source, &wanted, plan.threads, begin, take)?.into_iter().map(|worker| worker.sums);
+    let mut sums = counted.next().unwrap_or_else(|| Sums::new(plan.dimensions.len()));
+    counted.for_each(|other| sums.merge(other));
     Ok(finish::finish(sums, &calendar, plan, places))
 }

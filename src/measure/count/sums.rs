@@ -5,6 +5,7 @@ use super::calendar::Calendar;
 use super::host::{Gathered, Judged, Presence, SIGNALS};
 use crate::base::{Addr, Mac};
 use crate::measure::groups::Place;
+use crate::measure::movers::Latest;
 use foldhash::{HashMap, HashSet};
 
 /// Groups of one dimension, up to which hosts are counted by the hour.
@@ -42,6 +43,8 @@ pub(super) struct Sums {
     /// Where and when hosts counted in `direct` were seen.
     pub(super) elsewhere: HashSet<(Place, u32, u8)>,
     pub(super) hours: HashMap<Target, Hours>,
+    /// Hosts that are in the first of two periods only, and in the second.
+    pub(super) movers: [Latest; 2],
     /// By dimension, whether it has too many groups to be counted by the hour.
     pub(super) too_many: Vec<bool>,
 }
@@ -71,6 +74,7 @@ impl Sums {
             self.shared.entry(key).or_default().extend(set);
         }
         self.elsewhere.extend(other.elsewhere);
+        self.movers.iter_mut().zip(other.movers).for_each(|(a, b)| a.merge(b));
         self.too_many.iter_mut().zip(other.too_many).for_each(|(a, b)| *a |= b);
         for (target, hours) in other.hours {
             if let Some(mine) = self.hours_of(target, hours.first().map_or(0, Vec::len)) {

@@ -29,6 +29,7 @@ fn counted_of(source: &Memory, threads: usize, periods: &[Days], groups: &Groups
         dimensions: groups.dimensions(&by.iter().map(|b| (*b).to_owned()).collect::<Vec<_>>()).unwrap(),
         catalogue: &CATALOGUE,
         recount: None,
+        movers: false,
         home: HomeNets::default(),
         threads,
     };
@@ -160,6 +161,7 @@ fn days_begin_where_the_offset_says() {
         dimensions: vec![],
         catalogue: &CATALOGUE,
         recount: None,
+        movers: false,
         home: HomeNets::default(),
         threads: 1,
     };

@@ -2,8 +2,8 @@
 
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, format_day};
-use crate::coverage::{Counter, shares};
-use crate::measure::{Days, Seen, SourceError, UtcOffset};
+use crate::coverage::{Counter, doubts, shares};
+use crate::measure::{Days, Known, Seen, SourceError, UtcOffset};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -15,13 +15,13 @@ const GAP: i64 = 4;
 /// The account of a window.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CoverageAccount {
-    /// Whether it is known at all: not where only records were imported. Then all
-    /// else is empty.
-    pub known: bool,
+    /// Whether it is known at all: not where only records were imported, or nothing
+    /// is stored. Then all else is empty.
+    pub known: Known,
     /// The sensors, in the order of [`DayAccount::quarters`]. One that stands
     /// for all where their records do not tell them apart.
     pub sensors: Vec<String>,
-    /// Quarter hours in the window.
+    /// Quarter hours in the window, as far as it had passed when this was made.
     pub quarters: u64,
     /// Quarter hours in which any sensor saw a frame.
     pub quarters_seen: u64,
@@ -62,21 +62,24 @@ pub struct Gap {
 }
 
 impl CoverageAccount {
-    /// Of the days of a window. `seen` tells what was seen in quarter hours from
-    /// first to last.
+    /// Of the days of a window, made at a time: what had not come by then is no
+    /// pause. `seen` tells what was seen in quarter hours from first to last.
     ///
     /// # Errors
     /// Those of `seen`.
     pub fn new(
         days: Days,
         offset: UtcOffset,
+        made: Timestamp,
         seen: &dyn Fn(i64, i64) -> Result<Seen, SourceError>,
     ) -> Result<Self, SourceError> {
         let (from, to) = offset.quarters(days);
         let all = seen(from, to)?;
-        if all.sources == 0 && all.imported > 0 {
-            return Ok(CoverageAccount::default());
+        let known = all.known();
+        if !known.is_seen() {
+            return Ok(CoverageAccount { known, ..CoverageAccount::default() });
         }
+        let to = doubts::last_known(to, made, all.quarters.last().copied()).max(from.saturating_sub(1));
         let named = |name: &str| if name.is_empty() { "(no name)".to_owned() } else { name.to_owned() };
         let mut lanes: Vec<(String, &BTreeSet<i64>)> =
             all.sensors.iter().map(|(name, quarters)| (named(name), quarters)).collect();
@@ -101,9 +104,9 @@ impl CoverageAccount {
         };
         let (gaps, gaps_more) = gaps(&all.quarters, from, to);
         Ok(CoverageAccount {
-            known: true,
+            known,
             quarters: u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0),
-            quarters_seen: all.quarters.range(from..=to).count() as u64,
+            quarters_seen: all.quarters.range(from..to.saturating_add(1)).count() as u64,
             days: (days.first..=days.last).map(account).collect::<Result<_, SourceError>>()?,
             gaps,
             gaps_more,
@@ -116,7 +119,7 @@ impl CoverageAccount {
 fn gaps(seen: &BTreeSet<i64>, from: i64, to: i64) -> (Vec<Gap>, u64) {
     let mut all: Vec<Gap> = Vec::new();
     let mut next = from;
-    let ends = seen.range(from..=to).copied().chain([to.saturating_add(1)]);
+    let ends = seen.range(from..to.saturating_add(1)).copied().chain([to.saturating_add(1)]);
     for quarter in ends {
         let quarters = quarter.saturating_sub(next);
         if quarters >= GAP {
@@ -138,9 +141,11 @@ mod tests {
 
     /// 2026-03-01.
     const DAY: i32 = 20_513;
+    /// When all of it has passed.
+    const LATER: Timestamp = Timestamp(i64::MAX);
 
     fn seen(quarters: impl IntoIterator<Item = i64>) -> Seen {
-        Seen { quarters: quarters.into_iter().collect(), ..Seen::default() }
+        Seen { quarters: quarters.into_iter().collect(), sources: 1, ..Seen::default() }
     }
 
     #[test]
@@ -150,7 +155,7 @@ mod tests {
         let up = (0..192).filter(|q| !(10..13).contains(q) && *q < 188).map(|q| start + q);
         let seen = seen(up);
         let days = Days::new(DAY, DAY + 1);
-        let account = CoverageAccount::new(days, UtcOffset::default(), &|_, _| Ok(seen.clone())).unwrap();
+        let account = CoverageAccount::new(days, UtcOffset::default(), LATER, &|_, _| Ok(seen.clone())).unwrap();
         assert_eq!((account.quarters, account.quarters_seen), (192, 185));
         let gap = account.gaps.first().unwrap();
         assert_eq!((account.gaps.len(), gap.quarters), (1, 4));
@@ -163,15 +168,32 @@ mod tests {
     }
 
     #[test]
-    fn of_imported_records_nothing_is_known() {
+    fn nothing_is_known_where_no_sensor_was() {
         let days = Days::new(DAY, DAY);
-        let of = |seen: Seen| CoverageAccount::new(days, UtcOffset::default(), &|_, _| Ok(seen.clone())).unwrap();
+        let of =
+            |seen: Seen| CoverageAccount::new(days, UtcOffset::default(), LATER, &|_, _| Ok(seen.clone())).unwrap();
         let account = of(Seen { imported: 1, ..Seen::default() });
-        assert_eq!((account.known, account.days.len(), account.gaps.len()), (false, 0, 0));
-        // A sensor that was down is known to have been.
+        assert_eq!((account.known, account.days.len(), account.gaps.len()), (Known::Records, 0, 0));
         let account = of(Seen::default());
-        assert_eq!((account.known, account.days.len(), account.gaps.len()), (true, 1, 1));
-        assert!(of(Seen { imported: 1, sources: 1, ..Seen::default() }).known);
+        assert_eq!((account.known, account.days.len(), account.gaps.len()), (Known::Nothing, 0, 0));
+        // One that was there and saw no frame is known to have been down.
+        let account = of(Seen { sources: 1, ..Seen::default() });
+        assert_eq!((account.known, account.days.len(), account.gaps.len()), (Known::Whole, 1, 1));
+        assert_eq!(of(Seen { imported: 1, sources: 1, ..Seen::default() }).known, Known::Part);
+    }
+
+    #[test]
+    fn hours_that_have_not_come_are_no_pause() {
+        let start = i64::from(DAY) * 96;
+        let of = |up: i64, at: i64| {
+            let seen = seen((0..up).map(|q| start + q));
+            let made = Timestamp::from_parts((start + at) * QUARTER_SECS, 0);
+            CoverageAccount::new(Days::new(DAY, DAY), UtcOffset::default(), made, &|_, _| Ok(seen.clone())).unwrap()
+        };
+        let account = of(39, 40);
+        assert_eq!((account.quarters, account.quarters_seen, account.gaps.len()), (39, 39, 0));
+        assert_eq!(of(20, 40).gaps.iter().map(|g| g.quarters).collect::<Vec<_>>(), [19]);
+        assert_eq!((of(0, -9).quarters, of(0, -9).gaps.len()), (0, 0));
     }
 
     #[test]

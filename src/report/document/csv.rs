@@ -21,12 +21,13 @@ pub struct CsvFile {
 }
 
 /// All files, in the order of the page.
-pub const FILES: [CsvFile; 9] = [
+pub const FILES: [CsvFile; 10] = [
     CsvFile { name: "notes.csv", write: notes },
     CsvFile { name: "hosts.csv", write: all_hosts },
     CsvFile { name: "total.csv", write: total },
     CsvFile { name: "trend.csv", write: trend },
     CsvFile { name: "comparison.csv", write: comparison },
+    CsvFile { name: "movers.csv", write: movers },
     CsvFile { name: "coverage.csv", write: coverage },
     CsvFile { name: "catalogue.csv", write: catalogue },
     CsvFile { name: "runs.csv", write: runs },
@@ -111,6 +112,23 @@ fn notes(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
     }
     for f in &d.custody.files {
         one("hashes", &f.what, &format!("{} {}", f.path, f.sha256.as_deref().unwrap_or_default()))?;
+    }
+    Ok(())
+}
+
+/// Hosts that are in one of two windows only.
+fn movers(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
+    row(out, &["window", "ip", "mac", "segment", "name", "last", "in_view_in_the_other"])?;
+    let Some(movers) = d.movers else { return Ok(()) };
+    for (window, listed) in [("baseline", &movers.gone), ("current", &movers.new)] {
+        for m in listed {
+            let name = m.name.clone().unwrap_or_default();
+            let (last, in_view) = (m.last.to_string(), text(m.in_view));
+            write_row(
+                out,
+                &[window.to_owned(), m.ip.to_string(), text(m.mac), m.segment.clone(), name, last, in_view],
+            )?;
+        }
     }
     Ok(())
 }

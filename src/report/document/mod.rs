@@ -19,7 +19,7 @@ pub use runs::{RunAccount, SourceAccount};
 use super::hosts::Roll;
 use super::ndjson::write_line;
 use crate::base::Timestamp;
-use crate::measure::{Comparison, Days, Total, Trend, UtcOffset};
+use crate::measure::{Comparison, Days, Movers, Total, Trend, UtcOffset};
 use serde::Serialize;
 use std::io;
 
@@ -94,6 +94,9 @@ pub struct Document<'a> {
     pub trend: Option<&'a Trend>,
     /// Two windows against each other, where they were asked for.
     pub comparison: Option<&'a Comparison>,
+    /// The hosts that are in one of these only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub movers: Option<&'a Movers>,
     /// What was read, and what was outside.
     pub read: Vec<String>,
     /// What could not be seen, most important first.

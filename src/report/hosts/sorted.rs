@@ -196,11 +196,6 @@ impl Sorted {
         self.0.count == 0
     }
 
-    /// Bytes that were written to the temporary file.
-    pub fn written(&self) -> u64 {
-        self.0.end
-    }
-
     /// Hands over each host in turn, as long as `each` says to go on. May be
     /// called again.
     ///
@@ -324,9 +319,9 @@ mod tests {
         // One that fills a chunk.
         views[77].reason = "x".repeat(3 * CHUNK);
         let whole = sorted(&views, usize::MAX);
-        assert_eq!((whole.len(), whole.written()), (500, 0));
+        assert_eq!((whole.len(), whole.0.end), (500, 0));
         let parts = sorted(&views, 8 << 10);
-        assert!(parts.0.runs.len() > 5 && parts.0.entries.is_empty() && parts.written() > 0);
+        assert!(parts.0.runs.len() > 5 && parts.0.entries.is_empty() && parts.0.end > 0);
         let want = all(&whole);
         sort(&mut views);
         assert_eq!(want, views, "the order is that of all lists");

@@ -76,6 +76,7 @@ fn page_of(text: &str, n: u32) -> String {
         total: None,
         trend: None,
         comparison: None,
+        movers: None,
         read: vec![t()],
         blind_spots: vec![t()],
         coverage: CoverageAccount::default(),

@@ -77,7 +77,11 @@ fn series(
     for (period, point) in trend.periods.iter().zip(points) {
         let s = signal(point);
         let orgs = s.organisations.map(|o| o.seen);
-        let up = if period.coverage.known { format!("{:.0} %", period.coverage.up * 100.0) } else { "?".to_owned() };
+        let up = if period.coverage.known.is_seen() {
+            format!("{:.0} %", period.coverage.up * 100.0)
+        } else {
+            "?".to_owned()
+        };
         grid.row(vec![
             period.name(),
             s.hosts.hosts.to_string(),
@@ -267,7 +271,7 @@ pub fn write_csv(out: &mut dyn io::Write, trend: &Trend) -> io::Result<()> {
     write_row(out, &header)?;
     each(trend, |columns, group, period, point| {
         let day = |d: i32| crate::base::time::format_day(d.into());
-        let up = period.coverage.known.then_some(period.coverage.up);
+        let up = period.coverage.known.is_seen().then_some(period.coverage.up);
         let name = group.map(|g| shown(columns, g)).unwrap_or_default();
         let mut cells = vec![
             period.label.clone(),

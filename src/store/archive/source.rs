@@ -3,7 +3,7 @@
 use super::facts::NamesInto;
 use super::{Archive, Result};
 use crate::catalogue::LongText;
-use crate::measure::{Days, FactSource, Part, RunOf, Seen, SourceError, Wanted};
+use crate::measure::{FactSource, Part, RunOf, Seen, SourceError, Wanted};
 
 impl Archive {
     /// All parts as one.
@@ -38,10 +38,6 @@ impl FactSource for Archive {
 
     fn addresses_apart(&self) -> bool {
         Archive::parts(self) <= 1 || !self.has_hardware_addresses()
-    }
-
-    fn days(&self) -> std::result::Result<Option<Days>, SourceError> {
-        Ok(Archive::days(self).map(|(first, last)| Days::new(first, last)))
     }
 
     fn quarters(&self) -> std::result::Result<Option<(i64, i64)>, SourceError> {

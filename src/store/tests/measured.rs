@@ -19,7 +19,6 @@ fn facts_are_of_the_days_wanted_with_their_names() {
     let (_dir, source) = imported();
     let mut room = Part::default();
     let (first, last) = (day("2026-03-01"), day("2026-03-09"));
-    assert_eq!(source.days().unwrap(), Some(Days::new(first, last)));
     let mut of = |days: Vec<Days>, names: bool| {
         let part = source.part(0, &Wanted { days, names, ids: true }, &mut room).unwrap();
         let mut found: Vec<i32> = part.facts.contacts.iter().map(|c| c.day - first).collect();
@@ -51,7 +50,7 @@ fn what_was_seen_is_of_the_window() {
     // The capture itself ended within the first second.
     let seen = source.seen(0, 0).unwrap();
     assert_eq!((seen.sources, seen.damaged, seen.imported), (1, 1, 0));
-    assert_eq!(source.watched().unwrap(), Some(Days::new(10, 10)));
+    assert_eq!(source.quarters_watched().unwrap(), Some((1_000, 1_001)));
 }
 
 #[test]
@@ -62,7 +61,8 @@ fn a_live_run_watches_until_its_end() {
     w.put_source(run, &Source { source: "run:y".into(), ..a_source() }).unwrap();
     w.end_run(run, Timestamp::from_parts(31 * 86_400, 0), 0, "done").unwrap();
     w.commit().unwrap();
-    assert_eq!(Measured::new(store).watched().unwrap(), Some(Days::new(30, 30)));
+    // It ended at midnight, and saw nothing of the day that began then.
+    assert_eq!(Measured::new(store).quarters_watched().unwrap().map(|ends| ends.1), Some(31 * 96 - 1));
 }
 
 #[test]

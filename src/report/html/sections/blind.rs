@@ -6,7 +6,7 @@ use super::Section;
 use maud::html;
 
 pub(super) fn section(d: &Document<'_>) -> Section {
-    let known = d.total.map_or(d.coverage.known, |t| t.coverage.known);
+    let known = d.total.map_or(d.coverage.known, |t| t.coverage.known).is_seen();
     let body = html! {
         @for line in &d.read { p { (Shown(line)) } }
         @if !known && d.blind_spots.is_empty() {

@@ -5,12 +5,12 @@ use super::super::super::measure::zero;
 use super::super::MAX_ROWS;
 use super::super::svg::{Named, Pair, pairs};
 use super::super::table::{Form, Head, folded, table};
-use super::super::words::{Shown, number};
+use super::super::words::{Shown, number, time};
 use super::figures::{bounded, change, count, known, span, still};
 use super::{BREAKDOWNS, Section, left_out, more_breakdowns};
 use crate::measure::compare::{Basis, Moved};
 use crate::measure::figures::shown;
-use crate::measure::{Compared, ComparedBy, ComparedGroup, Comparison, Signal};
+use crate::measure::{Compared, ComparedBy, ComparedGroup, Comparison, Mover, Movers, Signal};
 use maud::{Markup, html};
 use std::cmp::Reverse;
 
@@ -34,10 +34,11 @@ pub(super) fn section(d: &Document<'_>) -> Option<Section> {
         }
         p { (Shown(&c.headline)) }
         @if c.basis == Basis::DailyMean {
-            p.note { "The windows differ in length: changes are of the mean of the hosts of each day." }
+            p.note { "The windows differ in length, or one goes on: changes are of the mean of the hosts of each day." }
         }
         (chart(c))
         (signals(c))
+        @if let Some(movers) = d.movers { (who(movers)) }
         (catalogues(c))
         @for (number, by) in c.by.iter().enumerate().take(BREAKDOWNS) { (groups(c, by, number)) }
         (more_breakdowns(c.by.len()))
@@ -87,6 +88,50 @@ fn signals(c: &Comparison) -> Markup {
             (table(&form("organisations-table", "Organisations in both windows, by signal"), &heads, &orgs))
         }
         (zeros(c))
+    }
+}
+
+/// Which hosts are gone, and which are new.
+fn who(m: &Movers) -> Markup {
+    html! {
+        (movers("gone", "Hosts with update contacts in the baseline, and none in the current window", "Still in view", &m.gone, m.gone_more))
+        (movers("new", "Hosts with update contacts in the current window, and none in the baseline", "In view before", &m.new, m.new_more))
+    }
+}
+
+fn movers(id: &'static str, caption: &str, elsewhere: &'static str, listed: &[Mover], more: u64) -> Markup {
+    let heads = [Head::Text("Host"), Head::Text("MAC"), Head::Text("Last update (UTC)"), Head::Text(elsewhere)];
+    let in_view = |m: &Mover| match m.in_view {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "not known",
+    };
+    let rows = html! {
+        @for m in listed {
+            @let ip = m.ip.to_string();
+            tr {
+                th.host scope="row" {
+                    @if let Some(name) = &m.name { (Shown(name)) span.sub { (ip) } } @else { (ip) }
+                    @if !m.segment.is_empty() { span.sub { (Shown(&m.segment)) } }
+                }
+                td.nowrap { @if let Some(mac) = m.mac { (mac.to_string()) } }
+                td.nowrap data-v=(m.last.to_string()) { (time(m.last)) }
+                td { (in_view(m)) }
+            }
+        }
+    };
+    let all = (listed.len() as u64).saturating_add(more);
+    let summary = format!("{}: {}", if id == "gone" { "Which are gone" } else { "Which are new" }, number(all));
+    html! {
+        @if all > 0 {
+            (folded(&summary, &table(&Form { id, caption, find: true }, &heads, &rows)))
+            @if more > 0 {
+                p.note {
+                    "Of these hosts the " (number(listed.len() as u64)) " with the latest contacts are listed; "
+                    code { "spansight hosts" } " with the days of a window lists all of it."
+                }
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::table::{Form, Head, folded, table};
 use super::super::words::{Shown, number, time};
 use super::{Section, figures, left_out};
 use crate::base::time::format_day;
-use crate::measure::{Coverage, Days};
+use crate::measure::{Coverage, Days, Known};
 use maud::{Markup, html};
 
 /// Sensors that the chart draws; the table has all.
@@ -18,7 +18,7 @@ pub(super) fn section(d: &Document<'_>) -> Section {
     let c = &d.coverage;
     let share = share(d);
     let body = html! {
-        @if !c.known || c.days.is_empty() {
+        @if !c.known.is_seen() || c.days.is_empty() {
             p {
                 "The store says nothing of when its sensors saw anything: it holds no capture and no live run of these days, "
                 "and imported records do not tell."
@@ -27,7 +27,10 @@ pub(super) fn section(d: &Document<'_>) -> Section {
             p {
                 @match &share {
                     Some(share) => { "Frames came in " strong { (share) } " of the window" }
-                    None => "Of the window only records were imported, which do not say when frames came",
+                    None if d.total.is_some_and(|t| t.coverage.known == Known::Records) => {
+                        "Of the window only records were imported, which do not say when frames came"
+                    }
+                    None => "Of the window no capture and no live run is stored that could say when frames came",
                 }
                 @if d.about.span != d.about.window {
                     "; of all days that the chart shows, in " (percent(c.quarters_seen, c.quarters))
@@ -48,16 +51,15 @@ pub(super) fn section(d: &Document<'_>) -> Section {
 fn share(d: &Document<'_>) -> Option<String> {
     let c = &d.coverage;
     match d.total.map(|t| &t.coverage) {
-        Some(w) if w.known || w.imported == 0 && c.known => Some(percent(w.quarters_up, w.quarters)),
-        None if c.known && c.quarters > 0 => Some(percent(c.quarters_seen, c.quarters)),
-        _ => None,
+        Some(w) => w.known.is_seen().then(|| percent(w.quarters_up, w.quarters)),
+        None => c.known.is_seen().then(|| percent(c.quarters_seen, c.quarters)),
     }
 }
 
 /// Whom the sensors saw, and the chance to see a contact.
 fn in_view(c: &Coverage) -> Markup {
     html! {
-        @if c.known {
+        @if c.known.is_seen() {
             p {
                 "Up to " (counted(c.addresses, "home address", "home addresses")) " of "
                 (counted(c.networks, "network", "networks")) " (/24 and /64) were seen in a quarter hour"
@@ -68,7 +70,7 @@ fn in_view(c: &Coverage) -> Markup {
                     ": sensor time, less what was lost."
                 }
             }
-        } @else {
+        } @else if c.known == Known::Records {
             p { "What else the sensors saw is not known, as only records were imported." }
         }
     }

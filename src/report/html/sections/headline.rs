@@ -81,7 +81,7 @@ fn range(total: &Total, b: &Bounds) -> Markup {
 
 /// Whether records were counted whose sensors nothing is known of.
 fn of_records_alone(total: &Total) -> bool {
-    !total.coverage.known || total.coverage.imported > 0
+    !total.coverage.known.is_whole()
 }
 
 /// The comparison with what was before the window of the report, if there is one.
@@ -172,7 +172,7 @@ fn most(total: &Total, b: &Bounds) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Coverage;
+    use crate::measure::{Coverage, Known};
 
     #[test]
     fn each_bound_says_what_it_comes_from() {
@@ -199,10 +199,10 @@ mod tests {
         let b = Bounds { lower: 30, hosts: 30, upper: 33, ..Bounds::default() };
         let mut total = total();
         assert_eq!(range(&total, &b).into_string(), " (30 to 33)");
-        total.coverage.imported = 1;
+        total.coverage.known = Known::Part;
         assert_eq!(range(&total, &b).into_string(), " (at least 30)");
         // Of an archive.
-        (total.coverage.imported, total.coverage.known) = (0, false);
+        total.coverage.known = Known::Records;
         assert_eq!(range(&total, &b).into_string(), " (at least 30)");
         assert!(most(&total, &b).contains("no upper bound"));
     }
@@ -216,7 +216,7 @@ mod tests {
             by: Vec::new(),
             method: Default::default(),
         };
-        total.coverage.known = true;
+        total.coverage.known = Known::Whole;
         total
     }
 }

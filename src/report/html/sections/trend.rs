@@ -8,7 +8,7 @@ use super::super::words::{Shown, number};
 use super::figures::{bounded, count, known, share};
 use super::{Section, left_out};
 use crate::measure::stats::Daily;
-use crate::measure::{Coverage, Point, Signal, Trend};
+use crate::measure::{Coverage, Known, Point, Signal, Trend};
 use maud::{Markup, html};
 
 pub(super) fn section(d: &Document<'_>) -> Option<Section> {
@@ -38,21 +38,25 @@ fn labels(t: &Trend) -> Vec<String> {
     t.periods.iter().map(|p| p.label.clone()).collect()
 }
 
-/// Whether a period is in doubt, or only a part of it is in the window.
+/// Whether a period is in doubt, or only a part of it is counted.
 fn doubted(t: &Trend) -> Vec<bool> {
-    t.periods.iter().map(|p| !p.doubts.is_empty() || !p.whole).collect()
+    t.periods.iter().map(|p| !p.doubts.is_empty() || p.is_in_part()).collect()
 }
 
-/// Whether zero of a period is more than that nobody looked. `known` says whether
-/// anything is known of any period: of records alone there is nothing but counts.
-fn was_seen(c: &Coverage, known: bool) -> bool {
-    !known || c.quarters_up > 0 || c.imported > 0
+/// Whether zero of a period is more than that nobody looked. `any` says whether
+/// there was a sensor in any period: of records alone there is nothing but counts.
+fn was_seen(c: &Coverage, any: bool) -> bool {
+    match c.known {
+        Known::Whole => c.quarters_up > 0,
+        Known::Part | Known::Records => true,
+        Known::Nothing => !any,
+    }
 }
 
 /// One value for each period; none where nobody looked.
 fn values<T>(t: &Trend, of: impl Fn(&Point) -> T) -> Vec<Option<T>> {
-    let known = t.periods.iter().any(|p| p.coverage.known);
-    t.periods.iter().zip(&t.whole).map(|(p, point)| was_seen(&p.coverage, known).then(|| of(point))).collect()
+    let any = t.periods.iter().any(|p| p.coverage.known.is_seen());
+    t.periods.iter().zip(&t.whole).map(|(p, point)| was_seen(&p.coverage, any).then(|| of(point))).collect()
 }
 
 fn chart(t: &Trend) -> Markup {
@@ -105,13 +109,13 @@ fn numbers(t: &Trend) -> Markup {
     let rows = html! {
         @for (p, point) in t.periods.iter().zip(&t.whole).rev().take(MAX_ROWS) {
             tr {
-                th.nowrap scope="row" { (p.label) @if !p.whole { span.sub { "in part" } } }
+                th.nowrap scope="row" { (p.label) @if p.is_in_part() { span.sub { "in part" } } }
                 (bounded(&point.update.hosts))
                 td.num data-v=(point.update.daily.median) { (daily(&point.update.daily)) }
                 (bounded(&point.reputation.hosts))
                 (count(point.both))
                 @if with_orgs { (known(point.update.organisations.map(|o| o.seen))) }
-                td.num data-v=(p.coverage.up) { @if p.coverage.known { (share(p.coverage.up)) } @else { "not known" } }
+                td.num data-v=(p.coverage.up) { @if p.coverage.known.is_seen() { (share(p.coverage.up)) } @else { "not known" } }
                 td.doubts {
                     @if !p.doubts.is_empty() {
                         details { summary { "in doubt" } @for doubt in &p.doubts { span.sub { (Shown(&doubt.what)) } } }
@@ -226,9 +230,9 @@ mod tests {
         assert!(!was_seen(&c, true));
         // Of an archive nothing is known at all.
         assert!(was_seen(&c, false));
-        c.imported = 1;
+        c.known = Known::Records;
         assert!(was_seen(&c, true));
-        (c.imported, c.known) = (0, true);
+        c.known = Known::Whole;
         assert!(!was_seen(&c, true), "down");
         c.quarters_up = 1;
         assert!(was_seen(&c, true));
