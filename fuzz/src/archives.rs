@@ -97,6 +97,7 @@ fn counted(archive: &Archive, all: Option<&[Stored]>) {
             doubts: Vec::new(),
             home: HomeNets::any(),
             offset: Default::default(),
+            claimed: None,
             threads: 1,
         };
         let window = Days::new(first, last.min(first.saturating_add(60)));

@@ -115,6 +115,7 @@ impl Measuring {
             home: self.home.clone(),
             doubts: self.doubts.clone(),
             offset: self.args.offset,
+            claimed: None,
             threads: threads(),
         }
     }

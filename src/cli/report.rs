@@ -59,6 +59,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
         home: home.clone(),
         doubts: pseudonyms.iter().cloned().collect(),
         offset: args.utc_offset,
+        claimed: None,
         threads: measuring::threads(),
     };
     let made = document::Made {

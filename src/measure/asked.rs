@@ -31,6 +31,9 @@ pub struct Asked<'a> {
     pub home: HomeNets,
     /// How much days begin before those of UTC.
     pub offset: UtcOffset,
+    /// How many groups by periods somebody claims to have counted, if that is
+    /// what this is held against.
+    pub claimed: Option<u64>,
     /// Threads at most.
     pub threads: usize,
 }
@@ -88,6 +91,7 @@ impl Asked<'_> {
             catalogue: self.catalogue,
             recount: self.as_of.is_some().then(|| Recount::new(self.catalogue)),
             home: self.home.clone(),
+            claimed: self.claimed,
             threads: self.threads,
         }
     }

@@ -176,9 +176,9 @@ impl Comparison {
         let both = Both { has_org: counted.has_org, swapped, basis, baseline: &baseline, current: &current };
         let Counted { whole, dimensions, .. } = counted;
         let whole = both.compared(&whole);
-        let by = asked.dimensions.iter().zip(&dimensions).map(|(columns, groups)| {
-            let group = |g: &Group| ComparedGroup { group: label(columns, &g.values), compared: both.compared(g) };
-            ComparedBy { columns: columns.clone(), groups: groups.iter().map(group).collect() }
+        let by = asked.dimensions.iter().zip(dimensions).map(|(columns, groups)| {
+            let group = |g: Group| ComparedGroup { group: label(columns, &g.values), compared: both.compared(&g) };
+            ComparedBy { columns: columns.clone(), groups: groups.into_iter().map(group).collect() }
         });
         let by = by.collect();
         if basis == Basis::DailyMean {

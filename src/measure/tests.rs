@@ -20,6 +20,7 @@ fn asked<'a>(source: &'a Memory, groups: &'a Groups) -> Asked<'a> {
         doubts: Vec::new(),
         home: HomeNets::default(),
         offset: UtcOffset::default(),
+        claimed: None,
         threads: 1,
     }
 }

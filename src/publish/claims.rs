@@ -9,9 +9,12 @@
 
 use super::check::{Figures, fits};
 use super::recount::Recounted;
-use super::source::{MAX_VALUES, json};
+use super::source::{MAX_VALUES, json, size};
 use super::strict;
+use crate::base::brief;
+use crate::host::Verdict;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a document can have that is counted: its schema, its place in a report,
@@ -45,7 +48,7 @@ const NO_CLAIM: [&str; 4] = ["schema", "trend", "comparison", "total"];
 /// Holds a trend or comparison, or a report that has such as its members,
 /// against what was counted. An error is a sentence.
 pub(super) fn claimed_by(path: &Path, found: &Recounted) -> Result<Figures, String> {
-    let size = path.metadata().map_or(0, |kind| kind.len());
+    let size = size(path)?;
     let counted = [
         (&TREND, Some(value(&found.trend, size))),
         (&COMPARISON, found.comparison.as_ref().map(|c| value(c, size))),
@@ -76,13 +79,15 @@ pub(super) fn claimed_by(path: &Path, found: &Recounted) -> Result<Figures, Stri
     if report {
         summary(&mut figures, &claimed);
         let rest = claimed.as_object().into_iter().flatten().map(|(name, _)| name);
-        figures.unchecked.extend(rest.filter(|n| !NO_CLAIM.contains(&n.as_str())).map(|name| format!("/{name}")));
-        if let Some(at) = figures.unchecked.iter().position(|n| n == "/headline").filter(|_| figures.held > 0) {
-            figures.unchecked.splice(at..=at, ["/headline apart from what the total tells".to_owned()]);
-        }
+        let told = figures.held > 0;
+        let shown = |name: &String| match name.as_str() {
+            "headline" if told => "/headline apart from what the total tells".to_owned(),
+            name => format!("/{}", brief(name)),
+        };
+        figures.unchecked.extend(rest.filter(|n| !NO_CLAIM.contains(&n.as_str())).map(shown));
     }
     if figures.held == 0 && figures.wrong.is_empty() {
-        let why = figures.uncounted.first().cloned().unwrap_or_default();
+        let why = figures.uncounted.first.first().cloned().unwrap_or_default();
         return Err(format!("nothing in {} can be counted from this publication: {why}", path.display()));
     }
     Ok(figures)
@@ -102,7 +107,7 @@ impl Kind {
         for place in self.of {
             let (theirs, ours) = (at(claimed, place), at(found, place));
             if theirs != ours {
-                let shown = |v: &Option<Value>| v.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+                let shown = |v: &Option<Value>| v.as_ref().map_or_else(|| "nothing".to_owned(), brief);
                 let (theirs, ours) = (shown(&theirs), shown(&ours));
                 let what = if path.is_empty() { "all of it" } else { path };
                 figures.uncounted.push(format!("{what}: it is of {place} {theirs}, and the publication of {ours}"));
@@ -120,16 +125,16 @@ impl Kind {
             let path = format!("{path}/by/{at}");
             match ours.iter().find(|by| by.get("columns") == columns) {
                 Some(by) => figures.compare(Some(theirs), Some(by), &path),
-                None => {
-                    let columns = columns.map_or_else(|| "nothing".to_owned(), Value::to_string);
-                    figures.uncounted.push(format!("{path}: the publication does not count by {columns}"));
-                }
+                None => figures.uncounted.push_with(|| {
+                    let columns = columns.map_or_else(|| "nothing".to_owned(), brief);
+                    format!("{path}: the publication does not count by {columns}")
+                }),
             }
         }
         let others = ["schema", "by"];
         let rest = claimed.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
         let known = |n: &&str| !others.contains(n) && !self.counted.contains(n) && !self.of.contains(n);
-        figures.unchecked.extend(rest.filter(known).map(|name| format!("{path}/{name}")));
+        figures.unchecked.extend(rest.filter(known).map(|name| format!("{path}/{}", brief(name))));
     }
 }
 
@@ -160,10 +165,16 @@ fn summary(figures: &mut Figures, claimed: &Value) {
         });
     }
     let Some(hosts) = place("/hosts").and_then(Value::as_array) else { return };
-    for (verdict, n) in verdicts.iter().filter(|(verdict, _)| *verdict != "none") {
-        let listed = hosts.iter().filter(|h| h.get("verdict").and_then(Value::as_str) == Some(verdict)).count() as u64;
+    let mut listed: BTreeMap<&str, u64> = BTreeMap::new();
+    for verdict in hosts.iter().filter_map(|h| h.get("verdict")?.as_str()) {
+        let n = listed.entry(verdict).or_default();
+        *n = n.saturating_add(1);
+    }
+    for verdict in Verdict::ALL.iter().filter(|verdict| **verdict != Verdict::None) {
+        let Some(n) = verdicts.get(verdict.as_str()) else { continue };
+        let listed = listed.get(verdict.as_str()).copied().unwrap_or(0);
         figures.require(Some(listed) == n.as_u64(), || {
-            format!("/hosts: {listed} are listed as {verdict}, and the total has {n}")
+            format!("/hosts: {listed} are listed as {verdict}, and the total has {}", brief(n))
         });
     }
 }

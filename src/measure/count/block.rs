@@ -1,6 +1,8 @@
-//! Sums of one place or group.
+//! Sums of places and groups, each of a period in which there is any.
 
 use super::calendar::Calendar;
+use foldhash::HashMap;
+use std::hash::Hash;
 
 /// How many verdicts and categories there are.
 pub(super) const VERDICTS: usize = crate::host::Verdict::ALL.len();
@@ -49,17 +51,22 @@ impl Default for Kinds {
     }
 }
 
-/// All sums of one place or group.
+/// Hosts of one day, by signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Day {
+    pub(super) hosts: [u32; 2],
+    /// Of these, the confirmed ones that may be the same host on different days.
+    pub(super) loose: [u32; 2],
+}
+
+/// All sums of one place or group in one period.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Block {
-    /// By period and signal.
-    pub(super) cells: Vec<[Cell; 2]>,
-    /// By period.
-    pub(super) kinds: Vec<Kinds>,
-    /// Hosts by signal and day.
-    pub(super) daily: [Vec<u32>; 2],
-    /// Of these, the confirmed ones that may be the same host on different days.
-    pub(super) loose: [Vec<u32>; 2],
+    /// By signal.
+    pub(super) cells: [Cell; 2],
+    pub(super) kinds: Kinds,
+    /// Of the period.
+    pub(super) days: Box<[Day]>,
 }
 
 fn add(to: &mut [u32], from: &[u32]) {
@@ -106,30 +113,66 @@ impl Cell {
 }
 
 impl Block {
-    /// Nothing yet.
-    pub(super) fn new(calendar: &Calendar) -> Self {
-        let days = || vec![0; calendar.days()];
-        Block {
-            cells: vec![[Cell::default(); 2]; calendar.periods()],
-            kinds: vec![Kinds::default(); calendar.periods()],
-            daily: [days(), days()],
-            loose: [days(), days()],
+    /// Adds the sums of another.
+    fn add(&mut self, other: &Block) {
+        self.cells.iter_mut().zip(&other.cells).for_each(|(a, b)| a.add(b));
+        let (a, b) = (&mut self.kinds, &other.kinds);
+        add(&mut a.verdicts, &b.verdicts);
+        add(&mut a.categories, &b.categories);
+        a.likely_installed += b.likely_installed;
+        a.both += b.both;
+        for (a, b) in self.days.iter_mut().zip(&other.days) {
+            add(&mut a.hosts, &b.hosts);
+            add(&mut a.loose, &b.loose);
+        }
+    }
+}
+
+/// Blocks of places or groups, by period. Most were seen in few periods, so
+/// that the others take no room.
+#[derive(Clone, Debug)]
+pub(super) struct Blocks<K> {
+    all: HashMap<(K, u32), Box<Block>>,
+    bytes: usize,
+}
+
+impl<K> Default for Blocks<K> {
+    fn default() -> Self {
+        Blocks { all: HashMap::default(), bytes: 0 }
+    }
+}
+
+impl<K: Copy + Eq + Hash> Blocks<K> {
+    /// The block of a period; `None` if there is no such period.
+    pub(super) fn at(&mut self, key: K, period: u32, calendar: &Calendar) -> Option<&mut Block> {
+        let bytes = &mut self.bytes;
+        let days = Some(calendar.range(period as usize).len()).filter(|n| *n > 0)?;
+        let new = || {
+            *bytes += size_of::<Block>() + size_of::<(K, u32, usize)>() + days * size_of::<Day>();
+            Box::new(Block { days: vec![Day::default(); days].into(), ..Block::default() })
+        };
+        Some(self.all.entry((key, period)).or_insert_with(new))
+    }
+
+    /// Adds the sums of another one.
+    pub(super) fn add(&mut self, key: K, period: u32, block: &Block, calendar: &Calendar) {
+        if let Some(mine) = self.at(key, period, calendar) {
+            mine.add(block);
         }
     }
 
-    /// Adds the sums of another.
-    pub(super) fn add(&mut self, other: &Block) {
-        for (a, b) in self.cells.iter_mut().zip(&other.cells) {
-            a.iter_mut().zip(b).for_each(|(a, b)| a.add(b));
-        }
-        for (a, b) in self.kinds.iter_mut().zip(&other.kinds) {
-            add(&mut a.verdicts, &b.verdicts);
-            add(&mut a.categories, &b.categories);
-            a.likely_installed += b.likely_installed;
-            a.both += b.both;
-        }
-        for (a, b) in self.daily.iter_mut().chain(&mut self.loose).zip(other.daily.iter().chain(&other.loose)) {
-            add(a, b);
-        }
+    /// Takes one out.
+    pub(super) fn take(&mut self, key: K, period: u32) -> Option<Box<Block>> {
+        self.all.remove(&(key, period))
+    }
+
+    /// Takes all.
+    pub(super) fn into_all(self) -> impl Iterator<Item = ((K, u32), Box<Block>)> {
+        self.all.into_iter()
+    }
+
+    /// How much room they take, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 }

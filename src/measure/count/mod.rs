@@ -2,8 +2,7 @@
 //!
 //! Hosts are counted part by part, on several threads; sums do not depend on
 //! which thread counted what. A host that was in one place all the time is
-//! added to the sums of that place, which become those of its groups in the
-//! end. One that was in several, or that shares an address with others, is
+//! added to the sums of that place, which become those of its groups later. One that was in several, or that shares an address with others, is
 //! counted for each group by itself, so that nothing counts twice.
 
 mod block;
@@ -28,10 +27,18 @@ use calendar::Calendar;
 use host::Worker;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use sums::Sums;
 
 /// Most days of one report: each of them is counted for each group.
 pub const MOST_DAYS: u32 = 3660;
+
+/// Most figures of one report: groups by periods, and 32 days are as much as a
+/// period. Each takes about a kilobyte where there is something in it.
+pub const MOST_FIGURES: u64 = 6_000_000;
+
+/// Room for what threads have counted by themselves, in bytes.
+const APART: usize = 512 << 20;
 
 /// What to count.
 #[derive(Debug)]
@@ -51,11 +58,31 @@ pub struct Plan<'a> {
     pub recount: Option<Recount<'a>>,
     /// The home networks.
     pub home: HomeNets,
+    /// How many groups by periods somebody claims to have counted, if that is
+    /// what this is held against.
+    pub claimed: Option<u64>,
     /// Threads at most.
     pub threads: usize,
 }
 
 impl Plan<'_> {
+    /// How many groups there may be, and why not more.
+    fn most_groups(&self, calendar: &Calendar) -> (u64, String) {
+        let (periods, days) = (calendar.periods().max(1) as u64, calendar.days() as u64);
+        let most = MOST_FIGURES / (periods + days / 32);
+        match self.claimed.map(|claimed| claimed / periods) {
+            Some(claimed) if claimed < most => {
+                (claimed, format!("there are more than {claimed} groups, for which what was claimed has no room"))
+            }
+            _ => {
+                let by: Vec<String> = self.dimensions.iter().map(|d| d.join("+")).collect();
+                let of = format!("{periods} periods with {days} days in all");
+                let instead = "take longer periods, fewer days or fewer columns";
+                (most, format!("by {} there are more than {most} groups, too many for {of}; {instead}", by.join(", ")))
+            }
+        }
+    }
+
     /// The facts that it needs.
     fn wanted(&self) -> Wanted {
         let mut days: Vec<Days> = Vec::new();
@@ -73,25 +100,37 @@ impl Plan<'_> {
 /// Counts.
 ///
 /// # Errors
-/// Where the source cannot be read, or the periods have more than [`MOST_DAYS`]
-/// days.
+/// Where the source cannot be read, the periods have more than [`MOST_DAYS`]
+/// days, or there are more groups than fit into [`MOST_FIGURES`].
 pub fn count(source: &dyn FactSource, plan: &Plan<'_>) -> Result<Counted, SourceError> {
     if plan.periods.iter().fold(0u32, |sum, days| sum.saturating_add(days.len())) > MOST_DAYS {
         return Err(SourceError(format!("more than {MOST_DAYS} days cannot be counted in one report")));
     }
     let calendar = Calendar::new(&plan.periods);
-    let places = Places::new(plan.groups, &plan.dimensions);
+    let (most, otherwise) = plan.most_groups(&calendar);
+    let places = Places::new(plan.groups, &plan.dimensions).at_most(usize::try_from(most).unwrap_or(usize::MAX));
     let wanted = plan.wanted();
     let next = AtomicU32::new(0);
     let parts = source.parts();
     let threads = plan.threads.clamp(1, parts.max(1) as usize);
-    let run = || -> Result<Sums, SourceError> {
+    let all = Mutex::new(Sums::new(plan.dimensions.len(), &calendar));
+    let add = |sums: Sums| {
+        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        places.with_meanings(|meanings| all.merge(sums, meanings, &calendar));
+    };
+    let full = |sums: &mut Sums| {
+        if sums.bytes() > APART / threads {
+            add(sums.hand_over());
+        }
+    };
+    let run = || -> Result<(), SourceError> {
         let mut worker = Worker::new(plan, &places, &calendar, source.addresses_apart());
         let mut room = Part::default();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= parts {
-                return Ok(worker.sums);
+                add(worker.sums);
+                return Ok(());
             }
             let part = source.part(number, &wanted, &mut room)?;
             let facts = match &plan.recount {
@@ -99,21 +138,20 @@ pub fn count(source: &dyn FactSource, plan: &Plan<'_>) -> Result<Counted, Source
                 None => Cow::Borrowed(&part.facts),
             };
             let options = Options { home: plan.home.clone(), ..Options::default() };
-            worker.part(&facts, &Judge::new(&facts, plan.catalogue, &options));
-        }
-    };
-    let sums = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
-        let mut sums = run();
-        for other in others {
-            let other = other.join().unwrap_or_else(|_| Err(SourceError("a thread ended unexpectedly".to_owned())));
-            match (&mut sums, other) {
-                (Ok(all), Ok(other)) => all.merge(other),
-                (Ok(_), Err(e)) => sums = Err(e),
-                (Err(_), _) => {}
+            if !worker.part(&facts, &Judge::new(&facts, plan.catalogue, &options), &full) {
+                return Err(SourceError(otherwise.clone()));
             }
         }
-        sums
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
+        let mine = run();
+        let join = |other: std::thread::ScopedJoinHandle<'_, _>| {
+            other.join().unwrap_or_else(|_| Err(SourceError("a thread ended unexpectedly".to_owned())))
+        };
+        // Each is waited for, whichever fails.
+        others.into_iter().map(join).fold(mine, Result::and)
     })?;
+    let sums = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(finish::finish(sums, &calendar, plan, places))
 }
