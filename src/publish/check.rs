@@ -214,6 +214,7 @@ pub fn check(
          records do not show it"
             .into(),
     );
+    checked.files = std::mem::take(&mut manifest.files);
     Ok(checked)
 }
 

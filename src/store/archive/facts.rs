@@ -69,7 +69,9 @@ impl Archive {
         all.saturating_add(u32::from(!self.together().hosts.is_empty()))
     }
 
-    fn is_tied(&self) -> bool {
+    /// Whether any record lists servers that may tell of roles: then there is one
+    /// part.
+    pub fn is_tied(&self) -> bool {
         self.manifest.pieces.iter().any(|p| p.ties)
     }
 
