@@ -128,11 +128,14 @@ impl Block {
     }
 }
 
-/// Blocks of places or groups, by period. Most were seen in few periods, so
-/// that the others take no room.
+/// Blocks of one place or group by period, as far as there are any.
+pub(super) type Row = Box<[Option<Box<Block>>]>;
+
+/// Blocks of places or groups. Most were seen in few periods, so that the others
+/// take no room.
 #[derive(Clone, Debug)]
 pub(super) struct Blocks<K> {
-    all: HashMap<(K, u32), Box<Block>>,
+    all: HashMap<K, Row>,
     bytes: usize,
 }
 
@@ -142,32 +145,24 @@ impl<K> Default for Blocks<K> {
     }
 }
 
-impl<K: Copy + Eq + Hash> Blocks<K> {
-    /// The block of a period; `None` if there is no such period.
-    pub(super) fn at(&mut self, key: K, period: u32, calendar: &Calendar) -> Option<&mut Block> {
+impl<K: Eq + Hash> Blocks<K> {
+    /// Those of one place or group.
+    pub(super) fn of<'b>(&'b mut self, key: K, calendar: &'b Calendar) -> InRow<'b> {
         let bytes = &mut self.bytes;
-        let days = Some(calendar.range(period as usize).len()).filter(|n| *n > 0)?;
-        let new = || {
-            *bytes += size_of::<Block>() + size_of::<(K, u32, usize)>() + days * size_of::<Day>();
-            Box::new(Block { days: vec![Day::default(); days].into(), ..Block::default() })
-        };
-        Some(self.all.entry((key, period)).or_insert_with(new))
-    }
-
-    /// Adds the sums of another one.
-    pub(super) fn add(&mut self, key: K, period: u32, block: &Block, calendar: &Calendar) {
-        if let Some(mine) = self.at(key, period, calendar) {
-            mine.add(block);
-        }
+        let row = self.all.entry(key).or_insert_with(|| {
+            *bytes += size_of::<(K, Row)>() + calendar.periods() * size_of::<Option<Box<Block>>>();
+            (0..calendar.periods()).map(|_| None).collect()
+        });
+        InRow { row, bytes, calendar }
     }
 
     /// Takes one out.
-    pub(super) fn take(&mut self, key: K, period: u32) -> Option<Box<Block>> {
-        self.all.remove(&(key, period))
+    pub(super) fn take(&mut self, key: &K, period: usize) -> Option<Box<Block>> {
+        self.all.get_mut(key)?.get_mut(period)?.take()
     }
 
     /// Takes all.
-    pub(super) fn into_all(self) -> impl Iterator<Item = ((K, u32), Box<Block>)> {
+    pub(super) fn into_rows(self) -> impl Iterator<Item = (K, Row)> {
         self.all.into_iter()
     }
 
@@ -175,4 +170,38 @@ impl<K: Copy + Eq + Hash> Blocks<K> {
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+/// The blocks of one place or group, to be added to.
+pub(super) struct InRow<'b> {
+    row: &'b mut Row,
+    bytes: &'b mut usize,
+    pub(super) calendar: &'b Calendar,
+}
+
+impl InRow<'_> {
+    /// The block of a period; `None` if there is no such period.
+    pub(super) fn at(&mut self, period: u32) -> Option<&mut Block> {
+        let (bytes, calendar) = (&mut *self.bytes, self.calendar);
+        let new = || {
+            let days = calendar.range(period as usize).len();
+            *bytes += size_of::<Block>() + days * size_of::<Day>();
+            Box::new(Block { days: vec![Day::default(); days].into(), ..Block::default() })
+        };
+        Some(self.row.get_mut(period as usize)?.get_or_insert_with(new))
+    }
+
+    /// Adds those of another.
+    pub(super) fn add(&mut self, blocks: &[(u32, Box<Block>)]) {
+        for (period, block) in blocks {
+            if let Some(mine) = self.at(*period) {
+                mine.add(block);
+            }
+        }
+    }
+}
+
+/// What there is in a row, with its periods.
+pub(super) fn present(row: Row) -> Vec<(u32, Box<Block>)> {
+    (0u32..).zip(row).filter_map(|(period, block)| Some((period, block?))).collect()
 }

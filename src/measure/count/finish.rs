@@ -124,7 +124,7 @@ pub(super) fn finish(mut sums: Sums, calendar: &Calendar, plan: &Plan<'_>, place
         let group = |(values, n): (Values, u32)| {
             let target = (number, n);
             let periods = (0..calendar.periods()).map(|period| {
-                let block = blocks.take(target, u32::try_from(period).unwrap_or(u32::MAX)).unwrap_or_default();
+                let block = blocks.take(&target, period).unwrap_or_default();
                 let orgs = orgs.get(&n);
                 From { target, block: &block, calendar, orgs, sums, shared: &shared }.period(period)
             });

@@ -1,13 +1,12 @@
 //! What one thread has counted, and how the counts of several become one.
 
-use super::block::{Block, Blocks};
+use super::block::{Block, Blocks, InRow, present};
 use super::calendar::Calendar;
 use super::host::{Gathered, Judged, Presence, SIGNALS};
 use crate::base::{Addr, Mac};
 use crate::measure::groups::Place;
 use crate::measure::groups::places::{Meaning, NOBODY};
 use foldhash::{HashMap, HashSet};
-use std::hash::Hash;
 
 /// Groups of one dimension, up to which hosts are counted by the hour.
 const MOST_BY_HOUR: usize = 256;
@@ -74,17 +73,18 @@ impl Sums {
 
     /// Adds what another thread counted, that of places to what they stand for.
     pub(super) fn merge(&mut self, other: Sums, meanings: &[Meaning], calendar: &Calendar) {
-        for ((place, period), block) in other.by_place.into_all() {
+        for (place, row) in other.by_place.into_rows() {
             let Some(meaning) = meanings.get(place as usize) else { continue };
-            for target in targets(&meaning.groups) {
-                self.direct.add(target, period, &block, calendar);
-            }
-            for (signal, _) in (0u8..).zip(&block.cells).filter(|(_, cell)| cell.hosts > 0 && meaning.org != NOBODY) {
-                self.see(place, period, signal);
+            let blocks = present(row);
+            targets(&meaning.groups).for_each(|target| self.direct.of(target, calendar).add(&blocks));
+            for (period, block) in blocks.iter().filter(|_| meaning.org != NOBODY) {
+                for (signal, _) in (0u8..).zip(&block.cells).filter(|(_, cell)| cell.hosts > 0) {
+                    self.see(place, *period, signal);
+                }
             }
         }
-        for ((target, period), block) in other.direct.into_all() {
-            self.direct.add(target, period, &block, calendar);
+        for (target, row) in other.direct.into_rows() {
+            self.direct.of(target, calendar).add(&present(row));
         }
         for (key, set) in other.shared {
             self.shared.entry(key).or_default().extend(set);
@@ -118,7 +118,7 @@ impl Sums {
 
     /// Counts a host that was in one place all the time.
     pub(super) fn add_place(&mut self, place: Place, host: &Gathered, judged: &[&Judged], calendar: &Calendar) {
-        let mut into = Adding { blocks: &mut self.by_place, key: place, calendar };
+        let mut into = self.by_place.of(place, calendar);
         add(&mut into, host, &host.presence, judged, &mut |_, _, _| {});
     }
 
@@ -182,7 +182,7 @@ impl Sums {
         judged: &[&Judged],
         calendar: &Calendar,
     ) {
-        let mut into = Adding { blocks: &mut self.direct, key: target, calendar };
+        let mut into = self.direct.of(target, calendar);
         let shared = &mut self.shared;
         add(&mut into, host, presence, judged, &mut |period, signal, what| {
             shared.entry((target, period, signal)).or_default().insert(what);
@@ -195,22 +195,9 @@ pub(super) fn targets(groups: &[u32]) -> impl Iterator<Item = Target> {
     std::iter::once(WHOLE).chain((1u32..).zip(groups.iter().copied()))
 }
 
-/// What a host is counted for.
-struct Adding<'s, K> {
-    blocks: &'s mut Blocks<K>,
-    key: K,
-    calendar: &'s Calendar,
-}
-
-impl<K: Copy + Eq + Hash> Adding<'_, K> {
-    fn at(&mut self, period: u32) -> Option<&mut Block> {
-        self.blocks.at(self.key, period, self.calendar)
-    }
-}
-
 /// Counts a host. `share` takes what other hosts have as well.
-fn add<K: Copy + Eq + Hash>(
-    into: &mut Adding<'_, K>,
+fn add(
+    into: &mut InRow<'_>,
     host: &Gathered,
     presence: &[Presence],
     judged: &[&Judged],
@@ -290,7 +277,7 @@ fn add<K: Copy + Eq + Hash>(
 }
 
 /// Counts a host that was in the period before.
-fn lose<K: Copy + Eq + Hash>(into: &mut Adding<'_, K>, signal: usize, host: &Gathered, period: u32) {
+fn lose(into: &mut InRow<'_>, signal: usize, host: &Gathered, period: u32) {
     if let Some(cell) = into.at(period).and_then(|b| b.cells.get_mut(signal)) {
         cell.lost += 1;
         cell.lost_in_view += u32::from(host.in_view(period));
@@ -298,7 +285,7 @@ fn lose<K: Copy + Eq + Hash>(into: &mut Adding<'_, K>, signal: usize, host: &Gat
 }
 
 /// Counts the periods in which a host has both signals.
-fn add_both<K: Copy + Eq + Hash>(into: &mut Adding<'_, K>, presence: &[Presence]) {
+fn add_both(into: &mut InRow<'_>, presence: &[Presence]) {
     let reputation = presence.partition_point(|p| p.signal == 0);
     let (update, reputation) = presence.split_at(reputation);
     for run in reputation.chunk_by(|a, b| a.period == b.period) {
