@@ -133,6 +133,7 @@ fn counted(archive: &Archive, all: Option<&[Stored]>) {
             home: HomeNets::any(),
             offset: Default::default(),
             counted: None,
+            claimed: None,
             threads: 1,
         };
         let window = Days::new(first, last.min(first.saturating_add(60)));

@@ -75,6 +75,7 @@ pub fn published(mode: u8, mut data: &[u8]) -> Option<PathBuf> {
         home: home.clone(),
         offset: if mode & 8 == 0 { "+00:00" } else { "-03:30" }.parse().expect("an offset"),
         counted: None,
+        claimed: None,
         threads: 1,
     };
     let step = [Step::Day, Step::Week, Step::Month][usize::from(mode >> 4) % 3];
@@ -131,9 +132,9 @@ fn said(folder: &Path, report: Option<&Path>) -> Result<Checked, String> {
         Err(what) => brief(what),
         Ok(checked) => {
             let Checked { findings, figures, limits, files, .. } = checked;
-            findings.iter().chain(limits).chain(figures.iter().flat_map(|f| &f.wrong)).for_each(brief);
-            assert!(findings.len() <= files.len() + 16 && figures.len() <= 3, "few sentences");
-            assert!(figures.iter().all(|f| f.wrong.len() <= 50), "few figures are listed");
+            findings.first.iter().chain(limits).chain(figures.iter().flat_map(|f| &f.wrong.first)).for_each(brief);
+            assert!(findings.first.len() <= files.len() + 16 && figures.len() <= 3, "few sentences");
+            assert!(figures.iter().all(|f| f.wrong.first.len() <= 50), "few figures are listed");
         }
     }
     found

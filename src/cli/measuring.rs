@@ -98,6 +98,7 @@ impl Measuring {
             doubts: self.doubts.clone(),
             offset: self.args.offset,
             counted: Some(self.args.counted),
+            claimed: None,
             threads: threads(),
         }
     }

@@ -60,6 +60,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Stop> {
         doubts: pseudonyms.iter().cloned().collect(),
         offset: args.utc_offset,
         counted: Some(windows.now),
+        claimed: None,
         threads: measuring::threads(),
     };
     let made = document::Made {

@@ -36,6 +36,9 @@ pub struct Asked<'a> {
     /// When it is counted: a window that goes on is as long as it has been by then.
     /// Without it all windows have passed.
     pub counted: Option<Timestamp>,
+    /// How many groups by periods somebody claims to have counted, if that is
+    /// what this is held against.
+    pub claimed: Option<u64>,
     /// Threads at most.
     pub threads: usize,
 }
@@ -105,6 +108,7 @@ impl Asked<'_> {
             recount: self.as_of.is_some().then(|| Recount::new(self.catalogue)),
             movers: false,
             home: self.home.clone(),
+            claimed: self.claimed,
             threads: self.threads,
         }
     }

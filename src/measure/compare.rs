@@ -183,9 +183,9 @@ impl Comparison {
         let Counted { whole, dimensions, movers, .. } = counted;
         let whole = both.compared(&whole);
         let movers = both.movers(movers, &whole.update.cohort);
-        let by = asked.dimensions.iter().zip(&dimensions).map(|(columns, groups)| {
-            let group = |g: &Group| ComparedGroup { group: label(columns, &g.values), compared: both.compared(g) };
-            ComparedBy { columns: columns.clone(), groups: groups.iter().map(group).collect() }
+        let by = asked.dimensions.iter().zip(dimensions).map(|(columns, groups)| {
+            let group = |g: Group| ComparedGroup { group: label(columns, &g.values), compared: both.compared(&g) };
+            ComparedBy { columns: columns.clone(), groups: groups.into_iter().map(group).collect() }
         });
         let by = by.collect();
         for (side, called) in [(&baseline, "the baseline"), (&current, "the current window")] {

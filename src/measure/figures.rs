@@ -113,7 +113,8 @@ pub struct Signal {
     pub organisations: Option<Orgs>,
     /// Hosts by day, of the days in view.
     pub daily: Daily,
-    /// Hosts in the busiest clock hour; absent for more than 256 groups.
+    /// Hosts in the busiest clock hour; absent for more than 256 groups, or fewer
+    /// of very many days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub busiest_hour: Option<u64>,
     /// What it can exclude that no host was seen; only where none was.

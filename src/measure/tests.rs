@@ -21,6 +21,7 @@ fn asked<'a>(source: &'a Memory, groups: &'a Groups) -> Asked<'a> {
         home: HomeNets::default(),
         offset: UtcOffset::default(),
         counted: None,
+        claimed: None,
         threads: 1,
     }
 }

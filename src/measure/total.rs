@@ -57,9 +57,12 @@ impl Total {
             }
             point
         };
-        let by = asked.dimensions.iter().zip(&dimensions).map(|(columns, groups)| TotalBy {
+        let by = asked.dimensions.iter().zip(dimensions).map(|(columns, groups)| TotalBy {
             columns: columns.clone(),
-            groups: groups.iter().map(|g| TotalGroup { group: label(columns, &g.values), point: point(g) }).collect(),
+            groups: groups
+                .into_iter()
+                .map(|g| TotalGroup { group: label(columns, &g.values), point: point(&g) })
+                .collect(),
         });
         Ok(Total {
             window,

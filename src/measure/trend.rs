@@ -108,9 +108,12 @@ impl Trend {
             points
         };
         let columns = asked.dimensions.iter();
-        let by = columns.zip(&dimensions).map(|(columns, groups)| Breakdown {
+        let by = columns.zip(dimensions).map(|(columns, groups)| Breakdown {
             columns: columns.clone(),
-            groups: groups.iter().map(|g| Series { group: label(columns, &g.values), points: points(g) }).collect(),
+            groups: groups
+                .into_iter()
+                .map(|g| Series { group: label(columns, &g.values), points: points(&g) })
+                .collect(),
         });
         let by = by.collect();
         let whole: Vec<Point> =

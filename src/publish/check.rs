@@ -11,13 +11,13 @@
 use super::agree;
 use super::claims::claimed_by;
 use super::manifest::{Kind, Listed, Manifest, read};
-use super::recount::recount;
-use super::source::{Room, Unread, catalogue_path, value_in};
+use super::recount::{For, recount};
+use super::source::{Room, Unread, catalogue_path, size_in, value_in};
 use super::strict;
 use super::write::{signed, sums};
 use super::{COMPARISON, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, TREND};
-use crate::base::brief;
 use crate::base::digest::hex;
+use crate::base::{Few, brief};
 use crate::store::custody::PublicKey;
 use serde_json::Value;
 use std::fmt;
@@ -25,8 +25,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// How many figures that do not hold are listed of a file.
-const LISTED: usize = 50;
+/// How many findings are listed.
+pub const FINDINGS: usize = 1000;
+/// How many figures that do not hold are listed of a file, and as many that were
+/// not checked.
+pub const LISTED: usize = 50;
 
 /// What a check of a publication came to. The hashes of [`Checked::files`] are
 /// still to be compared.
@@ -45,7 +48,7 @@ pub struct Checked {
     /// Files that it does not list and that belong to it.
     pub own: Vec<&'static str>,
     /// What is not as it was written, a sentence each.
-    pub findings: Vec<String>,
+    pub findings: Few<FINDINGS>,
     /// The figures of each file.
     pub figures: Vec<Figures>,
     /// What cannot be told, a sentence each.
@@ -60,14 +63,12 @@ pub struct Figures {
     /// How many hold.
     pub held: u64,
     /// Those that do not, by their JSON pointer (RFC 6901): a sentence each.
-    pub wrong: Vec<String>,
-    /// How many more there are.
-    pub more: u64,
+    pub wrong: Few<LISTED>,
     /// Those that cannot be counted from this publication, right or wrong: a
     /// sentence each.
-    pub uncounted: Vec<String>,
+    pub uncounted: Few<LISTED>,
     /// Members that nothing was held against.
-    pub unchecked: Vec<String>,
+    pub unchecked: Few<LISTED>,
 }
 
 impl Figures {
@@ -76,11 +77,7 @@ impl Figures {
     }
 
     pub(super) fn wrong(&mut self, what: impl FnOnce() -> String) {
-        if self.wrong.len() < LISTED {
-            self.wrong.push(what());
-        } else {
-            self.more = self.more.saturating_add(1);
-        }
+        self.wrong.push_with(what);
     }
 
     pub(super) fn require(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
@@ -109,7 +106,7 @@ impl Figures {
                 }
             }
             (a, b) => {
-                let shown = |v: Option<&Value>| v.map_or_else(|| "nothing".to_owned(), short);
+                let shown = |v: Option<&Value>| v.map_or_else(|| "nothing".to_owned(), brief);
                 self.require(a == b, || format!("{}: claimed {}, counted {}", brief(path), shown(a), shown(b)));
             }
         }
@@ -146,15 +143,6 @@ impl fmt::Display for Pointer<'_> {
     }
 }
 
-/// A value in a sentence.
-fn short(value: &Value) -> String {
-    let text = value.to_string();
-    match text.char_indices().nth(200) {
-        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
-        None => text,
-    }
-}
-
 impl Checked {
     /// Whether all is as it was written, and all figures hold; apart from the
     /// hashes of the files.
@@ -174,12 +162,11 @@ pub fn check(
     report: Option<&Path>,
     room: &Room<'_>,
 ) -> Result<Checked, String> {
-    let (manifest, text) = read(folder).map_err(|e| format!("{}: {e}", folder.join(MANIFEST).display()))?;
+    let (mut manifest, text) = read(folder).map_err(|e| format!("{}: {e}", folder.join(MANIFEST).display()))?;
     let mut checked = Checked {
         form: manifest.form.as_str(),
         manifest: hex(ring::digest::digest(&ring::digest::SHA256, &text).as_ref()),
         records: manifest.records,
-        files: manifest.files.clone(),
         own: vec![MANIFEST, MANIFEST_SHA256, MANIFEST_SIG],
         ..Checked::default()
     };
@@ -195,11 +182,12 @@ pub fn check(
             checked.findings.push("has no records that a report could be held against".into());
         }
         agree::check(&mut checked, folder, &manifest);
+        checked.files = std::mem::take(&mut manifest.files);
         return Ok(checked);
     }
     let counted = sizes(folder, &manifest)
         .map_err(Unread::Wrong)
-        .and_then(|()| recount(folder, &manifest, room, report.is_some()));
+        .and_then(|()| recount(folder, &manifest, room, For::Claims { total: report.is_some() }));
     match counted {
         Err(Unread::Room(e)) => return Err(e),
         Err(Unread::Wrong(e)) => checked.findings.push(format!("cannot be counted again: {}", brief(e))),
@@ -225,6 +213,7 @@ pub fn check(
          records do not show it"
             .into(),
     );
+    checked.files = std::mem::take(&mut manifest.files);
     Ok(checked)
 }
 
@@ -279,10 +268,14 @@ impl Checked {
 
     fn claims(&mut self, folder: &Path, file: &'static str, found: &impl serde::Serialize, same_version: bool) {
         let mut figures = Figures::new(file);
-        let size = folder.join(file).symlink_metadata().map_or(0, |kind| kind.len());
-        if let Err(what) = fits(found, size) {
-            figures.wrong(|| what);
-            return self.figures.push(figures);
+        match size_in(folder, file) {
+            Err(e) => return self.findings.push(e),
+            Ok(size) => {
+                if let Err(what) = fits(found, size) {
+                    figures.wrong(|| what);
+                    return self.figures.push(figures);
+                }
+            }
         }
         // Both are read from text, so that numbers are rounded alike.
         let found: Option<Value> = serde_json::to_string(found).ok().and_then(|t| serde_json::from_str(&t).ok());

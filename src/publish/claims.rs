@@ -9,8 +9,9 @@
 
 use super::check::{Figures, fits};
 use super::recount::Recounted;
-use super::source::{MAX_VALUES, json};
+use super::source::{MAX_VALUES, json, size};
 use super::strict;
+use crate::base::brief;
 use serde_json::Value;
 use std::path::Path;
 
@@ -45,7 +46,7 @@ const NO_CLAIM: [&str; 4] = ["schema", "trend", "comparison", "total"];
 /// Holds a trend or comparison, or a report that has such as its members,
 /// against what was counted. An error is a sentence.
 pub(super) fn claimed_by(path: &Path, found: &Recounted) -> Result<Figures, String> {
-    let size = path.metadata().map_or(0, |kind| kind.len());
+    let size = size(path)?;
     let counted = [
         (&TREND, Some(value(&found.trend, size))),
         (&COMPARISON, found.comparison.as_ref().map(|c| value(c, size))),
@@ -82,13 +83,15 @@ pub(super) fn claimed_by(path: &Path, found: &Recounted) -> Result<Figures, Stri
             summary(&mut figures, &claimed, total);
         }
         let rest = claimed.as_object().into_iter().flatten().map(|(name, _)| name);
-        figures.unchecked.extend(rest.filter(|n| !NO_CLAIM.contains(&n.as_str())).map(|name| format!("/{name}")));
-        if let Some(at) = figures.unchecked.iter().position(|n| n == "/headline").filter(|_| total.is_some()) {
-            figures.unchecked.splice(at..=at, ["/headline apart from what the total tells".to_owned()]);
-        }
+        let told = total.is_some();
+        let shown = |name: &String| match name.as_str() {
+            "headline" if told => "/headline apart from what the total tells".to_owned(),
+            name => format!("/{}", brief(name)),
+        };
+        figures.unchecked.extend(rest.filter(|n| !NO_CLAIM.contains(&n.as_str())).map(shown));
     }
     if figures.held == 0 && figures.wrong.is_empty() {
-        let why = figures.uncounted.first().cloned().unwrap_or_default();
+        let why = figures.uncounted.first.first().cloned().unwrap_or_default();
         return Err(format!("nothing in {} can be counted from this publication: {why}", path.display()));
     }
     Ok(figures)
@@ -120,7 +123,7 @@ impl Kind {
         for place in self.of {
             let (theirs, ours) = (at(claimed, place), at(found, place));
             if theirs != ours {
-                let shown = |v: &Option<Value>| v.as_ref().map_or_else(|| "nothing".to_owned(), Value::to_string);
+                let shown = |v: &Option<Value>| v.as_ref().map_or_else(|| "nothing".to_owned(), brief);
                 let (theirs, ours) = (shown(&theirs), shown(&ours));
                 figures.uncounted.push(format!("{what}: it is of {place} {theirs}, and the publication of {ours}"));
                 return None;
@@ -137,16 +140,16 @@ impl Kind {
             let path = format!("{path}/by/{at}");
             match ours.iter().find(|by| by.get("columns") == columns) {
                 Some(by) => figures.compare(Some(theirs), Some(by), &path),
-                None => {
-                    let columns = columns.map_or_else(|| "nothing".to_owned(), Value::to_string);
-                    figures.uncounted.push(format!("{path}: the publication does not count by {columns}"));
-                }
+                None => figures.uncounted.push_with(|| {
+                    let columns = columns.map_or_else(|| "nothing".to_owned(), brief);
+                    format!("{path}: the publication does not count by {columns}")
+                }),
             }
         }
         let others = ["schema", "by"];
         let rest = claimed.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
         let known = |n: &&str| !others.contains(n) && !self.counted.contains(n) && !self.of.contains(n);
-        figures.unchecked.extend(rest.filter(known).map(|name| format!("{path}/{name}")));
+        figures.unchecked.extend(rest.filter(known).map(|name| format!("{path}/{}", brief(name))));
         Some(found)
     }
 }
@@ -191,7 +194,7 @@ fn summary(figures: &mut Figures, claimed: &Value, counted: &Value) {
     for (verdict, n) in verdicts.iter().filter(|(verdict, _)| *verdict != "none") {
         let Some(listed) = listed(&|h| is(h, verdict)) else { return };
         figures.require(Some(listed) == n.as_u64(), || {
-            format!("/hosts: {listed} are listed as {verdict}, and the total has {n}")
+            format!("/hosts: {listed} are listed as {verdict}, and the total has {}", brief(n))
         });
     }
 }

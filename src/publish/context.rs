@@ -11,7 +11,7 @@
 
 use crate::base::{Addr, Mac, Timestamp};
 use crate::coverage::{Counter, Counts};
-use crate::host::facts::{Facts, Interval, Signal, Vantage};
+use crate::host::facts::{Facts, Interval, Signal, SignalKind, Vantage};
 use crate::measure::Seen;
 use crate::measure::count::MOST_DAYS;
 use crate::sighting::Pseudonyms;
@@ -94,6 +94,41 @@ impl Line {
         let mut all: Vec<Line> = sources.chain(intervals).chain(signals).collect();
         all.sort();
         all
+    }
+
+    /// The source that it is of.
+    pub(super) fn source(&self) -> &str {
+        match self {
+            Line::Source { source, .. } | Line::Interval { source, .. } | Line::Signal { source, .. } => source,
+        }
+    }
+
+    /// What it says of its source.
+    pub(super) fn vantage(&self) -> Vantage {
+        let (other_flows, dns_answers) = match self {
+            Line::Source { other_flows, dns_answers, .. } => (*other_flows, *dns_answers),
+            _ => (false, false),
+        };
+        Vantage { source: self.source().to_owned(), other_flows, dns_answers }
+    }
+
+    /// Whether hosts bear on each other by it.
+    pub(super) fn ties(&self) -> bool {
+        match self {
+            Line::Source { .. } => false,
+            Line::Interval { .. } => true,
+            Line::Signal { kind, .. } => kind.parse::<SignalKind>().is_ok(),
+        }
+    }
+
+    /// First and last time, and how many days before others it still matters for
+    /// these; `None` where it always does.
+    pub(super) fn times(&self) -> Option<(Timestamp, Timestamp, i64)> {
+        match self {
+            Line::Source { .. } => None,
+            Line::Interval { from, to, .. } => Some((*from, *to, 1)),
+            Line::Signal { from, to, .. } => Some((*from, *to, 0)),
+        }
     }
 
     /// Adds it to facts; `number` gives the number of a source. What a kind

@@ -13,7 +13,7 @@ use super::{CONTEXT, COVERAGE, RECORDS, strict};
 use crate::base::time::{DAY_SECS, SECOND, format_day};
 use crate::base::{Timestamp, brief};
 use crate::catalogue::LongText;
-use crate::host::facts::{Facts, Numbers, Signal, Vantage};
+use crate::host::facts::{Facts, Vantage};
 use crate::measure::{FactSource, Part, RunOf, Seen, SourceError, Wanted};
 use crate::sighting::line::MAX_LINE;
 use crate::store::StoreError;
@@ -70,8 +70,32 @@ impl From<StoreError> for Unread {
     }
 }
 
+/// Longest context in bytes, and most lines of it: it is held whole.
+const MAX_CONTEXT: u64 = 1 << 30;
+const MOST_CONTEXT: u64 = 1 << 23;
+/// Most records that are held at once, where hosts bear on each other by more
+/// than their addresses.
+const MOST_TOGETHER: u64 = 1 << 25;
+
 /// Lines of records that are handed over at a time.
 const TOGETHER: usize = 4096;
+
+/// What is held in memory at most.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Bytes of context.
+    context: u64,
+    /// Lines of it.
+    lines: u64,
+    /// Records, where all of them are one part.
+    together: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { context: MAX_CONTEXT, lines: MOST_CONTEXT, together: MOST_TOGETHER }
+    }
+}
 
 /// The facts of a publication. Its records are in an archive without a name, so
 /// that memory holds a part of them at a time.
@@ -79,10 +103,11 @@ const TOGETHER: usize = 4096;
 pub(super) struct Published {
     folder: PathBuf,
     archive: Archive,
-    /// What hosts are judged by beside records; of its sources only those that
-    /// intervals and signals are of.
-    context: Facts,
-    /// What each source could see: what was published, and what its records show.
+    /// Whether hosts bear on each other by more than records: then all of them
+    /// are one part.
+    tied: bool,
+    /// What each source of the context could see: what was published, and what its
+    /// records show. What others saw, the archive knows.
     vantages: HashMap<String, Vantage>,
     seen: HashMap<(i64, i64), SeenIn>,
     runs: Vec<RunOf>,
@@ -93,27 +118,35 @@ pub(super) struct Published {
 impl Published {
     /// Reads a publication, with room for a temporary file in a folder.
     pub(super) fn read(folder: &Path, manifest: &Manifest, room: &Room<'_>) -> Result<Published, Unread> {
+        Published::within(&Limits::default(), folder, manifest, room)
+    }
+
+    fn within(limits: &Limits, folder: &Path, manifest: &Manifest, room: &Room<'_>) -> Result<Published, Unread> {
         let days = manifest.days().ok_or("the manifest names no window")?;
-        let mut numbers = Numbers::default();
-        let mut context = Facts::default();
-        each_line(&folder.join(CONTEXT), |line| {
-            let line: Line = serde_json::from_slice(line).map_err(|e| e.to_string())?;
-            line.add_to(&mut context, |facts, id| numbers.source(facts, id));
+        let mut vantages: HashMap<String, Vantage> = HashMap::new();
+        let mut tied = false;
+        let path = folder.join(CONTEXT);
+        bounded(&path, limits.context)?;
+        let mut lines = 0u64;
+        each_context(&path, |line| {
+            lines = lines.saturating_add(1);
+            if lines > limits.lines {
+                return Err(format!("it has more than {} lines", limits.lines));
+            }
+            tied |= line.ties();
+            let Vantage { source, other_flows, dns_answers } = line.vantage();
+            let known = vantages.entry(source.clone()).or_insert(Vantage { source, ..Vantage::default() });
+            known.other_flows |= other_flows;
+            known.dns_answers |= dns_answers;
             Ok(())
         })?;
-        let mut vantages: HashMap<String, Vantage> =
-            context.sources.iter().map(|v| (v.source.clone(), v.clone())).collect();
         let mut import = Import::unnamed(room.folder)?;
         let mut reader = LineReader::default();
         let mut add = |rows: &Rows| {
             for (source, channels) in rows.channels() {
-                let known = match vantages.get_mut(source) {
-                    Some(known) => known,
-                    None => vantages
-                        .entry(source.to_owned())
-                        .or_insert_with(|| Vantage { source: source.to_owned(), ..Vantage::default() }),
-                };
-                known.learn_of(channels);
+                if let Some(known) = vantages.get_mut(source) {
+                    known.learn_of(channels);
+                }
             }
             import.add(rows)
         };
@@ -135,49 +168,54 @@ impl Published {
         read?;
         add(&reader.rows())?;
         let archive = import.into_archive(room.threads)?;
+        if (tied || archive.is_tied()) && records > limits.together {
+            return Err(Unread::Room(format!(
+                "there is no room to count again: leases, signs of roles or local servers tie hosts to each other, so \
+                 that all records are counted as one, which is done for {} at most, and there are {records}; windows of \
+                 fewer days can be published each by itself",
+                limits.together
+            )));
+        }
         let seen: Vec<SeenIn> = json_in(folder, COVERAGE)?;
         if !seen.iter().all(SeenIn::is_sane) {
             return Err(format!("{COVERAGE} has more quarter hours than a window can have").into());
         }
         let seen = seen.into_iter().map(|s| ((s.from, s.to), s)).collect();
         let runs = manifest.runs.iter().map(|r| r.run()).collect();
-        Ok(Published { folder: folder.to_owned(), archive, context, vantages, seen, runs, records })
+        Ok(Published { folder: folder.to_owned(), archive, tied, vantages, seen, runs, records })
     }
 
-    /// Whether hosts bear on each other by more than records: then all of them
-    /// are one part.
-    fn is_tied(&self) -> bool {
-        !self.context.intervals.is_empty() || !self.context.signals.is_empty()
-    }
-
-    /// Adds what is known beside records, as far as it is wanted.
-    fn add_context(&self, wanted: &Wanted, facts: &mut Facts) {
+    /// Adds what is known beside records, as far as it is wanted: it is read
+    /// again, so that it is held once.
+    fn add_context(&self, wanted: &Wanted, facts: &mut Facts) -> Result<(), String> {
         for source in &mut facts.sources {
             if let Some(known) = self.vantages.get(&source.source) {
                 source.clone_from(known);
             }
         }
-        if !self.is_tied() {
-            return;
+        if !self.tied {
+            return Ok(());
         }
         let mut at: HashMap<String, u32> = (0..).zip(&facts.sources).map(|(n, v)| (v.source.clone(), n)).collect();
-        let moved: Vec<u32> = self
-            .context
-            .sources
-            .iter()
-            .map(|v| {
+        let mut number = |facts: &mut Facts, source: &str| match at.get(source) {
+            Some(n) => *n,
+            None => {
                 let next = u32::try_from(facts.sources.len()).unwrap_or(u32::MAX);
-                *at.entry(v.source.clone()).or_insert_with(|| {
-                    facts.sources.push(self.vantages.get(&v.source).unwrap_or(v).clone());
-                    next
-                })
-            })
-            .collect();
-        let source = |n: u32| moved.get(n as usize).copied().unwrap_or_default();
-        let intervals = self.context.intervals.iter().filter(|i| touches(wanted, i.from, i.to, 1));
-        facts.intervals.extend(intervals.map(|i| i.clone().of_source(source(i.source))));
-        let signals = self.context.signals.iter().filter(|s| touches(wanted, s.from, s.to, 0));
-        facts.signals.extend(signals.map(|s| Signal { source: source(s.source), ..s.clone() }));
+                facts.sources.extend(self.vantages.get(source).cloned());
+                at.insert(source.to_owned(), next);
+                next
+            }
+        };
+        each_context(&self.folder.join(CONTEXT), |line| {
+            if line.times().is_none_or(|(from, to, before)| touches(wanted, from, to, before)) {
+                // Else it is not what it was when it was read first.
+                if !self.vantages.contains_key(line.source()) {
+                    return Err("it was altered meanwhile".to_owned());
+                }
+                line.add_to(facts, &mut number);
+            }
+            Ok(())
+        })
     }
 }
 
@@ -194,21 +232,21 @@ fn touches(wanted: &Wanted, from: Timestamp, to: Timestamp, before: i64) -> bool
 
 impl FactSource for Published {
     fn parts(&self) -> u32 {
-        if self.is_tied() { 1 } else { Archive::parts(&self.archive) }
+        if self.tied { 1 } else { Archive::parts(&self.archive) }
     }
 
     fn part<'s>(&'s self, number: u32, wanted: &Wanted, room: &'s mut Part) -> Result<&'s Part, SourceError> {
-        if self.is_tied() {
+        if self.tied {
             self.archive.whole_part(wanted, room)?;
         } else {
             FactSource::part(&self.archive, number, wanted, room)?;
         }
-        self.add_context(wanted, &mut room.facts);
+        self.add_context(wanted, &mut room.facts).map_err(SourceError)?;
         Ok(room)
     }
 
     fn addresses_apart(&self) -> bool {
-        self.is_tied() || self.archive.addresses_apart()
+        self.tied || self.archive.addresses_apart()
     }
 
     fn seen(&self, from: i64, to: i64) -> Result<Seen, SourceError> {
@@ -272,6 +310,23 @@ pub(super) fn json_in<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<
     serde_json::from_value(value).map_err(|e| format!("{name} cannot be read: {}", brief(e)))
 }
 
+/// How long a file of JSON of a folder is.
+pub(super) fn size_in(folder: &Path, name: &str) -> Result<u64, String> {
+    let path = folder.join(name);
+    bounded(&path, MAX_JSON)?;
+    size(&path)
+}
+
+/// How long a file of JSON is. One that is too long may be so without taking any
+/// room, and what is reckoned from its length would have no end.
+pub(super) fn size(path: &Path) -> Result<u64, String> {
+    match path.metadata() {
+        Ok(kind) if kind.is_file() && kind.len() <= MAX_JSON => Ok(kind.len()),
+        Ok(_) => Err(format!("{} cannot be read: it is no file, or too long", named(path))),
+        Err(e) => Err(format!("{} cannot be read: {}", named(path), brief(e))),
+    }
+}
+
 /// Reads a file of JSON of a folder with up to so many values in it.
 pub(super) fn value_in(folder: &Path, name: &str, most: u64) -> Result<Value, String> {
     let path = folder.join(name);
@@ -288,6 +343,11 @@ pub(super) fn json(path: &Path, most: u64) -> Result<Value, String> {
         return Err(wrong(&"it is no file, or too long"));
     }
     strict::value(BufReader::new(file.take(MAX_JSON)), most).map_err(|e| wrong(&e))
+}
+
+/// Hands over the context line by line.
+fn each_context(path: &Path, mut each: impl FnMut(Line) -> Result<(), String>) -> Result<(), String> {
+    each_line(path, |line| each(serde_json::from_slice(line).map_err(|e| e.to_string())?))
 }
 
 /// Hands over a file line by line; no line is longer than a record may be.
@@ -310,4 +370,115 @@ fn each_line(path: &Path, mut each: impl FnMut(&[u8]) -> Result<(), String>) -> 
         each(text).map_err(|e| wrong(n, &e))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+mod tests {
+    use super::*;
+    use crate::measure::Days;
+    use crate::sighting::draft::record_id;
+    use crate::sighting::line;
+    use crate::sighting::testing::record;
+    use serde_json::json;
+    use tempfile::TempDir;
+
+    /// A publication of so many hosts, as far as facts are read of it.
+    fn folder(hosts: u8, context: &str) -> (TempDir, Manifest) {
+        let dir = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        let line = |n: u8| {
+            let mut r = record();
+            (r.host.ip, r.host.mac, r.servers) = (crate::base::Addr::v4([10, 0, 0, n]), None, vec![]);
+            r.source = format!("run:{n}");
+            r.id = record_id(&r.sensor, "", &r.host.ip, None, &r.indicator.id, &r.period);
+            line::written(&r, false) + "\n"
+        };
+        put(RECORDS, &(1..=hosts).map(line).collect::<String>());
+        put(CONTEXT, context);
+        put(COVERAGE, "[]");
+        let manifest = json!({
+            "schema": "spansight.publication/1", "version": "0", "form": "full", "records": hosts, "groups": [],
+            "runs": [], "files": [], "options": {
+                "window": {"first": "2026-03-01", "last": "2026-03-31"}, "step": "month", "utc_offset": "+00:00",
+                "by": [], "home_networks": [], "catalogue_sha256": "",
+            },
+        });
+        (dir, serde_json::from_value(manifest).unwrap())
+    }
+
+    fn read(limits: Limits, (dir, manifest): &(TempDir, Manifest)) -> Result<Published, String> {
+        let room = Room { folder: dir.path(), threads: 1 };
+        Published::within(&limits, dir.path(), manifest, &room).map_err(|e| match e {
+            Unread::Wrong(what) | Unread::Room(what) => what,
+        })
+    }
+
+    fn interval(day: &str) -> String {
+        let time = format!("2026-{day}T10:00:00Z");
+        json!({"interval": {
+            "source": "run:1", "kind": "arp", "segment": "", "ip": "10.0.0.1", "mac": "02:00:00:00:00:01",
+            "from": time, "to": time,
+        }})
+        .to_string()
+            + "\n"
+    }
+
+    const SOURCE: &str = "{\"source\":{\"source\":\"run:2\",\"other_flows\":false,\"dns_answers\":true}}\n";
+
+    #[test]
+    fn the_context_has_an_end() {
+        let three = folder(2, &(SOURCE.to_owned() + &interval("03-01") + &interval("03-02")));
+        assert_eq!(read(Limits { lines: 3, ..Limits::default() }, &three).map(|p| p.records), Ok(2));
+        let error = read(Limits { lines: 2, ..Limits::default() }, &three).unwrap_err();
+        assert_eq!(error, "context.ndjson, line 3: it has more than 2 lines");
+        let error = read(Limits { context: 100, ..Limits::default() }, &three).unwrap_err();
+        assert_eq!(error, "context.ndjson is too long");
+    }
+
+    #[test]
+    fn records_that_are_counted_as_one_have_an_end() {
+        let limits = Limits { together: 4, ..Limits::default() };
+        let tied = |hosts: u8| read(limits, &folder(hosts, &interval("03-01"))).map(|p| p.parts());
+        assert_eq!(tied(4), Ok(1));
+        let error = tied(5).unwrap_err();
+        assert!(error.contains("is done for 4 at most, and there are 5"), "{error}");
+        // Where nothing ties them there is no need for it.
+        assert_eq!(read(limits, &folder(9, SOURCE)).map(|p| p.records), Ok(9));
+        // A kind that this version does not know ties nothing.
+        let signal = interval("03-01").replace("interval", "signal").replace("arp", "new");
+        let signal = signal.replace("\"from\"", "\"detail\":\"\",\"count\":1,\"from\"");
+        assert!(!read(limits, &folder(9, &signal)).unwrap().tied);
+    }
+
+    #[test]
+    fn what_is_known_beside_records_is_added() {
+        let context = SOURCE.to_owned() + &interval("02-20") + &interval("02-28") + &interval("03-01");
+        let both = folder(3, &context);
+        let published = read(Limits::default(), &both).unwrap();
+        let mut room = Part::default();
+        let day = i32::try_from(crate::base::time::parse_day("2026-03-01").unwrap()).unwrap();
+        let wanted = Wanted { days: vec![Days::new(day, day)], ..Wanted::default() };
+        let facts = &published.part(0, &wanted, &mut room).unwrap().facts;
+        assert_eq!((facts.contacts.len(), facts.intervals.len()), (3, 2), "one lies too far back");
+        let sees = |source: &str| {
+            let v = facts.sources.iter().find(|v| v.source == source).unwrap();
+            (v.other_flows, v.dns_answers)
+        };
+        // Of the third the archive alone tells.
+        assert_eq!([sees("run:1"), sees("run:2"), sees("run:3")], [(true, false), (true, true), (true, false)]);
+        assert_eq!((published.vantages.len(), facts.sources.len()), (2, 3));
+        let of = facts.intervals.iter().map(|i| facts.sources[i.source as usize].source.as_str());
+        assert_eq!(of.collect::<Vec<_>>(), ["run:1", "run:1"]);
+        // Whoever alters it between is told so.
+        fs::write(both.0.path().join(CONTEXT), context.replace("run:1", "run:7")).unwrap();
+        let mut room = Part::default();
+        assert!(published.part(0, &wanted, &mut room).unwrap_err().0.contains("altered meanwhile"));
+    }
 }

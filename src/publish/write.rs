@@ -4,7 +4,7 @@ use super::cells::Cells;
 use super::context::{Line, SeenIn};
 use super::folder::Folder;
 use super::manifest::{GroupsUsed, Kind, Manifest, Options, RunUsed, SCHEMA, Span};
-use super::recount::recount;
+use super::recount::{For, recount};
 use super::source::{Room, Unread, catalogue_path};
 use super::{CELLS, COMPARISON, CONTEXT, COVERAGE, GROUPS, MANIFEST, MANIFEST_SHA256, MANIFEST_SIG, RECORDS, TREND};
 use crate::base::digest::hex;
@@ -371,7 +371,7 @@ impl Writing<'_> {
     /// store counts otherwise.
     fn figures(&mut self, manifest: &Manifest) -> Result<bool, PublishError> {
         let room = Room { folder: self.folder.beside(), threads: self.request.asked.threads };
-        let found = recount(self.folder.path(), manifest, &room, false).map_err(|e| match e {
+        let found = recount(self.folder.path(), manifest, &room, For::Writing).map_err(|e| match e {
             Unread::Wrong(e) | Unread::Room(e) => PublishError::Recount(e),
         })?;
         self.folder.file(TREND, |out| ndjson::write_document(out, &found.trend))?;

@@ -587,8 +587,47 @@ fn a_publication_is_read_as_anybody_reads_it_and_not_without_end() {
     fs::OpenOptions::new().write(true).open(&catalogue).unwrap().set_len(600 << 20).unwrap();
     let ran = verify(dir, &["sparse"]);
     assert!(ran.code == 1 && ran.out.contains("is much longer than manifest.json says"), "{ran:?}");
+    // What is reckoned from a length would have no end.
+    copy(&dir.join("full"), &dir.join("nothing"));
+    let lengthen = |path: &Path| fs::OpenOptions::new().write(true).open(path).unwrap().set_len(257 << 20).unwrap();
+    lengthen(&dir.join("nothing/trend.json"));
+    repair(&dir.join("nothing"));
+    let ran = verify(dir, &["nothing"]);
+    assert!(ran.code == 1 && ran.out.contains("ALTERED cannot be counted again: trend.json"), "{ran:?}");
+    assert!(ran.out.contains("too long") && ran.out.matches("ALTERED").count() == 1, "{ran:?}");
     fs::write(dir.join("report.json"), format!("[{}0]", "0,".repeat(9_000_000))).unwrap();
     verify(dir, &["full", "--report", "report.json"]).said_once(FAILED, &["more values than it can have"]);
+    lengthen(&dir.join("report.json"));
+    verify(dir, &["full", "--report", "report.json"]).said_once(FAILED, &["report.json", "too long"]);
+}
+
+/// What others wrote is neither said without end nor compared each with each.
+#[test]
+fn of_very_many_claims_and_files_a_part_is_said() {
+    let dir = imported(12);
+    let dir = dir.path();
+    publish(dir, "full", &[&WINDOWS[..], &BY].concat());
+    let mut report = json!({"trend": value(&dir.join("full/trend.json"))});
+    for n in 0..80 {
+        report["trend"]["by"].as_array_mut().unwrap().push(json!({"columns": ["x".repeat(9000), n.to_string()]}));
+        report[format!("m{n}{}", "x".repeat(9000))] = 0.into();
+    }
+    fs::write(dir.join("report.json"), report.to_string()).unwrap();
+    let ran = verify(dir, &["full", "--report", "report.json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.out.matches("CANNOT BE COUNTED report.json").count(), 51, "{ran:?}");
+    assert!(ran.out.contains("CANNOT BE COUNTED report.json and 30 more\n"), "{ran:?}");
+    let unchecked = ran.out.lines().find(|l| l.starts_with("NOT CHECKED report.json")).unwrap();
+    assert!(unchecked.ends_with(" and 33 more") && unchecked.len() < 50 * 300, "{unchecked}");
+    let mut manifest = value(&dir.join("full/manifest.json"));
+    for n in 0..1200 {
+        let path = format!("catalogue-{n}.toml");
+        manifest["files"].as_array_mut().unwrap().push(json!({"path": path, "size": 1, "sha256": "00"}));
+    }
+    fs::write(dir.join("full/manifest.json"), manifest.to_string()).unwrap();
+    let ran = verify(dir, &["full"]);
+    assert_eq!((ran.code, ran.out.matches("ALTERED catalogue-").count()), (1, 1000 + 999), "{}", ran.out);
+    assert!(ran.out.contains("ALTERED and 200 more\n") && ran.out.contains("ALTERED and 201 more\n"), "{}", ran.out);
 }
 
 #[test]

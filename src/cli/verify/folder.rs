@@ -7,8 +7,8 @@
     clippy::arithmetic_side_effects
 )]
 
-use crate::base::brief;
 use crate::base::digest::file_sha256;
+use crate::base::{Few, brief};
 use crate::report::{clean, counted};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -36,11 +36,33 @@ struct Manifest {
 
 /// A file as a manifest lists it.
 #[derive(Deserialize)]
-pub(super) struct Listed {
-    pub(super) path: String,
-    pub(super) sha256: String,
+struct Listed {
+    path: String,
+    sha256: String,
     #[serde(default)]
+    size: Option<u64>,
+}
+
+/// The same, of any manifest.
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'m> {
+    pub(super) path: &'m str,
+    pub(super) sha256: &'m str,
     pub(super) size: Option<u64>,
+}
+
+/// What is wrong with files, a sentence each.
+pub(super) type Faults = Few<1000>;
+
+/// Says what was altered.
+pub(super) fn say_altered<const MOST: usize>(what: &Few<MOST>, out: &mut dyn Write) -> io::Result<()> {
+    for what in &what.first {
+        writeln!(out, "ALTERED {}", clean(what))?;
+    }
+    if what.more > 0 {
+        writeln!(out, "ALTERED and {} more", what.more)?;
+    }
+    Ok(())
 }
 
 /// Compares each file that the manifest lists with it, and names those that it
@@ -48,10 +70,9 @@ pub(super) struct Listed {
 pub(super) fn verify(folder: &Path, out: &mut dyn Write) -> io::Result<bool> {
     let fault = |what: String| io::Error::other(format!("{}: {what}", folder.join(MANIFEST).display()));
     let manifest = read(folder).map_err(fault)?;
-    let faults = faults(folder, &manifest.files, &[MANIFEST])?;
-    for what in &faults {
-        writeln!(out, "ALTERED {what}")?;
-    }
+    let files = manifest.files.iter().map(|f| Entry { path: &f.path, sha256: &f.sha256, size: f.size });
+    let faults = faults(folder, files, &[MANIFEST])?;
+    say_altered(&faults, out)?;
     writeln!(out, "{MANIFEST}: sha256 {}", file_sha256(&folder.join(MANIFEST))?)?;
     let files = counted(manifest.files.len() as u64, "file", "files");
     let inputs = counted(manifest.inputs.len() as u64, "input", "inputs");
@@ -61,21 +82,21 @@ pub(super) fn verify(folder: &Path, out: &mut dyn Write) -> io::Result<bool> {
 }
 
 /// What is wrong with the files of a folder: those that are listed, and those
-/// that neither are nor are `own`. A sentence each.
-pub(super) fn faults(folder: &Path, files: &[Listed], own: &[&str]) -> io::Result<Vec<String>> {
-    let mut faults: Vec<String> = Vec::new();
+/// that neither are nor are `own`.
+pub(super) fn faults<'m>(folder: &Path, files: impl Iterator<Item = Entry<'m>>, own: &[&str]) -> io::Result<Faults> {
+    let mut faults = Faults::default();
     let mut listed: BTreeSet<PathBuf> = own.iter().map(PathBuf::from).collect();
     for file in files {
         if let Some(what) = check(folder, file) {
-            faults.push(format!("{} {what}", clean(&file.path)));
+            faults.push_with(|| format!("{} {what}", brief(file.path)));
         }
-        listed.insert(PathBuf::from(&file.path));
+        listed.insert(PathBuf::from(file.path));
     }
     let mut there = Vec::new();
     walk(folder, Path::new(""), 0, &mut there)?;
     there.sort();
     for extra in there.iter().filter(|p| !listed.contains(*p)) {
-        faults.push(format!("{} is not in the manifest: it was added", clean(&extra.to_string_lossy())));
+        faults.push_with(|| format!("{} is not in the manifest: it was added", brief(extra.to_string_lossy())));
     }
     Ok(faults)
 }
@@ -98,8 +119,8 @@ fn read(folder: &Path) -> Result<Manifest, String> {
 }
 
 /// What is wrong with a listed file.
-fn check(folder: &Path, file: &Listed) -> Option<String> {
-    let path = Path::new(&file.path);
+fn check(folder: &Path, file: Entry<'_>) -> Option<String> {
+    let path = Path::new(file.path);
     // A manifest may come from someone else: it must not lead out.
     let inside = path.components().all(|c| matches!(c, Component::Normal(_)));
     if !inside || file.path.is_empty() {
@@ -115,8 +136,8 @@ fn check(folder: &Path, file: &Listed) -> Option<String> {
         return Some(format!("was altered: it has {} bytes, and had {size}", kind.len()));
     }
     match file_sha256(&full) {
-        Ok(now) if now.eq_ignore_ascii_case(&file.sha256) => None,
-        Ok(now) => Some(format!("was altered: its SHA-256 is {now}, and was {}", clean(&file.sha256))),
+        Ok(now) if now.eq_ignore_ascii_case(file.sha256) => None,
+        Ok(now) => Some(format!("was altered: its SHA-256 is {now}, and was {}", brief(file.sha256))),
         Err(e) => Some(format!("cannot be read ({e})")),
     }
 }
@@ -202,6 +223,20 @@ mod tests {
             assert!(!sound && text.starts_with(want), "{want}: {text}");
             assert_eq!(text.matches("ALTERED").count(), 1, "{text}");
         }
+    }
+
+    #[test]
+    fn not_all_of_very_many_is_said() {
+        let dir = folder();
+        let file = |n: usize| format!(r#"{{"path":"{}{n}","sha256":"00"}}"#, "x".repeat(300));
+        let files: Vec<String> = (0..1100).map(file).collect();
+        let text = format!(r#"{{"schema":"{SCHEMA}","files":[{}]}}"#, files.join(","));
+        fs::write(dir.path().join(MANIFEST), text).unwrap();
+        let (sound, text) = verified(&dir);
+        // The two files that there are were added.
+        assert!(!sound && text.contains("ALTERED and 102 more\n"), "{text}");
+        assert_eq!(text.matches("ALTERED").count(), 1001);
+        assert!(text.lines().all(|l| l.chars().count() < 300));
     }
 
     #[test]

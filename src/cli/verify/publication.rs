@@ -1,6 +1,6 @@
 //! What was found of a publication.
 
-use super::folder::{Listed, faults};
+use super::folder::{Entry, faults, say_altered};
 use crate::publish::Checked;
 use crate::report::{clean, counted};
 use std::io::{self, Write};
@@ -9,30 +9,32 @@ use std::path::Path;
 /// Compares the files with the manifest and says what holds and what does not.
 /// True if all does.
 pub(super) fn report(folder: &Path, checked: &Checked, out: &mut dyn Write) -> io::Result<bool> {
-    let files: Vec<Listed> = checked
-        .files
-        .iter()
-        .map(|f| Listed { path: f.path.clone(), sha256: f.sha256.clone(), size: Some(f.size) })
-        .collect();
-    let altered = faults(folder, &files, &checked.own)?;
-    for what in altered.iter().chain(&checked.findings) {
-        writeln!(out, "ALTERED {}", clean(what))?;
-    }
+    let files = checked.files.iter().map(|f| Entry { path: &f.path, sha256: &f.sha256, size: Some(f.size) });
+    let altered = faults(folder, files, &checked.own)?;
+    say_altered(&altered, out)?;
+    say_altered(&checked.findings, out)?;
     for figures in &checked.figures {
-        for what in &figures.wrong {
-            writeln!(out, "DOES NOT HOLD {} {}", figures.file, clean(what))?;
+        let file = &figures.file;
+        for what in &figures.wrong.first {
+            writeln!(out, "DOES NOT HOLD {file} {}", clean(what))?;
         }
-        if figures.more > 0 {
-            writeln!(out, "DOES NOT HOLD {} and {} more", figures.file, figures.more)?;
+        if figures.wrong.more > 0 {
+            writeln!(out, "DOES NOT HOLD {file} and {} more", figures.wrong.more)?;
         }
-        let wrong = (figures.wrong.len() as u64).saturating_add(figures.more);
         let held = counted(figures.held, "statement holds", "statements hold");
-        for what in &figures.uncounted {
-            writeln!(out, "CANNOT BE COUNTED {} {}, so it was not checked", figures.file, clean(what))?;
+        for what in &figures.uncounted.first {
+            writeln!(out, "CANNOT BE COUNTED {file} {}, so it was not checked", clean(what))?;
         }
-        writeln!(out, "{}: {held}, {wrong} do not", figures.file)?;
+        if figures.uncounted.more > 0 {
+            writeln!(out, "CANNOT BE COUNTED {file} and {} more", figures.uncounted.more)?;
+        }
+        writeln!(out, "{file}: {held}, {} do not", figures.wrong.count())?;
         if !figures.unchecked.is_empty() {
-            writeln!(out, "NOT CHECKED {} {}", figures.file, clean(&figures.unchecked.join(", ")))?;
+            let more = match figures.unchecked.more {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            writeln!(out, "NOT CHECKED {file} {}{more}", clean(&figures.unchecked.first.join(", ")))?;
         }
     }
     if let Some(by) = &checked.signed_by {

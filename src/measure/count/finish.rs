@@ -1,12 +1,12 @@
-//! From sums by place to counts by group.
+//! From sums to counts by group.
 
 use super::Plan;
-use super::block::{Block, Cell, Kinds};
+use super::block::{Block, Cell};
 use super::calendar::Calendar;
-use super::sums::{Shared, Sums, Target, WHOLE};
+use super::sums::{Shared, Sums, Target, WHOLE, has_period};
 use crate::catalogue::Category;
 use crate::host::Verdict;
-use crate::measure::groups::places::{Met, NOBODY};
+use crate::measure::groups::places::{Meaning, Met, NOBODY};
 use crate::measure::groups::{Places, Values};
 use crate::measure::movers::{Latest, Mover};
 use foldhash::{HashMap, HashSet};
@@ -116,98 +116,83 @@ pub struct PeriodSum {
     pub both: u64,
 }
 
-/// Periods in which organisations were seen, by target, organisation and
-/// signal.
-type OrgPeriods = HashMap<(Target, u32, u8), Vec<bool>>;
-
+/// Of all that was counted, which is in what the groups of places are counted for.
 pub(super) fn finish(mut sums: Sums, calendar: &Calendar, plan: &Plan<'_>, places: Places<'_>) -> Counted {
     let has_org = places.has_org();
     let met = places.into_met();
     let movers = std::mem::take(&mut sums.movers).map(Latest::into_vec);
+    let shared = Unique::of(&sums);
     let mut blocks = std::mem::take(&mut sums.direct);
-    for (block, meaning) in sums.by_place.iter().zip(&met.all) {
-        let Some(block) = block else { continue };
-        for target in targets(&meaning.groups) {
-            blocks.entry(target).or_insert_with(|| Block::new(calendar)).add(block);
-        }
+    let sums = &sums;
+    let mut dimension = |number: u32, groups: Vec<(Values, u32)>| -> Vec<Group> {
+        let orgs = organisations(sums, &met, calendar, number);
+        let group = |(values, n): (Values, u32)| {
+            let target = (number, n);
+            let periods = (0..calendar.periods()).map(|period| {
+                let block = blocks.take(&target, period).unwrap_or_default();
+                let orgs = orgs.get(&n);
+                From { target, block: &block, calendar, orgs, sums, shared: &shared }.period(period)
+            });
+            Group { values, periods: periods.collect() }
+        };
+        groups.into_iter().map(group).collect()
+    };
+    let (whole, _) = WHOLE;
+    let whole = dimension(whole, vec![(Values::default(), 0)]).pop().unwrap_or_default();
+    let by = |number: usize| {
+        let mut groups: Vec<(Values, u32)> = met.groups(number).map(|(values, n)| (values.clone(), n)).collect();
+        groups.sort_unstable_by_key(|(values, _)| values.iter().map(|v| (v.is_none(), v.clone())).collect::<Vec<_>>());
+        dimension(u32::try_from(number + 1).unwrap_or(u32::MAX), groups)
+    };
+    Counted { movers, whole, dimensions: (0..plan.dimensions.len()).map(by).collect(), has_org }
+}
+
+/// Organisations by period, of one group.
+type OfGroup = [Vec<Organisations>; 2];
+
+/// Organisations in each group of a dimension.
+fn organisations(sums: &Sums, met: &Met, calendar: &Calendar, dimension: u32) -> HashMap<u32, OfGroup> {
+    let group_of = |meaning: &Meaning| match (dimension as usize).checked_sub(1) {
+        None => Some(0),
+        Some(at) => meaning.groups.get(at).copied(),
+    };
+    let mut all: Vec<(u32, u32, u8, &[u64])> = Vec::new();
+    for ((place, signal), periods) in &sums.seen {
+        let meaning = met.all.get(*place as usize).filter(|m| m.org != NOBODY);
+        let group = meaning.and_then(|m| Some((group_of(m)?, m.org)));
+        all.extend(group.map(|(group, org)| (group, org, *signal, periods.as_slice())));
     }
-    let mut orgs: HashMap<Target, [Vec<Organisations>; 2]> = HashMap::default();
-    for ((target, _, signal), periods) in org_periods(&sums, &met, calendar) {
-        let all = orgs.entry(target).or_insert_with(|| {
+    all.sort_unstable_by_key(|(group, org, signal, _)| (*group, *org, *signal));
+    let mut found: HashMap<u32, OfGroup> = HashMap::default();
+    for same in all.chunk_by(|a, b| (a.0, a.1, a.2) == (b.0, b.1, b.2)) {
+        let Some((group, _, signal, _)) = same.first() else { continue };
+        let of_group = found.entry(*group).or_insert_with(|| {
             let none = || vec![Organisations::default(); calendar.periods()];
             [none(), none()]
         });
-        if let Some(of_signal) = all.get_mut(usize::from(signal)) {
-            follow(&periods, of_signal);
+        if let Some(of_signal) = of_group.get_mut(usize::from(*signal)) {
+            let there = |period| same.iter().any(|(.., periods)| has_period(periods, period));
+            follow((0u32..).map(there), of_signal);
         }
-    }
-    let shared = Unique::of(&sums);
-    let group = |target: Target, values: Values| {
-        let none = Block::new(calendar);
-        let block = blocks.get(&target).unwrap_or(&none);
-        let from = From { target, block, calendar, orgs: orgs.get(&target), sums: &sums, shared: &shared };
-        Group { values, periods: (0..calendar.periods()).map(|period| from.period(period)).collect() }
-    };
-    let dimension = |number: usize| {
-        let mut groups: Vec<(&Values, u32)> = met.groups(number).collect();
-        groups.sort_unstable_by_key(|(values, _)| values.iter().map(|v| (v.is_none(), v)).collect::<Vec<_>>());
-        let target = |n: u32| (u32::try_from(number + 1).unwrap_or(u32::MAX), n);
-        groups.into_iter().map(|(values, n)| group(target(n), values.clone())).collect()
-    };
-    Counted {
-        movers,
-        whole: group(WHOLE, Values::default()),
-        dimensions: (0..plan.dimensions.len()).map(dimension).collect(),
-        has_org,
-    }
-}
-
-/// What a place counts for.
-fn targets(groups: &[u32]) -> impl Iterator<Item = Target> {
-    std::iter::once(WHOLE).chain((1u32..).zip(groups.iter().copied()))
-}
-
-fn org_periods(sums: &Sums, met: &Met, calendar: &Calendar) -> OrgPeriods {
-    let mut found = OrgPeriods::default();
-    let mut mark = |place: usize, period: usize, signal: u8| {
-        let Some(meaning) = met.all.get(place).filter(|m| m.org != NOBODY) else { return };
-        for target in targets(&meaning.groups) {
-            let periods = found.entry((target, meaning.org, signal)).or_insert_with(|| vec![false; calendar.periods()]);
-            if let Some(there) = periods.get_mut(period) {
-                *there = true;
-            }
-        }
-    };
-    for (place, block) in sums.by_place.iter().enumerate() {
-        for (period, cells) in block.iter().flat_map(|b| b.cells.iter().enumerate()) {
-            for (signal, cell) in (0u8..).zip(cells) {
-                if cell.hosts > 0 {
-                    mark(place, period, signal);
-                }
-            }
-        }
-    }
-    for (place, period, signal) in &sums.elsewhere {
-        mark(*place as usize, *period as usize, *signal);
     }
     found
 }
 
 /// Counts one organisation in the periods in which it was seen.
-fn follow(periods: &[bool], into: &mut [Organisations]) {
+fn follow(periods: impl Iterator<Item = bool>, into: &mut [Organisations]) {
     let mut before = false;
     let mut ever = false;
-    for (there, o) in periods.iter().zip(into) {
-        match (*there, before, ever) {
+    for (o, there) in into.iter_mut().zip(periods) {
+        match (there, before, ever) {
             (true, true, _) => o.change.kept += 1,
             (true, false, true) => o.change.returning += 1,
             (true, false, false) => o.change.new += 1,
             (false, true, _) => o.change.lost += 1,
             (false, false, _) => {}
         }
-        o.seen += u64::from(*there);
-        before = *there;
-        ever |= *there;
+        o.seen += u64::from(there);
+        before = there;
+        ever |= there;
     }
 }
 
@@ -245,18 +230,17 @@ impl Unique {
 /// Where the counts of a group are.
 struct From<'a> {
     target: Target,
+    /// Of the period.
     block: &'a Block,
     calendar: &'a Calendar,
-    orgs: Option<&'a [Vec<Organisations>; 2]>,
+    orgs: Option<&'a OfGroup>,
     sums: &'a Sums,
     shared: &'a Unique,
 }
 
 impl From<'_> {
     fn period(&self, period: usize) -> PeriodSum {
-        let kinds: Kinds = self.block.kinds.get(period).copied().unwrap_or_default();
-        let cells = self.block.cells.get(period).copied().unwrap_or_default();
-        let [update, reputation] = cells;
+        let Block { cells: [update, reputation], kinds, .. } = self.block;
         let nonzero = |n: &u32| (*n > 0).then_some(u64::from(*n));
         let verdicts: BTreeMap<Verdict, u64> =
             Verdict::ALL.iter().zip(&kinds.verdicts).filter_map(|(v, n)| Some((*v, nonzero(n)?))).collect();
@@ -265,8 +249,8 @@ impl From<'_> {
         let mut sum = PeriodSum {
             categories: categories.collect(),
             likely_installed: kinds.likely_installed.into(),
-            update: self.signal(period, 0, &update),
-            reputation: self.signal(period, 1, &reputation),
+            update: self.signal(period, 0, update),
+            reputation: self.signal(period, 1, reputation),
             both: kinds.both.into(),
             verdicts,
         };
@@ -278,11 +262,11 @@ impl From<'_> {
     fn signal(&self, period: usize, signal: u8, cell: &Cell) -> SignalSum {
         let (addresses, macs, stable) = self.shared.get(self.target, period, signal);
         let days = self.calendar.range(period);
-        let of_days = |all: &[Vec<u32>; 2]| {
-            let all = all.get(usize::from(signal)).and_then(|d| d.get(days.clone()));
-            all.map(<[u32]>::to_vec).unwrap_or_default()
-        };
-        let loose = of_days(&self.block.loose).into_iter().max().unwrap_or(0);
+        let at = usize::from(signal);
+        let of = |all: &[u32; 2]| all.get(at).copied().unwrap_or(0);
+        let mut daily: Vec<u32> = self.block.days.iter().map(|day| of(&day.hosts)).collect();
+        daily.resize(days.len(), 0);
+        let loose = self.block.days.iter().map(|day| of(&day.loose)).max().unwrap_or(0);
         let hours = self.sums.hours.get(&self.target).and_then(|h| h.get(usize::from(signal)));
         let too_many = self.sums.too_many.get(self.target.0 as usize).copied().unwrap_or(false);
         let busiest = hours.and_then(|h| h.get(days.start * 24..days.end * 24)).and_then(|h| h.iter().max());
@@ -308,7 +292,7 @@ impl From<'_> {
             mac_hosts: n(cell.mac_hosts),
             mac_addresses: n(cell.mac_addresses),
             organisations: organisations.copied().unwrap_or_default(),
-            daily: of_days(&self.block.daily),
+            daily,
             busiest_hour: (!too_many).then(|| busiest.copied().map_or(0, n)),
         }
     }

@@ -3,13 +3,13 @@
 
 use super::Plan;
 use super::calendar::Calendar;
-use super::sums::{Sums, WHOLE, add};
+use super::sums::{Sums, WHOLE};
 use crate::base::time::{DAY_SECS, QUARTER_SECS, SECOND};
 use crate::base::{Addr, Mac, Stage, Timestamp};
 use crate::catalogue::Category;
 use crate::host::count::{Amount, Counting, Person, Piece};
 use crate::host::{Facts, Judge, Verdict};
-use crate::measure::groups::places::Cache;
+use crate::measure::groups::places::{Cache, NOBODY};
 use crate::measure::groups::{Place, Places};
 use crate::measure::movers::Mover;
 use foldhash::HashMap;
@@ -51,7 +51,7 @@ pub(super) struct Gathered {
     pub(super) shares_address: bool,
     /// Its hardware address is in several segments.
     pub(super) shares_mac: bool,
-    presence: Vec<Presence>,
+    pub(super) presence: Vec<Presence>,
     judged: Vec<Judged>,
     places: Vec<Place>,
     /// By period, whether it was in view, with or without contacts.
@@ -137,7 +137,7 @@ impl<'p> Worker<'p> {
             calendar,
             addresses_apart,
             cache: Cache::default(),
-            sums: Sums::new(plan.dimensions.len()),
+            sums: Sums::new(plan.dimensions.len(), calendar),
             host: Gathered::default(),
             own: Vec::new(),
             timed: Vec::new(),
@@ -148,8 +148,9 @@ impl<'p> Worker<'p> {
         }
     }
 
-    /// Counts the hosts of a part.
-    pub(super) fn part(&mut self, facts: &Facts, judge: &Judge<'_>) {
+    /// Counts the hosts of a part; `full` is called when a good deal was counted.
+    /// False where there are too many groups.
+    pub(super) fn part(&mut self, facts: &Facts, judge: &Judge<'_>, full: &dyn Fn(&mut Sums)) -> bool {
         let common = Common::of(judge, facts);
         self.memo.clear();
         self.memo.resize(facts.seen.len(), None);
@@ -158,9 +159,14 @@ impl<'p> Worker<'p> {
                 if self.plan.movers {
                     self.list(judge, *node);
                 }
+                if self.places.are_too_many() {
+                    return false;
+                }
                 self.count();
+                full(&mut self.sums);
             }
         }
+        true
     }
 
     /// Gathers what one host was in each period; false if nothing.
@@ -323,7 +329,7 @@ impl<'p> Worker<'p> {
         let one_place = host.places.iter().all(|p| *p == first);
         if one_place && !host.shares_address && !host.shares_mac {
             let judged: Vec<&Judged> = host.judged.iter().collect();
-            add(self.sums.place(first, self.calendar), &host, &host.presence, &judged, &mut |_, _, _| {});
+            self.sums.add_place(first, &host, &judged, self.calendar);
             self.hours(first, &host.presence);
         } else {
             self.count_directly(&host);
@@ -345,7 +351,10 @@ impl<'p> Worker<'p> {
         let judged: Vec<&Judged> = host.judged.iter().collect();
         self.sums.add_direct(WHOLE, host, &host.presence, &judged, self.calendar);
         self.sums.add_hours(WHOLE, &host.presence, self.calendar);
-        self.sums.elsewhere.extend(host.presence.iter().map(|p| (p.place, p.period, p.signal)));
+        let of_org = |place: Place| self.cache.meaning(place).is_some_and(|m| m.org != NOBODY);
+        for p in host.presence.iter().filter(|p| of_org(p.place)) {
+            self.sums.see(p.place, p.period, p.signal);
+        }
         for dimension in 0..self.plan.dimensions.len() {
             let group = |place: Place| self.cache.meaning(place).and_then(|m| m.groups.get(dimension)).copied();
             let mut groups: Vec<u32> = host.places.iter().filter_map(|p| group(*p)).collect();

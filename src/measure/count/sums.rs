@@ -1,15 +1,18 @@
 //! What one thread has counted, and how the counts of several become one.
 
-use super::block::{Block, Cell};
+use super::block::{Block, Blocks, InRow, present};
 use super::calendar::Calendar;
 use super::host::{Gathered, Judged, Presence, SIGNALS};
 use crate::base::{Addr, Mac};
 use crate::measure::groups::Place;
+use crate::measure::groups::places::{Meaning, NOBODY};
 use crate::measure::movers::Latest;
 use foldhash::{HashMap, HashSet};
 
 /// Groups of one dimension, up to which hosts are counted by the hour.
-pub(super) const MOST_BY_HOUR: usize = 256;
+const MOST_BY_HOUR: usize = 256;
+/// Days of all of them that are: each has 192 bytes.
+const DAYS_BY_HOUR: usize = 1 << 19;
 
 /// A dimension (0 is the whole, then those of the plan) and the number of a
 /// group of it.
@@ -31,50 +34,70 @@ pub(super) enum Shared {
 /// Hosts of each hour of each day, by signal.
 pub(super) type Hours = [Vec<u32>; 2];
 
+/// Periods in which something was seen, a bit each.
+pub(super) type Periods = Vec<u64>;
+
+/// Whether a period is among them.
+pub(super) fn has_period(periods: &[u64], period: u32) -> bool {
+    periods.get(period as usize / 64).is_some_and(|bits| bits >> (period % 64) & 1 == 1)
+}
+
 /// All that was counted.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
     /// Hosts that were in one place all the time, by place.
-    pub(super) by_place: Vec<Option<Box<Block>>>,
+    by_place: Blocks<Place>,
     /// The others, by what they were counted for.
-    pub(super) direct: HashMap<Target, Block>,
+    pub(super) direct: Blocks<Target>,
     /// What several hosts shared, by target, period and signal.
     pub(super) shared: HashMap<(Target, u32, u8), HashSet<Shared>>,
-    /// Where and when hosts counted in `direct` were seen.
-    pub(super) elsewhere: HashSet<(Place, u32, u8)>,
+    /// When hosts were seen in places of organisations, by place and signal; of
+    /// those in `by_place` only once they are no longer there.
+    pub(super) seen: HashMap<(Place, u8), Periods>,
     pub(super) hours: HashMap<Target, Hours>,
     /// Hosts that are in the first of two periods only, and in the second.
     pub(super) movers: [Latest; 2],
     /// By dimension, whether it has too many groups to be counted by the hour.
     pub(super) too_many: Vec<bool>,
+    /// Groups of a dimension that are not too many.
+    most_by_hour: usize,
 }
 
 impl Sums {
-    pub(super) fn new(dimensions: usize) -> Self {
-        Sums { too_many: vec![false; dimensions + 1], ..Sums::default() }
+    pub(super) fn new(dimensions: usize, calendar: &Calendar) -> Self {
+        let days = DAYS_BY_HOUR / (dimensions + 1) / calendar.days().max(1);
+        Sums { too_many: vec![false; dimensions + 1], most_by_hour: days.clamp(1, MOST_BY_HOUR), ..Sums::default() }
     }
 
-    /// Adds what another thread counted.
-    pub(super) fn merge(&mut self, other: Sums) {
-        for (at, block) in other.by_place.into_iter().enumerate() {
-            let Some(block) = block else { continue };
-            if self.by_place.len() <= at {
-                self.by_place.resize_with(at + 1, || None);
-            }
-            match self.by_place.get_mut(at) {
-                Some(Some(mine)) => mine.add(&block),
-                Some(place) => *place = Some(block),
-                None => {}
+    /// How much room those take that can be given to another, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.by_place.bytes() + self.direct.bytes()
+    }
+
+    /// Adds what another thread counted, that of places to what they stand for.
+    pub(super) fn merge(&mut self, other: Sums, meanings: &[Meaning], calendar: &Calendar) {
+        for (place, row) in other.by_place.into_rows() {
+            let Some(meaning) = meanings.get(place as usize) else { continue };
+            let blocks = present(row);
+            targets(&meaning.groups).for_each(|target| self.direct.of(target, calendar).add(&blocks));
+            for (period, block) in blocks.iter().filter(|_| meaning.org != NOBODY) {
+                for (signal, _) in (0u8..).zip(&block.cells).filter(|(_, cell)| cell.hosts > 0) {
+                    self.see(place, *period, signal);
+                }
             }
         }
-        for (target, block) in other.direct {
-            self.direct.entry(target).and_modify(|mine| mine.add(&block)).or_insert(block);
+        for (target, row) in other.direct.into_rows() {
+            self.direct.of(target, calendar).add(&present(row));
         }
         for (key, set) in other.shared {
             self.shared.entry(key).or_default().extend(set);
         }
-        self.elsewhere.extend(other.elsewhere);
         self.movers.iter_mut().zip(other.movers).for_each(|(a, b)| a.merge(b));
+        for (key, periods) in other.seen {
+            let mine = self.seen.entry(key).or_default();
+            mine.resize(mine.len().max(periods.len()), 0);
+            mine.iter_mut().zip(periods).for_each(|(a, b)| *a |= b);
+        }
         self.too_many.iter_mut().zip(other.too_many).for_each(|(a, b)| *a |= b);
         for (target, hours) in other.hours {
             if let Some(mine) = self.hours_of(target, hours.first().map_or(0, Vec::len)) {
@@ -85,15 +108,32 @@ impl Sums {
         }
     }
 
-    /// The block of a place.
-    pub(super) fn place(&mut self, place: Place, calendar: &Calendar) -> &mut Block {
-        let at = place as usize;
-        if self.by_place.len() <= at {
-            self.by_place.resize_with(at + 1, || None);
+    /// Hands over what takes room and can be added elsewhere.
+    pub(super) fn hand_over(&mut self) -> Sums {
+        let Sums { by_place, direct, shared, seen, .. } = self;
+        Sums {
+            by_place: std::mem::take(by_place),
+            direct: std::mem::take(direct),
+            shared: std::mem::take(shared),
+            seen: std::mem::take(seen),
+            ..Sums::default()
         }
-        // It was just made long enough.
-        #[allow(clippy::indexing_slicing)]
-        self.by_place[at].get_or_insert_with(|| Box::new(Block::new(calendar)))
+    }
+
+    /// Counts a host that was in one place all the time.
+    pub(super) fn add_place(&mut self, place: Place, host: &Gathered, judged: &[&Judged], calendar: &Calendar) {
+        let mut into = self.by_place.of(place, calendar);
+        add(&mut into, host, &host.presence, judged, &mut |_, _, _| {});
+    }
+
+    /// Keeps that a host was seen in a place of an organisation.
+    pub(super) fn see(&mut self, place: Place, period: u32, signal: u8) {
+        let periods = self.seen.entry((place, signal)).or_default();
+        let at = period as usize / 64;
+        periods.resize(periods.len().max(at + 1), 0);
+        if let Some(bits) = periods.get_mut(at) {
+            *bits |= 1 << (period % 64);
+        }
     }
 
     /// The hours of a target, unless its dimension has too many groups.
@@ -104,7 +144,7 @@ impl Sums {
         }
         if !self.hours.contains_key(&target) {
             let others = self.hours.keys().filter(|(dimension, _)| *dimension == target.0).count();
-            if others >= MOST_BY_HOUR {
+            if others >= self.most_by_hour {
                 *too_many = true;
                 self.hours.retain(|(dimension, _), _| *dimension != target.0);
                 return None;
@@ -146,24 +186,29 @@ impl Sums {
         judged: &[&Judged],
         calendar: &Calendar,
     ) {
-        let block = self.direct.entry(target).or_insert_with(|| Block::new(calendar));
+        let mut into = self.direct.of(target, calendar);
         let shared = &mut self.shared;
-        add(block, host, presence, judged, &mut |period, signal, what| {
+        add(&mut into, host, presence, judged, &mut |period, signal, what| {
             shared.entry((target, period, signal)).or_default().insert(what);
         });
     }
 }
 
+/// What a place counts for.
+pub(super) fn targets(groups: &[u32]) -> impl Iterator<Item = Target> {
+    std::iter::once(WHOLE).chain((1u32..).zip(groups.iter().copied()))
+}
+
 /// Counts a host. `share` takes what other hosts have as well.
-pub(super) fn add(
-    block: &mut Block,
+fn add(
+    into: &mut InRow<'_>,
     host: &Gathered,
     presence: &[Presence],
     judged: &[&Judged],
     share: &mut dyn FnMut(u32, u8, Shared),
 ) {
     for j in judged {
-        let Some(kinds) = block.kinds.get_mut(j.period as usize) else { continue };
+        let Some(Block { kinds, .. }) = into.at(j.period) else { continue };
         if let Some(n) = kinds.verdicts.get_mut(j.amount.verdict as usize) {
             *n += 1;
         }
@@ -178,24 +223,21 @@ pub(super) fn add(
     for run in presence.chunk_by(|a, b| (a.signal, a.period) == (b.signal, b.period)) {
         let Some(first) = run.first() else { continue };
         let (signal, period) = (usize::from(first.signal), first.period);
+        let start = into.calendar.range(period as usize).start;
+        let Some(block) = into.at(period) else { continue };
         for day in run.chunk_by(|a, b| a.day == b.day) {
-            let at = day.first().map_or(usize::MAX, |p| p.day as usize);
-            if let Some(n) = block.daily.get_mut(signal).and_then(|d| d.get_mut(at)) {
-                *n += 1;
-            }
-            if let Some(n) = block.loose.get_mut(signal).and_then(|d| d.get_mut(at)).filter(|_| loose) {
-                *n += 1;
+            let at = day.first().and_then(|p| (p.day as usize).checked_sub(start));
+            let Some(day) = at.and_then(|at| block.days.get_mut(at)) else { continue };
+            for (hosts, counts) in [(&mut day.hosts, true), (&mut day.loose, loose)] {
+                if let Some(n) = hosts.get_mut(signal).filter(|_| counts) {
+                    *n += 1;
+                }
             }
         }
         let addresses = addresses(run);
-        let of = |cells: &'_ mut Vec<[Cell; 2]>, period: u32, change: &dyn Fn(&mut Cell)| {
-            if let Some(cell) = cells.get_mut(period as usize).and_then(|c| c.get_mut(signal)) {
-                change(cell);
-            }
-        };
         let last = before.get_mut(signal).and_then(|b| b.replace(period));
         let was_in_view = period.checked_sub(1).is_some_and(|before| last != Some(before) && host.in_view(before));
-        of(&mut block.cells, period, &|cell| {
+        if let Some(cell) = block.cells.get_mut(signal) {
             cell.hosts += 1;
             cell.confirmed += u32::from(person.confirmed);
             cell.relays += u32::from(run.iter().any(|p| p.relay));
@@ -219,7 +261,7 @@ pub(super) fn add(
             if !host.shares_address {
                 cell.addresses += u32::try_from(addresses.len()).unwrap_or(u32::MAX);
             }
-        });
+        }
         if host.shares_address {
             addresses.iter().for_each(|ip| share(period, first.signal, Shared::Address(host.segment.clone(), *ip)));
         }
@@ -227,34 +269,35 @@ pub(super) fn add(
             share(period, first.signal, Shared::Mac(mac, person.confirmed && !person.randomised));
         }
         if let Some(l) = last.filter(|l| l + 1 < period) {
-            of(&mut block.cells, l + 1, &|cell| lose(cell, host, l + 1));
+            lose(into, signal, host, l + 1);
         }
     }
     for (signal, last) in before.iter().enumerate() {
-        let Some(next) = last.map(|l| l + 1) else { continue };
-        if let Some(cell) = block.cells.get_mut(next as usize).and_then(|c| c.get_mut(signal)) {
-            lose(cell, host, next);
+        if let Some(last) = last {
+            lose(into, signal, host, last + 1);
         }
     }
-    add_both(block, presence);
+    add_both(into, presence);
 }
 
 /// Counts a host that was in the period before.
-fn lose(cell: &mut Cell, host: &Gathered, period: u32) {
-    cell.lost += 1;
-    cell.lost_in_view += u32::from(host.in_view(period));
+fn lose(into: &mut InRow<'_>, signal: usize, host: &Gathered, period: u32) {
+    if let Some(cell) = into.at(period).and_then(|b| b.cells.get_mut(signal)) {
+        cell.lost += 1;
+        cell.lost_in_view += u32::from(host.in_view(period));
+    }
 }
 
 /// Counts the periods in which a host has both signals.
-fn add_both(block: &mut Block, presence: &[Presence]) {
+fn add_both(into: &mut InRow<'_>, presence: &[Presence]) {
     let reputation = presence.partition_point(|p| p.signal == 0);
     let (update, reputation) = presence.split_at(reputation);
     for run in reputation.chunk_by(|a, b| a.period == b.period) {
         let Some(period) = run.first().map(|p| p.period) else { continue };
         if update.binary_search_by_key(&period, |p| p.period).is_ok()
-            && let Some(kinds) = block.kinds.get_mut(period as usize)
+            && let Some(block) = into.at(period)
         {
-            kinds.both += 1;
+            block.kinds.both += 1;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Counts against a count of sets, for any facts, groups and periods.
 
+use super::calendar::Calendar;
 use super::{Counted, Group, Plan, count};
 use crate::base::{Addr, Mac, Stage, Timestamp};
 use crate::host::{HostView, Interval, Options, Signal, SignalKind, judge};
@@ -22,7 +23,11 @@ fn counted(records: &[F], parts: u32, threads: usize, periods: &[Days], groups: 
 }
 
 fn counted_of(source: &Memory, threads: usize, periods: &[Days], groups: &Groups, by: &[&str]) -> Counted {
-    let plan = Plan {
+    count(source, &planned(threads, periods, groups, by)).unwrap()
+}
+
+fn planned<'g>(threads: usize, periods: &[Days], groups: &'g Groups, by: &[&str]) -> Plan<'g> {
+    Plan {
         periods: periods.to_vec(),
         offset: UtcOffset::default(),
         groups,
@@ -31,9 +36,9 @@ fn counted_of(source: &Memory, threads: usize, periods: &[Days], groups: &Groups
         recount: None,
         movers: false,
         home: HomeNets::default(),
+        claimed: None,
         threads,
-    };
-    count(source, &plan).unwrap()
+    }
 }
 
 fn weeks(n: i32) -> Vec<Days> {
@@ -163,11 +168,39 @@ fn days_begin_where_the_offset_says() {
         recount: None,
         movers: false,
         home: HomeNets::default(),
+        claimed: None,
         threads: 1,
     };
     let all = count(&Memory::new(&records, 1), &plan).unwrap();
     let hosts: Vec<_> = all.whole.periods.iter().map(|p| p.update.hosts).collect();
     assert_eq!((hosts, all.whole.periods[1].update.daily[0]), (vec![0, 1], 1));
+}
+
+/// Sums were made for each period of each group before anybody asked how many
+/// groups there are.
+#[test]
+fn groups_by_periods_are_limited() {
+    let line = |n: i32| format!("10.0.{}.{},org {n}\n", n / 256, n % 256);
+    let groups = groups(&("prefix,org\n".to_owned() + &(0..1590).map(line).collect::<String>()));
+    let records: Vec<F> = (0..1590).map(|n| f(&format!("10.0.{}.{}", n / 256, n % 256), n)).collect();
+    let by_day = |days: i32| (0..days).map(|day| Days::new(day, day)).collect::<Vec<_>>();
+    for (parts, threads) in [(1, 1), (5, 2)] {
+        let plan = planned(threads, &by_day(3660), &groups, &["org"]);
+        let error = count(&Memory::new(&records, parts), &plan).unwrap_err().0;
+        assert!(error.starts_with("by org there are more than 1589 groups, too many for 3660 periods"), "{error}");
+    }
+    // All organisations of a country have room by day for the better part of a
+    // year, and by months in each of several countries.
+    let most = |periods: &[Days]| planned(1, periods, &groups, &["org"]).most_groups(&Calendar::new(periods)).0;
+    let months: Vec<Days> = (0..8).map(|month| Days::new(month * 31, month * 31 + 30)).collect();
+    assert_eq!((most(&by_day(3660)), most(&by_day(250)), most(&months)), (1589, 23_346, 400_000));
+    // What was claimed may have less room.
+    let source = Memory::new(&records[..7], 1);
+    let claimed = |n| Plan { claimed: Some(n), ..planned(1, &weeks(4), &groups, &["org"]) };
+    assert_eq!(count(&source, &claimed(28)).unwrap().dimensions[0].len(), 7);
+    assert!(count(&source, &claimed(27)).unwrap_err().0.contains("more than 6 groups, for which what was claimed"));
+    // By nothing there are no groups, whatever the files say.
+    assert!(count(&source, &Plan { dimensions: vec![], ..claimed(1) }).is_ok());
 }
 
 /// Who a host is, for the count of sets.

@@ -12,6 +12,7 @@ use crate::base::time::parse_day;
 use crate::base::{Addr, Prefix};
 use crate::host::inventory::InventoryError;
 use foldhash::{HashMap, HashMapExt};
+use std::collections::BTreeMap;
 
 /// How many contradicting lines are listed.
 const SHOWN: usize = 10;
@@ -128,7 +129,7 @@ impl Table {
         let mut table = Table { columns, texts: vec![String::new()], ..Table::default() };
         let mut known: HashMap<String, u32> = HashMap::new();
         let mut places: HashMap<Said, u32> = HashMap::new();
-        let mut by_length: HashMap<u8, Vec<Line>> = HashMap::new();
+        let mut by_length: BTreeMap<u8, Vec<Line>> = BTreeMap::new();
         for row in rows {
             let (line, fields) = row?;
             if let [only] = fields.as_slice()
@@ -163,15 +164,14 @@ impl Table {
             let network = prefix.network();
             same.push(Line { halves: [(network >> 64) as u64, network as u64], said, line: number });
         }
+        by_length.values_mut().for_each(|lines| lines.sort_unstable_by_key(|l| (l.halves, l.line)));
+        too_many(&by_length)?;
         let mut overlaps: Vec<(u32, u32, Prefix)> = Vec::new();
-        for (len, mut lines) in by_length {
-            lines.sort_unstable_by_key(|l| (l.halves, l.line));
-            too_many(len, &lines)?;
+        for (len, lines) in by_length.into_iter().rev() {
             table.overlaps(len, &lines, &mut overlaps);
             let (networks, said) = lines.into_iter().map(|l| (l.network(), l.said)).unzip();
             table.lengths.push(OfLength { len, networks, said });
         }
-        table.lengths.sort_unstable_by_key(|l| std::cmp::Reverse(l.len));
         overlaps.sort_unstable_by_key(|(line, ..)| *line);
         let mut told: Vec<String> = Vec::new();
         for (line, earlier, prefix) in overlaps.iter().take(SHOWN) {
@@ -259,12 +259,16 @@ fn validity(line: usize, from: &str, to: &str) -> Result<Days, InventoryError> {
     if days.is_empty() { Err(wrong(line, "valid_to lies before valid_from")) } else { Ok(days) }
 }
 
-/// Refuses a prefix of too many lines, which are in order.
-fn too_many(len: u8, lines: &[Line]) -> Result<(), InventoryError> {
-    let beyond = lines.chunk_by(|a, b| a.halves == b.halves).find_map(|same| same.get(SAME));
-    let prefix =
-        |l: &Line| Prefix::new(Addr(l.network().to_be_bytes()), len).map_or_else(String::new, |p| p.to_string());
-    beyond.map_or(Ok(()), |l| Err(wrong(l.line as usize, format!("{} stands in more than {SAME} lines", prefix(l)))))
+/// Refuses a prefix of too many lines, which are in order: the first such line of
+/// the file.
+fn too_many(by_length: &BTreeMap<u8, Vec<Line>>) -> Result<(), InventoryError> {
+    let beyond = |(len, lines): (&u8, &Vec<Line>)| {
+        let all = lines.chunk_by(|a, b| a.halves == b.halves).filter_map(|same| same.get(SAME));
+        all.min_by_key(|l| l.line).map(|l| (l.line, l.network(), *len))
+    };
+    let Some((line, network, len)) = by_length.iter().filter_map(beyond).min() else { return Ok(()) };
+    let prefix = Prefix::new(Addr(network.to_be_bytes()), len).map_or_else(String::new, |p| p.to_string());
+    Err(wrong(line as usize, format!("{prefix} stands in more than {SAME} lines")))
 }
 
 fn touch(a: Days, b: Days) -> bool {
@@ -327,6 +331,21 @@ mod tests {
         assert!(Table::read(Rows::new(text.strip_suffix(&line(SAME)).unwrap())).is_ok());
         let error = Table::read(Rows::new(&text)).unwrap_err();
         assert!(error.line == SAME + 2 && error.what == "10.0.0.0/8 stands in more than 4096 lines", "{error}");
+    }
+
+    #[test]
+    fn of_several_such_prefixes_the_first_line_is_named() {
+        let line = |prefix: &str| format!("{prefix},A\n").repeat(SAME + 1);
+        let many = ["10.0.0.0/8", "10.0.0.0/9", "9.0.0.0/9", "10.0.0.0/24", "10.0.0.1", "2001:db8::/32"];
+        let text = "prefix,org\n".to_owned() + &many.map(line).concat();
+        let error = Table::read(Rows::new(&text)).unwrap_err();
+        assert!(error.line == SAME + 2 && error.what.starts_with("10.0.0.0/8 stands"), "{error}");
+        let text = "prefix,org\n".to_owned() + &[many[3], many[1], many[2]].map(line).concat();
+        let error = Table::read(Rows::new(&text)).unwrap_err();
+        assert!(error.line == SAME + 2 && error.what.starts_with("10.0.0.0/24 stands"), "{error}");
+        let text = "prefix,org\n".to_owned() + &[many[1], many[2]].map(line).concat();
+        let error = Table::read(Rows::new(&text)).unwrap_err();
+        assert!(error.line == SAME + 2 && error.what.starts_with("10.0.0.0/9 stands"), "{error}");
     }
 
     #[test]

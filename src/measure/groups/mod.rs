@@ -269,7 +269,8 @@ impl Groups {
         })
     }
 
-    /// Finds the columns of dimensions such as `country` or `country+sector`.
+    /// Finds the columns of dimensions such as `country` or `country+sector`, each
+    /// once.
     ///
     /// # Errors
     /// [`GroupsError::NoColumn`] for one that no file has.
@@ -283,7 +284,14 @@ impl Groups {
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             Err(GroupsError::NoColumn { column, known })
         };
-        asked.iter().map(|d| d.split('+').map(one).collect()).collect()
+        let mut all: Vec<Vec<String>> = Vec::new();
+        for dimension in asked {
+            let columns = dimension.split('+').map(one).collect::<Result<_, _>>()?;
+            if !all.contains(&columns) {
+                all.push(columns);
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -372,7 +380,7 @@ mod tests {
     #[test]
     fn dimensions_are_of_columns_that_there_are() {
         let groups = groups(&[("a.csv", "prefix,org,country\n")]);
-        let asked = ["org".to_owned(), "Country+org".to_owned()];
+        let asked = ["org", "Country+org", "ORG", "country + org"].map(str::to_owned);
         assert_eq!(groups.dimensions(&asked).unwrap(), [vec!["org"], vec!["country", "org"]]);
         let error = groups.dimensions(&["site".to_owned()]).unwrap_err().to_string();
         assert!(error.contains("\"site\"") && error.contains("org, country"), "{error}");

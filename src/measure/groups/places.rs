@@ -3,6 +3,7 @@
 use super::{Groups, Key};
 use crate::base::Addr;
 use foldhash::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// The number of a combination of groups, of a group, or of an organisation.
@@ -34,6 +35,9 @@ pub struct Places<'g> {
     /// Place in `columns` of the organisation.
     org: Option<usize>,
     depends_on_day: bool,
+    /// Groups of all dimensions at most.
+    most: usize,
+    too_many: AtomicBool,
     met: Mutex<Met>,
 }
 
@@ -90,7 +94,18 @@ impl<'g> Places<'g> {
         let dimensions: Vec<Vec<usize>> = dimensions.iter().map(|d| d.iter().map(&mut place).collect()).collect();
         let met = Met { of_dimension: vec![HashMap::default(); dimensions.len()], ..Met::default() };
         let depends_on_day = groups.depends_on_day();
-        Places { groups, columns, dimensions, org, depends_on_day, met: Mutex::new(met) }
+        let (most, too_many) = (usize::MAX, AtomicBool::new(false));
+        Places { groups, columns, dimensions, org, depends_on_day, most, too_many, met: Mutex::new(met) }
+    }
+
+    /// With so many groups of all dimensions at most.
+    pub fn at_most(self, most: usize) -> Self {
+        Places { most, ..self }
+    }
+
+    /// Whether more groups than that were met.
+    pub fn are_too_many(&self) -> bool {
+        self.too_many.load(Ordering::Relaxed)
     }
 
     /// Whether organisations are known at all.
@@ -132,8 +147,16 @@ impl<'g> Places<'g> {
             number(known, of)
         };
         let groups = self.dimensions.iter().zip(&mut met.of_dimension).map(group).collect();
+        if met.of_dimension.iter().map(HashMap::len).sum::<usize>() > self.most {
+            self.too_many.store(true, Ordering::Relaxed);
+        }
         met.all.push(Meaning { org, groups });
         number(&mut met.numbers, values)
+    }
+
+    /// What places stand for, as far as they were met.
+    pub(in super::super) fn with_meanings<T>(&self, each: impl FnOnce(&[Meaning]) -> T) -> T {
+        each(&self.met.lock().unwrap_or_else(PoisonError::into_inner).all)
     }
 
     /// All that was met.

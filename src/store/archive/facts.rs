@@ -71,7 +71,9 @@ impl Archive {
         all.saturating_add(u32::from(self.together().is_ok_and(|t| !t.hosts.is_empty())))
     }
 
-    fn is_tied(&self) -> bool {
+    /// Whether any record lists servers that may tell of roles: then there is one
+    /// part.
+    pub fn is_tied(&self) -> bool {
         self.manifest.pieces.iter().any(|p| p.ties)
     }
 
