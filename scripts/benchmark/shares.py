@@ -42,8 +42,10 @@ def main(floor, seconds):
         if not found:
             continue
         share, thread, symbol = float(found[1]), found[2], found[3]
-        thread = thread if thread in ("reader", "worker") else "others"
         group = next((name for name, pattern in GROUPS if re.search(pattern, symbol)), "all else")
+        if thread == "environment":
+            group = "hash of the program, six times as large with its symbols"
+        thread = thread if thread in ("reader", "worker") else "others"
         shares[group][thread] += share
         threads[thread] += share
     total = sum(threads.values())
