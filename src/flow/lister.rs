@@ -91,6 +91,11 @@ impl NameLister {
         NameLister { files, rows: NameRows::default(), clock: Clock::default() }
     }
 
+    /// Bytes of the rows since the last call of [`drain`](Self::drain).
+    pub fn waiting(&self) -> usize {
+        self.rows.bytes()
+    }
+
     /// Takes the rows of all these since the last call.
     pub fn drain<'l>(listers: impl Iterator<Item = &'l mut Self>) -> NameRows {
         // With the room that is needed: to grow shows in profiles.

@@ -32,6 +32,11 @@ impl NameRows {
         NameRows { text: Vec::with_capacity(text), rows: Vec::with_capacity(rows) }
     }
 
+    /// Bytes of all lines.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// Whether there is no line.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

@@ -263,6 +263,7 @@ fn book_losses(ledger: &mut Ledger, before: &[InterfaceStatistics], now: &[Inter
 mod tests {
     use super::super::dispatch::Period;
     use super::super::pool::Pool;
+    use super::super::worker::Gathered;
     use super::*;
     use crate::base::time::QUARTER_SECS;
     use crate::capture::{CaptureError, FrameMeta, Interface, Progress};
@@ -299,7 +300,7 @@ mod tests {
             source: Box::new(Fountain),
             time: Clock::Wall,
             dispatcher: Dispatcher::new(HomeNets::default(), Period::default(), None, false, 1),
-            hands: Hands { jobs: Vec::new(), recycler: pool.recycler(), pool },
+            hands: Hands { jobs: Vec::new(), recycler: pool.recycler(), pool, gathered: Gathered::default() },
             desk: &desk,
             timing: Timing::default(),
             number: 0,

@@ -6,7 +6,7 @@ use super::pool::{Pool, Recycler};
 use super::sources::{SourceId, SourceReport};
 use super::timing::Timing;
 use super::work::Work;
-use super::worker::{Finished, Found, Harvest, Job, Origin, Report, Worker};
+use super::worker::{Finished, Found, Gathered, Harvest, Job, Origin, Report, Worker};
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::capture::{Ahead, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
@@ -39,6 +39,10 @@ pub(super) const LIVE_BATCHES: usize = 12;
 /// After so many frames of a file at most the workers hand on what they found.
 /// They do it after each batch of what comes through a pipe.
 const REPORT_FRAMES: usize = 4096;
+
+/// Also once they have gathered so many bytes, which the reader sees when it is up
+/// to [`BATCHES`] ahead.
+const REPORT_BYTES: usize = 256 << 10;
 
 /// A capture that begins so much before the last frame of the one before is
 /// another view of the network, not the next file of the same capture: its
@@ -316,6 +320,7 @@ pub(super) fn run<H: Harvest>(
 pub(super) struct Crew<H: Harvest> {
     workers: Vec<Worker<H>>,
     batches: usize,
+    gathered: Gathered,
     pub(super) failed: Arc<AtomicBool>,
 }
 
@@ -324,6 +329,7 @@ pub(super) struct Hands {
     pub(super) jobs: Vec<Sender<Job>>,
     pub(super) pool: Pool,
     pub(super) recycler: Recycler,
+    pub(super) gathered: Gathered,
 }
 
 impl Hands {
@@ -337,9 +343,11 @@ impl<H: Harvest> Crew<H> {
     /// With so many batches in flight; `stamped` if frames were captured just
     /// before they are read.
     pub(super) fn new(workers: usize, limits: Limits, batches: usize, stamped: bool, make: &impl Fn() -> H) -> Self {
+        let gathered = Gathered::default();
         Crew {
-            workers: (0..workers).map(|n| Worker::new(n, workers, limits, stamped, make)).collect(),
+            workers: (0..workers).map(|n| Worker::new(n, workers, limits, stamped, gathered.clone(), make)).collect(),
             batches,
+            gathered,
             failed: Arc::new(AtomicBool::new(false)),
         }
     }
@@ -352,7 +360,7 @@ impl<H: Harvest> Crew<H> {
         read: impl FnOnce(Hands) -> ReaderEnd + Send,
         mut write: impl FnMut(Option<Origin>, H::Yield) -> io::Result<()>,
     ) -> Result<Crop<H::Rest>, Failure> {
-        let Crew { workers, batches, failed } = self;
+        let Crew { workers, batches, gathered, failed } = self;
         let count = workers.len();
         std::thread::scope(|scope| {
             let (tx, reports): (Sender<Report<H>>, Receiver<Report<H>>) = bounded(REPORTS);
@@ -371,7 +379,7 @@ impl<H: Harvest> Crew<H> {
                 threads.push(thread.map_err(Failure::Thread)?);
             }
             drop(tx);
-            let hands = Hands { jobs, recycler: pool.recycler(), pool };
+            let hands = Hands { jobs, recycler: pool.recycler(), pool, gathered };
             let reader = std::thread::Builder::new().name("reader".into()).spawn_scoped(scope, move || read(hands));
             let reader = reader.map_err(Failure::Thread)?;
             let mut shards = BTreeMap::new();
@@ -552,7 +560,9 @@ impl Reader<'_> {
                 work.begins_anew = self.reached.is_some_and(|t| first.ts.since(t) < -ROTATION_OVERLAP);
             }
             self.unreported = self.unreported.saturating_add(work.batch.frames.len());
-            work.report = report.size.is_none() || self.unreported >= REPORT_FRAMES;
+            work.report = report.size.is_none()
+                || self.unreported >= REPORT_FRAMES
+                || self.hands.gathered.bytes() >= REPORT_BYTES;
             if work.report {
                 self.unreported = 0;
             }

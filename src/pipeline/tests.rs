@@ -162,6 +162,41 @@ fn rows_come_in_order_of_files_and_frames_for_any_number_of_workers() {
     }
 }
 
+/// Messages of a kilobyte can show thirty of names: what is gathered of them once
+/// took half a gibibyte.
+#[test]
+fn names_of_few_frames_are_not_gathered_without_end() {
+    use std::io::Write;
+    let mut message = vec![0, 7, 0x81, 0x80, 0, 1, 0, 64, 0, 0, 0, 0];
+    for _ in 0..4 {
+        message.push(60);
+        message.extend([b'a'; 60]);
+    }
+    message.extend([0, 0, 5, 0, 1]);
+    for _ in 0..64 {
+        message.extend([0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 2, 0xc0, 12]);
+    }
+    let datagram = |n: u16| ([192, 0, 2, 1], 53, [10, 0, (n >> 8) as u8, n as u8], 40_000, message.clone());
+    let bytes = capture(&(0..5000).map(datagram).collect::<Vec<_>>());
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&bytes).unwrap();
+    let batches = bytes.len() / crate::capture::OpenOptions::default().buffer;
+    for workers in [1, 3] {
+        let mut plan = plan(false, workers);
+        plan.inputs = vec![Item { path: file.path().to_owned(), relative: None }];
+        let files: Arc<[String]> = Arc::new(["\"x\"".into()]);
+        let (mut reports, mut lines) = (0, 0);
+        names(plan, &files, |rows| {
+            reports += 1;
+            lines += rows.lines().count();
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(lines, 5000 * 65);
+        assert!(reports + super::replay::BATCHES >= batches, "{reports} reports of {batches} batches");
+    }
+}
+
 #[test]
 fn a_capture_that_is_read_again_shows_every_name_again() {
     // The flows of the first reading must not answer for the second.

@@ -14,6 +14,7 @@ use crate::sighting::presence::Presence;
 use crate::sighting::{Canary, Conceal, Draft, KeptFrame, Naming, Observed, Observer, Pseudonyms, Signal};
 use crossbeam_channel::{Receiver, Sender};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// What a worker is told.
@@ -115,6 +116,10 @@ pub(super) trait Harvest: Sink + Send {
     {
         Self::harvest(sinks)
     }
+    /// Bytes that wait to be collected; of what is not gathered none are asked for.
+    fn waiting(&self) -> usize {
+        0
+    }
     /// Whether there is nothing for the writer.
     fn is_empty(found: &Self::Yield) -> bool;
     /// The end.
@@ -128,6 +133,10 @@ impl Harvest for NameLister {
 
     fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> NameRows {
         NameLister::drain(sinks.map(|(_, sink)| sink))
+    }
+
+    fn waiting(&self) -> usize {
+        NameLister::waiting(self)
     }
 
     fn is_empty(_: &NameRows) -> bool {
@@ -240,6 +249,29 @@ pub(super) struct Worker<H> {
     countdown: u32,
     /// Frames were captured just before they are read.
     stamped: bool,
+    gathered: Gathered,
+}
+
+/// How many bytes the workers have gathered: of each those that wait, or, where it
+/// just handed them on, those of its last batch. The reader lets them gather while
+/// these are few, as a few frames can hold many names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gathered {
+    all: Arc<AtomicUsize>,
+    /// Of this worker.
+    own: usize,
+}
+
+impl Gathered {
+    /// Of all workers.
+    pub(super) fn bytes(&self) -> usize {
+        self.all.load(Ordering::Relaxed)
+    }
+
+    fn set(&mut self, own: usize) {
+        self.all.fetch_add(own.wrapping_sub(self.own), Ordering::Relaxed);
+        self.own = own;
+    }
 }
 
 impl<H: Harvest> Worker<H> {
@@ -249,10 +281,12 @@ impl<H: Harvest> Worker<H> {
         workers: usize,
         limits: Limits,
         stamped: bool,
+        gathered: Gathered,
         mut sink: impl FnMut() -> H,
     ) -> Self {
         let engines = (number..SHARDS).step_by(workers).map(|_| Engine::new(sink(), limits)).collect();
-        Worker { number, workers, engines, ledger: Ledger::new(), timing: Timing::default(), countdown: 1, stamped }
+        let (ledger, timing) = (Ledger::new(), Timing::default());
+        Worker { number, workers, engines, ledger, timing, countdown: 1, stamped, gathered }
     }
 
     /// Works until the reader is done.
@@ -269,11 +303,17 @@ impl<H: Harvest> Worker<H> {
                             return;
                         }
                     }
+                    let before = if gathered.is_some() { self.gathered.own } else { 0 };
                     let done = self.batch(&work);
                     let first = work.batch.frames.first().map_or(Timestamp(i64::MAX), |f| f.ts);
                     let first = gathered.take().map_or(first, |(before, _)| before.first);
                     let origin = Origin { number: work.number, first, done };
                     let (source, report) = (work.source, work.report);
+                    // Before the batch goes back, so that the reader is not further ahead.
+                    if H::GATHERS {
+                        let waiting = self.sinks().map(|(_, sink)| sink.waiting()).fold(0, usize::saturating_add);
+                        self.gathered.set(if report { waiting.saturating_sub(before) } else { waiting });
+                    }
                     recycler.release(work);
                     if H::GATHERS && !report {
                         gathered = Some((origin, source));

@@ -2,8 +2,9 @@
 //!
 //! Hosts are counted part by part, on several threads; sums do not depend on
 //! which thread counted what. A host that was in one place all the time is
-//! added to the sums of that place, which become those of its groups later. One that was in several, or that shares an address with others, is
-//! counted for each group by itself, so that nothing counts twice.
+//! added to the sums of that place, which become those of its groups later. One
+//! that was in several, or that shares an address with others, is counted for
+//! each group by itself, so that nothing counts twice.
 
 mod block;
 mod calendar;
