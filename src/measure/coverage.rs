@@ -8,7 +8,7 @@ use crate::base::Timestamp;
 use crate::base::time::QUARTER_SECS;
 use crate::coverage::doubts::{self, Doubt, Sight};
 use crate::coverage::{Counts, shares};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Quarter hours in a day.
@@ -17,7 +17,8 @@ const QUARTERS: u64 = 96;
 const LISTED: usize = 5;
 
 /// A time without frames.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Gap {
     /// Beginning of its first quarter hour.
     pub from: Timestamp,
@@ -26,7 +27,8 @@ pub struct Gap {
 }
 
 /// What could be seen in a window.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Coverage {
     /// Whether it is known at all: not where only records were imported, or
     /// nothing is stored.

@@ -13,7 +13,7 @@ use crate::catalogue::LongText;
 use crate::coverage::Counts;
 pub use crate::host::facts::Contact as Fact;
 use crate::host::facts::Facts;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -260,6 +260,13 @@ impl Known {
 impl Serialize for Known {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_bool(self.is_seen())
+    }
+}
+
+/// As much as was written of it: either all is known or nothing.
+impl<'de> Deserialize<'de> for Known {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        Ok(if bool::deserialize(d)? { Known::Whole } else { Known::Nothing })
     }
 }
 

@@ -13,10 +13,10 @@ use crate::coverage::shares;
 use crate::measure::count::MOST_DAYS;
 use crate::measure::coverage::Because;
 use crate::measure::figures::Label;
-use crate::measure::{Days, Method, UtcOffset};
+use crate::measure::{Coverage, Days, Method, UtcOffset};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Everything that there may be. What else stands there is nobody's claim that
@@ -43,43 +43,9 @@ struct Cells {
 struct Window {
     label: String,
     days: Value,
+    /// Most of it follows from nothing in the table, and is only seen to be of its
+    /// kind.
     coverage: Coverage,
-}
-
-/// A [`Coverage`](crate::measure::Coverage): most of it follows from nothing in
-/// the table, and is only seen to be of its kind.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(dead_code)]
-struct Coverage {
-    known: bool,
-    quarters: u64,
-    /// Up to when the window had passed when it was counted, if not all of it.
-    #[serde(default)]
-    until: Option<Timestamp>,
-    quarters_up: u64,
-    up: f64,
-    sensors: BTreeMap<String, f64>,
-    days_up: u64,
-    gaps: u64,
-    longest_gaps: Vec<Gap>,
-    shares: BTreeMap<String, f64>,
-    networks: u64,
-    addresses: u64,
-    encrypted_dns: u64,
-    sources: u64,
-    damaged: u64,
-    imported: u64,
-    removed_days: u64,
-    catalogues: Vec<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(dead_code)]
-struct Gap {
-    from: Timestamp,
-    to: Timestamp,
 }
 
 #[derive(Debug, Deserialize)]
