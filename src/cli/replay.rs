@@ -9,6 +9,7 @@ use crate::pipeline::{self, Room};
 use crate::report::counted;
 use crate::report::output::Output;
 use crate::sighting::Settings;
+use crate::store::{Opening, Store};
 use std::sync::Arc;
 
 /// Sensor name of a replay that is given none.
@@ -51,15 +52,18 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         Output::check(path).map_err(Stop::failed)?;
     }
     evidence::check_inputs(kept, &plan.inputs)?;
-    let mut store = output::open_store(m.store.as_deref())?;
     let folder = evidence::folder(&args.evidence, false)?;
+    let opening = m.store.as_deref().map(Store::open_beside).transpose()?;
     let hash_word = if hash { "sha256" } else { "none" };
     let settings =
         Arc::new(Settings { catalogue: Arc::clone(&catalogue), home, canaries: Vec::new(), live: false, pseudonyms });
     let mut run = output::begin_run(&settings, sensor, hash_word, false);
 
-    let mut found = pipeline::sightings(plan, &settings, Room::default())?;
-    if store.is_some() {
+    let found = pipeline::sightings(plan, &settings, Room::default());
+    // Before anything can end the run: no store is left half made.
+    let store = opening.map(Opening::store).transpose();
+    let mut found = found?;
+    if m.store.is_some() {
         run_record::complete(&mut run, settings.pseudonyms.as_deref());
     }
     if m.no_dhcp_names {
@@ -90,10 +94,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     // One of these that fails takes nothing from the others.
     let stats = args.input.stats.as_ref().map_or(Ok(()), |path| output::write_stats(path, &mut found.outcome));
     let shown = folder.map_or(Ok(()), |folder| evidence::write(folder, &run, &mut found, &catalogue));
-    let stored = store.as_mut().map_or(Ok(()), |store| {
+    let stored = store.map_err(Stop::from).and_then(|store| {
+        let Some(mut store) = store else { return Ok(()) };
         let failed = [&printed, &stats, &shown].iter().any(|r| r.is_err());
         run_record::end(&mut run, if failed { Exit::Failed } else { exit });
-        let removed = output::store(store, &run, &mut found, &catalogue, m.retain)?;
+        let removed = output::store(&mut store, &run, &mut found, &catalogue, m.retain)?;
         if removed.records > 0 && !args.input.quiet {
             let records = counted(removed.records, "record", "records");
             let days = counted(removed.days, "day", "days");

@@ -73,11 +73,20 @@ pub(super) trait Entry {
 #[repr(C)]
 struct Slot<T> {
     key: FlowKey,
+    taken: Taken,
     hash: u64,
     /// When it was last looked for, by the engine's clock: timestamps that go
     /// back or jump must not make a busy flow look idle.
     touched: Timestamp,
     entry: T,
+}
+
+/// That a place is taken. No other field has as many values to spare, so it is
+/// here that an `Option` says whether there is one.
+#[repr(u8)]
+#[derive(Clone, Copy)]
+enum Taken {
+    Yes = 1,
 }
 
 impl<T: Entry> Slot<T> {
@@ -172,7 +181,7 @@ impl<T: Entry> Table<T> {
             gone(old, Gone::Full);
         }
         let hash = key.hash(&self.state);
-        let slot = Some(Slot { key, hash, touched: now, entry });
+        let slot = Some(Slot { key, taken: Taken::Yes, hash, touched: now, entry });
         let at = match self.free.pop() {
             Some(at) => {
                 if let Some(place) = self.slots.get_mut(at as usize) {

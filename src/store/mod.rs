@@ -33,6 +33,7 @@ pub use coverage::{CoverageRow, NetworkRow, ResolverRow};
 pub use covered::Covered;
 pub use error::{Place, StoreError};
 pub use measured::Measured;
+pub use open::Opening;
 pub use read::{Filter, Records, Stored};
 pub use rows::{Canary, Event, Interval, Run, Source};
 pub use write::{Taken, Writer};

@@ -5,6 +5,7 @@ use super::{PATIENCE, Result, Store, schema};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::thread::{Builder, JoinHandle};
 
 /// Bytes in a page of a new store: of the usual 4,096 most would hold one record
 /// and be half empty.
@@ -28,6 +29,24 @@ impl Store {
             return create(path, place);
         }
         open_existing(path, place)
+    }
+
+    /// The same, but a store that is new gets its tables beside other work: all that
+    /// can be wrong with a path is said at once, and what a new file fails by then is
+    /// a full disk.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_beside(path: &Path) -> Result<Opening> {
+        let place = Place(path.to_owned());
+        if path.symlink_metadata().is_ok() {
+            return open_existing(path, place).map(Opening::Done);
+        }
+        make(path, &place)?;
+        let of_thread = (path.to_owned(), place.clone());
+        let begun = Builder::new().name("store".into()).spawn(move || open_made(&of_thread.0, of_thread.1));
+        // Without a thread it is done here.
+        begun.map_or_else(|_| open_made(path, place).map(Opening::Done), |handle| Ok(Opening::Begun(handle)))
     }
 
     /// Opens a store for checking it: as [`Store::open_read_only`], but one of an
@@ -100,17 +119,50 @@ impl Store {
     }
 }
 
+/// A store that is being opened.
+#[derive(Debug)]
+pub enum Opening {
+    /// It is open.
+    Done(Store),
+    /// A thread makes its tables.
+    Begun(JoinHandle<Result<Store>>),
+}
+
+impl Opening {
+    /// The store, as soon as it is open.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn store(self) -> Result<Store> {
+        match self {
+            Opening::Done(store) => Ok(store),
+            Opening::Begun(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        }
+    }
+}
+
 fn create(path: &Path, place: Place) -> Result<Store> {
+    make(path, &place)?;
+    open_made(path, place)
+}
+
+/// Makes the file of a new store, which is empty.
+fn make(path: &Path, place: &Place) -> Result<()> {
     let made = create_private(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::StorageFull => StoreError::DiskFull { place: place.clone() },
         std::io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { place: place.clone() },
         _ => StoreError::CannotOpen { place: place.clone(), detail: e.to_string() },
     })?;
     drop(made);
+    Ok(())
+}
+
+/// Opens a store whose file this process has just made.
+fn open_made(path: &Path, place: Place) -> Result<Store> {
     match open_existing(path, place) {
         Ok(store) => Ok(Store { new: true, ..store }),
         Err(e) => {
-            // Only this call made the file, and nothing was ever written to it.
+            // Nobody else made the file, and nothing was ever written to it.
             remove(path);
             Err(e)
         }

@@ -106,6 +106,24 @@ fn a_dropped_writer_leaves_nothing() {
 }
 
 #[test]
+fn a_store_opened_beside_other_work_is_one_and_what_is_none_is_said_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("new.db");
+    let store = Store::open_beside(&path).unwrap().store().unwrap();
+    assert!(store.check().unwrap().is_empty());
+    drop(store);
+    Store::open_beside(&path).unwrap().store().unwrap().discard_new();
+    assert!(path.exists(), "it was there before");
+    Store::open_read_only(&path).unwrap();
+    fs::write(&path, "a letter").unwrap();
+    assert!(matches!(Store::open_beside(&path), Err(StoreError::NotAStore { .. })));
+    assert_eq!(fs::read(&path).unwrap(), b"a letter");
+    let nowhere = dir.path().join("no folder").join("new.db");
+    assert!(matches!(Store::open_beside(&nowhere), Err(StoreError::CannotOpen { .. })));
+    assert!(!nowhere.exists());
+}
+
+#[test]
 fn only_a_new_store_that_nobody_wrote_to_is_discarded() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("s");
