@@ -1,7 +1,7 @@
 //! What goes in comes out: contributions, order, filters.
 
 use super::*;
-use crate::base::Addr;
+use crate::base::{Addr, Mac};
 use crate::catalogue::Category;
 
 #[test]
@@ -312,6 +312,25 @@ fn runs_sources_intervals_and_canaries_come_back() {
 }
 
 /// Many are added by one statement: it must come to the same as one by one.
+/// More than SQLite keeps of a transaction in memory: statements of many rows then
+/// meet pages that are written while they run.
+#[test]
+fn a_hundred_thousand_intervals_in_any_order_are_all_stored() {
+    const MANY: u32 = 100_000;
+    let (_dir, _path, mut store) = new_store();
+    let mut w = store.begin().unwrap();
+    let scattered = (0..MANY).map(|n| n.wrapping_mul(0x9e37_79b1).to_be_bytes());
+    w.put_intervals(scattered.map(|[a, b, c, d]| Interval {
+        ip: Addr::v4([10, d, c, b]),
+        mac: Some(Mac([2, 0, a, b, c, d])),
+        ..an_interval()
+    }))
+    .unwrap();
+    w.commit().unwrap();
+    assert_eq!(store.intervals().unwrap().len(), MANY as usize);
+    assert!(store.check().unwrap().is_empty());
+}
+
 #[test]
 fn intervals_are_the_same_however_many_come_at_once() {
     let all: Vec<Interval> = (0..400_i64)
