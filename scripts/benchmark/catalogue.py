@@ -35,12 +35,12 @@ def instructions(folder, command):
     return next(int(line.split()[1]) for line in open(out) if line.startswith("summary:"))
 
 
-def part(capture, path):
-    """The first frames of a classic capture, about PART bytes."""
+def part(capture, path, most):
+    """The first frames of a classic capture, about so many bytes, one at least."""
     with open(capture, "rb") as file, open(path, "wb") as out:
         out.write(file.read(24))
         done = 0
-        while done < PART and (head := file.read(16)):
+        while done < most and (head := file.read(16)):
             body = file.read(int.from_bytes(head[8:12], "little"))
             done += out.write(head) + out.write(body)
 
@@ -78,17 +78,17 @@ def main(spansight, capture, folder, count=1_000_000, runs=5):
     if not shutil.which("valgrind"):
         return
     small = os.path.join(folder, "part.pcap")
-    part(capture, small)
-    empty = os.path.join(folder, "empty.pcap")
-    with open(small, "rb") as file, open(empty, "wb") as out:
-        out.write(file.read(24))
+    part(capture, small, PART)
+    # One without frames is an error.
+    least = os.path.join(folder, "least.pcap")
+    part(capture, least, 1)
     replay = replay[:-1]
     counted = []
     for files in ([], added):
-        base = instructions(folder, [*replay, empty, *files])
+        base = instructions(folder, [*replay, least, *files])
         counted.append(instructions(folder, [*replay, small, *files]) - base)
     before, after = counted
-    print(f"\nInstructions of `replay` on the first {PART >> 20} MiB, less those on a capture without frames (callgrind):")
+    print(f"\nInstructions of `replay` on the first {PART >> 20} MiB, less those on a capture of one frame (callgrind):")
     print(f"{before / 1e6:.1f} million with the built-in catalogue, {after / 1e6:.1f} million with both,")
     print(f"{100 * (after - before) / before:.1f} % more.")
 
