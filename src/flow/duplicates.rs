@@ -82,11 +82,14 @@ pub(super) struct Arrival {
     /// Hash of the payload behind what the digest covers; `None` if it was not
     /// asked for, or a capture cut it.
     pub(super) rest: Option<u64>,
+    /// Bytes of payload that were captured.
+    pub(super) held: u32,
 }
 
 impl Arrival {
     pub(super) fn new(p: &Packet, segment: u32, rest: Option<u64>) -> Self {
-        Arrival { ts: p.ts, ttl: p.ttl, segment, src_mac: p.src_mac, dst_mac: p.dst_mac, rest }
+        let Packet { ts, ttl, src_mac, dst_mac, payload_len: held, .. } = *p;
+        Arrival { ts, ttl, segment, src_mac, dst_mac, rest, held }
     }
 
     /// The place of its client.
@@ -150,6 +153,15 @@ pub(super) enum Verdict {
     Copy,
     /// A copy; the client, seen at `far`, is known from now on to be at `near`.
     Moved { client: Addr, far: Place, near: Place },
+}
+
+/// What an arrival is, and what there is to read in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Judgement {
+    pub(super) verdict: Verdict,
+    /// More of its payload was captured than of any copy before, so that it is to
+    /// be read all the same.
+    pub(super) holds_more: bool,
 }
 
 /// Where a far place is near, and when that was last confirmed.
@@ -277,14 +289,30 @@ impl Duplicates {
         ends: (Addr, Addr),
         client_sent: impl FnOnce() -> bool,
         ledger: &mut Ledger,
-    ) -> Verdict {
+    ) -> Judgement {
         let Some(kept) = self.seen.find(digest, now.ts).filter(|first| now.is_copy_of(first)) else {
             if self.seen.add(digest, now) {
                 ledger.count(Counter::DuplicatesForgotten);
             }
-            return Verdict::Fresh;
+            return Judgement { verdict: Verdict::Fresh, holds_more: false };
         };
         let first = *kept;
+        let holds_more = now.held > first.held;
+        if holds_more {
+            (kept.held, kept.rest) = (now.held, now.rest);
+        }
+        Judgement { verdict: self.judge_copy(digest, (first, now), ends, client_sent, ledger), holds_more }
+    }
+
+    /// Judges a copy of a packet.
+    fn judge_copy(
+        &mut self,
+        digest: Digest,
+        (first, now): (Arrival, Arrival),
+        ends: (Addr, Addr),
+        client_sent: impl FnOnce() -> bool,
+        ledger: &mut Ledger,
+    ) -> Verdict {
         if (first.segment, first.src_mac, first.dst_mac) == (now.segment, now.src_mac, now.dst_mac) {
             return Verdict::Copy;
         }
@@ -298,9 +326,10 @@ impl Duplicates {
             _ => now.ttl < first.ttl,
         };
         let (far, near) = if now_is_near { (was, is) } else { (is, was) };
-        if now_is_near {
+        if now_is_near && let Some(kept) = self.seen.find(digest, now.ts) {
             // What comes next is compared with the nearest so far.
-            *kept = now;
+            let Arrival { rest, held, .. } = *kept;
+            *kept = if held > now.held { Arrival { rest, held, ..now } } else { now };
         }
         let proof = match (first.ttl != now.ttl, client_sent) {
             (false, _) => Proof::Order,
@@ -427,9 +456,9 @@ mod tests {
             copies.map(|(segment, ttl, n)| {
                 self.now += 1000;
                 let (src_mac, dst_mac) = if client_sent { (mac(n), mac(200)) } else { (mac(200), mac(n)) };
-                let a = Arrival { ts: Timestamp(self.now), ttl, segment, src_mac, dst_mac, rest: None };
+                let a = Arrival { ts: Timestamp(self.now), ttl, segment, src_mac, dst_mac, rest: None, held: 0 };
                 let ends = if client_sent { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
-                self.d.judge(digest(self.number), a, ends, || client_sent, &mut self.ledger)
+                self.d.judge(digest(self.number), a, ends, || client_sent, &mut self.ledger).verdict
             })
         }
 
@@ -530,8 +559,9 @@ mod tests {
         // What has no hardware addresses may be either's.
         let mut b = Bench::new();
         b.packet(true, [(1, 64, 9)]);
-        let bare = Arrival { ts: Timestamp(b.now), ttl: 64, segment: 3, src_mac: None, dst_mac: None, rest: None };
-        let got = b.d.judge(digest(b.number), bare, (CLIENT, SERVER), || true, &mut b.ledger);
+        let bare =
+            Arrival { ts: Timestamp(b.now), ttl: 64, segment: 3, src_mac: None, dst_mac: None, rest: None, held: 0 };
+        let got = b.d.judge(digest(b.number), bare, (CLIENT, SERVER), || true, &mut b.ledger).verdict;
         assert_eq!(got, moved(Place { segment: 3, mac: None }, place(1, 9)));
     }
 
@@ -584,7 +614,15 @@ mod tests {
             b.number += 1;
             let client = Addr::v4([10, 1, (i >> 8) as u8, i as u8]);
             for (segment, ttl) in [(1, 64), (2, 63)] {
-                let a = Arrival { ts: Timestamp(b.now), ttl, segment, src_mac: mac(ttl), dst_mac: None, rest: None };
+                let a = Arrival {
+                    ts: Timestamp(b.now),
+                    ttl,
+                    segment,
+                    src_mac: mac(ttl),
+                    dst_mac: None,
+                    rest: None,
+                    held: 0,
+                };
                 b.d.judge(digest(b.number), a, (client, SERVER), || true, &mut b.ledger);
             }
         }

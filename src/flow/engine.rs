@@ -2,7 +2,7 @@
 
 use super::checksum;
 use super::dns::{self, Dns};
-use super::duplicates::{Arrival, Duplicates, Place, Reasons, Verdict, sender_is_client};
+use super::duplicates::{Arrival, Duplicates, Judgement, Place, Reasons, Verdict, sender_is_client};
 use super::early::Early;
 use super::events::{At, FrameRef, Sink};
 use super::headers::Headers;
@@ -299,8 +299,9 @@ impl<S: Sink> Engine<S> {
                     self.tcp_compared(at, &key, from_low, came, reasons, ledger);
                 }
             }
-            // Acknowledgements and ends of flows that are not known tell nothing.
-            None if !tcp::is_syn(&at) && (at.payload.is_empty() || p.flags & RST != 0) => return,
+            // Acknowledgements and ends of flows that are not known tell nothing. What
+            // was cut to its headers is neither.
+            None if !tcp::is_syn(&at) && (p.payload_len | p.payload_missing == 0 || p.flags & RST != 0) => return,
             None => {
                 if self.is_copy(&at, came, Self::of_new(&key), ledger) {
                     return;
@@ -456,7 +457,10 @@ impl<S: Sink> Engine<S> {
         let client_sent = || sender_is_client(p, |a| sink.is_home(a));
         let rest = if reasons.any(Reasons::DECODED) { self.duplicates.rest(p, at.payload) } else { None };
         let arrival = Arrival::new(came.0, came.1, rest);
-        let verdict = self.duplicates.judge(digest, arrival, (p.src, p.dst), client_sent, ledger);
+        let Judgement { verdict, holds_more } =
+            self.duplicates.judge(digest, arrival, (p.src, p.dst), client_sent, ledger);
+        // What a capture cut may have hidden a name.
+        let again = holds_more && reasons.any(Reasons::DECODED);
         let is_copy = verdict != Verdict::Fresh;
         if reasons.any(Reasons::SAMPLED) {
             ledger.count(Counter::SampleFrames);
@@ -472,9 +476,9 @@ impl<S: Sink> Engine<S> {
             checksum::count(p, at.payload, &headers, ledger);
         }
         if let Verdict::Moved { client, far, near } = verdict {
-            return !self.moved(at, client, far, near, ledger);
+            return !self.moved(at, client, far, near, ledger) && !again;
         }
-        is_copy
+        is_copy && !again
     }
 
     /// What was begun at a far place goes on at the near one. Whether the copy
@@ -605,7 +609,7 @@ impl<S: Sink> Engine<S> {
         self.dns = Dns::new();
         self.budget.start_anew();
         self.duplicates = Duplicates::new();
-        self.now = Timestamp(i64::MIN);
+        (self.now, self.mark) = (Timestamp(i64::MIN), Timestamp(i64::MIN));
     }
 
     /// Ends every flow, and hands back the sink.

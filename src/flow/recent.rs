@@ -6,6 +6,8 @@ use crate::base::time::SECOND;
 
 /// Copies come within this time of each other.
 pub(super) const WINDOW: i64 = SECOND / 20;
+/// By how much times may differ within the window, in units of 2^23 ns.
+const UNITS: u16 = (WINDOW >> 23) as u16 + 1;
 /// Packets remembered.
 pub(super) const PLACES: usize = 256;
 
@@ -96,7 +98,7 @@ impl Recent {
             let new = Slot::of(digest.hash, now.ts, at);
             let old = std::mem::replace(slot, new);
             // Few slots hold what is young; only of those the ring is looked at.
-            if old.tag != 0 && old.at != new.at && new.time.wrapping_sub(old.time) <= (WINDOW >> 23) as u16 {
+            if old.tag != 0 && old.at != new.at && new.time.wrapping_sub(old.time) <= UNITS {
                 let hidden = self.ring.get(usize::from(old.at));
                 lost |=
                     hidden.is_some_and(|(d, a)| Slot::of(*d, a.ts, 0).tag == old.tag && within(WINDOW, now.ts, a.ts));

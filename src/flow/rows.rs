@@ -4,6 +4,9 @@ use crate::base::Channel;
 use std::cmp::Ordering;
 use std::ops::Range;
 
+/// Bytes of room that an emptied buffer keeps, for lines and for their order each.
+const KEPT_BYTES: usize = 64 << 10;
+
 /// Lines, each with what it is ordered by. They lie one behind the other in a
 /// single buffer: a string for each showed in profiles, made by one thread and
 /// freed by another.
@@ -58,12 +61,15 @@ impl NameRows {
         self.take_from(other);
     }
 
-    /// The same, but leaves `other` its room for the next lines.
+    /// The same, but leaves `other` room for the next lines, if it is not more than
+    /// most need: a flood's is not kept.
     pub(super) fn take_from(&mut self, other: &mut NameRows) {
         let by = self.text.len();
         let moved = |r: Range<usize>| r.start.saturating_add(by)..r.end.saturating_add(by);
         self.text.append(&mut other.text);
         self.rows.extend(other.rows.drain(..).map(|r| Row { line: moved(r.line), name: moved(r.name), ..r }));
+        other.text.shrink_to(KEPT_BYTES);
+        other.rows.shrink_to(KEPT_BYTES.div_euclid(size_of::<Row>()));
     }
 
     /// Orders the lines by frame, channel, name and text.
@@ -123,6 +129,18 @@ mod tests {
         all.sort();
         let lines: Vec<_> = all.lines().map(|l| String::from_utf8_lossy(l).into_owned()).collect();
         assert_eq!(lines, ["<d>\n", "<c>\n", "<a>\n", "<b>\n"]);
+    }
+
+    #[test]
+    fn an_emptied_buffer_keeps_little_room() {
+        let (mut all, mut other) = (NameRows::default(), NameRows::default());
+        push(&mut all, 1, Channel::TlsSni, "a");
+        for frame in 0..20_000 {
+            push(&mut other, frame, Channel::DnsQuery, "flooding.example");
+        }
+        all.take_from(&mut other);
+        assert_eq!((all.rows.len(), other.rows.len()), (20_001, 0));
+        assert!(other.text.capacity() <= KEPT_BYTES && other.rows.capacity() * size_of::<Row>() <= KEPT_BYTES);
     }
 
     #[test]

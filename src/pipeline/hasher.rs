@@ -1,6 +1,7 @@
 //! Hashes the content of sources while they are read.
 
 use super::pool::Recycler;
+use super::replay::Alarm;
 use super::work::Work;
 use crossbeam_channel::{Sender, bounded};
 use ring::digest::{Context, SHA256};
@@ -22,9 +23,10 @@ pub(super) struct Hasher {
 }
 
 impl Hasher {
-    pub(super) fn spawn(recycler: Recycler) -> std::io::Result<Self> {
+    pub(super) fn spawn(recycler: Recycler, alarm: Alarm) -> std::io::Result<Self> {
         let (tx, rx) = bounded::<Hash>(8);
         let thread = std::thread::Builder::new().name("hasher".into()).spawn(move || {
+            let _alarm = alarm;
             let mut context = Context::new(&SHA256);
             let mut digests = Vec::new();
             for message in rx {

@@ -134,7 +134,7 @@ pub fn names(
     files: &Arc<[String]>,
     mut write: impl FnMut(&NameRows) -> io::Result<()>,
 ) -> Result<Outcome, Failure> {
-    let workers = plan.workers.max(1);
+    let workers = plan.workers.clamp(1, super::SHARDS);
     let mut waiting: BTreeMap<u64, (usize, NameRows)> = BTreeMap::new();
     let make = || NameLister::new(Arc::clone(files));
     run(plan, make, |number, mut rows: NameRows, _| {
@@ -363,6 +363,8 @@ impl<H: Harvest> Crew<H> {
         let Crew { workers, batches, gathered, failed } = self;
         let count = workers.len();
         std::thread::scope(|scope| {
+            // Else a reader that waits for a batch would not hear of it.
+            let _alarm = Alarm(Arc::clone(&failed));
             let (tx, reports): (Sender<Report<H>>, Receiver<Report<H>>) = bounded(REPORTS);
             let pool = Pool::new(batches, count, Arc::clone(&failed));
             let mut jobs = Vec::with_capacity(count);
@@ -448,7 +450,11 @@ impl Reader<'_> {
     fn read_all(&mut self) -> ReaderEnd {
         let mut sources: Vec<SourceReport> = Vec::with_capacity(self.plan.inputs.len());
         let mut failure = None;
-        let hasher = self.plan.hash.then(|| Hasher::spawn(self.hands.recycler.clone())).transpose();
+        let hasher = self
+            .plan
+            .hash
+            .then(|| Hasher::spawn(self.hands.recycler.clone(), Alarm(Arc::clone(&self.failed))))
+            .transpose();
         match hasher {
             Err(e) => failure = Some(Failure::Thread(e)),
             Ok(hasher) => {

@@ -31,9 +31,8 @@ impl Store {
         open_existing(path, place)
     }
 
-    /// The same, but a store that is new gets its tables beside other work: all that
-    /// can be wrong with a path is said at once, and what a new file fails by then is
-    /// a full disk.
+    /// The same, but a store that is new gets its tables beside other work. What is
+    /// wrong with a path or with a file that is there is said at once.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -43,9 +42,10 @@ impl Store {
             return open_existing(path, place).map(Opening::Done);
         }
         make(path, &place)?;
-        let of_thread = (path.to_owned(), place.clone());
-        let begun = Builder::new().name("store".into()).spawn(move || open_made(&of_thread.0, of_thread.1));
-        // Without a thread it is done here.
+        let conn = connect(path, &place).inspect_err(|_| remove(path))?;
+        let (of_thread, its_place) = (path.to_owned(), place.clone());
+        let begun = Builder::new().name("store".into()).spawn(move || found(conn, &of_thread, its_place));
+        // Without a thread it is done here, on another connection.
         begun.map_or_else(|_| open_made(path, place).map(Opening::Done), |handle| Ok(Opening::Begun(handle)))
     }
 
@@ -159,7 +159,13 @@ fn make(path: &Path, place: &Place) -> Result<()> {
 
 /// Opens a store whose file this process has just made.
 fn open_made(path: &Path, place: Place) -> Result<Store> {
-    match open_existing(path, place) {
+    let conn = connect(path, &place).inspect_err(|_| remove(path))?;
+    found(conn, path, place)
+}
+
+/// Gives a file that this process has just made its tables.
+fn found(conn: Connection, path: &Path, place: Place) -> Result<Store> {
+    match furnish(conn, place) {
         Ok(store) => Ok(Store { new: true, ..store }),
         Err(e) => {
             // Nobody else made the file, and nothing was ever written to it.
@@ -193,27 +199,38 @@ fn create_private(path: &Path) -> std::io::Result<File> {
 }
 
 fn open_existing(path: &Path, place: Place) -> Result<Store> {
-    refuse_special(path, &place)?;
+    let conn = connect(path, &place)?;
+    furnish(conn, place)
+}
+
+/// Opens a file that is a store, or is empty, for writing.
+fn connect(path: &Path, place: &Place) -> Result<Connection> {
+    refuse_special(path, place)?;
     let conn =
         Connection::open_with_flags(plain(path), OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|e| place.error(e))?;
     let sql = |e| place.error(e);
     // First, because what cannot be written can often not even be looked at.
     if conn.is_readonly(rusqlite::MAIN_DB).map_err(sql)? {
-        return Err(StoreError::ReadOnly { place });
+        return Err(StoreError::ReadOnly { place: place.clone() });
     }
     prepare(&conn).map_err(sql)?;
     if schema::is_blank(&conn).map_err(sql)? {
         conn.pragma_update(None, "page_size", PAGE).map_err(sql)?;
     } else {
-        schema::require_ours(&conn, &place)?;
-        schema::refuse_strangers(&conn, &place)?;
+        schema::require_ours(&conn, place)?;
+        schema::refuse_strangers(&conn, place)?;
     }
     // Some file systems cannot do write-ahead logging; SQLite then keeps its
     // rollback journal, which is as safe.
     conn.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
     conn.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
-    schema::migrate(&conn, schema::MIGRATIONS, &schema::views()).map_err(sql)?;
+    Ok(conn)
+}
+
+/// Gives a store the tables of this version.
+fn furnish(conn: Connection, place: Place) -> Result<Store> {
+    schema::migrate(&conn, schema::MIGRATIONS, &schema::views()).map_err(|e| place.error(e))?;
     Ok(Store { conn, place, new: false })
 }
 

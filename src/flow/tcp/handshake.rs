@@ -174,6 +174,9 @@ impl Tcp {
     /// Another connection begins on the same ports.
     fn restart<S: Sink>(&mut self, new: Rival, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
         let old = std::mem::replace(self, Tcp::new(at, from_low));
+        if old.has(bit::SAMPLED) {
+            self.sample(); // it has the same ends
+        }
         old.close(cx.sink, cx.ledger, cx.scratch);
         count_flow(at, cx.ledger);
         self.set(bit::CLIENT_LOW, new.low);

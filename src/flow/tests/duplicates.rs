@@ -140,6 +140,61 @@ fn a_packet_made_to_pass_for_a_copy_hides_nothing() {
     assert_eq!(s.count(Counter::Duplicates), 2);
 }
 
+/// Two interfaces of one capture with different snap lengths.
+#[test]
+fn a_copy_that_was_cut_does_not_hide_the_whole_one() {
+    let name = "aaaaaaaaaaaaaaaaaaaaaaaa.one.test";
+    let ask = packet(1, 17, CLIENT, SERVER, &udp(40_000, 53, &dns(7, name, false)));
+    for far in [ask.clone(), behind_router(&ask, 7, 1)] {
+        let mut s = Span::new(Policy::Nothing);
+        s.cut(&far, 82);
+        assert!(!s.told().iter().any(|t| t.ends_with("test")), "the name is not whole");
+        s.frame(&ask);
+        s.frame(&ask);
+        s.cut(&far, 82);
+        assert_eq!(s.told().iter().filter(|t| **t == format!("dns query {name}")).count(), 1);
+        assert_eq!(s.count(Counter::Duplicates), 3);
+    }
+}
+
+/// A capture of headers alone shows what is under way all the same.
+#[test]
+fn a_segment_cut_to_its_headers_begins_a_flow() {
+    let mut s = Span::new(Policy::Flows);
+    let segment = |payload: &[u8]| packet(1, 6, CLIENT, SERVER, &tcp(1001, 443, tcp_flags::ACK, payload));
+    s.frame(&segment(b""));
+    assert_eq!(s.count(Counter::Flows), 0, "an acknowledgement tells nothing");
+    s.cut(&segment(&[7; 100]), 54);
+    assert_eq!((s.count(Counter::Flows), s.count(Counter::FlowsMidStream)), (1, 1));
+}
+
+#[test]
+fn a_connection_on_the_ports_of_one_of_the_sample_belongs_to_it_too() {
+    let sampled = (1..2_000_u16).find(|port| {
+        let mut s = Span::new(Policy::Flows);
+        s.frame(&packet(1, 6, CLIENT, SERVER, &tcp(*port, 443, tcp_flags::SYN, b"")));
+        s.count(Counter::SampleFrames) > 0
+    });
+    let port = sampled.expect("one in 64");
+    let mut s = Span::new(Policy::Flows);
+    let mut id = 0;
+    let mut send = |client: bool, flags: u8, seq: u32, ack: u32, payload: &[u8]| {
+        id += 1;
+        let ((a, ap), (b, bp)) = if client { ((CLIENT, port), (SERVER, 443)) } else { ((SERVER, 443), (CLIENT, port)) };
+        let mut t = tcp(ap, bp, flags, payload);
+        t[4..8].copy_from_slice(&seq.to_be_bytes());
+        t[8..12].copy_from_slice(&ack.to_be_bytes());
+        s.frame(&packet(id, 6, a, b, &t));
+        s.count(Counter::SampleFrames)
+    };
+    for base in [100, 90_000_000] {
+        send(true, tcp_flags::SYN, base, 0, b"");
+        let before = send(false, tcp_flags::SYN | tcp_flags::ACK, 500 + base, base + 1, b"");
+        let after = send(true, tcp_flags::ACK, base + 1, 501 + base, b"some of it");
+        assert_eq!(after, before + 1, "{base}");
+    }
+}
+
 #[test]
 fn addresses_translated_are_another_packet() {
     let mut s = Span::new(Policy::Nothing);
