@@ -41,10 +41,18 @@ use std::process::ExitCode;
 /// in one sentence.
 pub fn main() -> ExitCode {
     panics::silence();
+    outlive_size_limit();
     std::panic::catch_unwind(run).unwrap_or_else(|_| {
         say(panics::sentence());
         Exit::Failed.into()
     })
+}
+
+/// Beyond the limit for the size of a file (`ulimit -f`) a write then fails, which is
+/// said, instead of a signal that ends the program.
+fn outlive_size_limit() {
+    #[cfg(unix)]
+    drop(signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default()));
 }
 
 fn run() -> ExitCode {

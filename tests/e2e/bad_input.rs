@@ -357,6 +357,22 @@ fn a_full_device_is_said() {
     }
 }
 
+/// The system would end the program by a signal (SIGXFSZ).
+#[cfg(unix)]
+#[test]
+fn a_limit_for_the_size_of_files_is_said_and_leaves_nothing_behind() {
+    let dir = dir();
+    write(&dir, "good.pcap", &good());
+    let limited = |options: &str| {
+        let command = format!("ulimit -f 1; exec \"$0\" replay -q good.pcap {options}");
+        let spansight = env!("CARGO_BIN_EXE_spansight");
+        let output = std::process::Command::new("sh").args(["-c", &command, spansight]).current_dir(&dir).output();
+        Ran::of(output.unwrap())
+    };
+    limited("--store new.db").said_once(FAILED, &["new.db"]);
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "the capture alone");
+}
+
 #[test]
 fn a_destination_that_cannot_be_made_is_said_before_anything_is_read() {
     let dir = dir();
