@@ -43,8 +43,9 @@ pub(super) fn run(args: &ExplainArgs) -> Result<Exit, Stop> {
         say(format_args!("warning: {sentence}"));
     }
     let subject = subject::find(args, &kept, &judging)?;
+    let places = Places::new(&kept, args)?;
     let out = Output::open(args.output.as_deref()).map_err(Stop::failed)?;
-    let mut teller = Teller { args, kept: &kept, out, differing: 0, unreadable: 0, told: 0 };
+    let mut teller = Teller { args, kept: &kept, places, out, differing: 0, told: 0 };
     let result = teller.tell(&subject, &judging);
     teller.finish(result)
 }
@@ -70,9 +71,9 @@ impl<E: Into<Stop>> From<E> for Trouble {
 struct Teller<'t> {
     args: &'t ExplainArgs,
     kept: &'t Kept,
+    places: Places,
     out: Output,
     differing: u64,
-    unreadable: u64,
     told: u64,
 }
 
@@ -123,18 +124,16 @@ impl Teller<'_> {
     /// Tells of records in the order given, each as every source gave it. All of
     /// them are of the host, if there is one.
     fn sightings(&mut self, ids: &[String], host: Option<&HostView>) -> Result<(), Trouble> {
-        let places = Places::new(self.kept, &self.args.captures, &self.args.evidence_dir)?;
         for ids in ids.chunks(TOGETHER) {
             let mut records = match self.kept {
                 Kept::Store(measured) => of_store(&measured.store(), ids)?,
                 Kept::Archive(archive) => of_archive(archive, ids, host)?,
             };
             let mut frames = Frames::of(&records);
-            frames.find(&places);
+            frames.find(&self.places)?;
             frames.fill(&mut records);
             records.iter().try_for_each(|r| self.sighting(r))?;
         }
-        self.unreadable = places.unreadable();
         Ok(())
     }
 
@@ -169,7 +168,7 @@ impl Teller<'_> {
                 counted(self.differing, "frame differs", "frames differ")
             ));
         }
-        let partial = self.differing > 0 || self.unreadable > 0;
+        let partial = self.differing > 0 || self.places.unreadable() > 0;
         Ok(if partial { exit.max(Exit::Partial) } else { exit })
     }
 }

@@ -104,6 +104,47 @@ fn a_host_is_found_by_address_mac_and_name() {
     explain(&dir, CLIENT, &["--since", "2027-01-01", "--until", "2026-01-01"]).said_once(2, &["is not before --until"]);
 }
 
+/// Captures and evidence are what is shown; an explanation never takes their place.
+#[test]
+fn no_capture_and_no_evidence_is_written_over() {
+    let dir = replayed("a.pcap", &["--evidence-dir", "ev"]);
+    let at = |name: &str| dir.path().join(name);
+    let capture = fs::read(at("a.pcap")).unwrap();
+    fs::create_dir(at("more")).unwrap();
+    fs::write(at("more/b.pcap"), Pcap::new().frames(TEN, &update(9, host(9))).bytes()).unwrap();
+    let packets =
+        fs::read_dir(at("ev")).unwrap().map(|e| e.unwrap().path()).find(|p| p.extension().unwrap() == "pcapng");
+    let packets = packets.unwrap().strip_prefix(dir.path()).unwrap().to_str().unwrap().to_owned();
+    let refused = |output: &str, said: &str, more: &[&str]| {
+        let before = fs::read(at(output)).ok();
+        explain(&dir, CLIENT, &[&["--output", output], more].concat()).said_once(2, &["--output ", output, said]);
+        assert_eq!(fs::read(at(output)).ok(), before, "{output}");
+    };
+    let over = "would overwrite what is read";
+    refused("a.pcap", over, &[]);
+    refused("more/b.pcap", over, &["--captures", "more"]);
+    for output in [packets.as_str(), "ev/manifest.json", "ev/new.txt"] {
+        refused(output, "lies in the evidence", &["--evidence-dir", "ev"]);
+    }
+    fs::hard_link(at(&packets), at("linked")).unwrap();
+    refused("linked", over, &["--evidence-dir", "ev"]);
+    refused("s.sqlite-wal", "belongs to the store", &[]);
+
+    // Of a record that was read elsewhere only itself says which file it came from.
+    let ran = run_in(dir.path(), &["export", "--store", "s.sqlite", "--output", "r.ndjson"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    for store in ["other.sqlite", "archive/"] {
+        let ran = run_in(dir.path(), &["import", "-q", "--store", store, "r.ndjson"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let args = ["explain", "--store", store, CLIENT, "--output", "a.pcap"];
+        run_in(dir.path(), &args).said_once(2, &["--output ", "a.pcap", over]);
+        assert_eq!(fs::read(at("a.pcap")).unwrap(), capture, "{store}");
+    }
+    let all = ["--output", "more/new.txt", "--captures", "more", "--evidence-dir", "ev"];
+    assert_eq!(explain(&dir, CLIENT, &all).code, 0);
+    assert!(fs::read_to_string(at("more/new.txt")).unwrap().starts_with(CLIENT));
+}
+
 /// What is said of a frame is what lies in the capture.
 #[test]
 fn the_frames_read_again_are_those_of_the_capture() {

@@ -286,11 +286,29 @@ fn a_report_lists_who_is_gone_and_who_is_new() {
     let csv = fs::read_to_string(dir.path().join("csv/movers.csv")).unwrap();
     assert_eq!(csv.lines().count(), gone.len() + 1);
     assert!(csv.lines().nth(1).unwrap().starts_with(&format!("baseline,{first},")), "{csv}");
+    let notes = fs::read_to_string(dir.path().join("csv/notes.csv")).unwrap();
+    assert!(notes.contains("\nmovers,gone_more,0\r\nmovers,new_more,0\r\n"), "{notes}");
     // Figures that are given to others have no hosts in them.
     let compared =
         run_in(dir.path(), &[&["compare", "--store", "s.db", "--format", "json", "-q"], &windows[..]].concat());
     assert!(compared.out.contains("cohort") && !compared.out.contains("pc-"), "{compared:?}");
     assert!(json(&dir, &[]).get("movers").is_none());
+}
+
+#[test]
+fn every_form_says_how_many_hosts_that_are_gone_it_leaves_out() {
+    let dir = office(&Office { falls: true, hosts: 400, one_in: 1, ..Office::default() });
+    let windows = ["--baseline", "2026-01-01..2026-01-07", "--current", "2026-01-13..2026-01-14"];
+    let value = json(&dir, &windows);
+    let more = value["movers"]["gone_more"].as_u64().unwrap();
+    let gone = value["comparison"]["whole"]["update"]["cohort"]["gone"].as_u64().unwrap();
+    assert!(more > 0 && gone == 100 + more, "{gone} {more}");
+    assert!(page(&dir, &windows).contains("Of these hosts the 100 with the latest contacts are listed"));
+    let ran = report(&dir, &[&["--csv", "csv", "-q"], &windows[..]].concat());
+    assert_eq!(ran.code, DONE, "{ran:?}");
+    let notes = fs::read_to_string(dir.path().join("csv/notes.csv")).unwrap();
+    assert!(notes.contains(&format!("\nmovers,gone_more,{more}\r\nmovers,new_more,0\r\n")), "{notes}");
+    assert_eq!(fs::read_to_string(dir.path().join("csv/movers.csv")).unwrap().lines().count(), 101);
 }
 
 #[test]

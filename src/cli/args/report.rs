@@ -12,7 +12,8 @@ pub(super) const REPORT_HELP: &str = "\
 WINDOW is as for `trend`, such as 2024-04 or 30d. Without one the report is about the current window of a comparison, or else the whole store; the trend of a comparison also covers the baseline and what lies between.
 
 The page is one file that needs nothing else: it loads nothing and can be read without a script. It lists \
-up to 2,000 hosts in a table; JSON and CSV have all. Days since the last contact are counted from the end of \
+up to 2,000 hosts in a table; JSON and CSV have all. Of hosts that are gone or new \
+between two windows the latest 100 each are listed anywhere, and the others counted. Days since the last contact are counted from the end of \
 the window, if one is given and has passed, else from now.
 
 With --fail-on the exit code is 4 where a host is found, and 1 where none was and too little was seen to \

@@ -3,11 +3,12 @@
 use super::places::Places;
 use crate::base::digest::hex;
 use crate::capture::{self, Batch, CaptureError, FrameMeta, Interface, LinkType, OpenOptions, Picked, Status};
+use crate::cli::exit::Stop;
 use crate::report::display_filter::{Known, content_filter};
 use crate::report::dissect::{Dissection, dissect};
 use crate::report::explain::{Explained, Shown, State};
 use crate::sighting::Evidence;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,8 +59,13 @@ impl Frames {
     }
 
     /// Looks for them: in captures, the likeliest first, then in evidence.
-    pub(super) fn find(&mut self, places: &Places) {
+    ///
+    /// # Errors
+    /// Wrong usage, where the output would be one of the files.
+    pub(super) fn find(&mut self, places: &Places) -> Result<(), Stop> {
         let files: Vec<Vec<PathBuf>> = self.0.iter().map(|s| places.of(&s.source, &s.evidence)).collect();
+        // Records that were read elsewhere say themselves where.
+        places.check_output(files.iter().flatten().collect::<BTreeSet<_>>())?;
         let most = files.iter().map(Vec::len).max().unwrap_or(0);
         for choice in 0..most {
             let mut by_file: BTreeMap<&Path, Vec<usize>> = BTreeMap::new();
@@ -78,6 +84,7 @@ impl Frames {
         for file in places.evidence() {
             self.read_evidence(file, places);
         }
+        Ok(())
     }
 
     /// Looks for frames in a capture at their offsets.

@@ -1,7 +1,9 @@
 //! Where a frame may be read again.
 
 use crate::capture::{self, Expansion};
+use crate::cli::args::ExplainArgs;
 use crate::cli::exit::{Stop, say};
+use crate::cli::places;
 use crate::cli::stored::Kept;
 use crate::report::evidence::ENDING;
 use crate::sighting::Evidence;
@@ -28,6 +30,8 @@ pub(super) struct Places {
     by_size: HashMap<u64, Vec<PathBuf>>,
     /// Files of packets in folders of evidence.
     evidence: Vec<PathBuf>,
+    /// What is written, and must be none of these.
+    output: Option<PathBuf>,
     unreadable: Cell<u64>,
 }
 
@@ -35,9 +39,12 @@ impl Places {
     /// Looks through the folders.
     ///
     /// # Errors
-    /// The store's, and where a folder given cannot be read.
-    pub(super) fn new(kept: &Kept, captures: &[PathBuf], evidence: &[PathBuf]) -> Result<Self, Stop> {
-        let mut places = Places::default();
+    /// The store's, where a folder given cannot be read, and where the output would
+    /// be one of the files.
+    pub(super) fn new(kept: &Kept, args: &ExplainArgs) -> Result<Self, Stop> {
+        let ExplainArgs { captures, evidence_dir, output, .. } = args;
+        places::check_outside("--output", output.as_deref(), evidence_dir)?;
+        let mut places = Places { output: output.clone(), ..Places::default() };
         // Records of an archive say the paths alone.
         if let Kept::Store(measured) = kept {
             let store = measured.store();
@@ -64,11 +71,22 @@ impl Places {
                 places.by_name.entry(stem(&path)).or_default().push(path);
             }
         }
-        for folder in evidence {
+        for folder in evidence_dir {
             let files = list("--evidence-dir", folder)?;
+            places.check_output(&files)?;
             places.evidence.extend(files.into_iter().filter(|p| p.extension().is_some_and(|e| e == ENDING)));
         }
+        places.check_output(places.read_at.values().chain(places.by_name.values()).flatten())?;
         Ok(places)
+    }
+
+    /// Refuses to write over any of these files.
+    ///
+    /// # Errors
+    /// Wrong usage, where one of them is the output.
+    pub(super) fn check_output<'p>(&self, files: impl IntoIterator<Item = &'p PathBuf>) -> Result<(), Stop> {
+        let output = self.output.as_deref();
+        places::check(&[("--output", output)], files.into_iter().map(PathBuf::as_path))
     }
 
     /// Captures that may hold a frame of a record of that source, the likeliest

@@ -44,7 +44,8 @@ fn row(out: &mut dyn Write, cells: &[&str]) -> io::Result<()> {
     write_row(out, &cells.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>())
 }
 
-/// What stands in sentences: doubts, summary, blind spots, method, hashes.
+/// What stands in sentences: doubts, summary, blind spots, method, hashes; and how
+/// many hosts `movers.csv` leaves out.
 fn notes(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
     row(out, &["section", "about", "text"])?;
     let a = &d.about;
@@ -85,6 +86,10 @@ fn notes(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
         c.catalogue_changes.added.iter().try_for_each(|id| one("comparison", "only in the current window", id))?;
         c.catalogue_changes.removed.iter().try_for_each(|id| one("comparison", "only in the baseline", id))?;
     }
+    if let Some(movers) = d.movers {
+        one("movers", "gone_more", &movers.gone_more.to_string())?;
+        one("movers", "new_more", &movers.new_more.to_string())?;
+    }
     for line in &d.read {
         one("read", "", line)?;
     }
@@ -116,7 +121,7 @@ fn notes(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Hosts that are in one of two windows only.
+/// Hosts that are in one of two windows only, as many as are listed.
 fn movers(out: &mut dyn Write, d: &Document<'_>) -> io::Result<()> {
     row(out, &["window", "ip", "mac", "segment", "name", "last", "in_view_in_the_other"])?;
     let Some(movers) = d.movers else { return Ok(()) };

@@ -18,7 +18,8 @@ mod tests;
 use super::document::Document;
 use std::io;
 
-/// Hosts that one table of the page lists, and rows of its other tables. JSON and CSV have all.
+/// Hosts that one table of the page lists, and rows of its other tables. JSON and CSV have all, but
+/// for hosts that are gone or new.
 pub const MAX_ROWS: usize = 2_000;
 
 /// Writes the page.

@@ -72,8 +72,8 @@ fn about(d: &Document<'_>, window: &str) -> Markup {
             "; made by spansight " (Shown(&a.version)) "."
         }
         p.paper {
-            "Printed are the first 200 rows of each table, and of what can be folded up what was open; the page, JSON and CSV "
-            "have all."
+            "Printed are the first 200 rows of each table, and of what can be folded up what was open; the page has up to "
+            "2,000, JSON and CSV have all, but of hosts that are gone or new the latest 100 each."
         }
     }
 }
