@@ -18,6 +18,9 @@ pub enum Doubt {
     NoName,
     /// No home address was seen.
     NoHomeAddress,
+    /// So many contacts were made by clients outside the home networks, which are
+    /// no hosts, although they may be those that were meant.
+    Outside(u64),
     /// A share is more than its limit: what it is of what, in words behind the
     /// number.
     TooMuch(Share, &'static str),
@@ -169,6 +172,10 @@ fn doubts(counts: &Counts, saw_home: bool) -> Vec<Doubt> {
     if counts.get(Counter::Names) == 0 {
         found.push(Doubt::NoName);
     }
+    let outside = counts.get(Counter::ObservationsOutside);
+    if outside > 0 {
+        found.push(Doubt::Outside(outside));
+    }
     for limit in LIMITS {
         let Some(share) = limit.share.of(counts).filter(|share| share.whole >= limit.least) else { continue };
         let (part, whole) = (u128::from(share.part), u128::from(share.whole));
@@ -213,6 +220,9 @@ mod tests {
         counts.add(C::UdpDatagrams, 5);
         assert!(matches!(doubts(&counts, false)[..], [Doubt::NoHomeAddress, Doubt::NoName]));
         assert!(matches!(of(&[], false)[..], [Doubt::NoHomeAddress]));
+        // Contacts of which no host is known, whatever hosts there are.
+        let outside = of(&[(C::Observations, 100), (C::ObservationsOutside, 1)], true);
+        assert!(matches!(outside[..], [Doubt::Outside(1)]) && outside[0].is_unmeasured(), "{outside:?}");
     }
 
     #[test]

@@ -220,6 +220,13 @@ fn words(doubt: &Doubt, window: &str) -> Difference {
             "no host name was seen at all in {window}, so that the vantage point may not show DNS or client traffic"
         )),
         Doubt::NoHomeAddress => blind(format!("no address of the home networks was seen in {window}")),
+        Doubt::Outside(n) => {
+            let contacts = if *n == 1 { "contact" } else { "contacts" };
+            blind(format!(
+                "clients outside the home networks made {n} {contacts} in {window}, of which no host is counted \
+                 (--home-net of replay and watch names these networks)"
+            ))
+        }
         Doubt::TooMuch(s, what) => share(s, "", what),
         Doubt::TooLittle(s, what) => share(s, "only ", what),
         Doubt::Damaged(n) => (Because::Incomplete, format!("{n} captures of {window} could not be read in full")),
