@@ -44,6 +44,9 @@ pub struct Summary {
     pub hosts: u64,
     /// For a report from a store, what is known instead of `reach`.
     pub stored: Option<Stored>,
+    /// Where a time was asked for, sensors of the store and their quarter hours
+    /// with frames.
+    pub sensors: Vec<(String, u64)>,
 }
 
 /// What a store knows of what its sources could see.
@@ -158,10 +161,12 @@ impl Summary {
     /// What makes the view a poor one, in words.
     fn doubts(&self) -> Vec<String> {
         let stored = self.stored.unwrap_or_default();
+        let sensors: Vec<u64> = self.sensors.iter().map(|(_, up)| *up).collect();
         let sight = Sight {
             counts: &self.counts,
             saw_home: self.stored.map_or(!self.reach.addresses.is_empty(), |s| s.addresses > 0),
             quarters: stored.of_quarters.map(|of| (stored.quarters, of)),
+            sensors: &sensors,
             damaged: self.files_damaged,
             imported: stored.imported,
             removed_days: stored.removed_days,
@@ -205,6 +210,10 @@ impl Summary {
                 );
             }
             Doubt::Down(up, of) => return format!("the sensor saw frames in only {} of the window", percent(*up, *of)),
+            Doubt::SensorDown(at, up, of) => {
+                let name = self.sensors.get(*at).map_or("", |(name, _)| name.as_str());
+                return format!("the sensor {} saw frames in only {} of the window", clean(name), percent(*up, *of));
+            }
             Doubt::Damaged(_) => {
                 let (what, how) = self.damaged().unwrap_or_default();
                 return format!("{what} {how}");
