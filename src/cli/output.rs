@@ -50,6 +50,7 @@ pub(super) fn summary(outcome: &mut Outcome, hosts: u64, files_skipped: u64) -> 
         residual_more: outcome.unlisted.more(),
         hosts,
         stored: None,
+        sensors: Vec::new(),
     }
 }
 

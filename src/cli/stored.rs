@@ -104,7 +104,8 @@ pub(super) fn summary(
         let to = doubts::last_known(to, Timestamp::now(), Some(last.quarter()));
         u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0)
     });
-    Ok(closing(covered, of_quarters, hosts))
+    let sensors = if of_quarters.is_some() { store.sensors_up(from, to)? } else { Vec::new() };
+    Ok(Summary { sensors, ..closing(covered, of_quarters, hosts) })
 }
 
 /// The same of an archive, which does not know when frames were seen.

@@ -18,6 +18,9 @@ pub enum Doubt {
     NoName,
     /// No home address was seen.
     NoHomeAddress,
+    /// So many contacts were made by clients outside the home networks, which are
+    /// no hosts, although they may be those that were meant.
+    Outside(u64),
     /// A share is more than its limit: what it is of what, in words behind the
     /// number.
     TooMuch(Share, &'static str),
@@ -25,6 +28,9 @@ pub enum Doubt {
     TooLittle(Share, &'static str),
     /// Frames came in so many quarter hours only, of so many of the window.
     Down(u64, u64),
+    /// The same of one of several sensors, by its place among them: what the
+    /// others saw then is not what it would have seen.
+    SensorDown(usize, u64, u64),
     /// So many captures could not be read in full.
     Damaged(u64),
     /// Of so many sources only records were imported.
@@ -43,6 +49,8 @@ pub struct Sight<'a> {
     /// Quarter hours with frames, and those that there were; `None` where no
     /// time was asked for.
     pub quarters: Option<(u64, u64)>,
+    /// Quarter hours with frames of each sensor that had any.
+    pub sensors: &'a [u64],
     /// Captures that could not be read in full.
     pub damaged: u64,
     /// Sources of which only records were imported.
@@ -138,9 +146,14 @@ pub fn all(sight: &Sight<'_>) -> Vec<Doubt> {
             found.push(doubt(n));
         }
     };
-    let is_down = |(up, of): &(u64, u64)| up.saturating_mul(1000) < of.saturating_mul(LEAST_UP);
-    if let Some((up, of)) = sight.quarters.filter(is_down).filter(|_| sight.counts.get(Counter::Frames) > 0) {
-        found.push(Doubt::Down(up, of));
+    let is_down = |up: u64, of: u64| up.saturating_mul(1000) < of.saturating_mul(LEAST_UP);
+    if let Some((up, of)) = sight.quarters.filter(|_| sight.counts.get(Counter::Frames) > 0) {
+        if is_down(up, of) {
+            found.push(Doubt::Down(up, of));
+        }
+        // One alone is all that there is, as said already.
+        let several = sight.sensors.iter().enumerate().filter(|_| sight.sensors.len() > 1);
+        found.extend(several.filter(|(_, up)| is_down(**up, of)).map(|(at, up)| Doubt::SensorDown(at, *up, of)));
     }
     add(&mut found, sight.damaged, Doubt::Damaged);
     add(&mut found, sight.imported, Doubt::Imported);
@@ -168,6 +181,10 @@ fn doubts(counts: &Counts, saw_home: bool) -> Vec<Doubt> {
     }
     if counts.get(Counter::Names) == 0 {
         found.push(Doubt::NoName);
+    }
+    let outside = counts.get(Counter::ObservationsOutside);
+    if outside > 0 {
+        found.push(Doubt::Outside(outside));
     }
     for limit in LIMITS {
         let Some(share) = limit.share.of(counts).filter(|share| share.whole >= limit.least) else { continue };
@@ -213,6 +230,9 @@ mod tests {
         counts.add(C::UdpDatagrams, 5);
         assert!(matches!(doubts(&counts, false)[..], [Doubt::NoHomeAddress, Doubt::NoName]));
         assert!(matches!(of(&[], false)[..], [Doubt::NoHomeAddress]));
+        // Contacts of which no host is known, whatever hosts there are.
+        let outside = of(&[(C::Observations, 100), (C::ObservationsOutside, 1)], true);
+        assert!(matches!(outside[..], [Doubt::Outside(1)]) && outside[0].is_unmeasured(), "{outside:?}");
     }
 
     #[test]
@@ -284,10 +304,25 @@ mod tests {
     fn time_without_frames_and_what_was_not_read_are_doubts() {
         let mut counts = Counts::default();
         FAIR.iter().for_each(|(c, n)| counts.add(*c, *n));
-        let fair = Sight { counts: &counts, saw_home: true, quarters: None, damaged: 0, imported: 0, removed_days: 0 };
+        let fair = Sight {
+            counts: &counts,
+            saw_home: true,
+            quarters: None,
+            sensors: &[],
+            damaged: 0,
+            imported: 0,
+            removed_days: 0,
+        };
         let of = |up| all(&Sight { quarters: Some((up, 100)), ..fair });
         assert!(all(&fair).is_empty() && of(95).is_empty());
         assert!(matches!(of(94)[..], [Doubt::Down(94, 100)]));
+        // One that is up hides no other that is down.
+        let of = |sensors| all(&Sight { quarters: Some((100, 100)), sensors, ..fair });
+        assert!(of(&[95, 100]).is_empty() && of(&[10]).is_empty());
+        let down = of(&[8, 94, 100]);
+        assert!(matches!(down[..], [Doubt::SensorDown(0, 8, 100), Doubt::SensorDown(1, 94, 100)]), "{down:?}");
+        assert!(down.iter().all(Doubt::is_unmeasured));
+        assert!(all(&Sight { sensors: &[8, 100], ..fair }).is_empty(), "no time was asked for");
         let more = Sight { damaged: 1, imported: 2, removed_days: 3, ..fair };
         assert!(matches!(all(&more)[..], [Doubt::Damaged(1), Doubt::Imported(2), Doubt::Removed(3)]));
         // That there was no frame says that none came, and not why.

@@ -24,7 +24,7 @@ const LISTED: usize = 5;
 pub enum Because {
     /// What could be seen is not known.
     Unknown,
-    /// What was seen could not show a contact.
+    /// What was seen could not show a contact of a host.
     Blind,
     /// The sensor was up for too little of a window.
     SensorUp,
@@ -248,6 +248,9 @@ mod tests {
         counts.add(Counter::Names, 30);
         assert!(of(&counts, 100).doubts("W").is_empty());
         assert_eq!(of(&counts, 0).detection(), None, "no home address");
+        let outside = with(&[(Counter::ObservationsOutside, 1)]);
+        assert_eq!((because(&one, &outside), outside.detection()), (vec![Because::Blind], None));
+        assert!(outside.doubts("W")[0].what.starts_with("clients outside the home networks made 1 contact in W"));
         // Hidden in a way that nothing measures, and lost in one that is measured.
         let cut = with(&[(Counter::FramesCut, 101)]);
         assert_eq!((because(&one, &cut), cut.detection()), (vec![Because::Losses], None));

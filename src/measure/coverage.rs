@@ -73,6 +73,10 @@ pub struct Coverage {
     /// By day of the window, whether there was any frame.
     #[serde(skip)]
     pub(super) up_by_day: Vec<bool>,
+    /// Quarter hours with frames of each sensor, rising: the order is that of no
+    /// names, which a publication replaces.
+    #[serde(skip)]
+    pub(super) sensors_up: Vec<u64>,
     #[serde(skip)]
     pub(super) counts: Counts,
     /// What was seen hides contacts, and nothing says how many.
@@ -115,6 +119,8 @@ impl Coverage {
                 *up = true;
             }
         }
+        let mut sensors_up: Vec<u64> = seen.sensors.values().map(|up| up.len() as u64).collect();
+        sensors_up.sort_unstable();
         let mut coverage = Coverage {
             known: seen.known(),
             quarters,
@@ -136,6 +142,7 @@ impl Coverage {
             removed_days: seen.removed_days,
             catalogues,
             seen: seen.networks,
+            sensors_up,
             counts: seen.counts,
             blind: false,
         };
@@ -149,6 +156,7 @@ impl Coverage {
             counts: &self.counts,
             saw_home: self.addresses > 0,
             quarters: Some((self.quarters_up, self.quarters)),
+            sensors: &self.sensors_up,
             damaged: self.damaged,
             imported: self.imported,
             removed_days: self.removed_days,
@@ -214,12 +222,24 @@ fn words(doubt: &Doubt, window: &str) -> Difference {
             let up = percent(*up as f64 / (*of).max(1) as f64);
             (Because::SensorUp, format!("the sensor saw frames in only {up} of {window}"))
         }
+        // Without its name, which a publication does not give; `sensors` has it.
+        Doubt::SensorDown(_, up, of) => {
+            let up = percent(*up as f64 / (*of).max(1) as f64);
+            (Because::SensorUp, format!("one of several sensors saw frames in only {up} of {window}"))
+        }
         Doubt::AllFiltered => blind(format!("every frame of {window} was left out by options")),
         Doubt::NothingDecoded => blind(format!("no TCP or UDP packet of {window} could be decoded")),
         Doubt::NoName => blind(format!(
             "no host name was seen at all in {window}, so that the vantage point may not show DNS or client traffic"
         )),
         Doubt::NoHomeAddress => blind(format!("no address of the home networks was seen in {window}")),
+        Doubt::Outside(n) => {
+            let contacts = if *n == 1 { "contact" } else { "contacts" };
+            blind(format!(
+                "clients outside the home networks made {n} {contacts} in {window}, of which no host is counted \
+                 (--home-net of replay and watch names these networks)"
+            ))
+        }
         Doubt::TooMuch(s, what) => share(s, "", what),
         Doubt::TooLittle(s, what) => share(s, "only ", what),
         Doubt::Damaged(n) => (Because::Incomplete, format!("{n} captures of {window} could not be read in full")),
@@ -287,6 +307,27 @@ mod tests {
         assert_eq!((passed.quarters, passed.until, passed.not_passed("it")), (96, None, None));
         let to_come = of(0, -40);
         assert_eq!((to_come.quarters, to_come.up, to_come.not_passed("it")), (0, 0.0, None));
+    }
+
+    #[test]
+    fn a_sensor_that_was_up_hides_no_other_that_was_down() {
+        let of = |up: &[(&str, i64)]| {
+            let sensors: BTreeMap<String, BTreeSet<i64>> =
+                up.iter().map(|(name, up)| ((*name).to_owned(), (0..*up).collect())).collect();
+            let quarters = sensors.values().flatten().copied().collect();
+            let seen = Seen { quarters, sensors, sources: 2, addresses: 3, counts: fair(), ..Seen::default() };
+            Coverage::new(seen, (0, 95), None, Vec::new())
+        };
+        assert!(of(&[("a", 96), ("b", 92)]).doubts("it").is_empty());
+        let down = of(&[("a", 96), ("b", 8)]);
+        let said = down.doubts("it");
+        assert_eq!((said.len(), said[0].because, down.detection()), (1, Because::SensorUp, None), "{said:?}");
+        assert_eq!(said[0].what, "one of several sensors saw frames in only 8.3 % of it");
+        // Other names change nothing.
+        assert_eq!(
+            of(&[("a", 8), ("b", 20), ("c", 96)]).doubts("it"),
+            of(&[("a", 96), ("b", 20), ("c", 8)]).doubts("it")
+        );
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub struct Summary {
     pub hosts: u64,
     /// For a report from a store, what is known instead of `reach`.
     pub stored: Option<Stored>,
+    /// Where a time was asked for, sensors of the store and their quarter hours
+    /// with frames.
+    pub sensors: Vec<(String, u64)>,
 }
 
 /// What a store knows of what its sources could see.
@@ -129,22 +132,14 @@ impl Summary {
     /// contact was seen, and what it looked at; another says why it cannot know.
     pub fn nothing_seen(&self) -> String {
         let doubts = self.doubts();
-        let mut line = if !doubts.is_empty() {
-            format!("Whether there was a contact cannot be said: {}.", doubts.join("; "))
-        } else {
-            format!(
-                "No contact seen of {}. That is not proof of absence: a host may have been off, contacted nothing in \
-                 this time, or gone another way than past this sensor.",
-                self.view()
-            )
-        };
-        if self.counts.get(Counter::ObservationsOutside) > 0 {
-            line.push_str(
-                " Clients outside the home networks made contacts; if those are yours, name their networks with \
-                 --home-net.",
-            );
+        if !doubts.is_empty() {
+            return format!("Whether there was a contact cannot be said: {}.", doubts.join("; "));
         }
-        line
+        format!(
+            "No contact seen of {}. That is not proof of absence: a host may have been off, contacted nothing in this \
+             time, or gone another way than past this sensor.",
+            self.view()
+        )
     }
 
     /// Whether an empty result says nothing.
@@ -166,10 +161,12 @@ impl Summary {
     /// What makes the view a poor one, in words.
     fn doubts(&self) -> Vec<String> {
         let stored = self.stored.unwrap_or_default();
+        let sensors: Vec<u64> = self.sensors.iter().map(|(_, up)| *up).collect();
         let sight = Sight {
             counts: &self.counts,
             saw_home: self.stored.map_or(!self.reach.addresses.is_empty(), |s| s.addresses > 0),
             quarters: stored.of_quarters.map(|of| (stored.quarters, of)),
+            sensors: &sensors,
             damaged: self.files_damaged,
             imported: stored.imported,
             removed_days: stored.removed_days,
@@ -206,7 +203,17 @@ impl Summary {
             Doubt::NothingDecoded => "no TCP or UDP packet could be decoded",
             Doubt::NoName => "no host name was seen at all, so the vantage point may not show DNS or client traffic",
             Doubt::NoHomeAddress => "no address of the home networks was seen (--home-net names them)",
+            Doubt::Outside(n) => {
+                return format!(
+                    "clients outside the home networks made {} (if they are yours, name their networks with --home-net)",
+                    counted(*n, "contact", "contacts")
+                );
+            }
             Doubt::Down(up, of) => return format!("the sensor saw frames in only {} of the window", percent(*up, *of)),
+            Doubt::SensorDown(at, up, of) => {
+                let name = self.sensors.get(*at).map_or("", |(name, _)| name.as_str());
+                return format!("the sensor {} saw frames in only {} of the window", clean(name), percent(*up, *of));
+            }
             Doubt::Damaged(_) => {
                 let (what, how) = self.damaged().unwrap_or_default();
                 return format!("{what} {how}");
@@ -411,7 +418,8 @@ mod tests {
              - 2 QUIC Initial packets that could not be opened (20.0 % of 10)\n  \
              - 1 contact with encrypted DNS resolvers, whose questions are hidden\n  \
              - 3 entries forgotten early because a table was full\n\
-             Hosts may be missing above: 2 files or folders could not be read in full.\n"
+             Hosts may be missing above: clients outside the home networks made 9 contacts (if they are yours, name \
+             their networks with --home-net); 2 files or folders could not be read in full.\n"
         );
     }
 
@@ -439,9 +447,9 @@ mod tests {
              0 HTTP requests). That is not proof of absence: a host may have been off, contacted nothing in this time, \
              or gone another way than past this sensor."
         );
-        s.counts.add(Counter::ObservationsOutside, 1);
-        assert!(s.nothing_seen().ends_with("if those are yours, name their networks with --home-net."));
         // From here on it cannot know.
+        let mut outside = s.clone();
+        outside.counts.add(Counter::ObservationsOutside, 1);
         let mut damaged = s.clone();
         damaged.files_damaged = 1;
         let live = Summary { interfaces: vec!["span0".into()], files_damaged: 1, ..s.clone() };
@@ -454,6 +462,10 @@ mod tests {
         cut.counts.add(Counter::TlsHellos, 18);
         cut.counts.add(Counter::TlsHellosIncomplete, 10);
         for (s, why) in [
+            (
+                outside,
+                "clients outside the home networks made 1 contact (if they are yours, name their networks with --home-net)",
+            ),
             (damaged, "1 file or folder could not be read in full"),
             (live, "the capture broke off"),
             (filtered, "every frame was left out by --since, --until or --bpf"),

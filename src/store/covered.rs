@@ -73,6 +73,15 @@ impl Store {
         Ok(covered)
     }
 
+    /// The sensors that saw frames in the quarter hours `from` to `to`, by name,
+    /// with the quarter hours in which they did.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn sensors_up(&self, from: i64, to: i64) -> Result<Vec<(String, u64)>> {
+        self.list(SENSORS, params![from, to, Counter::Frames.as_str()], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))
+    }
+
     /// The first UTC day, from `since` on, of the newest days that hold no more
     /// than `most` contacts together; at least the last day with any.
     ///
@@ -133,6 +142,14 @@ const DAYS: &str = "SELECT counter, total(value) FROM coverage_days WHERE day BE
 const PARTS: &str = "SELECT counter, total(value)
     FROM coverage_addresses a CROSS JOIN coverage c USING (source_no, interface, quarter)
     WHERE a.quarter BETWEEN ?1 AND ?2 GROUP BY counter";
+
+/// Quarter hours by sensor; that of a source is of the last run that read it.
+const SENSORS: &str = "WITH named AS MATERIALIZED (
+        SELECT l.source_no, r.sensor, max(r.run) FROM run_sources l JOIN runs r USING (run) GROUP BY l.source_no)
+    SELECT coalesce(n.sensor, ''), count(DISTINCT a.quarter)
+    FROM coverage_addresses a CROSS JOIN coverage c USING (source_no, interface, quarter)
+    LEFT JOIN named n ON n.source_no = a.source_no
+    WHERE a.quarter BETWEEN ?1 AND ?2 AND c.counter = ?3 AND c.value > 0 GROUP BY 1 ORDER BY 1";
 
 fn add_counts(c: &Connection, sql: &str, (from, to): (i64, i64), covered: &mut Covered) -> rusqlite::Result<()> {
     let mut query = c.prepare_cached(sql)?;

@@ -232,6 +232,65 @@ fn findings_are_an_exit_code() {
 }
 
 #[test]
+fn contacts_of_a_network_that_is_not_named_leave_it_in_doubt() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut pcap = Pcap::new();
+    for n in 0..20 {
+        let name = if n < 10 { "www.example.net" } else { "p00.upd.kaspersky.com" };
+        let client = if n < 10 { host(5) } else { [141, 20, 1, 5] };
+        pcap.frames(TEN + i64::from(n) * SECOND, &packets::lookup(client, 4000 + n, name, [192, 0, 2, 7]));
+    }
+    fs::write(dir.path().join("a.pcap"), pcap.bytes()).unwrap();
+    store(&dir, &["a.pcap"]);
+    let why = "clients outside the home networks made ";
+    for more in
+        [&["replay", "a.pcap"][..], &["hosts", "--store", "s.db"], &["report", "--store", "s.db", "--html", "r.html"]]
+    {
+        let ran = run_in(dir.path(), &[more, &["-q", "--fail-on", "looked-up"]].concat());
+        assert!(ran.code == PARTIAL && ran.err.contains(why), "{more:?}: {ran:?}");
+    }
+    let plain = hosts(&dir, &["-q"]);
+    assert!(plain.code == 0 && plain.out.starts_with("Whether there was a contact cannot be said"), "{plain:?}");
+    let trend = run_in(dir.path(), &["trend", "--store", "s.db"]);
+    assert!(trend.out.contains(why), "{trend:?}");
+    // Whoever names the network has its hosts.
+    let ours = ["replay", "-q", "--home-net", "10.0.0.0/8,141.20.0.0/16", "--fail-on", "looked-up", "a.pcap"];
+    assert_eq!(run_in(dir.path(), &ours).code, FINDINGS);
+}
+
+#[test]
+fn a_sensor_that_was_up_hides_no_other_that_was_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let lookup = packets::lookup(host(5), 4000, "www.example.net", [192, 0, 2, 7]);
+    let captures = |sensor: Option<&str>, name: &str, quarters: std::ops::Range<i64>, store: &str| {
+        let mut pcap = Pcap::new();
+        for q in quarters {
+            pcap.frames(TEN + (q - 40) * 900 * SECOND, &lookup);
+        }
+        fs::write(dir.path().join(name), pcap.bytes()).unwrap();
+        let sensor = sensor.map_or(Vec::new(), |sensor| vec!["--sensor", sensor]);
+        assert_eq!(run_in(dir.path(), &[&["replay", "-q", "--store", store, name][..], &sensor].concat()).code, 0);
+    };
+    let of = |store: &str| {
+        let args = ["--since", "2026-03-01", "--until", "2026-03-02", "-q", "--fail-on", "contacting"];
+        run_in(dir.path(), &[&["hosts", "--store", store][..], &args].concat())
+    };
+    captures(Some("north"), "north.pcap", 0..96, "two.db");
+    assert_eq!(of("two.db").code, 0);
+    captures(Some("south"), "south.pcap", 0..8, "two.db");
+    let ran = of("two.db");
+    assert!(ran.code == PARTIAL, "{ran:?}");
+    assert!(ran.err.contains("said: the sensor south saw frames in only 8.3 % of the window"), "{ran:?}");
+    let trend = run_in(dir.path(), &["trend", "--store", "two.db"]);
+    assert!(trend.out.contains("one of several sensors saw frames in only 8.3 % of 2026-03-01"), "{trend:?}");
+    // Captures are one sensor unless they are given several names.
+    for (n, part) in [0..40, 40..50, 50..96].into_iter().enumerate() {
+        captures(None, &format!("{n}.pcap"), part, "one.db");
+    }
+    assert_eq!(of("one.db").code, 0, "{:?}", of("one.db"));
+}
+
+#[test]
 fn a_store_without_hosts_says_what_it_covers() {
     let dir = tempfile::tempdir().unwrap();
     let query =
