@@ -5,6 +5,7 @@ use crate::base::Timestamp;
 use crate::base::time::DAY_QUARTERS;
 use crate::coverage::doubts;
 use crate::measure::FactSource;
+use crate::measure::recount::Applied;
 use crate::report::summary::{Stored, Summary};
 use crate::sighting::HomeNets;
 use crate::store::archive::Archive;
@@ -88,12 +89,13 @@ fn quarters(since: Option<Timestamp>, until: Option<Timestamp>) -> (i64, i64) {
 }
 
 /// What was seen at all in a window, for the closing lines of a report of so
-/// many hosts.
+/// many hosts by a catalogue.
 pub(super) fn summary(
     store: &Store,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
     hosts: u64,
+    applied: Applied<'_>,
 ) -> Result<Summary, Stop> {
     let (from, to) = quarters(since, until);
     let covered = store.covered(from, to)?;
@@ -104,7 +106,7 @@ pub(super) fn summary(
         let to = doubts::last_known(to, Timestamp::now(), Some(last.quarter()));
         u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0)
     });
-    Ok(closing(covered, of_quarters, hosts))
+    Ok(closing(covered, of_quarters, hosts, store.unlooked(from, to, applied)?))
 }
 
 /// The same of an archive, which does not know when frames were seen.
@@ -115,10 +117,10 @@ pub(super) fn archive_summary(
     hosts: u64,
 ) -> Summary {
     let (from, to) = quarters(since, until);
-    closing(archive.covered(from, to), None, hosts)
+    closing(archive.covered(from, to), None, hosts, 0)
 }
 
-fn closing(covered: Covered, of_quarters: Option<u64>, hosts: u64) -> Summary {
+fn closing(covered: Covered, of_quarters: Option<u64>, hosts: u64, unlooked: u64) -> Summary {
     Summary {
         files: covered.captures,
         files_damaged: covered.damaged,
@@ -130,6 +132,7 @@ fn closing(covered: Covered, of_quarters: Option<u64>, hosts: u64) -> Summary {
             runs: covered.runs,
             imported: covered.imported,
             removed_days: covered.removed_days,
+            unlooked,
             quarters: covered.quarters,
             of_quarters,
             addresses: covered.addresses,

@@ -2,6 +2,7 @@
 //! by one thread.
 
 use super::custody::LinkKind;
+use super::looked::Looked;
 use super::rows::IS_OWN;
 use super::tables::damaged;
 use super::{Result, Source, Store, StoreError};
@@ -9,6 +10,7 @@ use crate::base::Timestamp;
 use crate::base::time::{DAY_QUARTERS, parse_day};
 use crate::catalogue::LongText;
 use crate::coverage::{Counter, Counts};
+use crate::measure::recount::Applied;
 use crate::measure::{Days, FactSource, Names, Part, RunOf, Seen, SourceError, Wanted};
 use rusqlite::params_from_iter;
 use serde::Deserialize;
@@ -20,6 +22,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 pub struct Measured {
     store: Mutex<Store>,
     account: OnceLock<Account>,
+    looked: Mutex<Option<Looked>>,
 }
 
 /// What was seen at all, by UTC day: a year of quarter hours is too much to be
@@ -62,7 +65,7 @@ impl From<StoreError> for SourceError {
 impl Measured {
     /// Of an open store.
     pub fn new(store: Store) -> Self {
-        Measured { store: Mutex::new(store), account: OnceLock::new() }
+        Measured { store: Mutex::new(store), account: OnceLock::new(), looked: Mutex::new(None) }
     }
 
     /// The store itself.
@@ -127,12 +130,17 @@ impl FactSource for Measured {
     }
 
     fn catalogue(&self, sha256: &str) -> std::result::Result<Option<LongText>, SourceError> {
+        Ok(self.store().catalogue(sha256)?)
+    }
+
+    fn unlooked(&self, from: i64, to: i64, applied: Applied<'_>) -> std::result::Result<Option<u64>, SourceError> {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let store = self.store();
-        let sql = "SELECT content FROM catalogues WHERE sha256 = ?1";
-        let found = store.list(sql, [sha256], |row| row.get::<_, String>(0))?;
-        let Some(content) = found.first() else { return Ok(None) };
-        let text = LongText::stored(content, store.catalogue_parts(sha256)?);
-        Ok(Some(text).filter(|text| !text.is_empty()))
+        let looked = match &mut *looked {
+            Some(looked) => looked,
+            empty => empty.insert(Looked::read(&store)?),
+        };
+        Ok(Some(looked.unlooked(&store, from, to, applied)?))
     }
 }
 

@@ -15,6 +15,7 @@ mod dump;
 mod error;
 mod facts;
 mod intervals;
+mod looked;
 mod lookup;
 mod measured;
 mod narrow;
