@@ -1,6 +1,7 @@
 //! A store as a source of facts to be counted: one part, since one file is read
 //! by one thread.
 
+use super::covered::{Unread, unread_in};
 use super::custody::LinkKind;
 use super::looked::Looked;
 use super::rows::IS_OWN;
@@ -37,6 +38,7 @@ struct Account {
     /// Days whose records were removed.
     removed: BTreeSet<i64>,
     runs: Vec<RunOf>,
+    unread: Vec<Unread>,
     /// When the last live run began or ended, in nanoseconds.
     ran: Option<i64>,
 }
@@ -178,6 +180,7 @@ impl Account {
             }
             seen.damaged += u64::from(!source.warnings.is_empty());
         }
+        seen.damaged += unread_in(&self.unread, from, to);
         seen.removed_days = self.removed.range(first..=last).count() as u64;
         seen
     }
@@ -268,6 +271,7 @@ impl Store {
                 })
             },
         )?;
+        account.unread = self.unread()?;
         // Whoever imported into a source did not listen.
         let sql = format!(
             "SELECT max(coalesce(r.ended_ns, r.started_ns)) FROM runs r JOIN run_sources USING (run)

@@ -36,7 +36,7 @@ pub use error::{Place, StoreError};
 pub use measured::Measured;
 pub use open::Opening;
 pub use read::{Filter, Records, Stored};
-pub use rows::{Canary, Event, Interval, Run, Source};
+pub use rows::{Canary, Event, Interval, Run, Source, UNREAD};
 pub use write::{Taken, Writer};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};

@@ -442,3 +442,35 @@ fn what_an_import_was_judged_by_is_no_search() {
     let hosts = run_in(dir.path(), &["hosts", "--store", "i.db"]);
     assert!(hosts.err.contains("not looked for"), "{hosts:?}");
 }
+
+#[test]
+fn inputs_that_gave_nothing_are_not_forgotten() {
+    // Cut within its head, no capture though it is named, and of a link type
+    // that nobody reads.
+    let cut = Pcap::new().bytes()[..20].to_vec();
+    let strange = Pcap::of(147).frames(TEN, &packets::update(host(7), 40_000)).bytes().to_vec();
+    for (name, bytes) in [("cut.pcap", &cut), ("strange.pcap", &strange)] {
+        let dir = tempfile::tempdir().unwrap();
+        let quiet = packets::lookup(host(5), 40_000, "www.example.org", [198, 51, 100, 7]);
+        fs::create_dir(dir.path().join("in")).unwrap();
+        fs::write(dir.path().join("in/a.pcap"), Pcap::new().frames(TEN, &quiet).bytes()).unwrap();
+        let replay = |store: &str, more: &[&str]| {
+            run_in(dir.path(), &[&["replay", "-q", "--store", store, "in"], more].concat()).code
+        };
+        let failing = |store: &str, more: &[&str]| {
+            run_in(dir.path(), &[&["hosts", "--store", store, "--fail-on", "looked-up"], more].concat())
+        };
+        assert_eq!((replay("fair.db", &[]), failing("fair.db", &[]).code), (0, 0), "{name}");
+        fs::write(dir.path().join("in").join(name), bytes).unwrap();
+        assert_eq!(replay("s.db", &[]), PARTIAL, "{name}");
+        let hosts = failing("s.db", &[]);
+        assert_eq!(hosts.code, PARTIAL, "{name}: {hosts:?}");
+        assert!(hosts.err.contains("1 file or folder could not be read in full"), "{name}: {hosts:?}");
+        let ran = run_in(dir.path(), &["report", "--store", "s.db", "-q", "--json", "-"]);
+        let doubts = serde_json::from_str::<Value>(&ran.out).unwrap()["doubts"].to_string();
+        assert!(doubts.contains("could not be read in full"), "{name}: {doubts}");
+        // Nothing of it belongs to another year.
+        let other = failing("s.db", &["--until", "2020-01-01"]);
+        assert!(!other.err.contains("could not be read in full"), "{name}: {other:?}");
+    }
+}
