@@ -12,6 +12,7 @@ use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The built-in indicators.
 const KASPERSKY: (&str, &str) = ("built-in kaspersky.toml", include_str!("kaspersky.toml"));
@@ -93,7 +94,7 @@ impl Catalogue {
         if !errors.is_empty() {
             return Err(errors);
         }
-        Ok(Catalogue { entries, known, matcher, files })
+        Ok(Catalogue { entries, known, matcher, files, sha256: OnceLock::new() })
     }
 
     /// The same catalogue as of a day: entries outside their validity are off.

@@ -39,6 +39,7 @@ pub use text::LongText;
 
 use crate::base::{Addr, Name};
 use std::fmt;
+use std::sync::OnceLock;
 
 /// What an indicator stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -155,6 +156,7 @@ pub struct Catalogue {
     known: known::Known,
     matcher: matcher::Matcher,
     files: Vec<CatalogueFile>,
+    sha256: OnceLock<String>,
 }
 
 /// Contents.
@@ -198,7 +200,7 @@ impl Catalogue {
 
     /// SHA-256 of [`Catalogue::effective_toml`] in hexadecimal.
     pub fn sha256_hex(&self) -> String {
-        self.effective_toml().sha256_hex()
+        self.sha256.get_or_init(|| self.effective_toml().sha256_hex()).clone()
     }
 
     /// Names that never match because an equal pattern stands before them.

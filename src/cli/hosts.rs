@@ -8,6 +8,7 @@ use super::{inputs, measuring, output, places, stored};
 use crate::base::{Timestamp, temporary};
 use crate::catalogue::Catalogue;
 use crate::host::{self, HostView};
+use crate::measure::recount::Applied;
 use crate::measure::{Days, Wanted};
 use crate::report::hosts::{self, Roll};
 use crate::report::output::Output;
@@ -45,7 +46,8 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
     let make = |number| judge.view(number);
     let meet = |view: &HostView| counts.meet(view, &findings, fits(args, view));
     let roll = Roll::new(judge.hosts(), &make, judging.as_of, meet);
-    let summary = stored::summary(&store, args.since, args.until, counts.contacted)?;
+    let applied = Applied { catalogue: &catalogue, backwards: false };
+    let summary = stored::summary(&store, args.since, args.until, counts.contacted, applied)?;
     tell(args, &roll, &counts, stored::pseudonyms(&store)?, &summary)?;
     Ok(judging.conclude(counts.found, &summary))
 }

@@ -65,6 +65,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     let mut found = found?;
     if m.store.is_some() {
         run_record::complete(&mut run, settings.pseudonyms.as_deref());
+        run_record::unread(&mut run, &found.outcome.sources, unusable);
     }
     if m.no_dhcp_names {
         found.outcome.namings.retain(|n| !n.told.is_dhcp());

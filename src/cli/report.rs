@@ -14,7 +14,7 @@ use super::{inputs, measuring, places};
 use crate::base::{Timestamp, temporary};
 use crate::host::{self, HostView};
 use crate::measure::compare::CompareError;
-use crate::measure::recount::Recount;
+use crate::measure::recount::{Applied, Recount};
 use crate::measure::{Asked, Comparison, Groups, Total, Trend, Wanted, catalogue_as_of};
 use crate::report::document::{Document, csv};
 use crate::report::hosts::Roll;
@@ -181,9 +181,10 @@ fn compared(e: CompareError) -> Stop {
 
 /// Puts everything together and writes it.
 fn finish(made: &document::Made<'_>, roll: &Roll<'_>, counts: &Counts<'_>, figures: &Figures) -> Result<Exit, Stop> {
-    let document::Made { args, judging, windows, kept, .. } = made;
+    let document::Made { args, judging, windows, kept, catalogue, .. } = made;
     let coverage = figures.total.as_ref().map(|total| &total.coverage);
-    let summary = kept.summary(windows.ends(args.utc_offset), counts.contacted, coverage)?;
+    let applied = Applied { catalogue, backwards: args.catalogue_as_of.is_some() };
+    let summary = kept.summary(windows.ends(args.utc_offset), counts.contacted, coverage, applied)?;
     let document = made.document(roll, &summary, &counts.indicators, figures)?;
     write(args, &document)?;
     if !args.quiet {

@@ -4,8 +4,9 @@ use super::environment;
 use super::exit::Exit;
 use crate::base::Timestamp;
 use crate::catalogue::Catalogue;
+use crate::pipeline::SourceReport;
 use crate::sighting::Pseudonyms;
-use crate::store::Run;
+use crate::store::{Run, UNREAD};
 
 /// A run that starts now. What it runs on is noted by [`complete`].
 pub(super) fn begin(
@@ -40,6 +41,19 @@ pub(super) fn complete(run: &mut Run, pseudonyms: Option<&Pseudonyms>) {
         run.environment.retain(|word, _| !["host", "user"].contains(&word.as_str()));
         run.environment.insert("pseudonyms".into(), p.key_id());
         run.command.iter_mut().for_each(|arg| *arg = p.text(arg));
+    }
+}
+
+/// Notes how many inputs gave nothing to keep. Neither how the run ended, which
+/// may tell of findings, nor its sources say so, and what they held is missing.
+pub(super) fn unread(run: &mut Run, reports: &[SourceReport], unusable: u64) {
+    let gave_nothing = |r: &&SourceReport| match r.error {
+        Some(_) => r.id.is_none() || r.span.is_none(),
+        None => r.is_undecodable(),
+    };
+    let unread = unusable.saturating_add(reports.iter().filter(gave_nothing).count() as u64);
+    if unread > 0 {
+        run.environment.insert(UNREAD.into(), unread.to_string());
     }
 }
 

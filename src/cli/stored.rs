@@ -5,6 +5,7 @@ use crate::base::Timestamp;
 use crate::base::time::DAY_QUARTERS;
 use crate::coverage::doubts;
 use crate::measure::FactSource;
+use crate::measure::recount::Applied;
 use crate::report::summary::{Stored, Summary};
 use crate::sighting::HomeNets;
 use crate::store::archive::Archive;
@@ -88,12 +89,13 @@ fn quarters(since: Option<Timestamp>, until: Option<Timestamp>) -> (i64, i64) {
 }
 
 /// What was seen at all in a window, for the closing lines of a report of so
-/// many hosts.
+/// many hosts by a catalogue.
 pub(super) fn summary(
     store: &Store,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
     hosts: u64,
+    applied: Applied<'_>,
 ) -> Result<Summary, Stop> {
     let (from, to) = quarters(since, until);
     let covered = store.covered(from, to)?;
@@ -105,7 +107,7 @@ pub(super) fn summary(
         u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0)
     });
     let sensors = if of_quarters.is_some() { store.sensors_up(from, to)? } else { Vec::new() };
-    Ok(Summary { sensors, ..closing(covered, of_quarters, hosts) })
+    Ok(Summary { sensors, ..closing(covered, of_quarters, hosts, store.unlooked(from, to, applied)?) })
 }
 
 /// The same of an archive, which does not know when frames were seen.
@@ -116,10 +118,10 @@ pub(super) fn archive_summary(
     hosts: u64,
 ) -> Summary {
     let (from, to) = quarters(since, until);
-    closing(archive.covered(from, to), None, hosts)
+    closing(archive.covered(from, to), None, hosts, 0)
 }
 
-fn closing(covered: Covered, of_quarters: Option<u64>, hosts: u64) -> Summary {
+fn closing(covered: Covered, of_quarters: Option<u64>, hosts: u64, unlooked: u64) -> Summary {
     Summary {
         files: covered.captures,
         files_damaged: covered.damaged,
@@ -131,6 +133,7 @@ fn closing(covered: Covered, of_quarters: Option<u64>, hosts: u64) -> Summary {
             runs: covered.runs,
             imported: covered.imported,
             removed_days: covered.removed_days,
+            unlooked,
             quarters: covered.quarters,
             of_quarters,
             addresses: covered.addresses,

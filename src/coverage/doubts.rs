@@ -37,6 +37,9 @@ pub enum Doubt {
     Imported(u64),
     /// Records of so many days were removed.
     Removed(u64),
+    /// So many indicators of the catalogue in effect were not looked for when
+    /// some of it was recorded.
+    Unlooked(u64),
 }
 
 /// What could be seen in a time.
@@ -57,6 +60,9 @@ pub struct Sight<'a> {
     pub imported: u64,
     /// Days of which records were removed.
     pub removed_days: u64,
+    /// Indicators of the catalogue in effect that were not looked for in every
+    /// source.
+    pub unlooked: u64,
 }
 
 /// Thousandths of the quarter hours of a window that frames must have come in.
@@ -158,6 +164,7 @@ pub fn all(sight: &Sight<'_>) -> Vec<Doubt> {
     add(&mut found, sight.damaged, Doubt::Damaged);
     add(&mut found, sight.imported, Doubt::Imported);
     add(&mut found, sight.removed_days, Doubt::Removed);
+    add(&mut found, sight.unlooked, Doubt::Unlooked);
     found
 }
 
@@ -312,6 +319,7 @@ mod tests {
             damaged: 0,
             imported: 0,
             removed_days: 0,
+            unlooked: 0,
         };
         let of = |up| all(&Sight { quarters: Some((up, 100)), ..fair });
         assert!(all(&fair).is_empty() && of(95).is_empty());
@@ -325,6 +333,8 @@ mod tests {
         assert!(all(&Sight { sensors: &[8, 100], ..fair }).is_empty(), "no time was asked for");
         let more = Sight { damaged: 1, imported: 2, removed_days: 3, ..fair };
         assert!(matches!(all(&more)[..], [Doubt::Damaged(1), Doubt::Imported(2), Doubt::Removed(3)]));
+        let unlooked = all(&Sight { unlooked: 4, ..fair });
+        assert!(matches!(unlooked[..], [Doubt::Unlooked(4)]) && unlooked[0].is_unmeasured());
         // That there was no frame says that none came, and not why.
         let none = Counts::default();
         let nothing = Sight { counts: &none, quarters: Some((0, 100)), ..more };

@@ -1,10 +1,10 @@
 //! What a report is asked for, apart from its windows.
 
 use super::count::Plan;
-use super::fact::{Days, FactSource, SourceError};
+use super::fact::{Days, FactSource, Seen, SourceError};
 use super::figures::{Method, method_text};
 use super::groups::Groups;
-use super::recount::Recount;
+use super::recount::{Applied, Recount};
 use super::window::UtcOffset;
 use crate::base::Timestamp;
 use crate::base::time::{QUARTER_SECS, format_day};
@@ -91,6 +91,20 @@ impl Asked<'_> {
         };
         let at = self.counted.filter(|at| windows.iter().any(|days| goes_on(days, *at)))?;
         Some(Timestamp::from_parts(at.quarter().saturating_mul(QUARTER_SECS), 0))
+    }
+
+    /// What could be seen in the quarter hours `from` to `to`, held against the
+    /// catalogue in effect.
+    ///
+    /// # Errors
+    /// Where the source cannot be read.
+    pub fn seen(&self, from: i64, to: i64) -> Result<Seen, SourceError> {
+        let mut seen = self.source.seen(from, to)?;
+        let applied = Applied { catalogue: self.catalogue, backwards: self.as_of.is_some() };
+        if let Some(unlooked) = self.source.unlooked(from, to, applied)? {
+            seen.unlooked = unlooked;
+        }
+        Ok(seen)
     }
 
     /// Whether one catalogue is applied to all records.

@@ -68,6 +68,10 @@ pub struct Coverage {
     pub removed_days: u64,
     /// SHA-256 of each catalogue that runs used then.
     pub catalogues: Vec<String>,
+    /// Indicators of the catalogue in effect that were not looked for in every
+    /// source.
+    #[serde(skip)]
+    pub(super) unlooked: u64,
     #[serde(skip)]
     pub(super) seen: BTreeMap<String, u64>,
     /// By day of the window, whether there was any frame.
@@ -91,7 +95,7 @@ impl Coverage {
     /// Where the source cannot be read.
     pub(super) fn of(asked: &Asked<'_>, days: Days) -> Result<Self, SourceError> {
         let (from, to) = asked.offset.quarters(days);
-        let seen = asked.source.seen(from, to)?;
+        let seen = asked.seen(from, to)?;
         let (start, end) = (quarter(from), quarter(to + 1));
         let used =
             asked.source.runs()?.into_iter().filter(|run| run.covers.is_some_and(|(a, b)| a < end && b >= start));
@@ -141,6 +145,7 @@ impl Coverage {
             imported: seen.imported,
             removed_days: seen.removed_days,
             catalogues,
+            unlooked: seen.unlooked,
             seen: seen.networks,
             sensors_up,
             counts: seen.counts,
@@ -160,6 +165,7 @@ impl Coverage {
             damaged: self.damaged,
             imported: self.imported,
             removed_days: self.removed_days,
+            unlooked: self.unlooked,
         })
     }
 
@@ -248,6 +254,14 @@ fn words(doubt: &Doubt, window: &str) -> Difference {
         }
         Doubt::Removed(n) => {
             (Because::Incomplete, format!("records of {n} days of {window} were removed by retention"))
+        }
+        Doubt::Unlooked(n) => {
+            let were = if *n == 1 { "indicator that was" } else { "indicators that were" };
+            let what = format!(
+                "this catalogue has {n} {were} not looked for in all that was recorded of {window} (record it again with this catalogue, \
+                 or give the one that it was recorded with by --catalogue)"
+            );
+            (Because::Catalogue, what)
         }
     };
     Difference { because, what }

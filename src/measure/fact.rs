@@ -7,6 +7,7 @@
 //! in [`Part`]s: all that is known of some hosts, so that each part is counted
 //! by itself, in any order, by several threads.
 
+use super::recount::Applied;
 use crate::base::Timestamp;
 use crate::base::time::format_day;
 use crate::catalogue::LongText;
@@ -193,6 +194,16 @@ pub trait FactSource: Sync {
     /// Where the store cannot be read.
     fn runs(&self) -> Result<Vec<RunOf>, SourceError>;
 
+    /// How many indicators of a catalogue the sources of the quarter hours `from`
+    /// to `to` were not all searched for; `None` where [`Seen`] says it, or
+    /// nobody searched here.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn unlooked(&self, _from: i64, _to: i64, _applied: Applied<'_>) -> Result<Option<u64>, SourceError> {
+        Ok(None)
+    }
+
     /// The text of a catalogue that a run used; `None` if it is not kept.
     ///
     /// # Errors
@@ -226,6 +237,9 @@ pub struct Seen {
     pub imported: u64,
     /// Days of which records were removed by retention.
     pub removed_days: u64,
+    /// Indicators of the catalogue in effect that were not looked for in every
+    /// source.
+    pub unlooked: u64,
 }
 
 /// Whether it is known what could be seen in a window.

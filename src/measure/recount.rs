@@ -7,6 +7,31 @@ use crate::catalogue::{Catalogue, IndicatorRef, Pattern, Use};
 use crate::host::Facts;
 use crate::host::facts::Indicated;
 use foldhash::HashMap;
+use std::collections::BTreeSet;
+
+/// The catalogue that records are understood by.
+#[derive(Clone, Copy, Debug)]
+pub struct Applied<'a> {
+    /// The catalogue.
+    pub catalogue: &'a Catalogue,
+    /// Whether it is applied to all records anew ([`Recount`]).
+    pub backwards: bool,
+}
+
+impl Applied<'_> {
+    /// Indicators that who used an older catalogue did not look for: of one that
+    /// cannot be read all, as nothing says that any was.
+    pub fn unlooked(&self, older: Option<&Catalogue>) -> BTreeSet<String> {
+        let is_in = |catalogue: &Catalogue, id: &str| catalogue.find(id).is_some_and(|(_, i)| i.usage != Use::Off);
+        match older {
+            Some(older) if self.backwards => Recount::new(self.catalogue).beyond(older).into_iter().collect(),
+            _ => {
+                let used = self.catalogue.iter().filter(|(_, i)| i.usage != Use::Off).map(|(_, i)| i.id);
+                used.filter(|id| !older.is_some_and(|older| is_in(older, id))).map(str::to_owned).collect()
+            }
+        }
+    }
+}
 
 /// Applies a catalogue to records that others were used for.
 ///

@@ -173,6 +173,12 @@ pub(super) struct SeenIn {
     damaged: u64,
     imported: u64,
     removed_days: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    unlooked: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl SeenIn {
@@ -188,6 +194,7 @@ impl SeenIn {
             damaged,
             imported,
             removed_days,
+            unlooked,
         } = seen;
         let network = |text: String| match (pseudonyms, text.parse()) {
             (Some(p), Ok(prefix)) => p.prefix(prefix).to_string(),
@@ -208,6 +215,7 @@ impl SeenIn {
             damaged,
             imported,
             removed_days,
+            unlooked,
         }
     }
 
@@ -246,6 +254,7 @@ impl SeenIn {
             damaged: self.damaged,
             imported: self.imported,
             removed_days: self.removed_days,
+            unlooked: self.unlooked,
         }
     }
 }
@@ -275,7 +284,7 @@ mod tests {
 
     #[test]
     fn what_was_seen_is_read_back() {
-        let mut seen = Seen { quarters: [3, 4, 5, 9].into(), addresses: 7, sources: 1, ..Seen::default() };
+        let mut seen = Seen { quarters: [3, 4, 5, 9].into(), addresses: 7, sources: 1, unlooked: 2, ..Seen::default() };
         seen.counts.add(Counter::Frames, 12);
         seen.sensors.insert("one".into(), [3, 4, 9].into());
         seen.networks.insert("10.0.0.0/24".into(), 5);

@@ -360,7 +360,7 @@ impl Writing<'_> {
         let mut all: BTreeMap<(i64, i64), SeenIn> = BTreeMap::new();
         for days in step.periods(*window).into_iter().chain([*window]).chain(*baseline) {
             let (from, to) = asked.offset.quarters(days);
-            all.insert((from, to), SeenIn::of((from, to), asked.source.seen(from, to)?, self.pseudonyms()));
+            all.insert((from, to), SeenIn::of((from, to), asked.seen(from, to)?, self.pseudonyms()));
         }
         let all: Vec<SeenIn> = all.into_values().collect();
         self.folder.file(COVERAGE, |out| ndjson::write_document(out, &all))?;

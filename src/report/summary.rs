@@ -58,6 +58,9 @@ pub struct Stored {
     pub imported: u64,
     /// UTC days whose records were removed by `--retain`.
     pub removed_days: u64,
+    /// Indicators of the catalogue in effect that were not looked for in every
+    /// source.
+    pub unlooked: u64,
     /// Quarter hours with frames.
     pub quarters: u64,
     /// Quarter hours of the window, where one was asked for.
@@ -170,6 +173,7 @@ impl Summary {
             damaged: self.files_damaged,
             imported: stored.imported,
             removed_days: stored.removed_days,
+            unlooked: stored.unlooked,
         };
         let found = doubts::all(&sight);
         // What was imported is then said as the reason for no frame.
@@ -223,6 +227,13 @@ impl Summary {
             }
             Doubt::Removed(n) => {
                 return format!("what was recorded on {} was removed by --retain", counted(*n, "day", "days"));
+            }
+            Doubt::Unlooked(n) => {
+                return format!(
+                    "this catalogue has {} not looked for in all that was recorded (record it again with this \
+                     catalogue, or give the one that it was recorded with by --catalogue)",
+                    counted(*n, "indicator that was", "indicators that were")
+                );
             }
             Doubt::TooMuch(share, what) => return format!("{} {what}", percent(share.part, share.whole)),
             Doubt::TooLittle(share, what) => return format!("only {} {what}", percent(share.part, share.whole)),

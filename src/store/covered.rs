@@ -2,6 +2,7 @@
 
 use super::coverage::unsigned;
 use super::custody::LinkKind;
+use super::rows::UNREAD;
 use super::{Result, Store};
 use crate::base::Timestamp;
 use crate::base::time::{DAY_QUARTERS, parse_day};
@@ -21,7 +22,8 @@ pub struct Covered {
     pub imported: u64,
     /// UTC days in the window whose records `--retain` removed, with none since.
     pub removed_days: u64,
-    /// Sources that could not be read in full.
+    /// Sources that could not be read in full, and inputs of runs that gave
+    /// nothing at all.
     pub damaged: u64,
     /// Least packet time of these sources, also outside the window.
     pub first: Option<Timestamp>,
@@ -33,6 +35,21 @@ pub struct Covered {
     pub quarters: u64,
     /// Most home addresses seen in one quarter hour of one interface.
     pub addresses: u64,
+}
+
+/// Inputs of a run that gave nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unread {
+    inputs: u64,
+    /// First and last quarter hour of what was read beside them.
+    beside: Option<(i64, i64)>,
+}
+
+/// How many of them belong to the quarter hours `from` to `to`. Nobody knows when
+/// they were captured: about when the others were, or else at any time.
+pub(super) fn unread_in(all: &[Unread], from: i64, to: i64) -> u64 {
+    let meets = |u: &&Unread| u.beside.is_none_or(|(first, last)| first <= to && from <= last);
+    all.iter().filter(meets).fold(0, |sum, u| sum.saturating_add(u.inputs))
 }
 
 impl Store {
@@ -70,6 +87,7 @@ impl Store {
             covered.first = Some(covered.first.map_or(first, |t| t.min(first)));
             covered.last = covered.last.max(Some(last));
         }
+        covered.damaged = covered.damaged.saturating_add(unread_in(&self.unread()?, from, to));
         Ok(covered)
     }
 
@@ -80,6 +98,21 @@ impl Store {
     /// Any [`StoreError`](super::StoreError).
     pub fn sensors_up(&self, from: i64, to: i64) -> Result<Vec<(String, u64)>> {
         self.list(SENSORS, params![from, to, Counter::Frames.as_str()], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))
+    }
+
+    /// Inputs of runs that gave nothing, with the least and greatest packet time
+    /// of what the run read beside them.
+    pub(super) fn unread(&self) -> Result<Vec<Unread>> {
+        let sql = format!(
+            "SELECT CAST(json_extract(r.environment, '$.{UNREAD}') AS INTEGER) AS inputs, min(s.first_ns), max(s.last_ns)
+             FROM runs r LEFT JOIN run_sources USING (run) LEFT JOIN sources s USING (source_no)
+             GROUP BY r.run HAVING inputs > 0"
+        );
+        self.list(&sql, [], |row| {
+            let (first, last): (Option<i64>, Option<i64>) = (row.get(1)?, row.get(2)?);
+            let quarter = |ns: i64| Timestamp(ns).quarter();
+            Ok(Unread { inputs: unsigned(row.get(0)?), beside: first.map(quarter).zip(last.map(quarter)) })
+        })
     }
 
     /// The first UTC day, from `since` on, of the newest days that hold no more

@@ -1,7 +1,9 @@
 //! A store as a source of facts to be counted: one part, since one file is read
 //! by one thread.
 
+use super::covered::{Unread, unread_in};
 use super::custody::LinkKind;
+use super::looked::Looked;
 use super::rows::IS_OWN;
 use super::tables::damaged;
 use super::{Result, Source, Store, StoreError};
@@ -9,6 +11,7 @@ use crate::base::Timestamp;
 use crate::base::time::{DAY_QUARTERS, parse_day};
 use crate::catalogue::LongText;
 use crate::coverage::{Counter, Counts};
+use crate::measure::recount::Applied;
 use crate::measure::{Days, FactSource, Names, Part, RunOf, Seen, SourceError, Wanted};
 use rusqlite::params_from_iter;
 use serde::Deserialize;
@@ -20,6 +23,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 pub struct Measured {
     store: Mutex<Store>,
     account: OnceLock<Account>,
+    looked: Mutex<Option<Looked>>,
 }
 
 /// What was seen at all, by UTC day: a year of quarter hours is too much to be
@@ -34,6 +38,7 @@ struct Account {
     /// Days whose records were removed.
     removed: BTreeSet<i64>,
     runs: Vec<RunOf>,
+    unread: Vec<Unread>,
     /// When the last live run began or ended, in nanoseconds.
     ran: Option<i64>,
 }
@@ -62,7 +67,7 @@ impl From<StoreError> for SourceError {
 impl Measured {
     /// Of an open store.
     pub fn new(store: Store) -> Self {
-        Measured { store: Mutex::new(store), account: OnceLock::new() }
+        Measured { store: Mutex::new(store), account: OnceLock::new(), looked: Mutex::new(None) }
     }
 
     /// The store itself.
@@ -127,12 +132,17 @@ impl FactSource for Measured {
     }
 
     fn catalogue(&self, sha256: &str) -> std::result::Result<Option<LongText>, SourceError> {
+        Ok(self.store().catalogue(sha256)?)
+    }
+
+    fn unlooked(&self, from: i64, to: i64, applied: Applied<'_>) -> std::result::Result<Option<u64>, SourceError> {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
         let store = self.store();
-        let sql = "SELECT content FROM catalogues WHERE sha256 = ?1";
-        let found = store.list(sql, [sha256], |row| row.get::<_, String>(0))?;
-        let Some(content) = found.first() else { return Ok(None) };
-        let text = LongText::stored(content, store.catalogue_parts(sha256)?);
-        Ok(Some(text).filter(|text| !text.is_empty()))
+        let looked = match &mut *looked {
+            Some(looked) => looked,
+            empty => empty.insert(Looked::read(&store)?),
+        };
+        Ok(Some(looked.unlooked(&store, from, to, applied)?))
     }
 }
 
@@ -170,6 +180,7 @@ impl Account {
             }
             seen.damaged += u64::from(!source.warnings.is_empty());
         }
+        seen.damaged += unread_in(&self.unread, from, to);
         seen.removed_days = self.removed.range(first..=last).count() as u64;
         seen
     }
@@ -260,6 +271,7 @@ impl Store {
                 })
             },
         )?;
+        account.unread = self.unread()?;
         // Whoever imported into a source did not listen.
         let sql = format!(
             "SELECT max(coalesce(r.ended_ns, r.started_ns)) FROM runs r JOIN run_sources USING (run)

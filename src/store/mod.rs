@@ -15,6 +15,7 @@ mod dump;
 mod error;
 mod facts;
 mod intervals;
+mod looked;
 mod lookup;
 mod measured;
 mod narrow;
@@ -35,7 +36,7 @@ pub use error::{Place, StoreError};
 pub use measured::Measured;
 pub use open::Opening;
 pub use read::{Filter, Records, Stored};
-pub use rows::{Canary, Event, Interval, Run, Source};
+pub use rows::{Canary, Event, Interval, Run, Source, UNREAD};
 pub use write::{Taken, Writer};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};

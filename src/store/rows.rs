@@ -72,6 +72,10 @@ impl Source {
     }
 }
 
+/// The word in [`Run::environment`] for how many inputs gave the run nothing to
+/// keep, so that no source tells of them.
+pub const UNREAD: &str = "inputs_unread";
+
 /// Whether a run of this store read or heard source `s` itself.
 pub(super) const IS_OWN: &str = "(s.path IS NOT NULL OR s.frames > 0
     OR EXISTS (SELECT 1 FROM interfaces i WHERE i.source_no = s.source_no))";

@@ -424,3 +424,112 @@ fn a_listed_name_does_not_hide_what_the_host_calls_itself() {
         assert_eq!(explain(what).out, want.out);
     }
 }
+
+/// A catalogue with one indicator, which is nobody's.
+const FOREIGN: &str = "[[indicator]]\nid = \"other\"\ncategory = \"web\"\nuse = \"alone\"\nconfidence = \"low\"\n\
+                       meaning = \"m\"\nexact = \"nothing.example\"\n";
+
+#[test]
+fn what_runs_did_not_look_for_is_not_said_to_be_absent() {
+    let dir = one();
+    fs::write(dir.path().join("mini.toml"), FOREIGN).unwrap();
+    let with = |name: &str, catalogue: &[&str]| {
+        let args = [&["replay", "-q", "--store", name, "a.pcap"], catalogue].concat();
+        assert_eq!(run_in(dir.path(), &args).code, 0);
+    };
+    let failing = |name: &str, more: &[&str]| {
+        run_in(dir.path(), &[&["hosts", "--store", name, "--fail-on", "looked-up"], more].concat())
+    };
+    let why = "indicators that were not looked for in all that was recorded";
+    let mini: &[&str] = &["--catalogue", "mini.toml"];
+    with("mini.db", mini);
+    let blind = failing("mini.db", &[]);
+    assert_eq!(blind.code, PARTIAL, "{blind:?}");
+    assert!(blind.err.contains(why) && !blind.out.contains("No contact seen"), "{blind:?}");
+    // By the catalogue that was used there is nothing to doubt.
+    let fair = failing("mini.db", mini);
+    assert_eq!(fair.code, 0, "{fair:?}");
+    assert!(fair.out.contains("No contact seen"), "{fair:?}");
+    let report = |more: &[&str]| {
+        let args = [&["report", "--store", "mini.db", "-q", "--json", "-"], more].concat();
+        let ran = run_in(dir.path(), &args);
+        serde_json::from_str::<Value>(&ran.out).unwrap()["doubts"].to_string()
+    };
+    assert!(report(&[]).contains("not looked for"), "{}", report(&[]));
+    assert!(!report(mini).contains("not looked for"), "{}", report(mini));
+    let ran = run_in(dir.path(), &["trend", "--store", "mini.db", "--format", "json", "-q"]);
+    let doubts = serde_json::from_str::<Value>(&ran.out).unwrap()["periods"][0]["doubts"].to_string();
+    assert!(doubts.contains(r#""because":"catalogue""#) && doubts.contains("not looked for"), "{doubts}");
+    // One of two captures with it is enough to doubt; the other shows a host.
+    let pcap = Pcap::new().frames(TEN, &packets::update(host(6), 40_000)).bytes().to_vec();
+    fs::write(dir.path().join("b.pcap"), pcap).unwrap();
+    let both = run_in(dir.path(), &["replay", "-q", "--store", "mini.db", "b.pcap"]);
+    assert_eq!(both.code, 0, "{both:?}");
+    let both = run_in(dir.path(), &["hosts", "--store", "mini.db"]);
+    assert!(both.err.contains(why) && both.out.contains("10.0.0.6"), "{both:?}");
+    // Read again with this catalogue, nothing of the first one is left to doubt.
+    with("mini.db", &[]);
+    let again = run_in(dir.path(), &["hosts", "--store", "mini.db"]);
+    assert!(!again.err.contains("not looked for") && again.out.contains("10.0.0.5"), "{again:?}");
+}
+
+#[test]
+fn a_catalogue_with_the_same_indicators_is_no_doubt() {
+    let dir = one();
+    let text = run_in(dir.path(), &["catalogue", "export"]).out;
+    fs::write(dir.path().join("older.toml"), format!("# of another version\n{text}\n{FOREIGN}")).unwrap();
+    let ran = run_in(dir.path(), &["replay", "-q", "--catalogue", "older.toml", "--store", "o.db", "a.pcap"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let hosts = run_in(dir.path(), &["hosts", "--store", "o.db"]);
+    assert!(hosts.out.contains("10.0.0.5") && !hosts.err.contains("not looked for"), "{hosts:?}");
+}
+
+#[test]
+fn what_an_import_was_judged_by_is_no_search() {
+    let dir = one();
+    fs::write(dir.path().join("mini.toml"), FOREIGN).unwrap();
+    let records = run_in(dir.path(), &["export", "--store", "s.db"]).out;
+    fs::write(dir.path().join("r.ndjson"), records).unwrap();
+    // The same capture, of which only records were known before.
+    for args in [
+        &["import", "-q", "--store", "i.db", "r.ndjson"][..],
+        &["replay", "-q", "--catalogue", "mini.toml", "--store", "i.db", "a.pcap"],
+    ] {
+        let ran = run_in(dir.path(), args);
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    let hosts = run_in(dir.path(), &["hosts", "--store", "i.db"]);
+    assert!(hosts.err.contains("not looked for"), "{hosts:?}");
+}
+
+#[test]
+fn inputs_that_gave_nothing_are_not_forgotten() {
+    // Cut within its head, no capture though it is named, and of a link type
+    // that nobody reads.
+    let cut = Pcap::new().bytes()[..20].to_vec();
+    let strange = Pcap::of(147).frames(TEN, &packets::update(host(7), 40_000)).bytes().to_vec();
+    for (name, bytes) in [("cut.pcap", &cut), ("strange.pcap", &strange)] {
+        let dir = tempfile::tempdir().unwrap();
+        let quiet = packets::lookup(host(5), 40_000, "www.example.org", [198, 51, 100, 7]);
+        fs::create_dir(dir.path().join("in")).unwrap();
+        fs::write(dir.path().join("in/a.pcap"), Pcap::new().frames(TEN, &quiet).bytes()).unwrap();
+        let replay = |store: &str, more: &[&str]| {
+            run_in(dir.path(), &[&["replay", "-q", "--store", store, "in"], more].concat()).code
+        };
+        let failing = |store: &str, more: &[&str]| {
+            run_in(dir.path(), &[&["hosts", "--store", store, "--fail-on", "looked-up"], more].concat())
+        };
+        assert_eq!((replay("fair.db", &[]), failing("fair.db", &[]).code), (0, 0), "{name}");
+        fs::write(dir.path().join("in").join(name), bytes).unwrap();
+        assert_eq!(replay("s.db", &[]), PARTIAL, "{name}");
+        let hosts = failing("s.db", &[]);
+        assert_eq!(hosts.code, PARTIAL, "{name}: {hosts:?}");
+        assert!(hosts.err.contains("1 file or folder could not be read in full"), "{name}: {hosts:?}");
+        let ran = run_in(dir.path(), &["report", "--store", "s.db", "-q", "--json", "-"]);
+        let doubts = serde_json::from_str::<Value>(&ran.out).unwrap()["doubts"].to_string();
+        assert!(doubts.contains("could not be read in full"), "{name}: {doubts}");
+        // Nothing of it belongs to another year.
+        let other = failing("s.db", &["--until", "2020-01-01"]);
+        assert!(!other.err.contains("could not be read in full"), "{name}: {other:?}");
+    }
+}

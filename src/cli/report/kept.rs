@@ -4,6 +4,7 @@ use super::super::exit::Stop;
 use super::super::stored::{self, Kept};
 use super::windows::Windows;
 use crate::base::Timestamp;
+use crate::measure::recount::Applied;
 use crate::measure::{Coverage, FactSource, UtcOffset};
 use crate::report::document::{CoverageAccount, CustodyAccount, FileHash};
 use crate::report::summary::Summary;
@@ -16,9 +17,10 @@ impl Kept {
         (since, until): (Option<Timestamp>, Option<Timestamp>),
         hosts: u64,
         counted: Option<&Coverage>,
+        applied: Applied<'_>,
     ) -> Result<Summary, Stop> {
         let mut summary = match self {
-            Kept::Store(measured) => stored::summary(&measured.store(), since, until, hosts)?,
+            Kept::Store(measured) => stored::summary(&measured.store(), since, until, hosts, applied)?,
             Kept::Archive(archive) => stored::archive_summary(archive, since, until, hosts),
         };
         // What makes figures doubtful makes it doubtful that nothing was found.

@@ -1,6 +1,7 @@
 //! The facts of one window, held for all who count them.
 
 use crate::catalogue::LongText;
+use crate::measure::recount::Applied;
 use crate::measure::{Days, FactSource, Part, RunOf, Seen, SourceError, UtcOffset, Wanted};
 use crate::store::Measured;
 
@@ -60,6 +61,10 @@ impl FactSource for Held<'_> {
 
     fn runs(&self) -> Result<Vec<RunOf>, SourceError> {
         self.store.runs()
+    }
+
+    fn unlooked(&self, from: i64, to: i64, applied: Applied<'_>) -> Result<Option<u64>, SourceError> {
+        self.store.unlooked(from, to, applied)
     }
 
     fn catalogue(&self, sha256: &str) -> Result<Option<LongText>, SourceError> {
