@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(of(&counts, 0).detection(), None, "no home address");
         let outside = with(&[(Counter::ObservationsOutside, 1)]);
         assert_eq!((because(&one, &outside), outside.detection()), (vec![Because::Blind], None));
-        assert!(outside.doubts("W")[0].what.starts_with("clients outside the home networks made 1 contact in W"));
+        assert!(outside.doubts("W")[0].what.starts_with("clients outside the home networks made contacts in W"));
         // Hidden in a way that nothing measures, and lost in one that is measured.
         let cut = with(&[(Counter::FramesCut, 101)]);
         assert_eq!((because(&one, &cut), cut.detection()), (vec![Because::Losses], None));

@@ -80,7 +80,7 @@ pub struct Coverage {
     /// Quarter hours with frames of each sensor, rising: the order is that of no
     /// names, which a publication replaces.
     #[serde(skip)]
-    pub(super) sensors_up: Vec<u64>,
+    pub(crate) sensors_up: Vec<(String, u64)>,
     #[serde(skip)]
     pub(super) counts: Counts,
     /// What was seen hides contacts, and nothing says how many.
@@ -123,8 +123,8 @@ impl Coverage {
                 *up = true;
             }
         }
-        let mut sensors_up: Vec<u64> = seen.sensors.values().map(|up| up.len() as u64).collect();
-        sensors_up.sort_unstable();
+        let mut sensors_up: Vec<_> = seen.sensors.iter().map(|(name, up)| (name.clone(), up.len() as u64)).collect();
+        sensors_up.sort_by_key(|(_, up)| *up);
         let mut coverage = Coverage {
             known: seen.known(),
             quarters,
@@ -157,11 +157,12 @@ impl Coverage {
 
     /// What makes it doubtful that all contacts were seen.
     fn why_in_doubt(&self) -> Vec<Doubt> {
+        let sensors: Vec<u64> = self.sensors_up.iter().map(|(_, up)| *up).collect();
         doubts::all(&Sight {
             counts: &self.counts,
             saw_home: self.addresses > 0,
             quarters: Some((self.quarters_up, self.quarters)),
-            sensors: &self.sensors_up,
+            sensors: &sensors,
             damaged: self.damaged,
             imported: self.imported,
             removed_days: self.removed_days,
@@ -239,13 +240,11 @@ fn words(doubt: &Doubt, window: &str) -> Difference {
             "no host name was seen at all in {window}, so that the vantage point may not show DNS or client traffic"
         )),
         Doubt::NoHomeAddress => blind(format!("no address of the home networks was seen in {window}")),
-        Doubt::Outside(n) => {
-            let contacts = if *n == 1 { "contact" } else { "contacts" };
-            blind(format!(
-                "clients outside the home networks made {n} {contacts} in {window}, of which no host is counted \
-                 (--home-net of replay and watch names these networks)"
-            ))
-        }
+        // Without their number, which may be too small for a publication of groups.
+        Doubt::Outside(_) => blind(format!(
+            "clients outside the home networks made contacts in {window}, of which no host is counted (--home-net of \
+             replay and watch names these networks)"
+        )),
         Doubt::TooMuch(s, what) => share(s, "", what),
         Doubt::TooLittle(s, what) => share(s, "only ", what),
         Doubt::Damaged(n) => (Because::Incomplete, format!("{n} captures of {window} could not be read in full")),

@@ -26,6 +26,7 @@ impl Kept {
         // What makes figures doubtful makes it doubtful that nothing was found.
         if let Some((stored, counted)) = summary.stored.as_mut().zip(counted.filter(|c| c.known.is_seen())) {
             (stored.quarters, stored.of_quarters) = (counted.quarters_up, Some(counted.quarters));
+            summary.sensors = counted.sensors_up.clone();
         }
         Ok(summary)
     }
