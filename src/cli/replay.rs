@@ -5,11 +5,12 @@ use super::exit::{Exit, Stop, all_of, judge_all, say};
 use super::judging::Judging;
 use super::output::{self, Printed, Printing};
 use super::{environment, evidence, follow, inputs, places, run_record};
-use crate::pipeline::{self, Room};
+use crate::pipeline::{self, Room, Sighted};
 use crate::report::counted;
 use crate::report::output::Output;
 use crate::sighting::Settings;
 use crate::store::{Opening, Store};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Sensor name of a replay that is given none.
@@ -82,12 +83,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         judging: &judging,
     };
     // Print before storing: a store that fails takes nothing from the reader.
-    let Printed { mut summary, findings, result: printed } =
-        output::write_records(m.output.as_deref(), &printing, &mut found);
-    if printed.is_err() && m.output.is_some() {
-        // What was found is not lost with the file: it goes to standard output.
-        summary = output::write_records(None, &printing, &mut found).summary;
-    }
+    let Printed { summary, findings, result: printed } = print(m.output.as_deref(), &printing, &mut found);
     if !args.input.quiet {
         output::write_summary(&summary);
     }
@@ -109,4 +105,14 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
     });
     all_of([printed, stats, shown, stored])?;
     Ok(exit)
+}
+
+/// Prints the records. What was found is not lost with a file that cannot be
+/// written: it goes to standard output.
+fn print(path: Option<&Path>, printing: &Printing<'_>, found: &mut Sighted) -> Printed {
+    let printed = output::write_records(path, printing, found);
+    if printed.result.is_ok() || path.is_none() {
+        return printed;
+    }
+    Printed { summary: output::write_records(None, printing, found).summary, ..printed }
 }

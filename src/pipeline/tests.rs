@@ -162,10 +162,8 @@ fn rows_come_in_order_of_files_and_frames_for_any_number_of_workers() {
     }
 }
 
-/// Messages of a kilobyte can show thirty of names: what is gathered of them once
-/// took half a gibibyte.
-#[test]
-fn names_of_few_frames_are_not_gathered_without_end() {
+/// A capture of many batches, 5,000 answers of 65 names each.
+fn answers() -> tempfile::NamedTempFile {
     use std::io::Write;
     let mut message = vec![0, 7, 0x81, 0x80, 0, 1, 0, 64, 0, 0, 0, 0];
     for _ in 0..4 {
@@ -180,7 +178,29 @@ fn names_of_few_frames_are_not_gathered_without_end() {
     let bytes = capture(&(0..5000).map(datagram).collect::<Vec<_>>());
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&bytes).unwrap();
-    let batches = bytes.len() / crate::capture::OpenOptions::default().buffer;
+    file
+}
+
+/// A reader that waits for a batch once never heard of it.
+#[test]
+fn a_writer_that_panics_ends_the_run() {
+    let file = answers();
+    for hash in [false, true] {
+        let mut plan = plan(hash, 2);
+        plan.inputs = vec![Item { path: file.path().to_owned(), relative: None }];
+        let files: Arc<[String]> = Arc::new(["\"x\"".into()]);
+        let run = || names(plan, &files, |_| std::panic::resume_unwind(Box::new("a bug")));
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_err();
+    }
+}
+
+/// Messages of a kilobyte can show thirty of names: what is gathered of them once
+/// took half a gibibyte.
+#[test]
+fn names_of_few_frames_are_not_gathered_without_end() {
+    let file = answers();
+    let bytes = file.as_file().metadata().unwrap().len() as usize;
+    let batches = bytes / crate::capture::OpenOptions::default().buffer;
     for workers in [1, 3] {
         let mut plan = plan(false, workers);
         plan.inputs = vec![Item { path: file.path().to_owned(), relative: None }];
