@@ -4,6 +4,7 @@ use super::args::{Format, HostsArgs};
 use super::by_parts::{ByParts, Counts, Found};
 use super::exit::{Exit, Stop, say};
 use super::judging::Judging;
+use super::narrowed::Narrowed;
 use super::{inputs, measuring, output, places, stored};
 use crate::base::{Timestamp, temporary};
 use crate::catalogue::Catalogue;
@@ -43,11 +44,16 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
     let judge = host::Judge::new(&facts, &catalogue, &options);
     let findings = judging.findings(&facts);
     let mut counts = Counts::new(&judging);
+    let mut narrowed = Narrowed::new(&args.network, &args.name);
     let make = |number| judge.view(number);
-    let meet = |view: &HostView| counts.meet(view, &findings, fits(args, view));
+    let meet = |view: &HostView| {
+        narrowed.meet(view);
+        counts.meet(view, &findings, fits(args, &narrowed, view))
+    };
     let roll = Roll::new(judge.hosts(), &make, judging.as_of, meet);
     let applied = Applied { catalogue: &catalogue, backwards: false };
-    let summary = stored::summary(&store, args.since, args.until, counts.contacted, applied)?;
+    let mut summary = stored::summary(&store, args.since, args.until, counts.contacted, applied)?;
+    summary.out_of_view = narrowed.out_of_view(&store, judging.inventory.as_ref(), (args.since, args.until))?;
     tell(args, &roll, &counts, stored::pseudonyms(&store)?, &summary)?;
     Ok(judging.conclude(counts.found, &summary))
 }
@@ -61,6 +67,7 @@ fn of_archive(
 ) -> Result<Exit, Stop> {
     let archive = Archive::open(&args.store)?;
     let days = Days::new(args.since.map_or(i32::MIN, day), args.until.map_or(i32::MAX, |t| day(t.plus(-1))));
+    let narrowed = Narrowed::new(&args.network, &args.name);
     let by_parts = ByParts {
         source: &archive,
         wanted: Wanted { days: vec![days], names: false, ids: true },
@@ -68,7 +75,7 @@ fn of_archive(
         catalogue,
         options,
         judging,
-        fits: &|view| fits(args, view),
+        fits: &|view| fits(args, &narrowed, view),
         threads: measuring::threads(),
         folder: temporary::folder(args.output.as_deref()),
         quiet: args.quiet,
@@ -118,19 +125,11 @@ fn tell(
 }
 
 /// Whether the filters leave a host in. Of each filter any word may fit.
-fn fits(args: &HostsArgs, v: &HostView) -> bool {
+fn fits(args: &HostsArgs, narrowed: &Narrowed<'_>, v: &HostView) -> bool {
     let any = |empty: bool, fits: bool| empty || fits;
-    let named = |part: &String| {
-        let part = part.to_lowercase();
-        v.name.iter().chain(&v.names_before).any(|(name, _)| name.to_lowercase().contains(&part))
-    };
     any(args.verdict.is_empty(), args.verdict.contains(&v.verdict))
         && any(args.category.is_empty(), args.category.iter().any(|c| v.categories.contains_key(c)))
-        && any(
-            args.network.is_empty(),
-            args.network.iter().any(|n| v.addresses.iter().chain([&v.ip]).any(|a| n.contains(a))),
-        )
-        && any(args.name.is_empty(), args.name.iter().any(named))
+        && narrowed.fits(v)
 }
 
 /// Writes the hosts in the format asked for. A reader that closes standard

@@ -18,6 +18,7 @@ mod judged;
 mod judging;
 mod measuring;
 mod names;
+mod narrowed;
 mod output;
 pub mod panics;
 mod places;

@@ -49,8 +49,7 @@ pub(super) fn summary(outcome: &mut Outcome, hosts: u64, files_skipped: u64) -> 
         residual: outcome.unlisted.list().into_iter().map(|(n, c, _)| (n.to_owned(), c)).collect(),
         residual_more: outcome.unlisted.more(),
         hosts,
-        stored: None,
-        sensors: Vec::new(),
+        ..Summary::default()
     }
 }
 

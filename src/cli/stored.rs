@@ -84,7 +84,7 @@ fn last_of_day(t: Timestamp) -> i64 {
 }
 
 /// The quarter hours of a window, both ends included.
-fn quarters(since: Option<Timestamp>, until: Option<Timestamp>) -> (i64, i64) {
+pub(super) fn quarters(since: Option<Timestamp>, until: Option<Timestamp>) -> (i64, i64) {
     (since.map_or(i64::MIN, Timestamp::quarter), until.map_or(i64::MAX, |t| t.plus(-1).quarter()))
 }
 
@@ -100,14 +100,17 @@ pub(super) fn summary(
     let (from, to) = quarters(since, until);
     let covered = store.covered(from, to)?;
     let asked = since.is_some() || until.is_some();
+    // Who asks a sensor that listens for all since a day means until now, and is not
+    // to be told that nothing was there while it was dead. Captures end where they do.
+    let to_now = since.is_some() && until.is_none() && covered.runs > 0;
     let of_quarters = covered.first.zip(covered.last).filter(|_| asked).map(|(first, last)| {
         let from = if since.is_some() { from } else { first.quarter() };
-        let to = if until.is_some() { to } else { last_of_day(last) };
+        let to = if until.is_some() || to_now { to } else { last_of_day(last) };
         let to = doubts::last_known(to, Timestamp::now(), Some(last.quarter()));
         u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0)
     });
     let sensors = if of_quarters.is_some() { store.sensors_up(from, to)? } else { Vec::new() };
-    Ok(Summary { sensors, ..closing(covered, of_quarters, hosts, store.unlooked(from, to, applied)?) })
+    Ok(Summary { sensors, to_now, ..closing(covered, of_quarters, hosts, store.unlooked(from, to, applied)?) })
 }
 
 /// The same of an archive, which does not know when frames were seen.

@@ -40,6 +40,9 @@ pub enum Doubt {
     /// So many indicators of the catalogue in effect were not looked for when
     /// some of it was recorded.
     Unlooked(u64),
+    /// Of hosts that were asked for by network or name none was in view, by the
+    /// place among what was asked for.
+    OutOfView(usize),
 }
 
 /// What could be seen in a time.
@@ -63,6 +66,8 @@ pub struct Sight<'a> {
     /// Indicators of the catalogue in effect that were not looked for in every
     /// source.
     pub unlooked: u64,
+    /// How many networks and names were asked for of which no host was in view.
+    pub out_of_view: usize,
 }
 
 /// Thousandths of the quarter hours of a window that frames must have come in.
@@ -165,6 +170,10 @@ pub fn all(sight: &Sight<'_>) -> Vec<Doubt> {
     add(&mut found, sight.imported, Doubt::Imported);
     add(&mut found, sight.removed_days, Doubt::Removed);
     add(&mut found, sight.unlooked, Doubt::Unlooked);
+    // Of nothing nobody was in view.
+    if sight.counts.get(Counter::Frames) > 0 {
+        found.extend((0..sight.out_of_view).map(Doubt::OutOfView));
+    }
     found
 }
 
@@ -320,6 +329,7 @@ mod tests {
             imported: 0,
             removed_days: 0,
             unlooked: 0,
+            out_of_view: 0,
         };
         let of = |up| all(&Sight { quarters: Some((up, 100)), ..fair });
         assert!(all(&fair).is_empty() && of(95).is_empty());
@@ -335,6 +345,8 @@ mod tests {
         assert!(matches!(all(&more)[..], [Doubt::Damaged(1), Doubt::Imported(2), Doubt::Removed(3)]));
         let unlooked = all(&Sight { unlooked: 4, ..fair });
         assert!(matches!(unlooked[..], [Doubt::Unlooked(4)]) && unlooked[0].is_unmeasured());
+        let out_of_view = all(&Sight { out_of_view: 2, ..fair });
+        assert!(matches!(out_of_view[..], [Doubt::OutOfView(0), Doubt::OutOfView(1)]));
         // That there was no frame says that none came, and not why.
         let none = Counts::default();
         let nothing = Sight { counts: &none, quarters: Some((0, 100)), ..more };

@@ -167,6 +167,7 @@ impl Coverage {
             imported: self.imported,
             removed_days: self.removed_days,
             unlooked: self.unlooked,
+            out_of_view: 0,
         })
     }
 
@@ -254,6 +255,7 @@ fn words(doubt: &Doubt, window: &str) -> Difference {
         Doubt::Removed(n) => {
             (Because::Incomplete, format!("records of {n} days of {window} were removed by retention"))
         }
+        Doubt::OutOfView(_) => blind(format!("hosts that were asked for were not in view in {window}")),
         Doubt::Unlooked(n) => {
             let were = if *n == 1 { "indicator that was" } else { "indicators that were" };
             let what = format!(

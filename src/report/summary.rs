@@ -47,6 +47,11 @@ pub struct Summary {
     /// Where a time was asked for, sensors of the store and their quarter hours
     /// with frames.
     pub sensors: Vec<(String, u64)>,
+    /// Whether that time goes on to now, as no end was given.
+    pub to_now: bool,
+    /// Of hosts that were asked for, those of whom none was in view, in words behind
+    /// "no".
+    pub out_of_view: Vec<String>,
 }
 
 /// What a store knows of what its sources could see.
@@ -174,6 +179,7 @@ impl Summary {
             imported: stored.imported,
             removed_days: stored.removed_days,
             unlooked: stored.unlooked,
+            out_of_view: self.out_of_view.len(),
         };
         let found = doubts::all(&sight);
         // What was imported is then said as the reason for no frame.
@@ -213,10 +219,17 @@ impl Summary {
                     counted(*n, "contact", "contacts")
                 );
             }
-            Doubt::Down(up, of) => return format!("the sensor saw frames in only {} of the window", percent(*up, *of)),
+            Doubt::Down(up, of) => {
+                let now = if self.to_now { ", which goes on to now (--until ends it)" } else { "" };
+                return format!("the sensor saw frames in only {} of the window{now}", percent(*up, *of));
+            }
             Doubt::SensorDown(at, up, of) => {
                 let name = self.sensors.get(*at).map_or("", |(name, _)| name.as_str());
                 return format!("the sensor {} saw frames in only {} of the window", clean(name), percent(*up, *of));
+            }
+            Doubt::OutOfView(at) => {
+                let who = self.out_of_view.get(*at).map_or("host", String::as_str);
+                return format!("no {} was in view", clean(who));
             }
             Doubt::Damaged(_) => {
                 let (what, how) = self.damaged().unwrap_or_default();

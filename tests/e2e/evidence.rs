@@ -1,15 +1,15 @@
 //! `--evidence-dir`: the packets behind the sightings.
 
 use crate::support::packets::{self, TEN, host};
-use crate::support::program::{Ran, program, run_in, run_with_input};
+use crate::support::program::{Ran, follow_until, run_in, run_with_input};
 use crate::support::writer::Pcap;
 use crate::support::{samples, sha256};
 use serde_json::Value;
 use spansight::capture::{self, Batch, OpenOptions, Status};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use tempfile::TempDir;
 
 const SAMPLES: [&str; 4] = ["multi-interface.pcapng", "office-day.pcap.zst", "vlan.pcap", "tls13.pcap"];
@@ -205,19 +205,7 @@ fn a_full_disk_takes_nothing_but_the_evidence() {
 }
 
 fn follow(dir: &TempDir, more: &[&str]) -> Ran {
-    let out = dir.path().join("out");
-    let mut command = program(&["replay", "--follow", "--format", "ndjson", "--sensor", "s"]);
-    command.args(more).current_dir(dir.path()).stdout(File::create(&out).unwrap()).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
-    let began = std::time::Instant::now();
-    while !fs::read_to_string(&out).unwrap().contains("\"transferred\"") {
-        assert!(began.elapsed() < std::time::Duration::from_secs(60));
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
-    let mut ran = Ran::of(child.wait_with_output().unwrap());
-    ran.out = fs::read_to_string(&out).unwrap();
-    ran
+    follow_until(dir.path(), "\"transferred\"", &[&["--sensor", "s"], more].concat())
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! `--fail-on`.
 
 use crate::support::packets::{self, SECOND, TEN, host};
-use crate::support::program::{Ran, run_in};
+use crate::support::program::{Ran, follow_until, run_in};
 use crate::support::samples;
 use crate::support::writer::Pcap;
 use serde_json::Value;
@@ -291,6 +291,64 @@ fn a_sensor_that_was_up_hides_no_other_that_was_down() {
         captures(None, &format!("{n}.pcap"), part, "one.db");
     }
     assert_eq!(of("one.db").code, 0, "{:?}", of("one.db"));
+}
+
+/// A capture of a lookup in each quarter hour of 2026-03-01, and of a host that
+/// updates.
+fn whole_day() -> Vec<u8> {
+    let lookup = packets::lookup(host(5), 4000, "www.example.net", [192, 0, 2, 7]);
+    let mut pcap = Pcap::new();
+    for q in 0..96 {
+        pcap.frames(TEN + (q - 40) * 900 * SECOND, &lookup);
+    }
+    pcap.frames(TEN + 55 * 900 * SECOND, &packets::update(host(6), 40_000)).bytes().to_vec()
+}
+
+#[test]
+fn a_sensor_that_listens_is_asked_for_all_until_now() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.pcap"), whole_day()).unwrap();
+    assert_eq!(follow_until(dir.path(), "\"transferred\"", &["-q", "--store", "live.db", "a.pcap"]).code, 0);
+    store(&dir, &["a.pcap"]);
+    let of = |store: &str, window: &[&str]| {
+        run_in(dir.path(), &[&["hosts", "-q", "--store", store, "--fail-on", "lookalike"], window].concat())
+    };
+    let ran = of("live.db", &["--since", "2026-03-01"]);
+    assert_eq!(ran.code, PARTIAL, "{ran:?}");
+    assert!(ran.err.contains("of the window, which goes on to now (--until ends it)"), "{ran:?}");
+    for window in [&["--since", "2026-03-01", "--until", "2026-03-02"][..], &["--until", "2026-03-02"], &[]] {
+        let ran = of("live.db", window);
+        assert_eq!(ran.code, 0, "{window:?}: {ran:?}");
+    }
+    // Captures end where they do.
+    assert_eq!(of("s.db", &["--since", "2026-03-01"]).code, 0);
+}
+
+#[test]
+fn who_was_not_in_view_is_not_said_to_be_clean() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.pcap"), whole_day()).unwrap();
+    fs::write(dir.path().join("own.csv"), "address,name\n10.0.0.5,quiet-pc\n10.0.0.99,gone-pc\n").unwrap();
+    store(&dir, &["a.pcap"]);
+    let failing =
+        |more: &[&str]| hosts(&dir, &[&["-q", "--inventory", "own.csv", "--fail-on", "active"], more].concat());
+    for (clean, more) in [
+        (true, &["--network", "10.0.0.5"][..]),
+        (true, &["--network", "10.0.0.0/16,10.0.0.6"]),
+        (true, &["--name", "Quiet"]),
+        (false, &["--network", "10.99.0.0/16"]),
+        (false, &["--network", "10.0.0.0/24", "--network", "10.0.0.7"]),
+        (false, &["--network", "fd00::/8"]),
+        (false, &["--name", "gone"]),
+        (false, &["--name", "nobody"]),
+        (false, &["--network", "10.0.0.5", "--until", "2026-02-01"]),
+    ] {
+        let ran = failing(more);
+        assert_eq!(ran.code, if clean { 0 } else { PARTIAL }, "{more:?}: {ran:?}");
+    }
+    let ran = failing(&["--network", "10.99.0.0/16", "--name", "nobody"]);
+    assert!(ran.err.contains("said: no address of 10.99.0.0/16 was in view; no host named \"nobody\" was in view"));
+    assert!(ran.out.starts_with("No host listed"), "{ran:?}");
 }
 
 #[test]

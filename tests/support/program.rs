@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// What a run of the program came to.
 #[derive(Debug)]
@@ -69,6 +71,23 @@ pub fn run<A: AsRef<OsStr>>(args: &[A]) -> Ran {
 /// Runs the program in a folder.
 pub fn run_in<A: AsRef<OsStr>>(dir: &Path, args: &[A]) -> Ran {
     Ran::of(program(args).current_dir(dir).output().unwrap())
+}
+
+/// Runs `replay --follow` in a folder until a word is in its output, and ends it.
+pub fn follow_until(dir: &Path, word: &str, more: &[&str]) -> Ran {
+    let out = dir.join("out");
+    let mut command = program(&["replay", "--follow", "--format", "ndjson"]);
+    command.args(more).current_dir(dir).stdout(File::create(&out).unwrap()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let began = Instant::now();
+    while !fs::read_to_string(&out).unwrap().contains(word) {
+        assert!(began.elapsed() < Duration::from_secs(60), "{word} was not printed");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let mut ran = Ran::of(child.wait_with_output().unwrap());
+    ran.out = fs::read_to_string(&out).unwrap();
+    ran
 }
 
 /// Runs the program with bytes on its standard input.
