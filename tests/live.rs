@@ -432,6 +432,44 @@ fn a_port_that_shows_nothing_is_no_success() {
 
 #[test]
 #[ignore = "needs root and network namespaces"]
+fn one_of_two_ports_that_shows_nothing_leaves_it_in_doubt() {
+    let lab = Lab::up("tw");
+    lab.run("sensor", "ip", &["link", "add", "quiet0", "type", "veth", "peer", "name", "quiet1"]);
+    for end in ["quiet0", "quiet1"] {
+        // Without it the kernel announces itself there.
+        lab.run("sensor", "sysctl", &["-qw", &format!("net.ipv6.conf.{end}.disable_ipv6=1")]);
+        lab.run("sensor", "ip", &["link", "set", end, "up"]);
+    }
+    let store = lab.path("store");
+    let mut sensor = lab.watch(&["-i", "quiet0", "--store", store.to_str().unwrap()]);
+    lab.traffic("dns");
+    assert_eq!(sensor.stop(), Some(1), "{}", sensor.err());
+    assert!(sensor.err().contains("quiet0: no frame came"), "{}", sensor.err());
+    assert!(sensor.err().contains("Hosts may be missing above: no frame came on quiet0"), "{}", sensor.err());
+    assert_eq!(fail_on_lookalikes(&lab, &store), Some(1));
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
+fn what_a_filter_of_the_kernel_left_out_is_a_doubt() {
+    let lab = Lab::up("fd");
+    let store = lab.path("store");
+    let mut sensor = lab.watch(&["--bpf", "udp port 53", "--store", store.to_str().unwrap()]);
+    lab.traffic("dns");
+    assert_eq!(sensor.stop(), Some(0), "{}", sensor.err());
+    assert!(sensor.err().contains("only frames that --bpf \"udp port 53\" accepts were captured"), "{}", sensor.err());
+    assert_eq!(fail_on_lookalikes(&lab, &store), Some(1));
+}
+
+/// How `hosts` ends that looks in a store for what is not there.
+fn fail_on_lookalikes(lab: &Lab, store: &Path) -> Option<i32> {
+    let mut hosts = lab.command("sensor", PROGRAM);
+    hosts.args(["hosts", "-q", "--fail-on", "lookalike", "--store"]).arg(store);
+    hosts.output().expect("ip netns exec runs").status.code()
+}
+
+#[test]
+#[ignore = "needs root and network namespaces"]
 fn output_grows_while_the_sensor_runs() {
     let lab = Lab::up("gr");
     let output = lab.path("sightings.ndjson");

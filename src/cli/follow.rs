@@ -69,6 +69,7 @@ pub(super) fn run(args: &ReplayArgs, sensor: &str) -> Result<Exit, Stop> {
             as_of: period.until.map(|until| until.plus(-1)),
         },
         expects_frames: false,
+        unseen: None,
         judge: &judge_followed,
     })
 }

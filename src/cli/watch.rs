@@ -76,6 +76,7 @@ pub(super) fn run(args: &WatchArgs) -> Result<Exit, Stop> {
         quiet: args.quiet,
         verdicts: Plan { changes: &args.changes, files: &args.knowledge, knowledge, as_of: None },
         expects_frames: args.decoding.bpf.is_none(),
+        unseen: args.decoding.bpf.as_deref(),
         judge: &|report| judge_live(report, args.decoding.bpf.is_some()),
     })
 }
@@ -94,7 +95,11 @@ fn judge_live(report: &SourceReport, filtered: bool) -> Exit {
         say(format_args!("{path}: no frame came; check the cable and what the switch mirrors to this port"));
         return Exit::Failed;
     }
-    judge(report)
+    let silent = if filtered { Vec::new() } else { session::silent(report) };
+    for name in &silent {
+        say(format_args!("{name}: no frame came; check the cable and what the switch mirrors to this port"));
+    }
+    judge(report).max(if silent.is_empty() { Exit::Done } else { Exit::Partial })
 }
 
 /// A canary must be a name that can be matched exactly.

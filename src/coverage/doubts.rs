@@ -43,6 +43,9 @@ pub enum Doubt {
     /// Of hosts that were asked for by network or name none was in view, by the
     /// place among what was asked for.
     OutOfView(usize),
+    /// What a live run left out without counting it, or never got, by its place among
+    /// such.
+    Narrowed(usize),
 }
 
 /// What could be seen in a time.
@@ -68,6 +71,8 @@ pub struct Sight<'a> {
     pub unlooked: u64,
     /// How many networks and names were asked for of which no host was in view.
     pub out_of_view: usize,
+    /// How many things a live run left out without counting them, or never got.
+    pub narrowed: usize,
 }
 
 /// Thousandths of the quarter hours of a window that frames must have come in.
@@ -173,6 +178,7 @@ pub fn all(sight: &Sight<'_>) -> Vec<Doubt> {
     // Of nothing nobody was in view.
     if sight.counts.get(Counter::Frames) > 0 {
         found.extend((0..sight.out_of_view).map(Doubt::OutOfView));
+        found.extend((0..sight.narrowed).map(Doubt::Narrowed));
     }
     found
 }
@@ -330,6 +336,7 @@ mod tests {
             removed_days: 0,
             unlooked: 0,
             out_of_view: 0,
+            narrowed: 0,
         };
         let of = |up| all(&Sight { quarters: Some((up, 100)), ..fair });
         assert!(all(&fair).is_empty() && of(95).is_empty());

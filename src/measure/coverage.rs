@@ -168,6 +168,7 @@ impl Coverage {
             removed_days: self.removed_days,
             unlooked: self.unlooked,
             out_of_view: 0,
+            narrowed: 0,
         })
     }
 
@@ -255,6 +256,7 @@ fn words(doubt: &Doubt, window: &str) -> Difference {
         Doubt::Removed(n) => {
             (Because::Incomplete, format!("records of {n} days of {window} were removed by retention"))
         }
+        Doubt::Narrowed(_) => blind(format!("a live run did not get all frames of {window}")),
         Doubt::OutOfView(_) => blind(format!("hosts that were asked for were not in view in {window}")),
         Doubt::Unlooked(n) => {
             let were = if *n == 1 { "indicator that was" } else { "indicators that were" };

@@ -3,7 +3,7 @@
 
 use super::fact::{Names, Part};
 use crate::base::Name;
-use crate::catalogue::{Catalogue, IndicatorRef, Pattern, Use};
+use crate::catalogue::{Catalogue, Indicator, IndicatorRef, Pattern, Use};
 use crate::host::Facts;
 use crate::host::facts::Indicated;
 use foldhash::HashMap;
@@ -22,12 +22,20 @@ impl Applied<'_> {
     /// Indicators that who used an older catalogue did not look for: of one that
     /// cannot be read all, as nothing says that any was.
     pub fn unlooked(&self, older: Option<&Catalogue>) -> BTreeSet<String> {
-        let is_in = |catalogue: &Catalogue, id: &str| catalogue.find(id).is_some_and(|(_, i)| i.usage != Use::Off);
+        // Under the same id it may have been another one: by less patterns, or of
+        // less weight.
+        let is_in = |older: &Catalogue, now: &Indicator<'_>| {
+            older.find(now.id).is_some_and(|(_, then)| {
+                let known: Vec<Pattern> = then.patterns().collect();
+                let as_strong = then.usage == Use::Alone || then.usage == now.usage;
+                as_strong && then.category == now.category && now.patterns().all(|p| known.contains(&p))
+            })
+        };
         match older {
             Some(older) if self.backwards => Recount::new(self.catalogue).beyond(older).into_iter().collect(),
             _ => {
-                let used = self.catalogue.iter().filter(|(_, i)| i.usage != Use::Off).map(|(_, i)| i.id);
-                used.filter(|id| !older.is_some_and(|older| is_in(older, id))).map(str::to_owned).collect()
+                let used = self.catalogue.iter().filter(|(_, i)| i.usage != Use::Off).map(|(_, i)| i);
+                used.filter(|i| !older.is_some_and(|older| is_in(older, i))).map(|i| i.id.to_owned()).collect()
             }
         }
     }

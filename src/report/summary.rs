@@ -52,6 +52,8 @@ pub struct Summary {
     /// Of hosts that were asked for, those of whom none was in view, in words behind
     /// "no".
     pub out_of_view: Vec<String>,
+    /// What a live run left out without counting it, or never got, in words.
+    pub narrowed: Vec<String>,
 }
 
 /// What a store knows of what its sources could see.
@@ -180,6 +182,7 @@ impl Summary {
             removed_days: stored.removed_days,
             unlooked: stored.unlooked,
             out_of_view: self.out_of_view.len(),
+            narrowed: self.narrowed.len(),
         };
         let found = doubts::all(&sight);
         // What was imported is then said as the reason for no frame.
@@ -230,6 +233,9 @@ impl Summary {
             Doubt::OutOfView(at) => {
                 let who = self.out_of_view.get(*at).map_or("host", String::as_str);
                 return format!("no {} was in view", clean(who));
+            }
+            Doubt::Narrowed(at) => {
+                return self.narrowed.get(*at).map_or_else(String::new, |text| clean(text).into_owned());
             }
             Doubt::Damaged(_) => {
                 let (what, how) = self.damaged().unwrap_or_default();

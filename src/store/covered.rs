@@ -1,14 +1,14 @@
 //! What a store covers in all.
 
 use super::coverage::unsigned;
-use super::custody::LinkKind;
+use super::custody::{Link, LinkKind};
 use super::rows::UNREAD;
 use super::{Result, Store};
 use crate::base::Timestamp;
 use crate::base::time::{DAY_QUARTERS, parse_day};
 use crate::coverage::{Counter, Counts};
 use rusqlite::{Connection, params};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the sources of a store could see in a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,10 +46,51 @@ pub(super) struct Unread {
 }
 
 /// How many of them belong to the quarter hours `from` to `to`. Nobody knows when
-/// they were captured: about when the others were, or else at any time.
+/// they were captured: about when the others were, a day sooner or later, or else at
+/// any time.
 pub(super) fn unread_in(all: &[Unread], from: i64, to: i64) -> u64 {
-    let meets = |u: &&Unread| u.beside.is_none_or(|(first, last)| first <= to && from <= last);
+    let meets = |u: &&Unread| {
+        u.beside.is_none_or(|(first, last)| first.saturating_sub(MISSING) <= to && from <= last.saturating_add(MISSING))
+    };
     all.iter().filter(meets).fold(0, |sum, u| sum.saturating_add(u.inputs))
+}
+
+/// Quarter hours in which what could not be read of a capture may lie, behind what
+/// could: nobody knows how much is missing.
+const MISSING: i64 = DAY_QUARTERS;
+
+/// Whether a source that could not be read in full lacks something of the quarter
+/// hours `from` to `to`.
+pub(super) fn is_damaged_in(source: &super::Source, from: i64, to: i64) -> bool {
+    let span = source.first.zip(source.last);
+    let meets =
+        |(first, last): (Timestamp, Timestamp)| first.quarter() <= to && from <= last.quarter().saturating_add(MISSING);
+    !source.warnings.is_empty() && span.is_some_and(meets)
+}
+
+/// Quarter hours for which a sensor counts as one that should have seen more, after
+/// the last in which it saw frames: then it was given up.
+pub(super) const MISSED: i64 = 7 * DAY_QUARTERS;
+
+/// UTC days of which `--retain` removed records that did not come back since: a day
+/// that later records opened again has the others no more.
+pub(super) fn removed_days(links: &[Link]) -> BTreeSet<i64> {
+    let mut removed: BTreeMap<i64, i64> = BTreeMap::new();
+    for link in links {
+        let Some(day) = parse_day(&link.day) else { continue };
+        match link.kind {
+            LinkKind::Removed => {
+                let most = removed.entry(day).or_insert(0);
+                *most = link.records.max(*most);
+            }
+            LinkKind::Closed => {
+                if removed.get(&day).is_some_and(|before| link.records >= *before) {
+                    removed.remove(&day);
+                }
+            }
+        }
+    }
+    removed.into_keys().collect()
 }
 
 impl Store {
@@ -61,16 +102,9 @@ impl Store {
     pub fn covered(&self, from: i64, to: i64) -> Result<Covered> {
         let mut covered = self.covered_counts(from, to)?;
         let (first, last) = (from.div_euclid(DAY_QUARTERS), to.div_euclid(DAY_QUARTERS));
-        let mut removed = BTreeSet::new();
-        for link in self.links()? {
-            match link.kind {
-                LinkKind::Removed => removed.insert(link.day),
-                LinkKind::Closed => removed.remove(&link.day),
-            };
-        }
-        let in_window = |day: &String| parse_day(day).is_some_and(|d| (first..=last).contains(&d));
-        covered.removed_days = removed.iter().filter(|day| in_window(day)).count() as u64;
+        covered.removed_days = removed_days(&self.links()?).range(first..=last).count() as u64;
         for source in self.sources()? {
+            covered.damaged = covered.damaged.saturating_add(u64::from(is_damaged_in(&source, from, to)));
             let (Some(first), Some(last)) = (source.first, source.last) else { continue };
             if last.quarter() < from || first.quarter() > to {
                 continue;
@@ -83,7 +117,6 @@ impl Store {
                 &mut covered.captures
             };
             *kind = kind.saturating_add(1);
-            covered.damaged = covered.damaged.saturating_add(u64::from(!source.warnings.is_empty()));
             covered.first = Some(covered.first.map_or(first, |t| t.min(first)));
             covered.last = covered.last.max(Some(last));
         }
@@ -92,12 +125,14 @@ impl Store {
     }
 
     /// The sensors that saw frames in the quarter hours `from` to `to`, by name,
-    /// with the quarter hours in which they did.
+    /// with the quarter hours in which they did; also those that did in the week
+    /// before, and in none of these.
     ///
     /// # Errors
     /// Any [`StoreError`](super::StoreError).
     pub fn sensors_up(&self, from: i64, to: i64) -> Result<Vec<(String, u64)>> {
-        self.list(SENSORS, params![from, to, Counter::Frames.as_str()], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))
+        let before = from.saturating_sub(MISSED);
+        self.list(&by_sensor(), params![from, to, before], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))
     }
 
     /// Inputs of runs that gave nothing, with the least and greatest packet time
@@ -150,13 +185,8 @@ impl Store {
             } else {
                 add_counts(&self.conn, PARTS, (from, to), covered)?;
             }
-            let mut query = self.conn.prepare_cached(
-                "SELECT count(DISTINCT a.quarter)
-                 FROM coverage_addresses a CROSS JOIN coverage c USING (source_no, interface, quarter)
-                 WHERE a.quarter BETWEEN ?1 AND ?2 AND c.counter = ?3 AND c.value > 0",
-            )?;
-            covered.quarters =
-                query.query_row(params![from, to, Counter::Frames.as_str()], |row| row.get(0)).map(unsigned)?;
+            let mut query = self.conn.prepare_cached(&up())?;
+            covered.quarters = query.query_row([from, to], |row| row.get(0)).map(unsigned)?;
             let mut query = self.conn.prepare_cached(
                 "SELECT coalesce(max(addresses), 0) FROM coverage_addresses WHERE quarter BETWEEN ?1 AND ?2",
             )?;
@@ -176,13 +206,32 @@ const PARTS: &str = "SELECT counter, total(value)
     FROM coverage_addresses a CROSS JOIN coverage c USING (source_no, interface, quarter)
     WHERE a.quarter BETWEEN ?1 AND ?2 GROUP BY counter";
 
+/// Whether frames were looked at in the quarter hour of row `c` of the coverage:
+/// where options left all out, nobody watched.
+pub(super) const WATCHED: &str = "c.counter = 'frames' AND c.value > 0 AND c.value > coalesce((
+        SELECT f.value FROM coverage f WHERE f.source_no = c.source_no AND f.interface = c.interface
+        AND f.quarter = c.quarter AND f.counter = 'frames_filtered'), 0)";
+
+/// How many quarter hours were watched.
+fn up() -> String {
+    format!(
+        "SELECT count(DISTINCT a.quarter)
+         FROM coverage_addresses a CROSS JOIN coverage c USING (source_no, interface, quarter)
+         WHERE a.quarter BETWEEN ?1 AND ?2 AND {WATCHED}"
+    )
+}
+
 /// Quarter hours by sensor; that of a source is of the last run that read it.
-const SENSORS: &str = "WITH named AS MATERIALIZED (
-        SELECT l.source_no, r.sensor, max(r.run) FROM run_sources l JOIN runs r USING (run) GROUP BY l.source_no)
-    SELECT coalesce(n.sensor, ''), count(DISTINCT a.quarter)
-    FROM coverage_addresses a CROSS JOIN coverage c USING (source_no, interface, quarter)
-    LEFT JOIN named n ON n.source_no = a.source_no
-    WHERE a.quarter BETWEEN ?1 AND ?2 AND c.counter = ?3 AND c.value > 0 GROUP BY 1 ORDER BY 1";
+fn by_sensor() -> String {
+    format!(
+        "WITH named AS MATERIALIZED (
+            SELECT l.source_no, r.sensor, max(r.run) FROM run_sources l JOIN runs r USING (run) GROUP BY l.source_no)
+         SELECT coalesce(n.sensor, ''), count(DISTINCT CASE WHEN a.quarter >= ?1 THEN a.quarter END)
+         FROM coverage_addresses a CROSS JOIN coverage c USING (source_no, interface, quarter)
+         LEFT JOIN named n ON n.source_no = a.source_no
+         WHERE a.quarter BETWEEN ?3 AND ?2 AND {WATCHED} GROUP BY 1 ORDER BY 1"
+    )
+}
 
 fn add_counts(c: &Connection, sql: &str, (from, to): (i64, i64), covered: &mut Covered) -> rusqlite::Result<()> {
     let mut query = c.prepare_cached(sql)?;

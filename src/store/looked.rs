@@ -19,26 +19,53 @@ pub(super) struct Looked {
     lacking: BTreeMap<(String, String, bool), BTreeSet<String>>,
 }
 
+/// Of a source.
+#[derive(Default)]
+struct Of {
+    /// First and last quarter hour.
+    span: (i64, i64),
+    /// Hashes of the catalogues of runs that read all of it.
+    whole: BTreeSet<String>,
+    /// The same of runs that left frames out.
+    in_part: BTreeSet<String>,
+}
+
+/// Whether a command line, a JSON list of words, left frames out.
+fn is_narrowed(command: &str) -> bool {
+    let words: Vec<String> = serde_json::from_str(command).unwrap_or_default();
+    let narrows = |word: &str| {
+        let option = word.split_once('=').map_or(word, |(option, _)| option);
+        ["--since", "--until", "--bpf"].contains(&option)
+    };
+    words.iter().any(|word| narrows(word))
+}
+
 impl Looked {
     /// Of the sources that runs of the store read or heard themselves. A run
     /// that imports has a catalogue too, and looks for nothing with it.
     pub(super) fn read(store: &Store) -> Result<Self> {
         let sql = format!(
-            "SELECT s.source_no, s.first_ns, s.last_ns, r.catalogue
+            "SELECT s.source_no, s.first_ns, s.last_ns, r.catalogue, r.command
              FROM sources s JOIN run_sources o ON o.source_no = s.source_no JOIN runs r ON r.run = o.run
              WHERE s.first_ns IS NOT NULL AND s.last_ns IS NOT NULL AND {IS_OWN} AND (o.path <> ''
                 OR s.source LIKE 'run:%' AND o.run = (SELECT min(run) FROM run_sources f WHERE f.source_no = s.source_no))"
         );
-        let mut sources: BTreeMap<i64, ((i64, i64), BTreeSet<String>)> = BTreeMap::new();
+        let mut sources: BTreeMap<i64, Of> = BTreeMap::new();
         store.list(&sql, [], |row| {
             let quarter = |ns: i64| Timestamp(ns).quarter();
             let span = (quarter(row.get(1)?), quarter(row.get(2)?));
-            sources.entry(row.get(0)?).or_insert_with(|| (span, BTreeSet::new())).1.insert(row.get(3)?);
+            let of = sources.entry(row.get(0)?).or_default();
+            of.span = span;
+            let whole = !is_narrowed(row.get_ref(4)?.as_str()?);
+            if whole { &mut of.whole } else { &mut of.in_part }.insert(row.get(3)?);
             Ok(())
         })?;
         let mut looked = Looked::default();
-        for (span, catalogues) in sources.into_values() {
-            looked.by.entry(catalogues).or_default().push(span);
+        for of in sources.into_values() {
+            // What was read in part was not looked through by that; what never was
+            // whole is counted as not seen otherwise.
+            let catalogues = if of.whole.is_empty() { of.in_part } else { of.whole };
+            looked.by.entry(catalogues).or_default().push(of.span);
         }
         Ok(looked)
     }

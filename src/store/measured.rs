@@ -1,14 +1,13 @@
 //! A store as a source of facts to be counted: one part, since one file is read
 //! by one thread.
 
-use super::covered::{Unread, unread_in};
-use super::custody::LinkKind;
+use super::covered::{MISSED, Unread, WATCHED, is_damaged_in, removed_days, unread_in};
 use super::looked::Looked;
 use super::rows::IS_OWN;
 use super::tables::damaged;
 use super::{Result, Source, Store, StoreError};
 use crate::base::Timestamp;
-use crate::base::time::{DAY_QUARTERS, parse_day};
+use crate::base::time::DAY_QUARTERS;
 use crate::catalogue::LongText;
 use crate::coverage::{Counter, Counts};
 use crate::measure::recount::Applied;
@@ -152,7 +151,8 @@ impl Account {
         for (sensor, up) in &self.up {
             let here: BTreeSet<i64> = up.range(from..=to).copied().collect();
             seen.quarters.extend(&here);
-            if !here.is_empty() {
+            // One that died shortly before is missed; one that was given up is not.
+            if up.range(from.saturating_sub(MISSED)..=to).next().is_some() {
                 seen.sensors.insert(sensor.clone(), here);
             }
         }
@@ -170,6 +170,7 @@ impl Account {
             }
         }
         for (source, kind) in &self.sources {
+            seen.damaged += u64::from(is_damaged_in(source, from, to));
             let (Some(first), Some(last)) = (source.first, source.last) else { continue };
             if last.quarter() < from || first.quarter() > to {
                 continue;
@@ -178,7 +179,6 @@ impl Account {
                 Kind::Seen => seen.sources += 1,
                 Kind::Imported => seen.imported += 1,
             }
-            seen.damaged += u64::from(!source.warnings.is_empty());
         }
         seen.damaged += unread_in(&self.unread, from, to);
         seen.removed_days = self.removed.range(first..=last).count() as u64;
@@ -246,13 +246,7 @@ impl Store {
             }
             Ok(())
         })?;
-        for link in self.links()? {
-            let Some(day) = parse_day(&link.day) else { continue };
-            match link.kind {
-                LinkKind::Removed => account.removed.insert(day),
-                LinkKind::Closed => account.removed.remove(&day),
-            };
-        }
+        account.removed = removed_days(&self.links()?);
         let kind = |s: &Source| if s.is_imported() { Kind::Imported } else { Kind::Seen };
         account.sources = self.sources()?.into_iter().map(|s| (kind(&s), s)).map(|(k, s)| (s, k)).collect();
         account.runs = self.list(
@@ -285,11 +279,9 @@ impl Store {
 
     /// When frames came, and how many addresses were seen then.
     fn read_quarters(&self, sensors: &HashMap<String, String>, account: &mut Account) -> Result<()> {
-        let frames = Counter::Frames.as_str();
         self.list(
-            "SELECT s.source, c.quarter FROM coverage c JOIN sources s USING (source_no)
-             WHERE c.counter = ?1 AND c.value > 0",
-            [frames],
+            &format!("SELECT s.source, c.quarter FROM coverage c JOIN sources s USING (source_no) WHERE {WATCHED}"),
+            [],
             |row| {
                 let source = row.get_ref(0)?.as_str()?;
                 let sensor = sensors.get(source).map_or("", String::as_str);

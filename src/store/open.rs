@@ -272,7 +272,9 @@ fn refuse_special(path: &Path, place: &Place) -> Result<()> {
     if !kind.is_file() {
         return Err(cannot("it is no regular file".to_owned()));
     }
-    File::open(path).map(drop).map_err(|e| cannot(e.to_string()))
+    // Not by opening it: what closes a file takes away all locks that this process
+    // has on it, and with them those of a connection that writes.
+    rustix::fs::access(path, rustix::fs::Access::READ_OK).map_err(|e| cannot(std::io::Error::from(e).to_string()))
 }
 
 /// The path as SQLite must see it: not empty, and no URI by accident.

@@ -5,6 +5,7 @@ mod support;
 
 mod archive;
 mod bad_input;
+mod blind_spots;
 mod cli;
 mod contacts;
 mod coverage;

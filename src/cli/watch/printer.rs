@@ -3,7 +3,7 @@
 use super::controls::Controls;
 use super::keeper::Keeper;
 use super::recorder::Recorder;
-use super::silence::Silence;
+use super::silence::Silences;
 use super::verdicts::Verdicts;
 use crate::base::Timestamp;
 use crate::capture::{Interface, LiveControl};
@@ -50,7 +50,7 @@ pub(super) struct Printer<'p> {
     pub(super) earlier: HashSet<HostKey>,
     pub(super) round: Instant,
     /// What says that no frame comes, where that is worth a word.
-    pub(super) silence: Option<Silence>,
+    pub(super) silence: Option<Silences>,
     /// What says changes of hosts, until the end.
     pub(super) verdicts: Option<Verdicts>,
     /// The greatest packet time.
@@ -121,8 +121,8 @@ impl Printer<'_> {
             if self.broken.is_none() && self.out.is_abandoned() {
                 self.end(io::ErrorKind::BrokenPipe.into());
             }
-            if let Some(sentence) = self.silence.as_mut().and_then(|s| s.look(now, news.intake.frames)) {
-                say(sentence);
+            if let Some(silence) = &mut self.silence {
+                silence.look(now, news.intake.frames, &self.stop.statistics()).iter().for_each(say);
             }
             self.newest = self.newest.max(news.intake.span.map(|s| s.1));
             let changes = self.verdicts.as_mut().map(|v| v.round(now, self.newest));

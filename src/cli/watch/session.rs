@@ -5,7 +5,7 @@ use super::controls::Controls;
 use super::keeper::Keeper;
 use super::printer::{Last, Printer};
 use super::recorder::Recorder;
-use super::silence::Silence;
+use super::silence::Silences;
 use super::stop_on_signals;
 use super::verdicts::{Plan, Verdicts};
 use crate::capture::{BpfFilter, FrameSource, LiveControl};
@@ -57,6 +57,8 @@ pub(in crate::cli) struct Session<'s> {
     pub(in crate::cli) verdicts: Plan<'s>,
     /// That no frame comes is worth a word.
     pub(in crate::cli) expects_frames: bool,
+    /// The filter by which the kernel leaves frames out that nobody counts.
+    pub(in crate::cli) unseen: Option<&'s str>,
     /// What to say when it begins.
     pub(in crate::cli) greeting: String,
     /// What the capture says of the run. Its errors were said when they came.
@@ -116,14 +118,20 @@ pub(in crate::cli) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         broken: None,
         earlier: HashSet::new(),
         round: Instant::now(),
-        silence: s.expects_frames.then(|| Silence::new(Instant::now())),
+        silence: s.expects_frames.then(|| Silences::new(&s.names, Instant::now())),
         verdicts: Some(verdicts),
         newest: None,
     };
     printer.head();
+    let narrowed: Vec<String> =
+        s.unseen.map(|filter| format!("only frames that --bpf {filter:?} accepts were captured")).into_iter().collect();
+    if let Some(keeper) = &mut printer.keeper {
+        keeper.waiting().intake.trouble.extend(narrowed.iter().cloned());
+    }
     match live::watch(plan, &settings, |news| printer.news(news)) {
         Ok(ended) => {
-            let ending = Ending { names: s.names, clock: s.clock, stats: s.stats, quiet: s.quiet, judge: s.judge };
+            let ending =
+                Ending { names: s.names, clock: s.clock, stats: s.stats, quiet: s.quiet, judge: s.judge, narrowed };
             ending.conclude(ended, printer, run)
         }
         Err(failure) => {
@@ -159,12 +167,18 @@ struct Ending<'s> {
     stats: Option<&'s Path>,
     quiet: bool,
     judge: &'s dyn Fn(&SourceReport) -> Exit,
+    /// What it left out or never got, in words.
+    narrowed: Vec<String>,
 }
 
 impl Ending<'_> {
     /// Prints the last word on everything and stores it. What fails takes
     /// nothing from the rest.
-    fn conclude(self, mut ended: Ended, mut printer: Printer<'_>, mut run: Run) -> Result<Exit, Stop> {
+    fn conclude(mut self, mut ended: Ended, mut printer: Printer<'_>, mut run: Run) -> Result<Exit, Stop> {
+        if self.narrowed.is_empty() {
+            let dumb = ended.outcome.sources.iter().flat_map(silent);
+            self.narrowed = dumb.map(|name| format!("no frame came on {name}")).collect();
+        }
         let last = printer.finish(&ended.outcome.encaps);
         let exit = ended.outcome.sources.iter().map(self.judge).max().unwrap_or_default();
         let closing = (!self.quiet).then(|| self.closing(&mut ended, &last, &printer));
@@ -181,6 +195,7 @@ impl Ending<'_> {
         results.push(printer.close_output());
         if let Some(mut keeper) = keeper {
             keeper.waiting().coverage.merge(std::mem::take(&mut ended.unstored));
+            keeper.waiting().intake.trouble.extend(self.narrowed);
             let failed = results.iter().any(Result::is_err);
             run_record::end(&mut run, if failed { Exit::Failed } else { exit });
             results.push(keeper.finish(&run));
@@ -205,6 +220,7 @@ impl Ending<'_> {
         let mut summary = output::summary(&mut ended.outcome, 0, 0);
         let mut hosts = crate::report::table::HostTable::new();
         last.standing.iter().for_each(|r| hosts.add(r));
+        summary.narrowed = self.narrowed.clone();
         summary.hosts = hosts.hosts().max(printer.earlier.len() as u64);
         summary.counts.merge(&ended.forgotten.counts);
         summary.reach.merge(&ended.forgotten.reach);
@@ -218,6 +234,15 @@ impl Ending<'_> {
         let lag = lag(&ended.outcome.timing).filter(|_| self.clock == Clock::Wall);
         (summary, lag.into_iter().chain(printer.controls.lines()).collect())
     }
+}
+
+/// Of several interfaces those on which no frame came, where any did on others.
+pub(in crate::cli) fn silent(report: &SourceReport) -> Vec<&str> {
+    let each = report.interfaces.iter().zip(&report.statistics);
+    if report.frames == 0 || report.interfaces.len() < 2 {
+        return Vec::new();
+    }
+    each.filter(|(_, s)| s.received == 0).map(|(i, _)| i.name.as_str()).collect()
 }
 
 /// How far the sensor was behind the wire.

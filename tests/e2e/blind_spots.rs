@@ -1,0 +1,154 @@
+//! What was not seen must not pass for a network without contacts: `--fail-on` ends
+//! with 1, not with 0.
+
+use crate::support::packets::{self, SECOND, TEN, host};
+use crate::support::program::{Ran, run_in};
+use crate::support::writer::Pcap;
+use std::fs;
+use tempfile::TempDir;
+
+const FINDINGS: i32 = 4;
+const PARTIAL: i32 = 1;
+
+fn dir() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// A capture of a harmless lookup in each of the quarter hours from 2026-03-01 on.
+fn quiet(dir: &TempDir, name: &str, quarters: std::ops::Range<i64>) {
+    let lookup = packets::lookup(host(5), 4000, "www.example.net", [192, 0, 2, 7]);
+    let mut pcap = Pcap::new();
+    for q in quarters {
+        pcap.frames(TEN + (q - 40) * 900 * SECOND, &lookup);
+    }
+    fs::write(dir.path().join(name), pcap.bytes()).unwrap();
+}
+
+fn replay(dir: &TempDir, args: &[&str]) -> i32 {
+    run_in(dir.path(), &[&["replay", "-q", "--store", "s.db"], args].concat()).code
+}
+
+/// The hosts of a day of March 2026.
+fn on(dir: &TempDir, day: u8) -> Ran {
+    let (since, until) = (format!("2026-03-{day:02}"), format!("2026-03-{:02}", day + 1));
+    let args =
+        ["hosts", "-q", "--store", "s.db", "--since", &since, "--until", &until, "--fail-on", "looked-up,contacting"];
+    run_in(dir.path(), &args)
+}
+
+fn report(dir: &TempDir, day: u8) -> Ran {
+    let window = format!("2026-03-{day:02}");
+    let args = ["report", "-q", "--store", "s.db", "--window", &window, "--json", "r.json", "--fail-on", "contacting"];
+    run_in(dir.path(), &args)
+}
+
+#[test]
+fn a_sensor_that_died_before_the_window_is_missed_in_it() {
+    let dir = dir();
+    quiet(&dir, "north.pcap", 0..10 * 96);
+    quiet(&dir, "south.pcap", 0..96);
+    assert_eq!(replay(&dir, &["--sensor", "north", "north.pcap"]), 0);
+    assert_eq!(replay(&dir, &["--sensor", "south", "south.pcap"]), 0);
+    assert_eq!((on(&dir, 1).code, report(&dir, 1).code), (0, 0));
+    for day in [2, 8] {
+        let ran = on(&dir, day);
+        assert_eq!(ran.code, PARTIAL, "{ran:?}");
+        assert!(ran.err.contains("the sensor south saw frames in only 0.0 % of the window"), "{ran:?}");
+        assert_eq!(report(&dir, day).code, PARTIAL);
+    }
+    assert_eq!((on(&dir, 10).code, report(&dir, 10).code), (0, 0), "it was given up a week before");
+}
+
+#[test]
+fn hours_that_options_left_out_were_not_watched() {
+    let dir = dir();
+    quiet(&dir, "day.pcap", 0..96);
+    assert_eq!(replay(&dir, &["--until", "2026-03-01T09:30:00Z", "day.pcap"]), 0);
+    let ran = on(&dir, 1);
+    assert_eq!(ran.code, PARTIAL, "{ran:?}");
+    assert!(ran.err.contains("the sensor saw frames in only 39.6 % of the window"), "{ran:?}");
+    let ran = report(&dir, 1);
+    assert!(ran.code == PARTIAL && ran.err.contains("in only 39.6 %"), "{ran:?}");
+    // Read again without that, all of it was.
+    assert_eq!(replay(&dir, &["day.pcap"]), 0);
+    assert_eq!((on(&dir, 1).code, report(&dir, 1).code), (0, 0));
+}
+
+#[test]
+fn what_is_missing_of_a_capture_may_lie_behind_its_end() {
+    let dir = dir();
+    quiet(&dir, "days.pcap", 0..4 * 96);
+    quiet(&dir, "cut.pcap", 0..96);
+    let path = dir.path().join("cut.pcap");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 10]).unwrap();
+    assert_eq!((replay(&dir, &["days.pcap"]), replay(&dir, &["cut.pcap"])), (0, PARTIAL));
+    for day in [1, 2] {
+        let ran = on(&dir, day);
+        assert!(ran.code == PARTIAL && ran.err.contains("could not be read in full"), "{ran:?}");
+        assert_eq!(report(&dir, day).code, PARTIAL);
+    }
+    assert_eq!((on(&dir, 4).code, report(&dir, 4).code), (0, 0));
+}
+
+#[test]
+fn records_that_retention_removed_do_not_come_back_with_others_of_that_day() {
+    let dir = dir();
+    let mut pcap = Pcap::new();
+    pcap.frames(TEN, &packets::update(host(6), 40_000)).frames(TEN + SECOND, &packets::update(host(7), 40_001));
+    fs::write(dir.path().join("day.pcap"), pcap.bytes()).unwrap();
+    let late = packets::lookup(host(8), 4000, "www.kaspersky.com", [192, 0, 2, 7]);
+    fs::write(dir.path().join("late.pcap"), Pcap::new().frames(TEN + 60 * SECOND, &late).bytes()).unwrap();
+    quiet(&dir, "later.pcap", 96..98);
+    assert_eq!(replay(&dir, &["day.pcap"]), 0);
+    assert_eq!(on(&dir, 1).code, FINDINGS);
+    assert_eq!(replay(&dir, &["--retain", "1", "later.pcap"]), 0);
+    let why = "what was recorded on 1 day was removed by --retain";
+    let ran = on(&dir, 1);
+    assert!(ran.code == PARTIAL && ran.err.contains(why), "{ran:?}");
+    assert_eq!(replay(&dir, &["late.pcap"]), 0);
+    let hosts = ["hosts", "--store", "s.db", "--since", "2026-03-01", "--until", "2026-03-02", "--fail-on", "active"];
+    let ran = run_in(dir.path(), &hosts);
+    assert!(ran.code == PARTIAL && ran.err.contains(why), "{ran:?}");
+    assert!(report(&dir, 1).err.contains("removed"), "{:?}", report(&dir, 1));
+    // All of it is back.
+    assert_eq!(replay(&dir, &["day.pcap"]), 0);
+    assert!(!run_in(dir.path(), &hosts).err.contains(why));
+}
+
+#[test]
+fn an_indicator_that_became_another_was_not_looked_for() {
+    let entry = |usage: &str, category: &str, pattern: &str| {
+        format!(
+            "[[indicator]]\nid = \"mirror\"\ncategory = \"{category}\"\nuse = \"{usage}\"\nconfidence = \"low\"\n\
+             meaning = \"m\"\n{pattern}\n"
+        )
+    };
+    let base = entry("alone", "update", "exact = [\"old.example\", \"older.example\"]");
+    for (now, known) in [
+        (base.clone(), true),
+        (entry("alone", "update", "exact = \"old.example\""), true),
+        (entry("alone", "update", "exact = [\"old.example\", \"new.example\"]"), false),
+        (entry("alone", "update", "suffix = \"old.example\""), false),
+        (entry("alone", "web", "exact = \"old.example\""), false),
+        (entry("support", "update", "exact = \"old.example\""), true),
+    ] {
+        let dir = dir();
+        quiet(&dir, "a.pcap", 0..96);
+        fs::write(dir.path().join("then.toml"), &base).unwrap();
+        fs::write(dir.path().join("now.toml"), &now).unwrap();
+        assert_eq!(replay(&dir, &["--catalogue", "then.toml", "a.pcap"]), 0);
+        let judged = |file: &str| {
+            let args = ["hosts", "-q", "--store", "s.db", "--catalogue", file, "--fail-on", "contacting"];
+            run_in(dir.path(), &args)
+        };
+        assert_eq!(judged("then.toml").code, 0, "{now}");
+        let ran = judged("now.toml");
+        assert_eq!(ran.code, if known { 0 } else { PARTIAL }, "{now}: {ran:?}");
+        // A run that left frames out has not looked for it in all.
+        assert_eq!(replay(&dir, &["--catalogue", "now.toml", "--until", "2026-03-01T12:00:00Z", "a.pcap"]), 0);
+        assert_eq!(judged("now.toml").code, if known { 0 } else { PARTIAL }, "{now}");
+        assert_eq!(replay(&dir, &["--catalogue", "now.toml", "a.pcap"]), 0);
+        assert_eq!(judged("now.toml").code, 0, "{now}");
+    }
+}
