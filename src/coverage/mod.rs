@@ -161,6 +161,8 @@ counters! {
     EncapTeredo => "encap_teredo",
     /// CAPWAP data channels.
     EncapCapwap => "encap_capwap",
+    /// Frames mirrored by TZSP.
+    EncapTzsp => "encap_tzsp",
     /// LISP tunnels.
     EncapLisp => "encap_lisp",
     /// L2TP sessions, versions 2 and 3.

@@ -1,7 +1,7 @@
 //! What speaks for and against one host: its own contacts in the window, and
 //! the predicates of the table of verdicts.
 
-use super::facts::{Contact, Facts, ServedBy, Vantage, is_private};
+use super::facts::{Channels, Contact, Facts, ServedBy, Vantage, is_private};
 use super::own::{Part, is_proxied};
 use super::sessions::Sessions;
 use super::traits::Traits;
@@ -259,10 +259,14 @@ impl<'a> Case<'a> {
     /// more than DNS can be seen.
     fn failed(&self, o: &Own<'_>) -> bool {
         let refused = [Note::NxDomain, Note::ServFail, Note::NoAddress].iter().any(|n| o.contact.notes.has(*n));
+        // What an answer calls the target of another name was not looked up.
+        let asked = o.contact.channels != Channels::of(&[Channel::DnsCname]);
         match o.stage {
             // A connection that was tried is itself a flow other than DNS.
             Stage::Attempted => true,
-            Stage::Queried => self.sees_flows(o) && (refused || self.vantage(o).is_some_and(|v| v.dns_answers)),
+            Stage::Queried => {
+                asked && self.sees_flows(o) && (refused || self.vantage(o).is_some_and(|v| v.dns_answers))
+            }
             _ => false,
         }
     }

@@ -43,6 +43,7 @@ pub(crate) mod testing;
 mod transport;
 #[cfg(test)]
 mod tunnel_table;
+mod tzsp;
 mod udp_tunnel;
 mod view;
 mod vxlan;

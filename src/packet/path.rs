@@ -88,6 +88,8 @@ kinds! {
     Teredo => "teredo", EncapTeredo,
     /// CAPWAP data channel.
     Capwap => "capwap", EncapCapwap,
+    /// A frame that was mirrored by TZSP.
+    Tzsp => "tzsp", EncapTzsp,
     /// LISP, with its instance id.
     Lisp => "lisp", EncapLisp,
     /// L2TP session of version 2 or 3.

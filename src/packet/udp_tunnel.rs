@@ -14,14 +14,14 @@ use super::path::Layer;
 use super::transport::Segment;
 use super::view::View;
 use super::walk::{IpHeader, Next, Walk};
-use super::{capwap, geneve, gre, gtpu, l2tp, lisp, mpls, teredo, transport, vxlan};
+use super::{capwap, geneve, gre, gtpu, l2tp, lisp, mpls, teredo, transport, tzsp, vxlan};
 use crate::coverage::Counter;
 
 /// What lies in a tunnel's datagram; `None` if it is no such tunnel.
 pub(super) type Opened<'a> = Option<(Layer, Next<'a>)>;
 
 /// Ports that may carry a tunnel.
-const PORTS: [u16; 11] = [
+const PORTS: [u16; 12] = [
     vxlan::PORT,
     vxlan::PORT_LINUX,
     vxlan::PORT_GPE,
@@ -33,12 +33,13 @@ const PORTS: [u16; 11] = [
     lisp::PORT,
     gre::PORT,
     mpls::PORT,
+    tzsp::PORT,
 ];
 
 /// Places of the table of ports.
 const PLACES: usize = 64;
 /// A multiplier that leads no two of the ports to one place.
-const MIX: u16 = 0x9e37;
+const MIX: u16 = 0x9e3d;
 
 /// Each port at its place, so that whether a port is there is one look: every
 /// datagram takes it. Empty places hold a port that has another place.
@@ -98,6 +99,7 @@ fn open<'a>(ip: IpHeader, segment: &Segment, port: u16, payload: View<'a>) -> Op
         l2tp::PORT => l2tp::open(payload),
         lisp::PORT => lisp::open(payload),
         teredo::PORT => teredo::open(payload),
+        tzsp::PORT => tzsp::open(payload),
         capwap::PORT => {
             // The access point's port, whichever end it is.
             let other = if segment.dport == capwap::PORT { segment.sport } else { segment.dport };

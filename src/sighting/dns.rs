@@ -88,9 +88,12 @@ impl Observer {
             let useful = message.rcode == 0 && wants_addresses(q.qtype);
             let gave = useful && resolution.addresses().next().is_some();
             let none = message.rcode == 0 && !gave && !message.truncated;
-            let notes = notes.union(failure).with_if(none, Note::NoAddress);
+            let outcome = notes.union(failure).with_if(none, Note::NoAddress);
             let stage = if gave { Stage::Answered } else { Stage::Queried };
             let mut show = |name: NameRef, channel: Channel, ledger: &mut Ledger| -> Tie<'_> {
+                // Whoever runs a site can make its name an alias of any other: that
+                // there is no address is told of what the client itself asked for.
+                let notes = if channel == Channel::DnsAnswer { outcome } else { notes };
                 let name = message.name(name);
                 let indicator = self.match_name(name, at, channel, ledger)?;
                 let subnet = message.client_subnet;

@@ -250,6 +250,7 @@ pub const TUNNELS: &[Tunnel] = &[
     tunnel("CAPWAP", "capwap", &["encap_capwap"], |f| in_udp(5247, &[0, 0x10, 2, 0, 0, 0, 0, 0], &f.bytes)),
     tunnel("CAPWAP with 802.11", "capwap", &["encap_capwap"],
         |f| in_udp(5247, &[0, 0x10, 3, 0, 0, 0, 0, 0], &wifi(f, 8, &[])?)),
+    tunnel("TZSP", "tzsp", &["encap_tzsp"], |f| in_udp(37_008, &[1, 0, 0, 1, 10, 1, 200, 1], &f.bytes)),
     tunnel("LISP", "lisp", &["encap_lisp"], |f| in_udp(4341, &[0x80, 1, 2, 3, 0, 0, 0, 1], f.packet()?)),
     tunnel("LISP with instance", "lisp:256", &["encap_lisp"],
         |f| in_udp(4341, &[0xc8, 1, 2, 3, 0, 1, 0, 1], f.packet()?)),

@@ -164,6 +164,9 @@ fn an_installation_that_gets_no_updates() {
     let denied = on(S).stage(Stage::Queried).note(Note::NxDomain);
     assert_eq!(Scene::of([denied.clone()]).vantage(true, false).one().verdict, Attempting);
     assert_eq!(Scene::of([denied]).vantage(false, true).one().verdict, LookedUp);
+    // Whoever runs a site can make its name an alias of an update server's.
+    let alias = on(S).stage(Stage::Queried).note(Note::NoAddress).on(&[Channel::DnsCname]);
+    assert_eq!(Scene::of([alias]).vantage(true, true).one().verdict, LookedUp);
     // A connection that was tried is a flow, whatever the counters say.
     assert_eq!(Scene::of([on(S).stage(Stage::Attempted)]).vantage(false, false).one().verdict, Attempting);
 }

@@ -219,6 +219,17 @@ fn an_alias_into_the_catalogue_counts_for_its_target() {
 }
 
 #[test]
+fn that_an_alias_has_no_address_is_not_told_of_its_target() {
+    let mut s = Scene::new();
+    s.lookup("site.test", &[Rr::Https("site.test", 0, UPDATE, &[])]);
+    s.lookup(OTHER_UPDATE, &[]);
+    let seen = s.end();
+    let (target, asked) = (seen.of("update-dnl-geo"), seen.of("update-s-hosts"));
+    assert_eq!((target.channels.as_slice(), target.notes.len()), (&[Channel::DnsCname][..], 0));
+    assert_eq!(asked.notes, ["no_address"]);
+}
+
+#[test]
 fn names_of_one_message_are_one_observation_of_each_channel() {
     let (a, b) = ("dnl-02.geo.kaspersky.com", "dnl-03.geo.kaspersky.com");
     let mut s = Scene::new();
