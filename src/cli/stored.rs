@@ -110,7 +110,13 @@ pub(super) fn summary(
         u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0)
     });
     let sensors = if of_quarters.is_some() { store.sensors_up(from, to)? } else { Vec::new() };
-    Ok(Summary { sensors, to_now, ..closing(covered, of_quarters, hosts, store.unlooked(from, to, applied)?) })
+    let by_sensor = store.counted_by_sensor(from, to)?.into_iter().collect();
+    Ok(Summary {
+        sensors,
+        by_sensor,
+        to_now,
+        ..closing(covered, of_quarters, hosts, store.unlooked(from, to, applied)?)
+    })
 }
 
 /// The same of an archive, which does not know when frames were seen.

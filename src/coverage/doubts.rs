@@ -139,6 +139,15 @@ const LIMITS: &[Limit] = &[
 ];
 
 impl Doubt {
+    /// Whether another one is of the same kind and share.
+    pub fn is_alike(&self, other: &Doubt) -> bool {
+        let share = |d: &Doubt| match d {
+            Doubt::TooMuch(share, _) | Doubt::TooLittle(share, _) => Some(share.def.word),
+            _ => None,
+        };
+        std::mem::discriminant(self) == std::mem::discriminant(other) && share(self) == share(other)
+    }
+
     /// Whether nothing that was counted says how much it hides: drops, bytes
     /// that were never captured and time without frames say it of themselves. What
     /// sources saw of which records were imported is another matter than what was
@@ -181,6 +190,15 @@ pub fn all(sight: &Sight<'_>) -> Vec<Doubt> {
         found.extend((0..sight.narrowed).map(Doubt::Narrowed));
     }
     found
+}
+
+/// Frames from which on a sensor is judged beside others.
+const MANY: u64 = 100;
+
+/// What makes it doubtful that one of several sensors could see contacts, by what it
+/// counted: what others saw hides that in the sum.
+pub fn of_sensor(counts: &Counts) -> Vec<Doubt> {
+    if counts.get(Counter::Frames) < MANY { Vec::new() } else { doubts(counts, true) }
 }
 
 /// What makes it doubtful that the contacts that there were could be seen, by

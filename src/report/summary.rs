@@ -47,6 +47,8 @@ pub struct Summary {
     /// Where a time was asked for, sensors of the store and their quarter hours
     /// with frames.
     pub sensors: Vec<(String, u64)>,
+    /// Of a store, what each sensor counted.
+    pub by_sensor: Vec<(String, Counts)>,
     /// Whether that time goes on to now, as no end was given.
     pub to_now: bool,
     /// Of hosts that were asked for, those of whom none was in view, in words behind
@@ -188,7 +190,16 @@ impl Summary {
         // What was imported is then said as the reason for no frame.
         let none = found.iter().any(|d| matches!(d, Doubt::NoFrame));
         let said = found.iter().filter(|d| !(none && matches!(d, Doubt::Imported(_))));
-        said.map(|d| self.words(d)).collect()
+        let mut said: Vec<String> = said.map(|d| self.words(d)).collect();
+        // A share that all of them miss is said once.
+        let known = |d: &Doubt| found.iter().any(|f| f.is_alike(d));
+        for (name, counts) in self.by_sensor.iter().filter(|_| self.by_sensor.len() > 1) {
+            let own = doubts::of_sensor(counts);
+            said.extend(
+                own.iter().filter(|d| !known(d)).map(|d| format!("of the sensor {}: {}", clean(name), self.words(d))),
+            );
+        }
+        said
     }
 
     fn is_live(&self) -> bool {

@@ -135,6 +135,30 @@ impl Store {
         self.list(&by_sensor(), params![from, to, before], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))
     }
 
+    /// What each sensor counted on the UTC days of the quarter hours `from` to `to`, by
+    /// name.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn counted_by_sensor(&self, from: i64, to: i64) -> Result<BTreeMap<String, Counts>> {
+        let mut all: BTreeMap<String, Counts> = BTreeMap::new();
+        self.list(
+            "WITH named AS MATERIALIZED (
+                SELECT l.source_no, r.sensor, max(r.run) FROM run_sources l JOIN runs r USING (run) GROUP BY l.source_no)
+             SELECT coalesce(n.sensor, ''), d.counter, total(d.value)
+             FROM coverage_days d LEFT JOIN named n ON n.source_no = d.source_no
+             WHERE d.day BETWEEN ?1 AND ?2 GROUP BY 1, 2",
+            [from.div_euclid(DAY_QUARTERS), to.div_euclid(DAY_QUARTERS)],
+            |row| {
+                if let Some(counter) = Counter::from_word(row.get_ref(1)?.as_str()?) {
+                    all.entry(row.get(0)?).or_default().add(counter, row.get::<_, f64>(2)? as u64);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(all)
+    }
+
     /// Inputs of runs that gave nothing, with the least and greatest packet time
     /// of what the run read beside them.
     pub(super) fn unread(&self) -> Result<Vec<Unread>> {

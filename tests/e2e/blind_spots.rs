@@ -152,3 +152,25 @@ fn an_indicator_that_became_another_was_not_looked_for() {
         assert_eq!(judged("now.toml").code, 0, "{now}");
     }
 }
+
+#[test]
+fn a_sensor_that_sees_hides_no_other_that_is_blind() {
+    let dir = dir();
+    quiet(&dir, "north.pcap", 0..96);
+    // Behind it all is encrypted; no name is in what it captures.
+    let mut pcap = Pcap::new();
+    for q in 0..96 {
+        for n in 0..2 {
+            let hello = packets::udp((host(9), 4500 + n), ([198, 51, 100, 9], 9999), &[7; 200]);
+            pcap.frame(TEN + (q - 40) * 900 * SECOND, &hello);
+        }
+    }
+    fs::write(dir.path().join("south.pcap"), pcap.bytes()).unwrap();
+    assert_eq!(replay(&dir, &["--sensor", "north", "north.pcap"]), 0);
+    assert_eq!(on(&dir, 1).code, 0);
+    assert_eq!(replay(&dir, &["--sensor", "south", "south.pcap"]), 0);
+    for ran in [on(&dir, 1), report(&dir, 1)] {
+        assert!(ran.code == PARTIAL && ran.err.contains("of the sensor south: no host name was seen"), "{ran:?}");
+        assert!(!ran.err.contains("of the sensor north"), "{ran:?}");
+    }
+}
