@@ -353,7 +353,7 @@ counters! {
     QuicRefused => "quic_refused",
     /// QUIC long headers of an unknown version.
     QuicVersionUnknown => "quic_version_unknown",
-    /// QUIC client Initial packets left closed because the budget for key derivation was spent.
+    /// QUIC client Initial packets left closed because the budget for key derivation was spent, or that of their flow for packets that do not open.
     QuicBudget => "quic_budget",
     /// QUIC ClientHellos that could not be read to their end.
     QuicHellosIncomplete => "quic_hellos_incomplete",
