@@ -107,7 +107,9 @@ impl Tcp {
             self.turn = server_at;
         }
         let Mode::Unknown { tries } = &mut self.mode else { return false };
-        if !is_turn || *tries == Some(0) {
+        // A first message that was read is only repeated.
+        let again = seq == self.client.base && self.bits & bit::KNOWN != 0;
+        if !is_turn || again || *tries == Some(0) {
             return false;
         }
         *tries = tries.map(|n| n.saturating_sub(1));
