@@ -328,7 +328,7 @@ counters! {
     /// Flows whose both ends have proved to hear one another: a TCP handshake whose numbers fit in both directions, a QUIC client that uses its server's connection id.
     Handshakes => "handshakes",
     // TLS.
-    /// TLS ClientHellos seen to begin, one a connection, those in QUIC included.
+    /// TLS ClientHellos seen to begin, those in QUIC included: one a connection, and over TCP one more where another follows before the handshake goes on.
     TlsHellos => "tls_hellos",
     /// TLS ClientHellos that could not be read to their end.
     TlsHellosIncomplete => "tls_hellos_incomplete",
@@ -355,7 +355,7 @@ counters! {
     QuicRefused => "quic_refused",
     /// QUIC long headers of an unknown version.
     QuicVersionUnknown => "quic_version_unknown",
-    /// QUIC client Initial packets left closed because the budget for key derivation was spent.
+    /// QUIC client Initial packets left closed because the budget for key derivation was spent, or that of their flow for packets that do not open.
     QuicBudget => "quic_budget",
     /// QUIC ClientHellos that could not be read to their end.
     QuicHellosIncomplete => "quic_hellos_incomplete",

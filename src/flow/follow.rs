@@ -475,14 +475,19 @@ impl RecordWalker {
         self.left = self.left.saturating_sub(missing);
     }
 
+    /// Passes over the rest of a record: how many of `bytes` belong to it.
+    pub(super) fn pass(&mut self, bytes: &[u8]) -> usize {
+        let passed = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
+        self.left = self.left.saturating_sub(passed as u64);
+        passed
+    }
+
     /// Takes bytes in order; hands each record's content type to `record`.
     /// `None` if what follows is no record.
     pub(super) fn take(&mut self, bytes: &[u8], mut record: impl FnMut(u8)) -> Option<usize> {
         let mut rest = bytes;
         loop {
-            let skip = usize::try_from(self.left).unwrap_or(usize::MAX).min(rest.len());
-            self.left = self.left.saturating_sub(skip as u64);
-            rest = rest.get(skip..)?;
+            rest = rest.get(self.pass(rest)..)?;
             let Some((header, after)) = rest.split_first_chunk::<5>() else {
                 return Some(bytes.len().saturating_sub(rest.len()));
             };

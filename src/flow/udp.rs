@@ -21,8 +21,12 @@ const TRANSFER: u64 = 8 << 10;
 const DTLS_TRANSFER: u64 = 2048;
 /// Datagrams of a flow that are searched for DNS, or TLS inside RDP.
 const DNS_TRIES: u8 = 16;
-/// Packets that may fail to open before the flow rests for a second.
-const MAX_FAILURES: u8 = 4;
+/// Packets that may fail to open before the flow counts as something else than
+/// QUIC, until one opens.
+const MAX_DOUBTFUL: u8 = 4;
+/// Packets that may fail to open before the flow rests for a second. So many
+/// make a doubt of what was left closed, even where they are all that there is.
+const MAX_FAILURES: u8 = 16;
 /// The same name again within this time is the same connection, after a Retry.
 const SAME_CONNECTION: i64 = 2 * SECOND;
 /// In place of [`Udp::server_id`]: the client has used it.
@@ -264,12 +268,13 @@ impl Udp {
     /// Reads the Initial packets of a datagram; false if it is no QUIC.
     fn look_for_quic<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
         let ts = at.packet.ts;
-        match quic::long_packet(at.payload) {
+        let initial = match quic::long_packet(at.payload) {
             Ok((packet, _)) => {
                 if packet.kind == Kind::Initial && !packet.complete && at.packet.payload_missing > 0 {
                     cx.ledger.count(Counter::QuicCut);
                 }
                 self.prove(at, &packet, cx);
+                packet.kind == Kind::Initial && packet.complete
             }
             Err(Stop::UnknownVersion(_)) if opaque::is_esp_in_udp(at) => return false,
             Err(Stop::UnknownVersion(_)) if !matches!(self.speech, Speech::Dns) => {
@@ -280,7 +285,7 @@ impl Udp {
                 return true;
             }
             Err(_) => return false,
-        }
+        };
         if let Speech::QuicDone { id } = self.speech
             && (!at.from_client
                 || at.payload.len() < FIRST_DATAGRAM
@@ -290,10 +295,14 @@ impl Udp {
         }
         if self.failures >= MAX_FAILURES {
             if self.failed_at == ts.secs() {
+                if initial {
+                    cx.ledger.count(Counter::QuicInitials);
+                    cx.ledger.count(Counter::QuicBudget);
+                }
                 return true;
             }
-            // One more try a second: garbage must not hide what follows it.
-            self.failures = MAX_FAILURES.saturating_sub(1);
+            // A few more tries a second: garbage must not hide what follows it.
+            self.failures = MAX_FAILURES.saturating_sub(MAX_DOUBTFUL);
         }
         let mut head = match std::mem::replace(&mut self.speech, Speech::Other) {
             Speech::Quic(head) => head,
@@ -365,7 +374,7 @@ impl Udp {
                     Some(before @ (Speech::QuicDone { .. } | Speech::Dns | Speech::Other)) => before,
                     _ => Speech::Quic(head),
                 };
-                if self.failures >= MAX_FAILURES && matches!(&self.speech, Speech::Quic(h) if !h.opened()) {
+                if self.failures >= MAX_DOUBTFUL && matches!(&self.speech, Speech::Quic(h) if !h.opened()) {
                     self.is_other(at, cx);
                 }
             }

@@ -1,12 +1,13 @@
 //! The server's certificate, where its client's hello was missed.
 
+use super::records::Records;
 use super::server::HOLE_PATIENCE;
 use super::{Context, Mode, Tcp, bit};
 use crate::base::Name;
 use crate::coverage::Counter;
 use crate::flow::assembly::{Assembly, Took};
 use crate::flow::events::{At, Note, Progress, Seen, Sink};
-use crate::flow::follow::{Follow, RecordWalker};
+use crate::flow::follow::Follow;
 use crate::packet::tcp_flags::ACK;
 use crate::protocol::{Probe, tls};
 
@@ -99,7 +100,7 @@ impl Tcp {
         self.set(bit::TOLD | bit::SPOKE, true);
         if self.ahead.is_none() && at.packet.flags & ACK != 0 {
             // What the client sends behind its hello are records.
-            self.mode = Mode::Records(RecordWalker::default());
+            self.mode = Mode::Records(Records::default());
             self.client.reach(at.packet.ack);
             self.next = at.packet.ack;
         }

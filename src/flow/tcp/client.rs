@@ -2,11 +2,12 @@
 
 use super::handshake::looks_like_start;
 use super::preface::begins_preface;
+use super::records::Records;
 use super::{Context, Mode, Tcp, ahead, bit};
 use crate::coverage::{Counter, Ledger};
 use crate::flow::assembly::{Assembly, Outcome, Took};
 use crate::flow::events::{At, Note, Seen, Sink};
-use crate::flow::follow::{Kind, RecordWalker};
+use crate::flow::follow::Kind;
 use crate::protocol::{Probe, dns, proxy_header, tls};
 
 /// Turns of an unrecognised flow that are searched for a late beginning.
@@ -107,7 +108,9 @@ impl Tcp {
             self.turn = server_at;
         }
         let Mode::Unknown { tries } = &mut self.mode else { return false };
-        if !is_turn || *tries == Some(0) {
+        // A first message that was read is only repeated.
+        let again = seq == self.client.base && self.bits & bit::KNOWN != 0;
+        if !is_turn || again || *tries == Some(0) {
             return false;
         }
         *tries = tries.map(|n| n.saturating_sub(1));
@@ -218,7 +221,7 @@ impl Tcp {
                 Mode::Http2(_) => self.read_http2(rest, at, cx),
                 Mode::Preface(_) => self.read_preface(rest, at, cx),
                 Mode::Dns => return self.client_dns(rest, used, at, cx),
-                Mode::Records(_) => self.walk_records(rest, at),
+                Mode::Records(_) => self.walk_records(rest, at, cx),
             };
             match n {
                 Some(0) => return Took::Bytes(used),
@@ -227,23 +230,6 @@ impl Tcp {
             }
         }
         Took::Bytes(used)
-    }
-
-    fn walk_records(&mut self, rest: &[u8], at: &At<'_>) -> Option<usize> {
-        let server_at = self.server_at(at);
-        let Mode::Records(walker) = &mut self.mode else { return None };
-        let Some(f) = self.follow.as_mut().filter(|f| f.wants_records()) else {
-            self.mode = Mode::Done;
-            return None;
-        };
-        match walker.take(rest, |kind| f.client_record(kind, server_at)) {
-            Some(n) => Some(n),
-            None => {
-                // Out of step: the next segment may begin a record.
-                *walker = RecordWalker::default();
-                Some(rest.len())
-            }
-        }
     }
 
     #[cold]
@@ -343,7 +329,7 @@ impl Tcp {
         result
     }
 
-    fn count_hello(&mut self, ledger: &mut Ledger) {
+    pub(super) fn count_hello(&mut self, ledger: &mut Ledger) {
         if !self.has(bit::HELLO_OPEN) {
             self.set(bit::HELLO_OPEN, true);
             ledger.count(Counter::TlsHellos);
@@ -371,14 +357,10 @@ impl Tcp {
         let notes = self.notes().with_if(h.malformed || h.extent != tls::Extent::Whole, Note::PartialMessage);
         let seen = Seen::Tls { name: named.then_some(&name), ech: h.ech, stack: h.stack };
         self.tell_with(at, &seen, notes, cx);
-        cx.scratch.name = name;
         let server_at = self.server_at(at);
         self.begin_exchange(Kind::Tls, server_at);
-        if self.follow.is_none() {
-            self.mode = Mode::Done;
-            return None;
-        }
-        self.mode = Mode::Records(RecordWalker::inside(h.record_end.saturating_sub(h.len)));
+        self.mode = Mode::Records(Records::behind(h, name.as_bytes(), self.heard(at), cx.scratch));
+        cx.scratch.name = name;
         Some(h.len)
     }
 

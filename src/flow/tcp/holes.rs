@@ -8,7 +8,6 @@ use crate::base::time::SECOND;
 use crate::coverage::{Counter, Ledger};
 use crate::flow::assembly::Took;
 use crate::flow::events::{At, Sink};
-use crate::flow::follow::RecordWalker;
 use crate::protocol::{http, tls};
 
 /// A hole is given up after this long.
@@ -37,7 +36,7 @@ impl Tcp {
     /// Counts the message of which the capture holds only the start.
     fn count_cut(&self, ledger: &mut Ledger) {
         match self.mode {
-            Mode::Probe { .. } if self.has(bit::HELLO_OPEN) => ledger.count(Counter::TlsHellosCut),
+            Mode::Probe { .. } | Mode::Records(_) if self.has(bit::HELLO_OPEN) => ledger.count(Counter::TlsHellosCut),
             Mode::Probe { .. } if !self.has(bit::SPOKE) => ledger.count(Counter::StreamHeadsCut),
             Mode::Http { body: None, .. } => ledger.count(Counter::HttpCut),
             Mode::Dns => ledger.count(Counter::DnsCut),
@@ -49,8 +48,8 @@ impl Tcp {
     fn pass_over(&mut self, missing: u64) -> bool {
         match &mut self.mode {
             Mode::Done | Mode::Unknown { .. } => true,
-            Mode::Records(walker) => {
-                walker.skip(missing);
+            Mode::Records(records) => {
+                records.skip(missing);
                 true
             }
             Mode::Http { body, .. } => match body.as_mut().and_then(|b| b.skip(missing)) {
@@ -85,10 +84,10 @@ impl Tcp {
         let missing = a.missing();
         if !(a.is_empty() && missing.is_some_and(|n| self.pass_over(n))) {
             a.flush(|bytes| self.read_partial(bytes, at, cx));
-            match self.mode {
+            match &mut self.mode {
                 // Inside a body nobody knows where the next head begins.
                 Mode::Http { body: Some(_), .. } | Mode::Done => self.mode = Mode::Done,
-                Mode::Records(_) => self.mode = Mode::Records(RecordWalker::default()),
+                Mode::Records(records) => records.restart(),
                 Mode::Http2(_) => {
                     self.pass_over_http2(missing.unwrap_or(u64::MAX));
                 }
@@ -144,7 +143,11 @@ impl Tcp {
     pub(super) fn read_unfinished<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
         let Some(mut a) = self.ahead.take() else { return };
         let before = self.bits & bit::KNOWN;
-        let waiting = matches!(self.mode, Mode::Probe { .. } | Mode::Http { body: None, .. });
+        let waiting = match &self.mode {
+            Mode::Probe { .. } | Mode::Http { body: None, .. } => true,
+            Mode::Records(records) => records.await_hello(),
+            _ => false,
+        };
         self.set(bit::KNOWN, false);
         if waiting {
             a.look(|bytes| self.read_partial(bytes, at, cx));
@@ -180,6 +183,7 @@ impl Tcp {
                 }
             }
             Mode::Http2(_) => self.partial_http2(bytes, at, cx),
+            Mode::Records(_) => self.partial_another(bytes, at, cx),
             _ => {}
         }
     }

@@ -62,8 +62,7 @@ impl Tcp {
         let Mode::Http { body, scanned } = &mut self.mode else { return None };
         if let Some(cursor) = body {
             let Some((n, ended)) = cursor.advance(rest) else {
-                cx.ledger.count(Counter::HttpMalformed);
-                self.mode = Mode::Done;
+                self.await_turn(at, cx);
                 return None;
             };
             if ended {
@@ -184,11 +183,22 @@ impl Tcp {
         self.mode = if is_connect {
             // The tunnel's stream begins after the proxy's consent.
             Mode::Probe { need: 1 }
-        } else if request.body == http::Body::Unknown {
-            Mode::Done
         } else {
             Mode::Http { body: BodyCursor::new(request.body), scanned: 0 }
         };
+        if !is_connect && !partial && request.body == http::Body::Unknown {
+            self.await_turn(at, cx);
+        }
+    }
+
+    /// Nobody knows where the body ends. What is sent with it is left alone;
+    /// where the client speaks again after the server's answer, it asks anew.
+    fn await_turn<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
+        cx.ledger.count(Counter::HttpMalformed);
+        let server_at = self.server_at(at);
+        // The turn that was begun is over: this request may be repeated.
+        self.turn = if self.has(bit::SERVER_DATA) { self.client.base } else { server_at };
+        self.mode = Mode::Unknown { tries: None };
     }
 
     /// Notes which protocol the request offers to switch to. Where nothing
@@ -244,7 +254,7 @@ impl Tcp {
     /// Where the server agrees, nothing in the stream is a request any more,
     /// whatever it looks like.
     pub(super) fn answered_offer(&mut self, code: u16) {
-        if code == 101 && matches!(self.mode, Mode::Http { .. }) {
+        if code == 101 && matches!(self.mode, Mode::Http { .. } | Mode::Unknown { .. }) {
             self.mode = Mode::Done;
             self.ahead = None;
         }

@@ -16,6 +16,7 @@ mod http;
 mod http2;
 mod loss;
 mod preface;
+mod records;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,7 @@ use super::dns::Dns;
 use super::duplicates::Reasons;
 use super::engine::Scratch;
 use super::events::{Act, At, Notes, Progress, Seen, Sink};
-use super::follow::{Awaited, Follow, RecordWalker};
+use super::follow::{Awaited, Follow};
 use super::table::Entry;
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
@@ -58,8 +59,8 @@ enum Mode {
     Preface(preface::Preface),
     /// DNS with length prefixes, both directions.
     Dns,
-    /// TLS records of a followed flow.
-    Records(RecordWalker),
+    /// TLS records of a followed flow, or as long as another hello may follow.
+    Records(records::Records),
     /// Nothing known. So many turns may still show a beginning; `None` for a
     /// flow whose start was not seen, which may show one at any time.
     Unknown { tries: Option<u8> },

@@ -115,11 +115,26 @@ fn garbage_costs_little_and_does_not_blind() {
     for n in 0..200 {
         lab.udp(C, S, &garbage(n));
     }
-    assert_eq!(lab.count(Counter::QuicRefused), 4);
+    let counts = [Counter::QuicRefused, Counter::QuicBudget, Counter::QuicInitials];
+    assert_eq!(counts.map(|c| lab.count(c)), [16, 184, 200], "each one is counted");
     assert_eq!(lab.told(), ["?"]);
     lab.wait(1000);
     lab.udp(C, S, &whole(&DCID));
     assert_eq!(lab.told(), ["?", QUIC]);
+    // Nor does it within the second, as long as it is little.
+    for n in 1..16 {
+        let mut lab = Lab::new(Policy::Nothing);
+        (0..n).for_each(|n| lab.udp(C, S, &garbage(n)));
+        lab.udp(C, S, &whole(&DCID));
+        assert_eq!(lab.last().what, QUIC, "{n}");
+        lab.finish();
+    }
+    // Of what is left closed, and of all that failed, comes a doubt.
+    let mut lab = Lab::new(Policy::Nothing);
+    (0..16).for_each(|n| lab.udp(C, S, &garbage(n)));
+    lab.udp(C, S, &whole(&DCID));
+    let opened = crate::coverage::shares::QUIC_OPENED.of(&lab.ledger.total()).unwrap();
+    assert_eq!((opened.part, opened.whole, lab.told()), (0, 17, vec!["?".to_owned()]));
     // A hello that has begun is not given up.
     let mut lab = Lab::new(Policy::Nothing);
     lab.udp(C, S, &initial(&DCID, 0, 0, 70));

@@ -54,13 +54,14 @@ impl Frame {
 
     /// Whether a receiver takes it for a frame: what a type asks of length
     /// and stream. Types that are not known are ignored by receivers; one of
-    /// those beyond the usual size is rather no frame at all.
+    /// those beyond the usual size is rather no frame at all. PRIORITY of a
+    /// wrong length ends its stream alone (section 6.3), which nobody heeds.
     pub(super) fn is_possible(&self) -> bool {
         let connection = self.stream == 0;
         match self.kind {
             DATA | CONTINUATION => !connection,
             HEADERS | PUSH_PROMISE => !connection && self.len > 0,
-            PRIORITY => !connection && self.len == 5,
+            PRIORITY => !connection && self.len <= DEFAULT_MAX,
             RST_STREAM => !connection && self.len == 4,
             SETTINGS => connection && self.len.is_multiple_of(6) && (self.len == 0 || !self.has(ACK)),
             PING => connection && self.len == 8,
@@ -77,7 +78,8 @@ impl Frame {
             HEADERS => 0x2d,
             SETTINGS | PING => ACK,
             CONTINUATION => END_HEADERS,
-            PRIORITY | RST_STREAM | GOAWAY | WINDOW_UPDATE => 0,
+            PRIORITY if self.len == 5 => 0,
+            RST_STREAM | GOAWAY | WINDOW_UPDATE => 0,
             _ => return false,
         };
         self.flags & !flags == 0 && self.len <= DEFAULT_MAX && self.is_possible()

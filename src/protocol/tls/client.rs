@@ -49,9 +49,14 @@ pub struct ClientHello<'a> {
 /// Whether bytes look like the start of a ClientHello, for streams whose
 /// beginning was not seen: a handshake record of version 3.0 to 3.4 with
 /// message type 1, and as far as at hand, a length below 64 KiB and a hello
-/// version 3.x. False for fewer than 6 bytes.
+/// version 3.x. Empty records before it are passed over. False for fewer than
+/// 6 bytes.
 pub fn looks_like_client_hello(first_bytes: &[u8]) -> bool {
-    let Some((header, body)) = first_bytes.split_first_chunk::<5>() else { return false };
+    let mut rest = first_bytes;
+    while let [22, 3, 0..=4, 0, 0, behind @ ..] = rest {
+        rest = behind;
+    }
+    let Some((header, body)) = rest.split_first_chunk::<5>() else { return false };
     let Some(RecordHeader { content_type: 22, len }) = record_header(header) else { return false };
     let whole = |at: usize| body.get(at).filter(|_| len > at);
     header.get(2).is_some_and(|minor| *minor <= 4)

@@ -168,9 +168,8 @@ pub(super) fn find_message(stream: &[u8], kind: u8, partial: bool) -> Probe<Mess
     // Bytes that must come before more can be told.
     let lacking = loop {
         match records.step() {
-            // RFC 8446 section 5.1 forbids empty handshake records; in front
-            // of a hello they are no sign of TLS, further on they do no harm.
-            Step::Fragment { end: HEADER, .. } => return Probe::Not,
+            // RFC 8446 section 5.1 forbids empty handshake records; receivers
+            // pass over them all the same, in front of a hello too.
             Step::Fragment { bytes, end } => {
                 intro.feed(bytes);
                 if !intro.fits(kind) {

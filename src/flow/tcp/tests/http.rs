@@ -237,6 +237,46 @@ fn behind_a_body_that_servers_may_read_in_two_ways_nothing_is_read() {
 }
 
 #[test]
+fn behind_the_answer_to_a_request_of_unclear_length_others_are_read() {
+    let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    for (fields, body) in [
+        ("Transfer-Encoding: identity", ""),
+        ("Content-Length: ", ""),
+        ("Content-Length: 5\r\nTransfer-Encoding: chunked", "0\r\n\r\n"),
+        ("Content-Length : 5", "hello"),
+        ("Transfer-Encoding: chunked", "no size\r\n"),
+        ("Transfer-Encoding: identity", "GET /x HTTP/1.1\r\nHost: forged.test\r\n\r\n"),
+    ] {
+        let head = format!("POST /0 HTTP/1.1\r\nHost: h0.test\r\n{fields}\r\n\r\n");
+        for (policy, answered) in [(Policy::Nothing, true), (Policy::Names, true), (Policy::Nothing, false)] {
+            let mut lab = Lab::new(policy);
+            let mut c = Conn::new(50_000, 80);
+            lab.open(&c);
+            // Also in the midst of a connection, and sent twice.
+            for turn in 0..3 {
+                let from = c.sent.0;
+                lab.client(&mut c, head.as_bytes());
+                lab.client_at(&c, from, ACK, head.as_bytes());
+                lab.client(&mut c, body.as_bytes());
+                assert_eq!((lab.told().len(), lab.count(Counter::HttpMalformed)), (2 * turn + 1, turn as u64 + 1));
+                if answered {
+                    lab.server(&mut c, ok);
+                } else {
+                    c.sent.1 += 100; // by another way
+                }
+                lab.client(&mut c, &request(1));
+                lab.client(&mut c, b"");
+                if answered {
+                    lab.server(&mut c, ok);
+                }
+            }
+            assert_eq!(lab.told(), ["http h0.test /0", "http h1.test /1"].repeat(3), "{fields} {policy:?} {answered}");
+            lab.finish();
+        }
+    }
+}
+
+#[test]
 fn a_client_that_waits_for_100_and_one_that_does_not() {
     let head = b"PUT / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 40\r\n\r\n";
     let body = &b"GET /x HTTP/1.1\r\nHost: forged.test\r\n\r\n  "[..40];

@@ -197,6 +197,18 @@ fn what_is_no_http2_ends_it() {
 }
 
 #[test]
+fn a_priority_of_wrong_length_ends_no_connection() {
+    for len in [0, 4, 6, 60] {
+        let stream = [opening(), frame(2, 0, 1, &vec![0; len]), get(3, "a.test", "/")].concat();
+        for size in [7, 5000] {
+            let (mut lab, _) = told_of(&stream, size);
+            assert_eq!((lab.told(), lab.count(Counter::HttpMalformed)), (vec!["http a.test /".to_owned()], 0), "{len}");
+            lab.finish();
+        }
+    }
+}
+
+#[test]
 fn an_upgraded_request_and_what_follows() {
     let asked = b"GET /1 HTTP/1.1\r\nHost: a.test\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
     let stream = [&asked[..], &opening(), &headers(1, &block(&[("x", "y")])), &get(3, "b.test", "/2")].concat();

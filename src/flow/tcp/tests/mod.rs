@@ -11,5 +11,6 @@ mod odd;
 mod passing;
 mod preface;
 mod proved;
+mod records;
 mod stage;
 mod stream;

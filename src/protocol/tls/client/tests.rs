@@ -109,7 +109,7 @@ fn a_hello_that_breaks_off_is_found_as_soon_as_it_does() {
 #[test]
 fn first_bytes_decide_early() {
     let hello = with(&[&server_name(NAME)]);
-    for wrong in [&b"G"[..], b"\x15", b"\x17\x03", b"\x16\x02", b"\x16\x03\x01\x48\x01", b"\x16\x03\x01\x00\x00"] {
+    for wrong in [&b"G"[..], b"\x15", b"\x17\x03", b"\x16\x02", b"\x16\x03\x01\x48\x01", b"\x16\x03\x01\x00\x00G"] {
         assert_eq!(probe(wrong), Probe::Not, "{wrong:x?}");
     }
     assert_eq!(probe(b"\x16\x03\x03\x00\x31\x02"), Probe::Not, "a ServerHello");
@@ -252,10 +252,24 @@ fn len_ends_with_the_hello_and_record_end_with_its_record() {
 }
 
 #[test]
-fn empty_records_between_do_no_harm() {
+fn empty_records_before_and_between_do_no_harm() {
     let one = hello(Some(&server_name(NAME)));
-    let stream = [record(22, &one[..9]), record(22, &[]), record(22, &one[9..])].concat();
-    assert_eq!(found(&stream), whole(Some(NAME)));
+    let empty = record(22, &[]);
+    let between = [record(22, &one[..9]), empty.clone(), record(22, &one[9..])].concat();
+    assert_eq!(found(&between), whole(Some(NAME)));
+    for n in [1, 2, 40] {
+        let before = [empty.repeat(n), record(22, &one)].concat();
+        assert_eq!(found(&before), whole(Some(NAME)));
+        assert!(looks_like_client_hello(&before) && !looks_like_client_hello(&empty.repeat(n)));
+        assert!(matches!(client_hello(&empty.repeat(n), &mut Vec::new()), Probe::More(_)));
+    }
+    // Of nothing else it makes a hello.
+    for behind in [record(23, &one), record(22, b"\x02"), b"GET / HTTP/1.1\r\n".to_vec()] {
+        let stream = [empty.clone(), behind].concat();
+        assert_eq!(client_hello(&stream, &mut Vec::new()), Probe::Not);
+        assert!(!looks_like_client_hello(&stream));
+    }
+    assert_eq!(client_hello(&empty.repeat(5000), &mut Vec::new()), Probe::Not);
 }
 
 #[test]
