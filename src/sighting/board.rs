@@ -175,6 +175,11 @@ impl Board {
         posted.collect()
     }
 
+    /// Everything counts as changed since it was stored.
+    pub fn store_again(&mut self) {
+        self.held.values_mut().for_each(|h| h.unstored = true);
+    }
+
     /// Days before `day` are over: hands out their records, in order, and
     /// forgets them.
     pub fn close(&mut self, day: i64) -> Vec<Posted> {

@@ -140,6 +140,9 @@ impl Printer<'_> {
             (waiting.intake.frames, waiting.intake.span) = (news.intake.frames, news.intake.span);
             waiting.intake.interfaces = news.intake.interfaces;
             if keeper.is_due(now) {
+                if keeper.begins_anew(&names.source(0), |s| names.segment(s)) {
+                    self.board.store_again();
+                }
                 post(keeper, self.board.take_unstored(), &self.catalogue, &names);
                 keeper.waiting().coverage.merge(news.account.take_unstored());
                 keeper.write(now);

@@ -53,6 +53,8 @@ fn a_revision_has_one_content() {
     let printed = board.take_risen(Instant::now());
     assert_eq!(board.take_unstored()[0].draft, printed[0]);
     assert_eq!(board.take_unstored(), []);
+    board.store_again();
+    assert_eq!(board.take_unstored()[0].draft, printed[0]);
     board.update(0, draft(update, 5, Stage::Queried, 1));
     assert_eq!(board.take_unstored()[0].draft.revision, 2);
     let closed = board.close(6);
