@@ -27,7 +27,11 @@ fn await_lines(out: &Path, words: &str) {
 
 /// Ends a run in order.
 fn stop(child: Child, out: &Path) -> Ran {
-    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    stop_by("-TERM", child, out)
+}
+
+fn stop_by(signal: &str, child: Child, out: &Path) -> Ran {
+    let killed = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let mut ran = Ran::of(child.wait_with_output().unwrap());
     ran.out = fs::read_to_string(out).unwrap();
@@ -124,6 +128,8 @@ fn what_cannot_be_followed_is_said() {
     let packed = samples().join("office-day.pcap.zst");
     run(&["replay", "--follow", packed.to_str().unwrap()]).said_once(2, &["compressed"]);
     fs::write(&path, "").unwrap();
+    let none = dir.path().join("none/stats");
+    run(&["replay", "--follow", "--stats", none.to_str().unwrap(), name]).said_once(3, &["cannot write", "none/stats"]);
     let out = dir.path().join("out");
     let child = follow(&path, &out, &["-q"]);
     std::thread::sleep(Duration::from_millis(500));
@@ -156,6 +162,49 @@ fn the_same_signal_twice_is_one_wish() {
         assert_eq!(last(ran.json()), replayed(&path));
         fs::remove_file(&out).unwrap();
     }
+}
+
+/// Records in a store.
+fn stored(store: &Path) -> usize {
+    run(&["export", "--store", store.to_str().unwrap()]).json().len()
+}
+
+#[test]
+fn a_terminal_that_closes_ends_the_run_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, out, store) = (dir.path().join("g.pcap"), dir.path().join("out"), dir.path().join("s.db"));
+    fs::copy(samples().join("update-http.pcap"), &path).unwrap();
+    let args = ["--store", store.to_str().unwrap()];
+    let child = follow(&path, &out, &args);
+    await_lines(&out, "update-p-hosts");
+    let ran = stop_by("-HUP", child, &out);
+    assert_eq!((ran.code, stored(&store)), (0, ran.json().len()), "{ran:?}");
+    // Under nohup it is no reason to end.
+    let mut command = std::process::Command::new("nohup");
+    command.arg(program::<&str>(&[]).get_program()).args(["replay", "--follow", "--format", "ndjson"]).arg(&path);
+    let other = dir.path().join("other");
+    let mut child = command.stdout(File::create(&other).unwrap()).stderr(Stdio::piped()).spawn().unwrap();
+    await_lines(&other, "update-p-hosts");
+    let hung_up = std::process::Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
+    assert!(hung_up.success());
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(child.try_wait().unwrap(), None);
+    assert_eq!(stop(child, &other).code, 0);
+}
+
+#[test]
+fn a_store_that_is_taken_away_is_no_success() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, out, store) = (dir.path().join("g.pcap"), dir.path().join("out"), dir.path().join("s.db"));
+    fs::copy(samples().join("update-http.pcap"), &path).unwrap();
+    let child = follow(&path, &out, &["--store", store.to_str().unwrap()]);
+    await_lines(&out, "update-p-hosts");
+    fs::rename(&store, dir.path().join("aside")).unwrap();
+    let ran = stop(child, &out);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.err.contains("was removed, renamed or replaced before "), "{}", ran.err);
+    assert_eq!(stored(&store), replayed(&path).len());
+    run(&["export", "--store", dir.path().join("aside").to_str().unwrap()]).json();
 }
 
 #[test]

@@ -67,6 +67,8 @@ pub(in crate::cli) struct Session<'s> {
 pub(in crate::cli) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
     let m = s.matching;
     stop_on_signals(&s.control)?;
+    // Before anything is captured, so that a wrong path is said at once.
+    Output::check(s.stats).map_err(Stop::failed)?;
     let out = Output::append(m.output.as_deref()).map_err(Stop::failed)?;
     let settings = Arc::new(Settings {
         catalogue: Arc::clone(&s.catalogue),
