@@ -241,3 +241,45 @@ fn changes_of_hosts_are_said_as_by_a_sensor() {
     run(&["replay", "--follow", "--events", &path("i.csv"), "--inventory", &path("i.csv"), "x"])
         .said_once(2, &["--events", "would overwrite"]);
 }
+
+#[test]
+fn a_reader_that_takes_nothing_stops_neither_the_store_nor_the_end() {
+    // Both outputs in a pager that is not read further.
+    assert_eq!(unread(true).code, 3);
+    let ran = unread(false);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.err.contains("nobody read the output to its end; the store has all"), "{}", ran.err);
+}
+
+/// A run whose output nobody takes; its standard error, unless that is in the
+/// same pipe.
+fn unread(both: bool) -> Ran {
+    let dir = tempfile::tempdir().unwrap();
+    let (pipe, store) = (dir.path().join("pipe"), dir.path().join("s.db"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // More records than a pipe takes, once the pipe is full already.
+    let capture = samples().join("office-day.pcap.zst");
+    let mut command = program(&["replay", "--follow", "--format", "ndjson", "--sensor", "s"]);
+    let folder = dir.path().join("captures");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(&capture, folder.join("a.pcap.zst")).unwrap();
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || File::open(pipe).unwrap()
+    });
+    let mut full = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    full.write_all(&[b'\n'; 65536]).unwrap();
+    let reader = reader.join().unwrap();
+    let err = if both { full.try_clone().unwrap().into() } else { Stdio::piped() };
+    let child = command.args(["--store", store.to_str().unwrap()]).arg(&folder).stdout(full).stderr(err);
+    let child = child.spawn().unwrap();
+    let began = Instant::now();
+    std::thread::sleep(Duration::from_secs(8));
+    let none = dir.path().join("none");
+    fs::write(&none, "").unwrap();
+    let ran = stop(child, &none);
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert_eq!(stored(&store), replayed(&capture).len());
+    drop(reader);
+    ran
+}
