@@ -7,6 +7,7 @@ use crate::report::clean;
 use crate::store::StoreError;
 use std::fmt::Display;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How a run ended. The greater outranks the lesser; findings lie between
 /// partial and failed.
@@ -79,19 +80,55 @@ impl From<Failure> for Stop {
 /// into it cannot act on a terminal. A closed standard error is no reason to
 /// fail.
 pub fn say(sentence: impl Display) {
-    use std::io::Write;
-    drop(writeln!(std::io::stderr(), "spansight: {}", clean(&sentence.to_string())));
+    tell(&format!("spansight: {}\n", clean(&sentence.to_string())));
 }
 
 /// Prints why a command stops: a sentence, which may go on with a list, one
 /// entry a line.
 pub fn say_lines(message: &str) {
-    use std::io::Write;
     let mut lines = message.lines();
     say(lines.next().unwrap_or_default());
     for line in lines {
-        drop(writeln!(std::io::stderr(), "{}", clean(line)));
+        tell(&format!("{}\n", clean(line)));
     }
+}
+
+/// Nobody waits for whoever reads standard error.
+static WAITS_NOT: AtomicBool = AtomicBool::new(false);
+
+/// From now on what nobody reads of standard error is left out, as by a sensor:
+/// it must not stop with a pager that both its outputs lead to.
+pub fn wait_for_no_reader() {
+    WAITS_NOT.store(true, Ordering::Relaxed);
+}
+
+/// Writes to standard error as it is.
+pub fn tell(text: &str) {
+    use std::io::Write;
+    // A pipe that has room has it for so much.
+    for piece in text.as_bytes().chunks(4096) {
+        if (WAITS_NOT.load(Ordering::Relaxed) && !is_read()) || std::io::stderr().write_all(piece).is_err() {
+            return;
+        }
+    }
+}
+
+/// Whether standard error takes something now, or within a second if it did
+/// before.
+fn is_read() -> bool {
+    #[cfg(unix)]
+    {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        static STALLED: AtomicBool = AtomicBool::new(false);
+        let patience = i64::from(!STALLED.load(Ordering::Relaxed));
+        let stderr = std::io::stderr();
+        let mut fds = [PollFd::new(&stderr, PollFlags::OUT)];
+        let room = poll(&mut fds, Some(&Timespec { tv_sec: patience, tv_nsec: 0 })) != Ok(0);
+        STALLED.store(!room, Ordering::Relaxed);
+        room
+    }
+    #[cfg(not(unix))]
+    true
 }
 
 /// Says what was wrong with the sources of a run, and what that means for the

@@ -1,7 +1,7 @@
 //! What a run leaves behind: records, table, summary, statistics, store.
 
 use super::args::Format;
-use super::exit::Stop;
+use super::exit::{Stop, tell};
 use super::judged::{self, Gathering};
 use super::judging::Judging;
 use super::run_record;
@@ -249,7 +249,7 @@ pub(super) fn write_summary(summary: &Summary) {
 
 /// Writes closing lines to standard error.
 pub(super) fn write_closing(lines: &[String]) {
-    drop(io::stderr().write_all(format!("\n{}\n", lines.join("\n")).as_bytes()));
+    tell(&format!("\n{}\n", lines.join("\n")));
 }
 
 /// Writes coverage and timing.

@@ -3,6 +3,7 @@
 mod controls;
 mod event_file;
 mod keeper;
+mod outlet;
 mod printer;
 mod recorder;
 mod session;
@@ -20,7 +21,7 @@ use crate::capture::{self, FrameSource, LiveControl, LiveOptions};
 use crate::pipeline::SourceReport;
 use crate::pipeline::dispatch::Period;
 use crate::pipeline::live::Clock;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,8 +118,9 @@ fn canary(text: &str) -> Result<String, Stop> {
 /// to the process and to its group, and what was captured would be lost.
 const REPEATED: Duration = Duration::from_secs(1);
 
-/// SIGINT and SIGTERM end the capture; what was captured is still worked
-/// through. A second one ends the program at once.
+/// SIGINT, SIGTERM and SIGHUP end the capture; what was captured is still worked
+/// through. A second one ends the program at once, but for SIGHUP: a terminal
+/// that closes, and a supervisor, send it beside another.
 fn stop_on_signals(control: &LiveControl) -> Result<(), Stop> {
     let fail = |e: io::Error| Stop::failed(format_args!("cannot watch for signals: {e}"));
     let again = [SIGINT, SIGTERM].map(|signal| (signal, Arc::new(AtomicBool::new(false))));
@@ -128,7 +130,8 @@ fn stop_on_signals(control: &LiveControl) -> Result<(), Stop> {
             signal_hook::flag::register(*signal, Arc::clone(flag)).map_err(fail)?;
         }
     }
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(fail)?;
+    let hangup = (!hangups_are_ignored()).then_some(SIGHUP);
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup)).map_err(fail)?;
     let control = control.clone();
     let thread = std::thread::Builder::new().name("signals".into()).spawn(move || {
         if signals.forever().next().is_some() {
@@ -138,6 +141,16 @@ fn stop_on_signals(control: &LiveControl) -> Result<(), Stop> {
         }
     });
     thread.map(drop).map_err(fail)
+}
+
+/// Whether whoever started the program wants it to outlive its terminal, as
+/// `nohup` does.
+fn hangups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
+    // Bit 0 is signal 1.
+    mask.is_some_and(|ignored| ignored >> (SIGHUP - 1) & 1 == 1)
 }
 
 /// The machine's name, for records; `sensor` where it has none.

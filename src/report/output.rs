@@ -146,14 +146,16 @@ impl Output {
     }
 
     /// Whether standard output leads to a pipe that nobody reads any more.
-    pub fn is_abandoned(&self) -> bool {
+    pub fn stdout_is_abandoned() -> bool {
         #[cfg(unix)]
-        if let Destination::Stdout(out) = &self.to {
+        {
             use rustix::event::{PollFd, PollFlags, Timespec, poll};
-            let mut fds = [PollFd::new(out.get_ref(), PollFlags::empty())];
+            let out = io::stdout();
+            let mut fds = [PollFd::new(&out, PollFlags::empty())];
             let ready = poll(&mut fds, Some(&Timespec::default()));
-            return ready.is_ok() && fds.iter().any(|fd| fd.revents().contains(PollFlags::ERR));
+            ready.is_ok() && fds.iter().any(|fd| fd.revents().contains(PollFlags::ERR))
         }
+        #[cfg(not(unix))]
         false
     }
 

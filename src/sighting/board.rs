@@ -166,6 +166,13 @@ impl Board {
         held.draft()
     }
 
+    /// A record that was handed out was not printed after all: it is due again
+    /// after the pause. False if its day is over.
+    pub fn print_again(&mut self, key: &DraftKey) -> bool {
+        let held = self.held.get_mut(key);
+        held.map(|h| h.unprinted = true).is_some()
+    }
+
     /// Records that changed since the last call.
     pub fn take_unstored(&mut self) -> Vec<Posted> {
         let Board { held, signals, catalogue, .. } = self;
@@ -173,6 +180,11 @@ impl Board {
             .iter_mut()
             .filter_map(|(key, h)| std::mem::take(&mut h.unstored).then(|| post(key, h, signals, catalogue)).flatten());
         posted.collect()
+    }
+
+    /// Everything counts as changed since it was stored.
+    pub fn store_again(&mut self) {
+        self.held.values_mut().for_each(|h| h.unstored = true);
     }
 
     /// Days before `day` are over: hands out their records, in order, and

@@ -69,6 +69,14 @@ pub enum StoreError {
         /// The file.
         place: Place,
     },
+    /// The file is elsewhere.
+    #[error(
+        "{place} was removed, renamed or replaced while it was written: leave a store in its place until the run has ended"
+    )]
+    Moved {
+        /// Where it was.
+        place: Place,
+    },
     /// The content is damaged.
     #[error("{place} is damaged ({detail}): restore a copy, or move it aside and import the captures again")]
     Corrupt {

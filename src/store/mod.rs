@@ -14,6 +14,7 @@ pub mod custody;
 mod dump;
 mod error;
 mod facts;
+mod in_place;
 mod in_view;
 mod intervals;
 mod looked;
@@ -42,6 +43,7 @@ pub use rows::{Canary, Event, Interval, Run, Source, UNREAD};
 pub use write::{Taken, Writer};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::path::Path;
 use std::time::Duration;
 
 /// Shorthand for results of this module.
@@ -56,11 +58,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Store {
     conn: Connection,
     place: Place,
+    /// Which file it is.
+    file: Option<in_place::FileId>,
     /// It was not there before it was opened.
     new: bool,
 }
 
 impl Store {
+    /// Where it was opened.
+    pub fn path(&self) -> &Path {
+        &self.place.0
+    }
+
     /// Starts a transaction for writing. What it wrote is kept by
     /// [`Writer::commit`] and undone if the writer is dropped.
     ///

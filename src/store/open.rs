@@ -1,6 +1,7 @@
 //! Opening and creating stores.
 
 use super::error::{Place, StoreError};
+use super::in_place::FileId;
 use super::{PATIENCE, Result, Store, schema};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions};
@@ -231,7 +232,8 @@ fn connect(path: &Path, place: &Place) -> Result<Connection> {
 /// Gives a store the tables of this version.
 fn furnish(conn: Connection, place: Place) -> Result<Store> {
     schema::migrate(&conn, schema::MIGRATIONS, &schema::views()).map_err(|e| place.error(e))?;
-    Ok(Store { conn, place, new: false })
+    let file = FileId::of(&place.0);
+    Ok(Store { conn, place, file, new: false })
 }
 
 fn read_only(path: &Path, place: &Place, immutable: bool) -> Result<Store> {
@@ -248,7 +250,7 @@ fn read_only(path: &Path, place: &Place, immutable: bool) -> Result<Store> {
         // Reading assumes today's tables, and this connection may not change them.
         return Store::open(path);
     }
-    Ok(Store { conn, place: place.clone(), new: false })
+    Ok(Store { conn, place: place.clone(), file: FileId::of(path), new: false })
 }
 
 /// Settings that every connection gets.
@@ -272,9 +274,20 @@ fn refuse_special(path: &Path, place: &Place) -> Result<()> {
     if !kind.is_file() {
         return Err(cannot("it is no regular file".to_owned()));
     }
-    // Not by opening it: what closes a file takes away all locks that this process
-    // has on it, and with them those of a connection that writes.
-    rustix::fs::access(path, rustix::fs::Access::READ_OK).map_err(|e| cannot(std::io::Error::from(e).to_string()))
+    // Not by opening it: where this process writes to the store, closing any
+    // other handle of the file gives up its locks, and the next process that
+    // closes the store takes the log away from under it.
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, AtFlags, CWD, accessat};
+        match accessat(CWD, path, Access::READ_OK, AtFlags::EACCESS) {
+            // Where the system cannot tell, SQLite will.
+            Ok(()) | Err(rustix::io::Errno::NOSYS) => Ok(()),
+            Err(e) => Err(cannot(std::io::Error::from(e).to_string())),
+        }
+    }
+    #[cfg(not(unix))]
+    File::open(path).map(drop).map_err(|e| cannot(e.to_string()))
 }
 
 /// The path as SQLite must see it: not empty, and no URI by accident.

@@ -27,7 +27,11 @@ fn await_lines(out: &Path, words: &str) {
 
 /// Ends a run in order.
 fn stop(child: Child, out: &Path) -> Ran {
-    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    stop_by("-TERM", child, out)
+}
+
+fn stop_by(signal: &str, child: Child, out: &Path) -> Ran {
+    let killed = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let mut ran = Ran::of(child.wait_with_output().unwrap());
     ran.out = fs::read_to_string(out).unwrap();
@@ -124,6 +128,8 @@ fn what_cannot_be_followed_is_said() {
     let packed = samples().join("office-day.pcap.zst");
     run(&["replay", "--follow", packed.to_str().unwrap()]).said_once(2, &["compressed"]);
     fs::write(&path, "").unwrap();
+    let none = dir.path().join("none/stats");
+    run(&["replay", "--follow", "--stats", none.to_str().unwrap(), name]).said_once(3, &["cannot write", "none/stats"]);
     let out = dir.path().join("out");
     let child = follow(&path, &out, &["-q"]);
     std::thread::sleep(Duration::from_millis(500));
@@ -156,6 +162,49 @@ fn the_same_signal_twice_is_one_wish() {
         assert_eq!(last(ran.json()), replayed(&path));
         fs::remove_file(&out).unwrap();
     }
+}
+
+/// Records in a store.
+fn stored(store: &Path) -> usize {
+    run(&["export", "--store", store.to_str().unwrap()]).json().len()
+}
+
+#[test]
+fn a_terminal_that_closes_ends_the_run_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, out, store) = (dir.path().join("g.pcap"), dir.path().join("out"), dir.path().join("s.db"));
+    fs::copy(samples().join("update-http.pcap"), &path).unwrap();
+    let args = ["--store", store.to_str().unwrap()];
+    let child = follow(&path, &out, &args);
+    await_lines(&out, "update-p-hosts");
+    let ran = stop_by("-HUP", child, &out);
+    assert_eq!((ran.code, stored(&store)), (0, ran.json().len()), "{ran:?}");
+    // Under nohup it is no reason to end.
+    let mut command = std::process::Command::new("nohup");
+    command.arg(program::<&str>(&[]).get_program()).args(["replay", "--follow", "--format", "ndjson"]).arg(&path);
+    let other = dir.path().join("other");
+    let mut child = command.stdout(File::create(&other).unwrap()).stderr(Stdio::piped()).spawn().unwrap();
+    await_lines(&other, "update-p-hosts");
+    let hung_up = std::process::Command::new("kill").args(["-HUP", &child.id().to_string()]).status().unwrap();
+    assert!(hung_up.success());
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(child.try_wait().unwrap(), None);
+    assert_eq!(stop(child, &other).code, 0);
+}
+
+#[test]
+fn a_store_that_is_taken_away_is_no_success() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, out, store) = (dir.path().join("g.pcap"), dir.path().join("out"), dir.path().join("s.db"));
+    fs::copy(samples().join("update-http.pcap"), &path).unwrap();
+    let child = follow(&path, &out, &["--store", store.to_str().unwrap()]);
+    await_lines(&out, "update-p-hosts");
+    fs::rename(&store, dir.path().join("aside")).unwrap();
+    let ran = stop(child, &out);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.err.contains("was removed, renamed or replaced before "), "{}", ran.err);
+    assert_eq!(stored(&store), replayed(&path).len());
+    run(&["export", "--store", dir.path().join("aside").to_str().unwrap()]).json();
 }
 
 #[test]
@@ -191,4 +240,46 @@ fn changes_of_hosts_are_said_as_by_a_sensor() {
     run(&["replay", "--events", &events, capture.to_str().unwrap()]).said_once(2, &["--events", "--follow"]);
     run(&["replay", "--follow", "--events", &path("i.csv"), "--inventory", &path("i.csv"), "x"])
         .said_once(2, &["--events", "would overwrite"]);
+}
+
+#[test]
+fn a_reader_that_takes_nothing_stops_neither_the_store_nor_the_end() {
+    // Both outputs in a pager that is not read further.
+    assert_eq!(unread(true).code, 3);
+    let ran = unread(false);
+    assert_eq!(ran.code, 3, "{ran:?}");
+    assert!(ran.err.contains("nobody read the output to its end; the store has all"), "{}", ran.err);
+}
+
+/// A run whose output nobody takes; its standard error, unless that is in the
+/// same pipe.
+fn unread(both: bool) -> Ran {
+    let dir = tempfile::tempdir().unwrap();
+    let (pipe, store) = (dir.path().join("pipe"), dir.path().join("s.db"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // More records than a pipe takes, once the pipe is full already.
+    let capture = samples().join("office-day.pcap.zst");
+    let mut command = program(&["replay", "--follow", "--format", "ndjson", "--sensor", "s"]);
+    let folder = dir.path().join("captures");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(&capture, folder.join("a.pcap.zst")).unwrap();
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || File::open(pipe).unwrap()
+    });
+    let mut full = fs::OpenOptions::new().write(true).open(&pipe).unwrap();
+    full.write_all(&[b'\n'; 65536]).unwrap();
+    let reader = reader.join().unwrap();
+    let err = if both { full.try_clone().unwrap().into() } else { Stdio::piped() };
+    let child = command.args(["--store", store.to_str().unwrap()]).arg(&folder).stdout(full).stderr(err);
+    let child = child.spawn().unwrap();
+    let began = Instant::now();
+    std::thread::sleep(Duration::from_secs(8));
+    let none = dir.path().join("none");
+    fs::write(&none, "").unwrap();
+    let ran = stop(child, &none);
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert_eq!(stored(&store), replayed(&capture).len());
+    drop(reader);
+    ran
 }

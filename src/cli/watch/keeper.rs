@@ -2,8 +2,9 @@
 //! so that a slow, locked or full disk holds nothing else up; what could not be
 //! written is tried again with what comes next.
 
-use crate::base::{Addr, Mac, Timestamp};
-use crate::capture::Interface;
+mod shelf;
+
+use crate::base::{Addr, Mac};
 use crate::cli::exit::{Stop, say};
 use crate::cli::output::{interval_of, pair_of};
 use crate::coverage::Ledger;
@@ -11,9 +12,12 @@ use crate::host::Signal;
 use crate::pipeline::live::Intake;
 use crate::sighting::presence::{Presence, PresenceKind};
 use crate::sighting::{Naming, Record};
-use crate::store::{Canary, Event, Interval, Run, Source, Store, StoreError, Writer};
+use crate::store::{Canary, Event, Interval, Run, Store, StoreError};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use shelf::{Place, Shelf};
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -61,47 +65,34 @@ pub(super) struct Keeper {
     written_at: Instant,
     urgent: bool,
     pairs: Pairs,
+    /// Another store is in the place of the one that was begun.
+    anew: Arc<AtomicBool>,
 }
 
 /// What the thread ends with.
 struct Ended {
-    store: Store,
-    place: Place,
+    shelf: Shelf,
     result: Result<(), StoreError>,
-}
-
-/// Number of the run in the store, and what its source is called.
-struct Place {
-    run: i64,
-    source: String,
-    interfaces: Vec<String>,
-    /// Days that are kept.
-    retain: Option<u32>,
 }
 
 impl Keeper {
     /// Enters the run and its source. A store that cannot be written is said
     /// before anything is captured.
     pub(super) fn start(
-        mut store: Store,
+        store: Store,
         run: &Run,
         source: String,
         interfaces: Vec<String>,
         retain: Option<u32>,
     ) -> Result<Self, Stop> {
-        let mut enter = || -> Result<i64, StoreError> {
-            let mut writer = store.begin()?;
-            let number = writer.put_run(run)?;
-            writer.put_source(number, &of_run(&source, &interfaces, &Intake::default()))?;
-            writer.commit()?;
-            Ok(number)
-        };
-        let place = Place { run: enter().map_err(Stop::failed)?, source, interfaces, retain };
+        let anew = Arc::new(AtomicBool::new(false));
+        let shelf = Shelf::new(store, run, Place { source, interfaces, retain }, Arc::clone(&anew));
+        let shelf = shelf.map_err(Stop::failed)?;
         let (tx, rx) = bounded(1);
-        let thread = std::thread::Builder::new().name("store".into()).spawn(move || keep(store, place, &rx));
+        let thread = std::thread::Builder::new().name("store".into()).spawn(move || keep(shelf, &rx));
         let thread = thread.map_err(|e| Stop::failed(format_args!("cannot start a thread: {e}")))?;
         let (written_at, urgent) = (Instant::now(), false);
-        Ok(Keeper { tx, thread, waiting: Parcel::default(), written_at, urgent, pairs: Pairs::default() })
+        Ok(Keeper { tx, thread, waiting: Parcel::default(), written_at, urgent, pairs: Pairs::default(), anew })
     }
 
     /// Adds what is to be stored with the next write.
@@ -120,6 +111,18 @@ impl Keeper {
             let joined = self.pairs.join(p);
             self.waiting.intervals.push(pair_of(&joined, source.to_owned(), segment(p.segment)));
         }
+    }
+
+    /// Whether another store is in the place of the one that was begun, since
+    /// the last call: what the run still knows of the open days is to be handed
+    /// over again. Who had which address is.
+    pub(super) fn begins_anew(&mut self, source: &str, segment: impl Fn(u32) -> String) -> bool {
+        let anew = self.anew.swap(false, Ordering::Relaxed);
+        if anew {
+            let known = self.pairs.0.values().map(|p| pair_of(p, source.to_owned(), segment(p.segment)));
+            self.waiting.intervals.extend(known);
+        }
+        anew
     }
 
     /// Notes what hosts are called.
@@ -153,25 +156,15 @@ impl Keeper {
         let Keeper { tx, thread, waiting, .. } = self;
         drop(tx.send(Box::new(waiting)));
         drop(tx);
-        let Ok(Ended { mut store, place, result }) = thread.join() else {
+        let Ok(Ended { shelf, result }) = thread.join() else {
             return Err(Stop::failed("the thread that writes the store died; this is a bug: please report it"));
         };
-        let end = || -> Result<(), StoreError> {
-            result?;
-            let (Some(ended), Some(code), Some(reason)) = (run.ended, run.exit_code, &run.exit_reason) else {
-                return Ok(());
-            };
-            let mut writer = store.begin()?;
-            writer.close_days_of(&place.source)?;
-            retain(&mut writer, &place)?;
-            writer.end_run(place.run, ended, code, reason)?;
-            writer.commit()
-        };
-        end().map_err(|e| Stop::failed(format_args!("not everything could be stored: {e}")))
+        let ended = result.map_err(Stop::failed).and_then(|()| shelf.end(run));
+        ended.map_err(|e| Stop::failed(format_args!("not everything could be stored: {}", e.message)))
     }
 }
 
-fn keep(mut store: Store, place: Place, rx: &Receiver<Box<Parcel>>) -> Ended {
+fn keep(mut shelf: Shelf, rx: &Receiver<Box<Parcel>>) -> Ended {
     let mut backlog = Parcel::default();
     let mut result = Ok(());
     loop {
@@ -189,66 +182,20 @@ fn keep(mut store: Store, place: Place, rx: &Receiver<Box<Parcel>>) -> Ended {
         if let Some(parcel) = parcel {
             backlog.add(*parcel);
         }
-        result = write(&mut store, &place, &mut backlog);
+        result = shelf.put(&mut backlog);
         match &result {
             Ok(()) => {
                 backlog = Parcel::default();
                 if failed {
-                    say("the store can be written again; nothing is missing in it");
+                    let whole = if shelf.is_whole() { "; nothing is missing in it" } else { "" };
+                    say(format_args!("the store can be written again{whole}"));
                 }
             }
             Err(e) if !failed => say(format_args!("{e}; the sensor goes on, keeps what is new and tries again")),
             Err(_) => {}
         }
     }
-    Ended { store, place, result }
-}
-
-fn write(store: &mut Store, place: &Place, parcel: &mut Parcel) -> Result<(), StoreError> {
-    let mut writer = store.begin()?;
-    writer.leave_open(&place.source)?;
-    writer.put_source(place.run, &of_run(&place.source, &place.interfaces, &parcel.intake))?;
-    writer.put_coverage(&place.source, 0, &mut parcel.coverage)?;
-    for (record, support) in parcel.records.values() {
-        writer.put_record(record, *support)?;
-    }
-    writer.put_intervals(&parcel.intervals)?;
-    for signal in &parcel.signals {
-        writer.put_signal(&place.source, signal)?;
-    }
-    for canary in &parcel.canaries {
-        writer.put_canary(canary)?;
-    }
-    for event in &parcel.events {
-        writer.put_event(event)?;
-    }
-    if let Some(day) = parcel.closed {
-        writer.close_days_before(day)?;
-        retain(&mut writer, place)?;
-    }
-    writer.commit()
-}
-
-/// Removes what is older than the user wants to keep.
-fn retain(writer: &mut Writer<'_>, place: &Place) -> Result<(), StoreError> {
-    place.retain.map_or(Ok(()), |days| writer.retain(days, Timestamp::now(), place.run).map(drop))
-}
-
-/// The run as a source of frames.
-fn of_run(source: &str, interfaces: &[String], intake: &Intake) -> Source {
-    Source {
-        source: source.to_owned(),
-        first: intake.span.map(|s| s.0),
-        last: intake.span.map(|s| s.1),
-        frames: intake.frames,
-        warnings: intake.trouble.clone(),
-        interfaces: if intake.interfaces.is_empty() {
-            interfaces.to_vec()
-        } else {
-            intake.interfaces.iter().map(Interface::label).collect()
-        },
-        ..Source::default()
-    }
+    Ended { shelf, result }
 }
 
 /// The pairs of addresses of the days that are not over, whichever shard saw

@@ -2,6 +2,7 @@
 
 use super::controls::Controls;
 use super::keeper::Keeper;
+use super::outlet::{Outlet, OutputEnd};
 use super::recorder::Recorder;
 use super::silence::Silences;
 use super::verdicts::Verdicts;
@@ -14,7 +15,7 @@ use crate::coverage::{Counter, Key, Ledger};
 use crate::host;
 use crate::pipeline::live::News;
 use crate::pipeline::{RunNames, SourceReport};
-use crate::report::output::{Output, OutputError};
+use crate::report::output::OutputError;
 use crate::report::table::{self, HostTable};
 use crate::report::{csv, ndjson};
 use crate::sighting::board::Posted;
@@ -30,7 +31,7 @@ const ROUND: Duration = Duration::from_secs(1);
 
 /// What the writer of a running sensor holds.
 pub(super) struct Printer<'p> {
-    pub(super) out: Output,
+    pub(super) out: Outlet,
     pub(super) format: Format,
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) sensor: &'p str,
@@ -118,9 +119,7 @@ impl Printer<'_> {
             if let Some(recorder) = &mut self.recorder {
                 recorder.settle(now, |key| self.board.is_lonely(key));
             }
-            if self.broken.is_none() && self.out.is_abandoned() {
-                self.end(io::ErrorKind::BrokenPipe.into());
-            }
+            self.look_at_reader(now);
             if let Some(silence) = &mut self.silence {
                 silence.look(now, news.intake.frames, &self.stop.statistics()).iter().for_each(say);
             }
@@ -140,6 +139,9 @@ impl Printer<'_> {
             (waiting.intake.frames, waiting.intake.span) = (news.intake.frames, news.intake.span);
             waiting.intake.interfaces = news.intake.interfaces;
             if keeper.is_due(now) {
+                if keeper.begins_anew(&names.source(0), |s| names.segment(s)) {
+                    self.board.store_again();
+                }
                 post(keeper, self.board.take_unstored(), &self.catalogue, &names);
                 keeper.waiting().coverage.merge(news.account.take_unstored());
                 keeper.write(now);
@@ -203,11 +205,15 @@ impl Printer<'_> {
             let mut hosts = HostTable::new();
             let records = standing.iter().filter_map(|p| record(&self.catalogue, &p.draft, names));
             records.for_each(|r| hosts.add(&r));
-            self.write(|out, _| {
-                writeln!(out)?;
-                hosts.write(out, None, table::width())?;
-                writeln!(out)
-            });
+            if self.out.has_room() {
+                self.write(|out, _| {
+                    writeln!(out)?;
+                    hosts.write(out, None, table::width())?;
+                    writeln!(out)
+                });
+            } else {
+                self.out.missing = self.out.missing.saturating_add(1);
+            }
         } else {
             let unprinted: Vec<Draft> = standing.iter().filter(|p| p.unprinted).map(|p| p.draft.clone()).collect();
             self.print_all(&unprinted, names);
@@ -218,29 +224,57 @@ impl Printer<'_> {
         if drafts.is_empty() {
             return;
         }
-        let records: Vec<Record> = drafts.iter().filter_map(|d| record(&self.catalogue, d, names)).collect();
+        let made = drafts.iter().filter_map(|d| record(&self.catalogue, d, names).map(|r| (d.key, r)));
+        let (keys, records): (Vec<_>, Vec<Record>) = made.unzip();
         if let Some(verdicts) = &mut self.verdicts {
             verdicts.remember(&records);
         }
-        self.write(|out, format| records.iter().try_for_each(|r| print(out, format, r)));
+        let mut left = Vec::new();
+        self.write(|out, format| {
+            for (key, r) in keys.iter().zip(&records) {
+                if out.has_room() {
+                    print(out, format, r)?;
+                } else {
+                    left.push(*key);
+                }
+            }
+            Ok(())
+        });
+        // Of days that are over there is no other time.
+        let missing = left.iter().filter(|key| !self.board.print_again(key)).count();
+        self.out.missing = self.out.missing.saturating_add(missing as u64);
     }
 
     /// Writes and flushes, unless writing failed before.
-    fn write(&mut self, write: impl FnOnce(&mut Output, Format) -> io::Result<()>) {
+    fn write(&mut self, write: impl FnOnce(&mut Outlet, Format) -> io::Result<()>) {
         if self.broken.is_some() {
             return;
         }
+        // What fails is told by the outlet.
         let (out, format) = (&mut self.out, self.format);
-        if let Err(e) = write(out, format).and_then(|()| out.flush()) {
+        drop(write(out, format).and_then(|()| out.flush()));
+        if let Some(e) = self.out.take_error() {
             self.end(e);
+        }
+    }
+
+    /// Notes whether what was written is taken.
+    fn look_at_reader(&mut self, now: Instant) {
+        if self.broken.is_some() {
+            return;
+        }
+        let gone = || OutputError::Stdout(io::ErrorKind::BrokenPipe.into());
+        if let Some(e) = self.out.is_abandoned().then(gone).or_else(|| self.out.take_error()) {
+            self.end(e);
+        } else if let Some(sentence) = self.out.look(now, self.keeper.is_some()) {
+            say(sentence);
         }
     }
 
     /// Nobody can be told any more. Where there is a store, it has all that
     /// would be told, and a full disk is no reason to stop looking; whoever
     /// closed a pipe had enough.
-    fn end(&mut self, e: io::Error) {
-        let e = self.out.error(e);
+    fn end(&mut self, e: OutputError) {
         if e.is_closed_pipe() || self.keeper.is_none() {
             self.stop.request_stop();
         } else {
@@ -270,13 +304,17 @@ impl Printer<'_> {
     }
 
     /// Ends the output. A reader that closed it early has what it wanted.
-    pub(super) fn close_output(self) -> Result<(), Stop> {
-        let result = match self.broken {
-            Some(e) => Err(e),
-            None => self.out.finish(),
-        };
-        match result {
-            Err(e) if !e.is_closed_pipe() => Err(Stop::failed(e)),
+    pub(super) fn close_output(self, stored: bool) -> Result<(), Stop> {
+        let ended = self.broken.map_or_else(|| self.out.finish(), |e| Err(OutputEnd::Failed(e)));
+        match ended {
+            Err(OutputEnd::Failed(e)) if !e.is_closed_pipe() => Err(Stop::failed(e)),
+            Err(OutputEnd::Unread) => {
+                let rest = if stored { "the store has all" } else { "what is missing in it is lost" };
+                Err(Stop::failed(format_args!("nobody read the output to its end; {rest}")))
+            }
+            Err(OutputEnd::Died) => {
+                Err(Stop::failed("the thread that writes the output died; this is a bug: please report it"))
+            }
             _ => Ok(()),
         }
     }
@@ -299,7 +337,7 @@ pub(super) fn to_second(ts: Timestamp) -> Timestamp {
     Timestamp::from_parts(ts.secs(), 0)
 }
 
-fn print(out: &mut Output, format: Format, r: &Record) -> io::Result<()> {
+fn print(out: &mut Outlet, format: Format, r: &Record) -> io::Result<()> {
     match format {
         Format::Ndjson => ndjson::write(out, r),
         Format::Csv => csv::write(out, r),

@@ -3,6 +3,7 @@
 
 use super::controls::Controls;
 use super::keeper::Keeper;
+use super::outlet::Outlet;
 use super::printer::{Last, Printer};
 use super::recorder::Recorder;
 use super::silence::Silences;
@@ -11,7 +12,7 @@ use super::verdicts::{Plan, Verdicts};
 use crate::capture::{BpfFilter, FrameSource, LiveControl};
 use crate::catalogue::Catalogue;
 use crate::cli::args::{EvidenceArgs, Format, MatchArgs};
-use crate::cli::exit::{Exit, Stop, say};
+use crate::cli::exit::{Exit, Stop, say, tell, wait_for_no_reader};
 use crate::cli::{evidence, output, run_record};
 use crate::flow::Limits;
 use crate::pipeline::dispatch::Period;
@@ -24,7 +25,6 @@ use crate::report::summary::Summary;
 use crate::sighting::{Board, HomeNets, Pseudonyms, Settings};
 use crate::store::Run;
 use std::collections::HashSet;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -69,6 +69,9 @@ pub(in crate::cli) struct Session<'s> {
 pub(in crate::cli) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
     let m = s.matching;
     stop_on_signals(&s.control)?;
+    wait_for_no_reader();
+    // Before anything is captured, so that a wrong path is said at once.
+    Output::check(s.stats).map_err(Stop::failed)?;
     let out = Output::append(m.output.as_deref()).map_err(Stop::failed)?;
     let settings = Arc::new(Settings {
         catalogue: Arc::clone(&s.catalogue),
@@ -104,7 +107,7 @@ pub(in crate::cli) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         say(&s.greeting);
     }
     let mut printer = Printer {
-        out,
+        out: Outlet::start(out)?,
         format: s.format,
         catalogue: Arc::clone(catalogue),
         sensor: s.sensor,
@@ -192,7 +195,7 @@ impl Ending<'_> {
         let keeper = printer.keeper.take();
         let verdicts = printer.verdicts.take();
         let newest = ended.outcome.sources.iter().filter_map(|s| s.span).map(|s| s.1).max();
-        results.push(printer.close_output());
+        results.push(printer.close_output(keeper.is_some()));
         if let Some(mut keeper) = keeper {
             keeper.waiting().coverage.merge(std::mem::take(&mut ended.unstored));
             keeper.waiting().intake.trouble.extend(self.narrowed);
@@ -205,7 +208,7 @@ impl Ending<'_> {
         if let Some((summary, lines)) = closing {
             output::write_summary(&summary);
             for line in lines {
-                drop(io::Write::write_all(&mut io::stderr(), format!("{line}\n").as_bytes()));
+                tell(&format!("{line}\n"));
             }
         }
         // Each failure is said; the last one decides with what the run ends.

@@ -13,7 +13,7 @@ use crate::host::changes::{Change, ChangeKind, Changes, Noticed};
 use crate::host::{self, AcceptList, Facts, FactsBuilder};
 use crate::report::output::Output;
 use crate::sighting::{HomeNets, Record};
-use crate::store::{Event, Store, StoreError};
+use crate::store::{Event, Place, Store, StoreError};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -159,6 +159,10 @@ impl Verdicts {
         let unwritten = unwritten.then(|| Stop::failed("not all events could be written to the file of --events"));
         let Some(path) = store.filter(|_| !found.is_empty()) else { return unwritten.map_or(Ok(()), Err) };
         let keep = || -> Result<(), StoreError> {
+            // Nothing is made of the last changes alone.
+            if path.symlink_metadata().is_err() {
+                return Err(StoreError::Missing { place: Place(path.clone()) });
+            }
             let mut store = Store::open(&path)?;
             let mut writer = store.begin()?;
             found.iter().map(stored).try_for_each(|e| writer.put_event(&e))?;

@@ -42,6 +42,9 @@ fn a_rise_is_said_at_once_and_a_change_once_a_minute() {
     assert_eq!(said(&board.take_risen(at(61))), [(Stage::Connected, 3)]);
     board.update(3, draft(update, 5, Stage::Connected, 9));
     assert_eq!(said(&board.take_due(at(600))), [], "the same again is no change");
+    let key = draft(update, 5, Stage::Connected, 9).key;
+    assert!(board.print_again(&key) && !board.print_again(&DraftKey { day: 4, ..key }));
+    assert_eq!(said(&board.take_due(at(600))), [(Stage::Connected, 3)]);
 }
 
 #[test]
@@ -53,6 +56,8 @@ fn a_revision_has_one_content() {
     let printed = board.take_risen(Instant::now());
     assert_eq!(board.take_unstored()[0].draft, printed[0]);
     assert_eq!(board.take_unstored(), []);
+    board.store_again();
+    assert_eq!(board.take_unstored()[0].draft, printed[0]);
     board.update(0, draft(update, 5, Stage::Queried, 1));
     assert_eq!(board.take_unstored()[0].draft.revision, 2);
     let closed = board.close(6);

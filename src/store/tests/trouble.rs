@@ -176,6 +176,46 @@ fn a_store_opened_for_reading_cannot_be_written() {
     assert!(matches!(error, StoreError::ReadOnly { .. }), "{error}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn reading_beside_a_writer_of_the_same_process_leaves_its_locks() {
+    use std::os::unix::fs::MetadataExt;
+    let (_dir, path, mut store) = new_store();
+    import(&mut store);
+    let locked = format!(":{} ", path.metadata().unwrap().ino());
+    let is_locked = || fs::read_to_string("/proc/locks").unwrap().contains(&locked);
+    assert!(is_locked());
+    drop(Store::open_read_only(&path).unwrap());
+    drop(Store::open(&path).unwrap());
+    assert!(is_locked(), "another process that closes it would remove the log");
+    drop(store);
+    assert!(!is_locked());
+}
+
+#[test]
+fn a_store_that_is_no_longer_in_its_place_is_told_and_stays_whole() {
+    let (dir, path, mut store) = new_store();
+    import(&mut store);
+    store.require_in_place().unwrap();
+    let (aside, want) = (dir.path().join("aside"), dump(&store));
+    fs::rename(&path, &aside).unwrap();
+    let error = store.require_in_place().unwrap_err();
+    assert!(error.to_string().contains("was removed, renamed or replaced"), "{error}");
+    store.take_leave().unwrap();
+    drop(store);
+    assert_eq!(dump(&Store::open_read_only(&aside).unwrap()), want);
+    // What is made in its place has nothing of it.
+    let mut store = Store::open(&path).unwrap();
+    assert_eq!(all(&store).len(), 0);
+    import(&mut store);
+    fs::copy(&aside, dir.path().join("copy")).unwrap();
+    fs::rename(dir.path().join("copy"), &path).unwrap();
+    assert!(matches!(store.require_in_place(), Err(StoreError::Moved { .. })));
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(store.require_in_place(), Err(StoreError::Moved { .. })));
+    store.take_leave().unwrap();
+}
+
 /// Puts records until there is no room for more.
 fn fill(store: &mut Store) -> StoreError {
     let mut w = match store.begin() {

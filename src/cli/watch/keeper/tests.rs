@@ -1,5 +1,6 @@
 use super::super::testing::run;
 use super::*;
+use crate::base::Timestamp;
 use crate::coverage::{Account, Counter, Key};
 use crate::sighting::testing;
 use crate::store::Filter;
@@ -57,6 +58,84 @@ fn what_is_written_in_pieces_adds_up() {
     let runs = store.runs().unwrap();
     assert_eq!((runs.len(), runs[0].1.exit_code), (1, Some(0)));
     assert_eq!(store.sources().unwrap()[0].frames, 2);
+}
+
+/// A keeper that has written the record of `record(1, 5)`, and its path.
+fn one_record_written(dir: &tempfile::TempDir) -> (Keeper, std::path::PathBuf) {
+    let path = dir.path().join("store");
+    let store = Store::open(&path).unwrap();
+    let mut keeper = Keeper::start(store, &run(), "run:1".into(), vec!["span0".into()], None).unwrap();
+    hand_over(&mut keeper, record(1, 5));
+    let began = Instant::now();
+    while kept(&path).is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(10), "the record is not written");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    (keeper, path)
+}
+
+fn hand_over(keeper: &mut Keeper, (r, support): (Record, bool)) {
+    keeper.waiting().records.insert(r.id.clone(), (r, support));
+    while !keeper.waiting().records.is_empty() {
+        keeper.write(Instant::now());
+        std::thread::yield_now();
+    }
+}
+
+fn kept(path: &std::path::Path) -> Vec<Record> {
+    let store = Store::open_read_only(path).unwrap();
+    store.records(Filter::default()).unwrap().map(|r| r.unwrap().record).collect()
+}
+
+fn ended() -> Run {
+    let mut ended = run();
+    (ended.ended, ended.exit_code, ended.exit_reason) = (Some(Timestamp(9)), Some(0), Some("done".into()));
+    ended
+}
+
+#[test]
+fn a_store_that_is_removed_is_made_anew_and_the_run_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut keeper, path) = one_record_written(&dir);
+    std::fs::remove_file(&path).unwrap();
+    assert!(!keeper.begins_anew("run:1", |_| String::new()));
+    hand_over(&mut keeper, record(2, 9));
+    let began = Instant::now();
+    while !keeper.begins_anew("run:1", |_| String::new()) {
+        assert!(began.elapsed() < Duration::from_secs(10), "nobody noticed");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let failed = keeper.finish(&ended()).unwrap_err();
+    assert_eq!(failed.exit, crate::cli::exit::Exit::Failed);
+    assert!(failed.message.contains("was removed, renamed or replaced before "), "{}", failed.message);
+    assert_eq!(kept(&path), [record(2, 9).0]);
+    let store = Store::open_read_only(&path).unwrap();
+    assert_eq!(store.runs().unwrap()[0].1.exit_code, Some(3));
+    assert!(store.sources().unwrap()[0].warnings[0].contains("another is in its place"));
+}
+
+#[test]
+fn a_store_that_is_renamed_keeps_what_it_had_and_another_takes_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut keeper, path) = one_record_written(&dir);
+    let aside = dir.path().join("aside");
+    std::fs::rename(&path, &aside).unwrap();
+    // Noticed at the end only.
+    let (r, support) = record(2, 9);
+    keeper.waiting().records.insert(r.id.clone(), (r, support));
+    keeper.finish(&ended()).unwrap_err();
+    assert_eq!((kept(&aside), kept(&path)), (vec![record(1, 5).0], vec![record(2, 9).0]));
+    assert_eq!(Store::open_read_only(&path).unwrap().check().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn where_no_store_can_be_the_run_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let (keeper, path) = one_record_written(&dir);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let failed = keeper.finish(&ended()).unwrap_err();
+    assert!(failed.message.contains("it is a folder"), "{}", failed.message);
 }
 
 #[test]
