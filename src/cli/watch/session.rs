@@ -3,6 +3,7 @@
 
 use super::controls::Controls;
 use super::keeper::Keeper;
+use super::late::Late;
 use super::printer::{Last, Printer};
 use super::recorder::Recorder;
 use super::silence::Silence;
@@ -17,6 +18,7 @@ use crate::flow::Limits;
 use crate::pipeline::dispatch::Period;
 use crate::pipeline::live::{self, Clock, DAY_QUARTERS, Ended, LivePlan};
 use crate::pipeline::{SourceId, SourceReport, Timing};
+use crate::report::counted;
 use crate::report::evidence::Folder;
 use crate::report::output::Output;
 use crate::report::stages::Stage;
@@ -116,7 +118,8 @@ pub(in crate::cli) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         broken: None,
         earlier: HashSet::new(),
         round: Instant::now(),
-        silence: s.expects_frames.then(|| Silence::new(Instant::now())),
+        silence: s.expects_frames.then(|| Silence::new(s.clock, Instant::now())),
+        late: Late::default(),
         verdicts: Some(verdicts),
         newest: None,
     };
@@ -166,7 +169,7 @@ impl Ending<'_> {
     /// nothing from the rest.
     fn conclude(self, mut ended: Ended, mut printer: Printer<'_>, mut run: Run) -> Result<Exit, Stop> {
         let last = printer.finish(&ended.outcome.encaps);
-        let exit = ended.outcome.sources.iter().map(self.judge).max().unwrap_or_default();
+        let exit = ended.outcome.sources.iter().map(self.judge).max().unwrap_or_default().max(printer.late.exit());
         let closing = (!self.quiet).then(|| self.closing(&mut ended, &last, &printer));
         let mut results = Vec::new();
         if let Some(path) = self.stats {
@@ -213,11 +216,20 @@ impl Ending<'_> {
             Clock::Frames => {
                 let files = ended.outcome.sources.iter().flat_map(|s| s.interfaces.iter()).map(|i| &i.file);
                 summary.files = files.collect::<HashSet<_>>().len() as u64;
+                summary.files_skipped = printer.stop.followed().skipped;
             }
         }
         let lag = lag(&ended.outcome.timing).filter(|_| self.clock == Clock::Wall);
-        (summary, lag.into_iter().chain(printer.controls.lines()).collect())
+        let cut = cut_line(printer.stop.followed().partial);
+        (summary, lag.into_iter().chain(cut).chain(printer.controls.lines()).collect())
     }
+}
+
+/// That files ended inside a record when the run was stopped. Who writes them
+/// does not write record by record, so that this is no damage.
+fn cut_line(files: u64) -> Option<String> {
+    let files = (files > 0).then(|| counted(files, "file", "files"))?;
+    Some(format!("The last record of {files} had not come in full when the run was stopped."))
 }
 
 /// How far the sensor was behind the wire.
