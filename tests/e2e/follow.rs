@@ -196,7 +196,8 @@ fn changes_of_hosts_are_said_as_by_a_sensor() {
 /// A classic capture so many days later.
 fn later(bytes: &[u8], days: u32) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    for at in records(&bytes[24..].to_vec()) {
+    let places: Vec<usize> = records(&bytes[24..]).collect();
+    for at in places {
         let field = &mut bytes[24 + at..28 + at];
         let secs = u32::from_le_bytes(field.try_into().unwrap()) + days * 86_400;
         field.copy_from_slice(&secs.to_le_bytes());
