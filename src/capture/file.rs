@@ -135,6 +135,11 @@ impl FileSource {
         matches!(self.next, Next::Read)
     }
 
+    /// Whether the content that was read so far ends inside a record.
+    pub(super) fn holds_part(&self) -> bool {
+        !self.carry.is_empty() || self.parts.parser.skipping().is_some()
+    }
+
     /// Reads a buffer and describes its frames; sets what comes next.
     fn read(&mut self, batch: &mut Batch) {
         let mut len = self.carry.len();
@@ -234,8 +239,7 @@ impl FileSource {
     /// What follows the end of the content; `offset` is where the parser
     /// stopped.
     fn cut(&self, offset: u64) -> Next {
-        let inside = !self.carry.is_empty() || self.parts.parser.skipping().is_some();
-        if inside { Next::Fail(CaptureError::Cut { offset }) } else { Next::Rest }
+        if self.holds_part() { Next::Fail(CaptureError::Cut { offset }) } else { Next::Rest }
     }
 
     /// Delivers content without frames.

@@ -72,12 +72,26 @@ pub struct LiveControl(Arc<Shared>);
 struct Shared {
     stop: AtomicBool,
     statistics: Mutex<Vec<InterfaceStatistics>>,
+    followed: Mutex<Followed>,
+}
+
+/// What became of files that are followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// Files of a folder that are no captures.
+    pub skipped: u64,
+    /// Files whose last record was not whole in the end.
+    pub partial: u64,
 }
 
 impl LiveControl {
     /// For a source without interfaces of its own.
     pub(super) fn new() -> Self {
-        LiveControl(Arc::new(Shared { stop: AtomicBool::new(false), statistics: Mutex::default() }))
+        LiveControl(Arc::new(Shared {
+            stop: AtomicBool::new(false),
+            statistics: Mutex::default(),
+            followed: Mutex::default(),
+        }))
     }
 
     /// Whether the source was asked to end.
@@ -88,6 +102,16 @@ impl LiveControl {
     /// Asks the source to end. It first delivers what was captured until now.
     pub fn request_stop(&self) {
         self.0.stop.store(true, Ordering::Release);
+    }
+
+    /// What became of files that are followed, as far as that is known.
+    pub fn followed(&self) -> Followed {
+        *self.0.followed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells what became of them.
+    pub(super) fn tell_followed(&self, followed: Followed) {
+        *self.0.followed.lock().unwrap_or_else(PoisonError::into_inner) = followed;
     }
 
     /// What each interface received and lost, not more than about a second
@@ -153,7 +177,7 @@ pub fn open_live<S: AsRef<str>>(names: &[S], options: &LiveOptions) -> Result<Li
     Ok(LiveSource {
         taps,
         interfaces: interfaces.into(),
-        shared: Arc::new(Shared { stop: AtomicBool::new(false), statistics }),
+        shared: Arc::new(Shared { stop: AtomicBool::new(false), statistics, followed: Mutex::default() }),
         progress: Arc::new(Progress::new(None)),
         drain: None,
         failure: None,

@@ -30,7 +30,7 @@ pub use error::CaptureError;
 pub use follow::{FollowSource, follow};
 #[cfg(test)]
 pub(crate) use live::{BATCH_BYTES, BATCH_FRAMES};
-pub use live::{LiveControl, LiveOptions, LiveSource, open_live};
+pub use live::{Followed, LiveControl, LiveOptions, LiveSource, open_live};
 pub use open::{OpenOptions, first_timestamp, open};
 pub use pcapng_write::{InterfaceDescription, PacketBlock, PcapngWriter};
 pub use pick::{Picked, pick};

@@ -68,7 +68,7 @@ pub(super) fn run(args: &ReplayArgs, sensor: &str) -> Result<Exit, Stop> {
             knowledge,
             as_of: period.until.map(|until| until.plus(-1)),
         },
-        expects_frames: false,
+        expects_frames: true,
         unseen: None,
         judge: &judge_followed,
     })

@@ -3,6 +3,7 @@
 mod controls;
 mod event_file;
 mod keeper;
+mod late;
 mod outlet;
 mod printer;
 mod recorder;

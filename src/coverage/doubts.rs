@@ -21,6 +21,8 @@ pub enum Doubt {
     /// So many contacts were made by clients outside the home networks, which are
     /// no hosts, although they may be those that were meant.
     Outside(u64),
+    /// So many contacts came when the record of their day was closed.
+    Late(u64),
     /// A share is more than its limit: what it is of what, in words behind the
     /// number.
     TooMuch(Share, &'static str),
@@ -226,6 +228,10 @@ fn doubts(counts: &Counts, saw_home: bool) -> Vec<Doubt> {
     if outside > 0 {
         found.push(Doubt::Outside(outside));
     }
+    let late = counts.get(Counter::ObservationsLate);
+    if late > 0 {
+        found.push(Doubt::Late(late));
+    }
     for limit in LIMITS {
         let Some(share) = limit.share.of(counts).filter(|share| share.whole >= limit.least) else { continue };
         let (part, whole) = (u128::from(share.part), u128::from(share.whole));
@@ -382,6 +388,16 @@ mod tests {
         );
         let unmeasured = |found: &[Doubt]| found.iter().map(Doubt::is_unmeasured).collect::<Vec<_>>();
         assert_eq!(unmeasured(&found), [true, true, false, true], "others saw the rest");
+    }
+
+    #[test]
+    fn what_came_too_late_is_a_doubt() {
+        let mut counts = Counts::default();
+        FAIR.iter().for_each(|(c, n)| counts.add(*c, *n));
+        assert!(doubts(&counts, true).is_empty());
+        counts.add(Counter::ObservationsLate, 2);
+        let found = doubts(&counts, true);
+        assert!(matches!(found[..], [Doubt::Late(2)]) && found[0].is_unmeasured(), "{found:?}");
     }
 
     #[test]

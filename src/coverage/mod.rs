@@ -383,7 +383,7 @@ counters! {
     Observations => "observations",
     /// Observations of catalogue indicators by clients outside the home networks.
     ObservationsOutside => "observations_outside",
-    /// Observations that came too late for the record of their day; live only.
+    /// Observations that came when the record of their day was closed; live and with `--follow` only.
     ObservationsLate => "observations_late",
     /// Contacts with an address from an answer whose flow revealed another name, or came from another hardware address than the answer went to.
     AddressContradicted => "address_contradicted",

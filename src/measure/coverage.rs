@@ -247,6 +247,10 @@ fn words(doubt: &Doubt, window: &str) -> Difference {
             "clients outside the home networks made contacts in {window}, of which no host is counted (--home-net of \
              replay and watch names these networks)"
         )),
+        // Without their number, likewise.
+        Doubt::Late(_) => {
+            (Because::Incomplete, format!("contacts came when the records of their day in {window} were closed"))
+        }
         Doubt::TooMuch(s, what) => share(s, "", what),
         Doubt::TooLittle(s, what) => share(s, "only ", what),
         Doubt::Damaged(n) => (Because::Incomplete, format!("{n} captures of {window} could not be read in full")),

@@ -33,6 +33,10 @@ const FEW: usize = LIVE_BATCHES / 2;
 /// any flow may be idle.
 const DAY_MARGIN: i64 = 600 * SECOND;
 
+/// How much longer it stays open where frames come from files: what was captured
+/// yesterday may be copied in today.
+const FILE_MARGIN: i64 = 86_400 * SECOND;
+
 /// How far one batch can move the clock of the frames, in nanoseconds: a frame
 /// from the future must not close the days before it. Where there really was
 /// a pause, the clock runs after.
@@ -236,10 +240,16 @@ impl Ear<'_> {
         if now.0 == i64::MIN {
             return true; // no frame came, so no time has passed
         }
-        let open_from = now.min(self.clock).plus(-DAY_MARGIN).day();
+        let open_from = open_from(self.time, now.min(self.clock));
         let tick = Tick { idle_at: idle.then_some(self.clock), open_from, collect };
         self.hands.jobs.iter().all(|tx| tx.send(Job::Tick(tick)).is_ok())
     }
+}
+
+/// The first day that is not over when frames have come so far.
+fn open_from(time: Clock, seen: Timestamp) -> i64 {
+    let more = if time == Clock::Frames { FILE_MARGIN } else { 0 };
+    seen.plus(-DAY_MARGIN).plus(-more).day()
 }
 
 /// Books what was lost since the last time, now.
@@ -330,6 +340,14 @@ mod tests {
         assert_eq!(look(&mut others, 1, young), (false, 2, true));
         assert_eq!(look(&mut others, FEW, PATIENCE), (true, 1, false), "old enough");
         assert_eq!(look(&mut others, FEW + 1, PATIENCE), (false, 2, true), "it would only use up batches");
+    }
+
+    #[test]
+    fn a_day_of_files_is_open_for_one_more() {
+        let at = |hour: i64, minute: i64| Timestamp::from_parts((hour * 60 + minute) * 60, 0);
+        let days = |time| [at(24, 9), at(24, 10), at(48, 9), at(48, 10)].map(|seen| open_from(time, seen));
+        assert_eq!(days(Clock::Wall), [0, 1, 1, 2]);
+        assert_eq!(days(Clock::Frames), [-1, 0, 0, 1]);
     }
 
     #[test]

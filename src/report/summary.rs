@@ -233,6 +233,12 @@ impl Summary {
                     counted(*n, "contact", "contacts")
                 );
             }
+            Doubt::Late(n) => {
+                return format!(
+                    "{} came when the records of their day were closed (replay into the store what they are in)",
+                    counted(*n, "contact", "contacts")
+                );
+            }
             Doubt::Down(up, of) => {
                 let now = if self.to_now { ", which goes on to now (--until ends it)" } else { "" };
                 return format!("the sensor saw frames in only {} of the window{now}", percent(*up, *of));

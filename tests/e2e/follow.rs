@@ -283,3 +283,56 @@ fn unread(both: bool) -> Ran {
     drop(reader);
     ran
 }
+
+/// A classic capture so many days later.
+fn later(bytes: &[u8], days: u32) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let places: Vec<usize> = records(&bytes[24..]).collect();
+    for at in places {
+        let field = &mut bytes[24 + at..28 + at];
+        let secs = u32::from_le_bytes(field.try_into().unwrap()) + days * 86_400;
+        field.copy_from_slice(&secs.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn what_was_compressed_days_ago_is_recorded_beside_what_is_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, out) = (dir.path().join("captures"), dir.path().join("out"));
+    fs::create_dir(&folder).unwrap();
+    let bytes = fs::read(samples().join("update-http.pcap")).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(&bytes).unwrap();
+    fs::write(folder.join("a.pcap.gz"), packed.finish().unwrap()).unwrap();
+    fs::write(folder.join("b.pcap"), later(&bytes, 4)).unwrap();
+    fs::write(folder.join("notes.pcap"), "this is a text and no capture").unwrap();
+    let child = follow(&folder, &out, &[]);
+    await_lines(&out, "b.pcap");
+    let ran = stop(child, &out);
+    assert!(ran.code == 0 && ran.err.contains("Skipped 1 file that by content is no capture."), "{ran:?}");
+    fs::remove_file(folder.join("notes.pcap")).unwrap();
+    assert_eq!(last(ran.json()).len(), replayed(&folder).len());
+}
+
+#[test]
+fn what_comes_for_a_day_that_is_closed_leaves_no_clean_bill() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, out, store) = (dir.path().join("captures"), dir.path().join("out"), dir.path().join("s.db"));
+    fs::create_dir(&folder).unwrap();
+    let harmless = fs::read(samples().join("no-contact.pcap")).unwrap();
+    fs::write(folder.join("b.pcap"), later(&harmless, 30)).unwrap();
+    let store = store.to_str().unwrap();
+    let child = follow(&folder, &out, &["--store", store]);
+    // Days are closed every ten seconds.
+    std::thread::sleep(Duration::from_secs(14));
+    fs::copy(samples().join("update-http.pcap"), folder.join("a.pcap")).unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    let ran = stop(child, &out);
+    assert!(ran.code == 1 && ran.out.is_empty(), "{ran:?}");
+    assert!(ran.said().iter().any(|s| s.contains(" came when the records of that day were closed")), "{ran:?}");
+    let doubt = " came when the records of their day were closed (replay into the store";
+    assert!(ran.err.contains("Whether there was a contact cannot be said: ") && ran.err.contains(doubt), "{}", ran.err);
+    let hosts = run(&["hosts", "--store", store, "--fail-on", "contacting"]);
+    assert!(hosts.code == 1 && hosts.err.contains(doubt), "{hosts:?}");
+}

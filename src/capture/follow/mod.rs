@@ -15,14 +15,15 @@ mod tail;
 mod tests;
 
 use super::{
-    Batch, CaptureError, FrameSource, Interface, InterfaceStatistics, LiveControl, OpenOptions, Progress, Status,
+    Batch, CaptureError, Followed, FrameSource, Interface, InterfaceStatistics, LiveControl, OpenOptions, Progress,
+    Status,
 };
 use folder::Folder;
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tail::{Grown, Key, Tail};
+use tail::{Grown, Head, Key, Tail};
 
 /// How long to wait for more before files are looked at again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -33,6 +34,11 @@ const SEARCH: Duration = Duration::from_secs(1);
 const MAX_OPEN: usize = 16;
 /// After a stop, reading ends at the latest after that long.
 const LONGEST_DRAIN: Duration = Duration::from_secs(5);
+/// How long a single file may be away before that is worth a word: another one
+/// takes its place at once, or when something comes to be written.
+const LONGEST_AWAY: Duration = Duration::from_secs(60);
+/// Files of which the last sentence is remembered.
+const MAX_COMPLAINTS: usize = 65_536;
 /// Interfaces that are told apart by file; those of later files share the
 /// rest of the numbers by what they have in common.
 const MAX_BY_FILE: usize = 65_000;
@@ -59,6 +65,24 @@ enum Origin {
     Pipe,
 }
 
+/// A file that was read as far as it can be.
+struct Done {
+    key: Key,
+    head: Option<Head>,
+    len: u64,
+}
+
+impl Done {
+    /// Whether the file at a path is still this one, and not written anew.
+    fn is_still(&mut self, path: &Path, key: Key) -> bool {
+        let Ok(len) = std::fs::metadata(path).map(|m| m.len()) else { return false };
+        let is_same = |head: Head| tail::head_at(path, head.0).is_none_or(|now| now == head);
+        let still = key == self.key && len >= self.len && self.head.is_none_or(is_same);
+        self.len = len;
+        still
+    }
+}
+
 /// A growing capture file, or a folder into which files are written, read as
 /// one source until it is told to stop.
 ///
@@ -79,8 +103,12 @@ pub struct FollowSource {
     progress: Arc<Progress>,
     options: OpenOptions,
     failures: VecDeque<CaptureError>,
+    /// What was said last of files that cannot be opened.
+    complaints: HashMap<PathBuf, String>,
     /// The single file, when it was read as far as it can be.
-    done: Option<Key>,
+    done: Option<Done>,
+    /// Since when there is no single file.
+    away: Option<Instant>,
     searched: Option<Instant>,
     stopping: Option<Instant>,
     ended: bool,
@@ -123,7 +151,9 @@ pub fn follow(path: &Path) -> Result<FollowSource, CaptureError> {
         progress: Arc::new(Progress::new(None)),
         options,
         failures: VecDeque::new(),
+        complaints: HashMap::new(),
         done: None,
+        away: None,
         searched: None,
         stopping: None,
         ended: false,
@@ -225,6 +255,7 @@ impl FollowSource {
         };
         match tail {
             Ok(tail) => {
+                self.complaints.remove(&found.shown);
                 self.turn = self.tails.len();
                 self.tails.push(tail);
                 if self.tails.len() > MAX_OPEN
@@ -239,18 +270,32 @@ impl FollowSource {
                 if matches!(e, CaptureError::NotFound) {
                     return true; // it went away, or something else took its place
                 }
-                let error = Box::new(e);
-                self.failures.push_back(CaptureError::InFile { file: found.shown, error });
+                self.complain(found.shown, e);
             }
         }
         true
+    }
+
+    /// Says what is wrong with a file, unless that is what was said of it last.
+    fn complain(&mut self, file: PathBuf, e: CaptureError) {
+        let sentence = e.to_string();
+        if self.complaints.get(&file) == Some(&sentence) {
+            return;
+        }
+        if self.complaints.len() >= MAX_COMPLAINTS {
+            self.complaints.clear();
+        }
+        self.complaints.insert(file.clone(), sentence);
+        self.failures.push_back(CaptureError::InFile { file, error: Box::new(e) });
     }
 
     fn finished(&mut self, tail: &Tail) {
         match &mut self.origin {
             Origin::Folder(folder) => folder.finished(tail.key(), tail.read_bytes(), tail.is_damaged()),
             Origin::Pipe => self.ended = true,
-            Origin::File(_) => self.done = Some(tail.key()),
+            Origin::File(_) => {
+                self.done = Some(Done { key: tail.key(), head: tail.head(), len: tail.read_bytes() });
+            }
         }
     }
 
@@ -267,31 +312,59 @@ impl FollowSource {
             return;
         }
         self.searched = Some(now);
+        let last = self.stopping.is_some();
         match &mut self.origin {
             Origin::Folder(folder) => {
-                let mut search = folder.search(now);
-                self.waiting.extend(search.found.drain(..));
-                self.failures.extend(search.failures);
+                let search = folder.search(now, last);
+                if !search.failures.iter().any(|(file, _)| file == folder.root()) {
+                    self.complaints.remove(folder.root());
+                }
+                self.waiting.extend(search.found);
+                for (file, e) in search.failures {
+                    self.complain(file, e);
+                }
             }
             Origin::File(found) => {
-                let Some(key) = tail::key_of(&found.path) else { return };
-                match self.tails.iter_mut().find(|t| !t.is_finishing()) {
-                    Some(tail) if tail.key() == key => {}
-                    // Another file has its name now: the old one is finished.
-                    Some(tail) => tail.finish(),
-                    None if self.waiting.is_empty() && self.done != Some(key) => match tail::has_begun(&found.path) {
-                        Ok(true) => self.waiting.push_back(found.clone()),
-                        Ok(false) | Err(CaptureError::NotFound) => {}
-                        Err(e) => {
-                            let error = Box::new(e);
-                            self.failures.push_back(CaptureError::InFile { file: found.shown.clone(), error });
-                        }
-                    },
-                    None => {}
-                }
+                let found = found.clone();
+                self.search_file(&found, now);
             }
             Origin::Pipe => {}
         }
+    }
+
+    /// Looks whether there is another file of the name that is followed, or the
+    /// same was written anew.
+    fn search_file(&mut self, found: &Found, now: Instant) {
+        let Some(key) = tail::key_of(&found.path) else {
+            let since = *self.away.get_or_insert(now);
+            if now.saturating_duration_since(since) >= LONGEST_AWAY {
+                self.complain(found.shown.clone(), CaptureError::NotFound);
+            }
+            return;
+        };
+        self.away = None;
+        match self.tails.iter_mut().find(|t| !t.is_finishing()) {
+            Some(tail) if tail.key() == key => return,
+            // Another file has its name now: the old one is finished.
+            Some(tail) => return tail.finish(),
+            None => {}
+        }
+        if !self.waiting.is_empty() || self.done.as_mut().is_some_and(|done| done.is_still(&found.path, key)) {
+            return;
+        }
+        self.done = None;
+        match tail::has_begun(&found.path) {
+            Ok(true) => self.waiting.push_back(found.clone()),
+            Ok(false) | Err(CaptureError::NotFound) => {}
+            Err(e) => self.complain(found.shown.clone(), e),
+        }
+    }
+
+    /// Tells what became of the files.
+    fn tell(&self) {
+        let skipped = if let Origin::Folder(folder) = &self.origin { folder.skipped() } else { 0 };
+        let partial = self.tails.iter().filter(|t| t.holds_part()).count() as u64;
+        self.control.tell_followed(Followed { skipped, partial });
     }
 
     /// Whether a stop was asked for, and what was there then is read.
@@ -337,6 +410,7 @@ impl FrameSource for FollowSource {
                 return Err(CaptureError::StoppedEarly);
             }
             self.ended |= self.is_over(now);
+            self.tell();
             if self.ended {
                 return Ok(Status::End);
             }

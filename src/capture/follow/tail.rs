@@ -10,12 +10,45 @@ use crate::capture::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use std::fs::{File, Metadata};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Bytes at the beginning of a file that tell whether it is still the same:
+/// the header of the file and of its first record.
+pub(super) const HEAD: u64 = 64;
+
+/// How a file begins: hash of so many bytes.
+pub(super) type Head = (u64, u64);
+
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(bytes)
+}
+
+/// How the file at a path begins, in `most` bytes at most.
+pub(super) fn head_at(path: &Path, most: u64) -> Option<Head> {
+    head(&File::open(path).ok()?, most)
+}
+
+/// How a file begins, wherever it is being read.
+fn head(file: &File, most: u64) -> Option<Head> {
+    let mut bytes = [0; HEAD as usize];
+    let space = bytes.get_mut(..usize::try_from(most).ok()?)?;
+    let mut len = 0;
+    while let Some(rest) = space.get_mut(len..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, len as u64) {
+            Ok(0) => break,
+            Ok(n) => len = len.saturating_add(n),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    Some((len as u64, hash(space.get(..len)?)))
+}
 
 /// What tells a file from all others that are there now: device and inode.
 pub(super) type Key = (u64, u64);
@@ -108,12 +141,15 @@ impl Read for Piped {
     }
 }
 
+/// Changes within this time may leave a file with the same time.
+const COARSE: Duration = Duration::from_secs(2);
+
 /// What reading came to.
 pub(super) enum Grown {
     Frames,
     Nothing,
     Failed(CaptureError),
-    /// The file is shorter than what was read of it.
+    /// The file is shorter than what was read of it, or begins otherwise.
     Replaced,
     Ended,
 }
@@ -128,6 +164,10 @@ pub(super) struct Tail {
     progress: Arc<Progress>,
     finished: Arc<AtomicBool>,
     damaged: bool,
+    /// How it began, as far as that was known when it was looked at last.
+    head: Option<Head>,
+    /// When it was changed, as of then.
+    changed: Option<SystemTime>,
     /// When it grew last.
     pub(super) grew: Instant,
     /// The numbers that its interfaces have among those of all files.
@@ -154,8 +194,9 @@ impl Tail {
     ) -> Result<Self, CaptureError> {
         let progress = Arc::clone(&input.progress);
         let (source, shown) = (from_input(input, options)?, shown.to_owned());
-        let grew = Instant::now();
-        Ok(Tail { shown, file, key, source, progress, finished, damaged: false, grew, numbers: Vec::new() })
+        let (damaged, grew, numbers) = (false, Instant::now(), Vec::new());
+        let head = file.as_ref().and_then(|file| head(file, HEAD));
+        Ok(Tail { shown, file, key, source, progress, finished, damaged, head, changed: None, grew, numbers })
     }
 
     pub(super) fn open(found: &Found, options: &OpenOptions) -> Result<Self, CaptureError> {
@@ -194,6 +235,27 @@ impl Tail {
         self.progress.read()
     }
 
+    /// How it begins, where that is known.
+    pub(super) fn head(&self) -> Option<Head> {
+        self.head
+    }
+
+    /// Whether the beginning of a record came of which the rest has not come.
+    pub(super) fn holds_part(&self) -> bool {
+        self.file.is_some() && !self.damaged && self.source.holds_part()
+    }
+
+    /// Whether what is in the file now is another capture than what was read of
+    /// it: whoever writes it anew may be faster than it is looked at.
+    fn is_another(&mut self) -> bool {
+        let (Some(file), Some(before)) = (&self.file, self.head) else { return false };
+        let Some(now) = head(file, before.0) else { return false };
+        if now == before && before.0 < HEAD {
+            self.head = head(file, HEAD);
+        }
+        now != before
+    }
+
     /// From now on its end is its end.
     pub(super) fn finish(&mut self) {
         self.finished.store(true, Ordering::Relaxed);
@@ -207,11 +269,20 @@ impl Tail {
         self.source.statistics()
     }
 
+    /// Whether it was changed since the last call.
+    fn has_changed(&mut self, meta: &Metadata) -> bool {
+        let changed = meta.modified().ok();
+        // Times may be coarse: what was just changed may be changed once more.
+        let is_fresh = changed.is_none_or(|at| at.elapsed().is_ok_and(|age| age < COARSE));
+        is_fresh | (std::mem::replace(&mut self.changed, changed) != changed)
+    }
+
     /// Reads what has come.
     pub(super) fn read(&mut self, batch: &mut Batch) -> Grown {
         if let Some(file) = self.file.as_ref().filter(|_| !self.is_finishing()) {
             match file.metadata() {
                 Ok(meta) if meta.len() < self.read_bytes() => return Grown::Replaced,
+                Ok(meta) if self.has_changed(&meta) && self.is_another() => return Grown::Replaced,
                 // Nobody can open it any more, but who writes it may go on.
                 Ok(meta) if meta.len() == self.read_bytes() && self.source.wants_more() => {
                     if meta.nlink() > 0 {

@@ -269,3 +269,121 @@ fn a_pipe_ends_where_it_ends() {
     assert_eq!((got.frames.len(), got.errors.len()), (3, 1));
     assert!(got.errors[0].contains("cut off"), "{:?}", got.errors);
 }
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut e = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    e.write_all(bytes).unwrap();
+    e.finish().unwrap()
+}
+
+#[test]
+fn what_was_compressed_before_the_start_is_read_in_its_order() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.pcap.gz"), packed(&capture(1, 2))).unwrap();
+    fs::write(dir.path().join("b.pcap"), capture(100, 2)).unwrap();
+    let mut source = follow(dir.path()).unwrap();
+    let mut got = Got::default();
+    await_frames(&mut source, &mut got, 4);
+    assert_eq!(got.files(), ["a.pcap.gz", "b.pcap"]);
+    stop(source, &mut got);
+    assert!(got.errors.is_empty(), "{:?}", got.errors);
+}
+
+#[test]
+fn a_file_written_anew_is_read_whatever_came_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("g.pcap");
+    fs::write(&path, capture(1, 5)).unwrap();
+    let mut source = follow(&path).unwrap();
+    let mut got = Got::default();
+    await_frames(&mut source, &mut got, 5);
+    // Larger than before, and then of the same size.
+    fs::write(&path, capture(100, 9)).unwrap();
+    await_frames(&mut source, &mut got, 14);
+    fs::write(&path, capture(200, 9)).unwrap();
+    await_frames(&mut source, &mut got, 23);
+    assert!(got.errors.is_empty(), "{:?}", got.errors);
+    // Also once it was damaged, and larger than what was damaged.
+    fs::write(&path, [&capture(210, 2)[..], &[0xff; 40]].concat()).unwrap();
+    await_frames(&mut source, &mut got, 25);
+    take(&mut source, &mut got);
+    assert_eq!(got.errors.len(), 1, "{:?}", got.errors);
+    fs::write(&path, capture(220, 30)).unwrap();
+    await_frames(&mut source, &mut got, 55);
+    stop(source, &mut got);
+    assert_eq!(got.errors.len(), 1, "{:?}", got.errors);
+}
+
+#[test]
+fn a_stop_waits_for_nothing_and_tells_what_was_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::write(at("a.pcap"), [&capture(1, 1)[..], &capture(2, 1)[24..40]].concat()).unwrap();
+    fs::write(at("text.pcap"), "this is a text that is long enough").unwrap();
+    let mut source = follow(dir.path()).unwrap();
+    let mut got = Got::default();
+    await_frames(&mut source, &mut got, 1);
+    take(&mut source, &mut got);
+    let control = source.control();
+    assert_eq!(control.followed(), Followed { skipped: 1, partial: 1 });
+    fs::write(at("b.pcap.gz"), packed(&capture(50, 2))).unwrap();
+    fs::write(at("empty.pcap"), "").unwrap();
+    stop(source, &mut got);
+    assert_eq!((got.frames.len(), control.followed()), (3, Followed { skipped: 2, partial: 1 }));
+    assert!(got.errors.is_empty(), "{:?}", got.errors);
+}
+
+#[test]
+fn a_folder_that_is_gone_is_said_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("captures");
+    fs::create_dir(&folder).unwrap();
+    let mut source = follow(&folder).unwrap();
+    let mut got = Got::default();
+    for (n, errors) in [(1, 1), (2, 2)] {
+        fs::write(folder.join(format!("{n}.pcap")), capture(n, 1)).unwrap();
+        source.searched = None;
+        await_frames(&mut source, &mut got, n as usize);
+        fs::remove_dir_all(&folder).unwrap();
+        for _ in 0..3 {
+            source.searched = None;
+            take(&mut source, &mut got);
+        }
+        assert_eq!(got.errors.len(), errors, "{:?}", got.errors);
+        fs::create_dir(&folder).unwrap();
+        source.searched = None;
+        take(&mut source, &mut got);
+    }
+    assert!(got.errors[0].contains("captures: no such file or folder"), "{:?}", got.errors);
+    stop(source, &mut got);
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_said_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut source = follow(dir.path()).unwrap();
+    for _ in 0..3 {
+        source.complain("a".into(), CaptureError::PermissionDenied);
+        source.complain("b".into(), CaptureError::PermissionDenied);
+    }
+    source.complain("a".into(), CaptureError::NotFound);
+    assert_eq!(source.failures.len(), 3);
+}
+
+#[test]
+fn a_file_that_is_renamed_and_then_compressed_is_read_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::write(at("cap.pcap"), capture(1, 2)).unwrap();
+    let mut source = follow(dir.path()).unwrap();
+    let mut got = Got::default();
+    await_frames(&mut source, &mut got, 2);
+    // As `logrotate` does it.
+    fs::rename(at("cap.pcap"), at("cap.pcap.1")).unwrap();
+    source.searched = None;
+    take(&mut source, &mut got);
+    fs::write(at("cap.pcap.1.gz"), packed(&capture(1, 2))).unwrap();
+    fs::remove_file(at("cap.pcap.1")).unwrap();
+    stop(source, &mut got);
+    assert_eq!((got.frames.len(), got.errors.len()), (2, 0), "{:?}", got.frames);
+}

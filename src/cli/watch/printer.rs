@@ -2,6 +2,7 @@
 
 use super::controls::Controls;
 use super::keeper::Keeper;
+use super::late::Late;
 use super::outlet::{Outlet, OutputEnd};
 use super::recorder::Recorder;
 use super::silence::Silences;
@@ -52,6 +53,8 @@ pub(super) struct Printer<'p> {
     pub(super) round: Instant,
     /// What says that no frame comes, where that is worth a word.
     pub(super) silence: Option<Silences>,
+    /// What came for days that are over.
+    pub(super) late: Late,
     /// What says changes of hosts, until the end.
     pub(super) verdicts: Option<Verdicts>,
     /// The greatest packet time.
@@ -100,6 +103,9 @@ impl Printer<'_> {
                 late.turn_to(Key { source: 0, interface: 0, quarter: key.day.saturating_mul(96) });
                 late.add(Counter::ObservationsLate, count);
             }
+        }
+        if let Some(sentence) = self.late.came(&mut late) {
+            say(sentence);
         }
         news.account.add(late);
         if let Some(day) = news.closed {
@@ -187,6 +193,7 @@ impl Printer<'_> {
         if let Some(recorder) = &mut self.recorder {
             recorder.close(day, closed.iter().filter(|p| !p.lonely).count() as u64);
         }
+        self.late.closed();
         self.print_last(&closed, names);
         self.earlier.extend(closed.iter().filter(|p| !p.lonely).map(|p| p.draft.key.host));
         if let Some(keeper) = &mut self.keeper {

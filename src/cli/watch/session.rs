@@ -3,6 +3,7 @@
 
 use super::controls::Controls;
 use super::keeper::Keeper;
+use super::late::Late;
 use super::outlet::Outlet;
 use super::printer::{Last, Printer};
 use super::recorder::Recorder;
@@ -18,6 +19,7 @@ use crate::flow::Limits;
 use crate::pipeline::dispatch::Period;
 use crate::pipeline::live::{self, Clock, DAY_QUARTERS, Ended, LivePlan};
 use crate::pipeline::{SourceId, SourceReport, Timing};
+use crate::report::counted;
 use crate::report::evidence::Folder;
 use crate::report::output::Output;
 use crate::report::stages::Stage;
@@ -121,7 +123,8 @@ pub(in crate::cli) fn sense(s: Session<'_>) -> Result<Exit, Stop> {
         broken: None,
         earlier: HashSet::new(),
         round: Instant::now(),
-        silence: s.expects_frames.then(|| Silences::new(&s.names, Instant::now())),
+        silence: s.expects_frames.then(|| Silences::new(s.clock, &s.names, Instant::now())),
+        late: Late::default(),
         verdicts: Some(verdicts),
         newest: None,
     };
@@ -178,12 +181,12 @@ impl Ending<'_> {
     /// Prints the last word on everything and stores it. What fails takes
     /// nothing from the rest.
     fn conclude(mut self, mut ended: Ended, mut printer: Printer<'_>, mut run: Run) -> Result<Exit, Stop> {
-        if self.narrowed.is_empty() {
+        if self.narrowed.is_empty() && self.clock == Clock::Wall {
             let dumb = ended.outcome.sources.iter().flat_map(silent);
             self.narrowed = dumb.map(|name| format!("no frame came on {name}")).collect();
         }
         let last = printer.finish(&ended.outcome.encaps);
-        let exit = ended.outcome.sources.iter().map(self.judge).max().unwrap_or_default();
+        let exit = ended.outcome.sources.iter().map(self.judge).max().unwrap_or_default().max(printer.late.exit());
         let closing = (!self.quiet).then(|| self.closing(&mut ended, &last, &printer));
         let mut results = Vec::new();
         if let Some(path) = self.stats {
@@ -232,10 +235,12 @@ impl Ending<'_> {
             Clock::Frames => {
                 let files = ended.outcome.sources.iter().flat_map(|s| s.interfaces.iter()).map(|i| &i.file);
                 summary.files = files.collect::<HashSet<_>>().len() as u64;
+                summary.files_skipped = printer.stop.followed().skipped;
             }
         }
         let lag = lag(&ended.outcome.timing).filter(|_| self.clock == Clock::Wall);
-        (summary, lag.into_iter().chain(printer.controls.lines()).collect())
+        let cut = cut_line(printer.stop.followed().partial);
+        (summary, lag.into_iter().chain(cut).chain(printer.controls.lines()).collect())
     }
 }
 
@@ -246,6 +251,13 @@ pub(in crate::cli) fn silent(report: &SourceReport) -> Vec<&str> {
         return Vec::new();
     }
     each.filter(|(_, s)| s.received == 0).map(|(i, _)| i.name.as_str()).collect()
+}
+
+/// That files ended inside a record when the run was stopped. Who writes them
+/// does not write record by record, so that this is no damage.
+fn cut_line(files: u64) -> Option<String> {
+    let files = (files > 0).then(|| counted(files, "file", "files"))?;
+    Some(format!("The last record of {files} had not come in full when the run was stopped."))
 }
 
 /// How far the sensor was behind the wire.
