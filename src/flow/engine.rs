@@ -1,5 +1,7 @@
 //! The state of one shard, and the way of a segment through it.
 
+mod beside;
+
 use super::checksum;
 use super::dns::{self, Dns};
 use super::duplicates::{Arrival, Duplicates, Judgement, Place, Reasons, Verdict, sender_is_client};
@@ -58,6 +60,8 @@ pub(super) struct Scratch {
     pub(super) sampled: u32,
     /// Flows whose capture loss is reckoned.
     pub(super) reckoned: u32,
+    /// The flow in whose place the flow at work began another.
+    pub(super) displaced: Option<Box<Tcp>>,
     state: RandomState,
 }
 
@@ -291,12 +295,16 @@ impl<S: Sink> Engine<S> {
         let Engine { sink, tcp, dns, scratch, .. } = self;
         let flow = if let Found::Flow(place) = found { tcp.at(place) } else { None };
         match flow {
+            Some(flow) if flow.has_beside() => self.tcp_either(at, &key, from_low, came, ledger),
             Some(flow) => {
                 let reasons = flow.reason(p, from_low);
-                if reasons == Reasons::NONE {
-                    flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
+                let taken = if reasons == Reasons::NONE {
+                    flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns })
                 } else {
-                    self.tcp_compared(at, &key, from_low, came, reasons, ledger);
+                    self.tcp_compared(at, &key, from_low, came, reasons, ledger)
+                };
+                if !taken {
+                    self.tcp_beside(at, &key, from_low, ledger);
                 }
             }
             // Acknowledgements and ends of flows that are not known tell nothing. What
@@ -314,8 +322,8 @@ impl<S: Sink> Engine<S> {
         }
     }
 
-    /// A segment of a known flow that is read unless it is a copy. Apart, so
-    /// that what nobody reads takes a short way.
+    /// A segment of a known flow that is read unless it is a copy. False if it
+    /// is not of that flow. Apart, so that what nobody reads takes a short way.
     #[inline(never)]
     fn tcp_compared(
         &mut self,
@@ -325,13 +333,12 @@ impl<S: Sink> Engine<S> {
         came: Came<'_>,
         reasons: Reasons,
         ledger: &mut Ledger,
-    ) {
-        if !self.is_copy(&at, came, reasons, ledger) {
-            let Engine { sink, tcp, dns, scratch, .. } = self;
-            if let Some(flow) = tcp.find(key) {
-                flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns });
-            }
+    ) -> bool {
+        if self.is_copy(&at, came, reasons, ledger) {
+            return true;
         }
+        let Engine { sink, tcp, dns, scratch, .. } = self;
+        tcp.find(key).is_none_or(|flow| flow.segment(at, from_low, &mut tcp::Context { sink, ledger, scratch, dns }))
     }
 
     /// Begins a TCP flow.

@@ -16,6 +16,8 @@ pub(super) struct FlowKey {
     high_port: u16,
     segment: u32,
     transport: Transport,
+    /// Beside another flow between the same ends.
+    beside: bool,
 }
 
 /// An address as a number, of whatever order.
@@ -33,7 +35,7 @@ impl FlowKey {
         let from_low = (number(&p.src), p.sport) <= (number(&p.dst), p.dport);
         let (low, low_port, high, high_port) =
             if from_low { (p.src, p.sport, p.dst, p.dport) } else { (p.dst, p.dport, p.src, p.sport) };
-        (FlowKey { low, high, low_port, high_port, segment, transport: p.transport }, from_low)
+        (FlowKey { low, high, low_port, high_port, segment, transport: p.transport, beside: false }, from_low)
     }
 
     /// Whether the flow belongs to the sample of which every frame is compared:
@@ -48,6 +50,16 @@ impl FlowKey {
         FixedState::with_seed(SEED).hash_one(ends) % 64 == 0
     }
 
+    /// The key of a flow beside the one of this key.
+    pub(super) fn beside(&self) -> FlowKey {
+        FlowKey { beside: true, ..*self }
+    }
+
+    /// Whether it is such a key.
+    pub(super) fn is_beside(&self) -> bool {
+        self.beside
+    }
+
     /// TCP or UDP.
     pub(super) fn transport(&self) -> Transport {
         self.transport
@@ -56,7 +68,7 @@ impl FlowKey {
     #[inline]
     fn hash(&self, state: &RandomState) -> u64 {
         let ports = u64::from(self.low_port) << 16 | u64::from(self.high_port);
-        let context = u64::from(self.segment) << 8 | self.transport as u64;
+        let context = u64::from(self.segment) << 8 | u64::from(self.beside) << 7 | self.transport as u64;
         state.hash_one((number(&self.low), number(&self.high), ports << 32 ^ context))
     }
 }

@@ -1,7 +1,8 @@
 //! Which connection a segment belongs to, and which end is its client.
 
+use super::beside::Rival;
 use super::preface::begins_preface;
-use super::{Context, Mode, Rival, Tcp, WINDOW, ahead, bit, is_far};
+use super::{Context, Mode, Tcp, WINDOW, ahead, bit, is_far};
 use crate::base::time::SECOND;
 use crate::coverage::{Counter, Ledger};
 use crate::flow::events::{At, Sink};
@@ -9,7 +10,7 @@ use crate::packet::tcp_flags::{ACK, RST, SYN};
 use crate::protocol::{http, http2, tls};
 
 /// A flow idle for this long gives way to any SYN.
-const STALE: i64 = 60 * SECOND;
+pub(super) const STALE: i64 = 60 * SECOND;
 /// Data that a SYN may carry (RFC 7413), and more.
 const FAST_OPEN: u32 = 1 << 16;
 
@@ -44,7 +45,7 @@ pub(super) fn sender_is_client(at: &At<'_>) -> bool {
 
 /// Whether a segment of a stream that is not understood begins a ClientHello
 /// or a request.
-pub(super) fn looks_like_start(payload: &[u8]) -> bool {
+pub(in crate::flow) fn looks_like_start(payload: &[u8]) -> bool {
     tls::looks_like_client_hello(payload) || http::looks_like_request(payload) || http2::looks_like_preface(payload)
 }
 
@@ -67,17 +68,17 @@ impl Tcp {
         if at.from_client && !self.has(bit::CLIENT_BASE) {
             self.begin_client(base);
         } else if p.ts.since(self.last) > REPEATED {
-            self.restart(Rival { base, low: from_low, consents: false }, at, from_low, cx);
+            self.restart(Rival::syn(base, from_low), at, from_low, cx);
         } else if !(at.from_client && self.client.base == base) {
             let gone = self.has(bit::CLOSED) || !self.has(bit::OPENED) || p.ts.since(self.last) > STALE;
             if !gone {
                 // What the client chooses between comes first.
-                if !self.rival.is_some_and(|r| r.consents) {
-                    self.rival = Some(Rival { base, low: from_low, consents: false });
+                if !self.rival.is_some_and(|r| r.consents()) {
+                    self.rival = Some(Rival::syn(base, from_low));
                 }
                 return false;
             }
-            self.restart(Rival { base, low: from_low, consents: false }, at, from_low, cx);
+            self.restart(Rival::syn(base, from_low), at, from_low, cx);
         }
         // Also where the capture brought the client's data first.
         self.set(bit::MID_STREAM, false);
@@ -89,8 +90,8 @@ impl Tcp {
     /// Takes a SYN-ACK.
     fn consent<S: Sink>(&mut self, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
         let p = at.packet;
-        if let Some(rival) = self.rival.filter(|r| !r.consents)
-            && rival.low != from_low
+        if let Some(rival) = self.rival
+            && rival.is_syn_of(!from_low)
             && ahead(p.ack, rival.base) < FAST_OPEN
         {
             if at.from_client && self.has(bit::CLIENT_BASE) && self.client.base == p.seq.wrapping_add(1) {
@@ -125,10 +126,10 @@ impl Tcp {
         if !fits && self.has(bit::AGREED) {
             self.conflict(cx.ledger);
             if !self.has(bit::PROVED) {
-                self.rival = Some(Rival { base, low: from_low, consents: true });
+                self.rival = Some(Rival::consent(base));
             }
         }
-        self.set(bit::CONSENTED, fits && !self.rival.is_some_and(|r| r.consents));
+        self.set(bit::CONSENTED, fits && !self.rival.is_some_and(|r| r.consents()));
         self.set(bit::MID_STREAM, false);
         self.set(bit::SYN | bit::AGREED, true);
         true
@@ -171,15 +172,24 @@ impl Tcp {
         }
     }
 
-    /// Another connection begins on the same ports.
+    /// Another connection begins on the same ports. Nobody knows whether the one
+    /// under way is at its end, or the new one forged: what has not ended goes on
+    /// beside it.
     fn restart<S: Sink>(&mut self, new: Rival, at: &mut At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
         let old = std::mem::replace(self, Tcp::new(at, from_low));
         if old.has(bit::SAMPLED) {
             self.sample(); // it has the same ends
         }
-        old.close(cx.sink, cx.ledger, cx.scratch);
+        if old.has(bit::CLOSED) || !old.has(bit::OPENED) || at.packet.ts.since(old.last) > REPEATED {
+            old.close(cx.sink, cx.ledger, cx.scratch);
+        } else {
+            self.beside = true;
+            if let Some(other) = cx.scratch.displaced.replace(Box::new(old)) {
+                other.close(cx.sink, cx.ledger, cx.scratch);
+            }
+        }
         count_flow(at, cx.ledger);
-        self.set(bit::CLIENT_LOW, new.low);
+        self.set(bit::CLIENT_LOW, new.is_syn_of(true));
         self.set(bit::MID_STREAM, false);
         self.set(bit::SYN, true);
         at.from_client = self.is_client(from_low);
@@ -197,10 +207,10 @@ impl Tcp {
         from_low: bool,
         cx: &mut Context<'_, S>,
     ) -> bool {
-        if let Some(rival) = self.rival.filter(|r| !r.consents)
-            && rival.low == from_low
+        if let Some(rival) = self.rival
+            && rival.is_syn_of(from_low)
             && rival.base == seq
-            && !self.has(bit::AGREED | bit::SERVER_DATA)
+            && (!self.has(bit::AGREED | bit::SERVER_DATA) || looks_like_start(at.payload))
         {
             self.restart(rival, at, from_low, cx);
         }
@@ -208,7 +218,10 @@ impl Tcp {
             if !self.has(bit::CLIENT_BASE) {
                 self.begin_client(seq);
             }
-            return !is_far(seq, self.client_at()) || self.foreign(seq, at, cx);
+            if self.has(bit::CLOSED) && !self.may_go_on(seq) && looks_like_start(at.payload) {
+                return false; // the next connection, whose SYN was missed
+            }
+            return !is_far(seq, self.client_at()) || self.foreign(seq, at);
         }
         // The client was guessed, or a SYN that nobody consented to said so.
         if !self.has(bit::KNOWN | bit::AGREED | bit::SERVER_DATA) && looks_like_start(at.payload) {
@@ -230,9 +243,14 @@ impl Tcp {
         true
     }
 
+    /// Whether client payload is what was sent before or follows it at once.
+    fn may_go_on(&self, seq: u32) -> bool {
+        ahead(seq, self.client.base) <= ahead(self.client.high, self.client.base)
+    }
+
     /// Client payload far from where the stream stands. Whether it is to be
-    /// read as the stream from now on.
-    fn foreign<S: Sink>(&mut self, seq: u32, at: &mut At<'_>, cx: &mut Context<'_, S>) -> bool {
+    /// read as the stream from now on; a message that is not may be of another.
+    fn foreign(&mut self, seq: u32, at: &At<'_>) -> bool {
         if !looks_like_start(at.payload) {
             let open = matches!(self.mode, Mode::Probe { .. } | Mode::Unknown { .. } | Mode::Done);
             // Nothing says that what came first was the real stream.
@@ -242,14 +260,9 @@ impl Tcp {
             }
             return unproven;
         }
-        if self.has(bit::AGREED) && !matches!(self.mode, Mode::Unknown { .. } | Mode::Done) {
-            return false; // both ends know better
-        }
-        // Where two streams claim to be the one, a whole message of either is
-        // told; otherwise the newer is waited for, since what is forged ahead
-        // of time is easier to place than what must fall between two segments.
-        if self.ahead.is_some() && !self.read_aside(at, cx) {
-            return false;
+        let agreed = self.has(bit::AGREED) && !matches!(self.mode, Mode::Unknown { .. } | Mode::Done);
+        if agreed || self.ahead.is_some() {
+            return false; // what both ends agreed on, or what is held, may be the stream as well
         }
         self.set(bit::MID_STREAM, true);
         self.begin_anew(seq);

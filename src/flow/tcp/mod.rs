@@ -3,9 +3,11 @@
 //! Nothing that a single stray segment says is believed where it would hide
 //! the connection: another SYN needs the server's consent, data of a foreign
 //! sequence range is read only where it begins a message, and what a FIN or RST
-//! ends is still read when it goes on.
+//! ends is still read when it goes on. Where two streams between the same ends
+//! both may be the one, each is read as a flow of its own.
 
 mod acts;
+mod beside;
 mod bit;
 mod certificate;
 mod client;
@@ -21,7 +23,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub(super) use handshake::{count_flow, is_syn};
+pub(super) use handshake::{count_flow, is_syn, looks_like_start};
 
 /// Most bytes of all reckonings of capture loss in a shard.
 pub(super) const MOST_RECKONED_BYTES: usize = loss::Loss::MOST_BYTES;
@@ -39,6 +41,7 @@ use crate::coverage::{Counter, Ledger};
 use crate::packet::Packet;
 use crate::packet::tcp_flags::{ACK, FIN, RST, SYN};
 use crate::protocol::http::BodyCursor;
+use head::Place;
 
 /// Bytes either way of where a stream stands beyond which a segment is not of
 /// that stream: the largest receive windows in use are as large.
@@ -99,17 +102,6 @@ fn is_far(seq: u32, from: u32) -> bool {
     ahead(seq, from).min(ahead(from, seq)) > WINDOW
 }
 
-/// A SYN that does not fit the connection: perhaps the next one on the same
-/// ports, perhaps forged. Or a SYN-ACK with another number than the first one.
-#[derive(Clone, Copy, Debug)]
-#[repr(Rust, packed)] // a flow has no byte to spare
-struct Rival {
-    base: u32,
-    low: bool,
-    /// Whether it is a SYN-ACK.
-    consents: bool,
-}
-
 /// What the server was asked to say first, and where its stream stood.
 #[derive(Clone, Copy, Debug)]
 #[repr(Rust, packed)] // likewise
@@ -143,10 +135,12 @@ pub(super) struct Tcp {
     held: u32,
     /// What the client said first, to know it again.
     head: head::Head,
-    rival: Option<Rival>,
+    rival: Option<beside::Rival>,
     awaited: Asked,
     /// Number of the order of options in the client's SYN; 0 if unknown.
     order: u8,
+    /// Another flow between the same ends and ports is under way.
+    beside: bool,
 }
 
 impl Entry for Tcp {
@@ -177,6 +171,7 @@ impl Tcp {
             quarter: i32::MIN,
             bits: 0,
             order: 0,
+            beside: false,
             client: Half::default(),
             server: Half::default(),
             next: 0,
@@ -256,9 +251,10 @@ impl Tcp {
         }
     }
 
-    /// Takes a segment, whose direction is found here.
+    /// Takes a segment, whose direction is found here. False if it belongs to
+    /// another flow between the same ends, or made one that was displaced.
     #[inline]
-    pub(super) fn segment<S: Sink>(&mut self, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
+    pub(super) fn segment<S: Sink>(&mut self, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
         at.from_client = self.is_client(from_low);
         let p = at.packet;
         if p.conflict {
@@ -267,7 +263,8 @@ impl Tcp {
         let mut seq = p.seq;
         if p.flags & SYN != 0 {
             if !self.handshake(&mut at, from_low, cx) {
-                return;
+                self.settle_down(); // it may wait for what the client does next
+                return false;
             }
             seq = seq.wrapping_add(1);
         }
@@ -281,11 +278,12 @@ impl Tcp {
                 cx.sink.proved(&at, cx.ledger);
             }
         }
+        let mut mine = true;
         if p.flags & RST != 0 {
             self.reset(&at, cx);
         } else {
-            self.stream(seq, at, from_low, cx);
-            if p.flags & FIN != 0 {
+            mine = self.stream(seq, at, from_low, cx);
+            if p.flags & FIN != 0 && mine {
                 self.fin(&at, cx);
             }
         }
@@ -296,6 +294,7 @@ impl Tcp {
             self.report_held(cx.scratch);
         }
         self.settle_down();
+        mine && cx.scratch.displaced.is_none()
     }
 
     /// Notes what the flow still asks of its segments. What changes that is done
@@ -309,6 +308,7 @@ impl Tcp {
             && self.bits & (bit::CONSENTED | bit::PROVED) != bit::CONSENTED
             && !matches!(self.mode, Mode::Dns)
             && self.rival.is_none()
+            && !self.beside
             && self.follow.is_none()
             && self.ahead.is_none()
             && self.back.is_none();
@@ -353,20 +353,21 @@ impl Tcp {
         true
     }
 
-    /// Takes what a segment says of the two streams.
+    /// Takes what a segment says of the two streams; false if it is of others.
     #[inline(always)]
-    fn stream<S: Sink>(&mut self, seq: u32, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) {
+    fn stream<S: Sink>(&mut self, seq: u32, mut at: At<'_>, from_low: bool, cx: &mut Context<'_, S>) -> bool {
         let p = at.packet;
         let payload = p.payload_len.saturating_add(p.payload_missing);
         if payload > 0 && !self.is_of_this_stream(seq, &mut at, from_low, cx) {
-            return;
+            return false;
         }
+        let mut mine = true;
         if !self.has(bit::OPENED) && (at.from_client || payload > 0) {
             self.open(&at, cx);
         }
         let mut progress = Progress::default();
         if p.flags & ACK != 0 {
-            if at.from_client && self.rival.is_some_and(|r| r.consents) {
+            if at.from_client && self.rival.is_some_and(|r| r.consents()) {
                 self.choose_consent(seq, &at);
             }
             if self.bits & (bit::CONSENTED | bit::PROVED) == bit::CONSENTED {
@@ -383,8 +384,11 @@ impl Tcp {
                 }
                 self.set(bit::CLIENT_DATA, true);
                 self.set(bit::CLOSED, false);
-                if seq != self.client.base || !self.is_another_head(seq, &at, cx) {
-                    self.client_payload(seq, &at, cx);
+                let place = if seq == self.client.base { self.compare_head(seq, &at, cx) } else { Place::Stream };
+                match place {
+                    Place::Stream => self.client_payload(seq, &at, cx),
+                    Place::Read => {}
+                    Place::Beside => mine = false,
                 }
             } else {
                 self.server.reach(end);
@@ -405,6 +409,7 @@ impl Tcp {
         if self.follow.is_some() {
             self.advance(&at, cx, progress);
         }
+        mine
     }
 
     /// The sink hears of the flow, now that one end of it has shown itself as
@@ -415,11 +420,6 @@ impl Tcp {
         if let Some(token) = cx.sink.opened(at, cx.ledger) {
             self.follow = Some(Box::new(Follow::new(token, self.client.base, self.server.base)));
         }
-    }
-
-    /// Whether a message of a known protocol was read.
-    pub(super) fn is_known(&self) -> bool {
-        self.has(bit::KNOWN)
     }
 
     /// The client is known at another place now: the sink, which did not follow

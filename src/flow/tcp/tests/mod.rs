@@ -1,6 +1,7 @@
 //! TCP connections through an engine.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod beside;
 mod certificate;
 mod cut;
 mod forged;
