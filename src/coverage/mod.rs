@@ -254,7 +254,7 @@ counters! {
     FlowsOther => "flows_other",
     /// TCP flows first seen after their handshake.
     FlowsMidStream => "flows_mid_stream",
-    /// Flows forgotten before their end because the table was full.
+    /// Flows forgotten before their end because the table was full, or because a third one between the same ends and ports began.
     FlowsEvicted => "flows_evicted",
     /// TCP flows ended with payload.
     FlowsWithPayload => "flows_with_payload",

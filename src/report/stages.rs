@@ -76,7 +76,8 @@ impl Stage {
             Stage::Latency => "Live, of the same frames: from capture to having been dealt with.",
             Stage::Record => {
                 "Live, each time a packet makes a record or raises its stage: from the capture of that packet to the \
-                 record having been printed, or kept back until it has the second signal that it needs."
+                 record having been printed, handed over for a reader that is slow, or kept back until it has the second \
+                 signal that it needs."
             }
         }
     }

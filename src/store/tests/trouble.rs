@@ -392,24 +392,3 @@ fn views_and_triggers_of_others_are_refused_and_named() {
         assert!(said.contains(&format!("{what} was added: spansight did not make it")), "{said:?}");
     }
 }
-
-/// Whoever reads a store in the process of a sensor that writes it once took the
-/// sensor's locks away, so that another program believed itself alone and removed
-/// the write-ahead log.
-#[cfg(target_os = "linux")]
-#[test]
-fn opening_a_store_again_takes_no_lock_away() {
-    use std::os::unix::fs::MetadataExt;
-    let (_dir, path, store) = new_store();
-    let inode = format!(":{} ", path.metadata().unwrap().ino());
-    let pid = std::process::id().to_string();
-    let locks = || {
-        let all = std::fs::read_to_string("/proc/locks").unwrap();
-        all.lines().filter(|l| l.contains(&inode) && l.split_whitespace().any(|w| w == pid)).count()
-    };
-    assert_eq!(store.runs().unwrap().len(), 0);
-    let before = locks();
-    assert!(before > 0, "a store that is open is locked");
-    drop(Store::open_read_only(&path).unwrap());
-    assert_eq!(locks(), before);
-}
