@@ -15,10 +15,13 @@ pub(super) struct FlowKey {
     low_port: u16,
     high_port: u16,
     segment: u32,
-    transport: Transport,
-    /// Beside another flow between the same ends.
-    beside: bool,
+    /// The transport, and whether it is beside another flow between the same ends: in
+    /// one byte, as keys are compared for each segment.
+    kind: u8,
 }
+
+/// The bit of [`FlowKey::kind`] of a flow beside another.
+const BESIDE: u8 = 0x80;
 
 /// An address as a number, of whatever order.
 #[inline]
@@ -35,7 +38,7 @@ impl FlowKey {
         let from_low = (number(&p.src), p.sport) <= (number(&p.dst), p.dport);
         let (low, low_port, high, high_port) =
             if from_low { (p.src, p.sport, p.dst, p.dport) } else { (p.dst, p.dport, p.src, p.sport) };
-        (FlowKey { low, high, low_port, high_port, segment, transport: p.transport, beside: false }, from_low)
+        (FlowKey { low, high, low_port, high_port, segment, kind: p.transport as u8 }, from_low)
     }
 
     /// Whether the flow belongs to the sample of which every frame is compared:
@@ -46,29 +49,29 @@ impl FlowKey {
         let (low, high) = ((self.low.bits(), self.low_port), (self.high.bits(), self.high_port));
         let (low, high) = if low <= high { (low, high) } else { (high, low) };
         let ports = u32::from(low.1) << 16 | u32::from(high.1);
-        let ends = (low.0, high.0, ports, self.transport as u8);
+        let ends = (low.0, high.0, ports, self.kind & !BESIDE);
         FixedState::with_seed(SEED).hash_one(ends) % 64 == 0
     }
 
     /// The key of a flow beside the one of this key.
     pub(super) fn beside(&self) -> FlowKey {
-        FlowKey { beside: true, ..*self }
+        FlowKey { kind: self.kind | BESIDE, ..*self }
     }
 
     /// Whether it is such a key.
     pub(super) fn is_beside(&self) -> bool {
-        self.beside
+        self.kind & BESIDE != 0
     }
 
     /// TCP or UDP.
     pub(super) fn transport(&self) -> Transport {
-        self.transport
+        if self.kind & !BESIDE == Transport::Tcp as u8 { Transport::Tcp } else { Transport::Udp }
     }
 
     #[inline]
     fn hash(&self, state: &RandomState) -> u64 {
         let ports = u64::from(self.low_port) << 16 | u64::from(self.high_port);
-        let context = u64::from(self.segment) << 8 | u64::from(self.beside) << 7 | self.transport as u64;
+        let context = u64::from(self.segment) << 8 | u64::from(self.kind);
         state.hash_one((number(&self.low), number(&self.high), ports << 32 ^ context))
     }
 }
