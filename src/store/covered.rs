@@ -143,11 +143,11 @@ impl Store {
     pub fn counted_by_sensor(&self, from: i64, to: i64) -> Result<BTreeMap<String, Counts>> {
         let mut all: BTreeMap<String, Counts> = BTreeMap::new();
         self.list(
-            "WITH named AS MATERIALIZED (
-                SELECT l.source_no, r.sensor, max(r.run) FROM run_sources l JOIN runs r USING (run) GROUP BY l.source_no)
-             SELECT coalesce(n.sensor, ''), d.counter, total(d.value)
-             FROM coverage_days d LEFT JOIN named n ON n.source_no = d.source_no
-             WHERE d.day BETWEEN ?1 AND ?2 GROUP BY 1, 2",
+            &format!(
+                "{NAMED} SELECT coalesce(n.sensor, ''), d.counter, total(d.value)
+                 FROM coverage_days d LEFT JOIN named n ON n.source_no = d.source_no
+                 WHERE d.day BETWEEN ?1 AND ?2 GROUP BY 1, 2"
+            ),
             [from.div_euclid(DAY_QUARTERS), to.div_euclid(DAY_QUARTERS)],
             |row| {
                 if let Some(counter) = Counter::from_word(row.get_ref(1)?.as_str()?) {
@@ -245,12 +245,14 @@ fn up() -> String {
     )
 }
 
-/// Quarter hours by sensor; that of a source is of the last run that read it.
+/// The sensor of each source: that of the last run that read it.
+const NAMED: &str = "WITH named AS MATERIALIZED (
+    SELECT l.source_no, r.sensor, max(r.run) FROM run_sources l JOIN runs r USING (run) GROUP BY l.source_no)";
+
+/// Quarter hours by sensor.
 fn by_sensor() -> String {
     format!(
-        "WITH named AS MATERIALIZED (
-            SELECT l.source_no, r.sensor, max(r.run) FROM run_sources l JOIN runs r USING (run) GROUP BY l.source_no)
-         SELECT coalesce(n.sensor, ''), count(DISTINCT CASE WHEN a.quarter >= ?1 THEN a.quarter END)
+        "{NAMED} SELECT coalesce(n.sensor, ''), count(DISTINCT CASE WHEN a.quarter >= ?1 THEN a.quarter END)
          FROM coverage_addresses a CROSS JOIN coverage c USING (source_no, interface, quarter)
          LEFT JOIN named n ON n.source_no = a.source_no
          WHERE a.quarter BETWEEN ?3 AND ?2 AND {WATCHED} GROUP BY 1 ORDER BY 1"

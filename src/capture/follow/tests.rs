@@ -112,14 +112,20 @@ fn pcapng_grows_too_with_interfaces_in_the_middle() {
     assert!(got.errors.is_empty());
 }
 
+/// A single file of which five frames were read.
+fn five_read(path: &Path) -> (FollowSource, Got) {
+    fs::write(path, capture(1, 5)).unwrap();
+    let mut source = follow(path).unwrap();
+    let mut got = Got::default();
+    await_frames(&mut source, &mut got, 5);
+    (source, got)
+}
+
 #[test]
 fn a_file_that_is_replaced_or_written_anew() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("g.pcap");
-    fs::write(&path, capture(1, 5)).unwrap();
-    let mut source = follow(&path).unwrap();
-    let mut got = Got::default();
-    await_frames(&mut source, &mut got, 5);
+    let (mut source, mut got) = five_read(&path);
     fs::write(&path, capture(100, 2)).unwrap();
     await_frames(&mut source, &mut got, 7);
     // Renamed, with something added, and another in its place.
@@ -293,10 +299,7 @@ fn what_was_compressed_before_the_start_is_read_in_its_order() {
 fn a_file_written_anew_is_read_whatever_came_before() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("g.pcap");
-    fs::write(&path, capture(1, 5)).unwrap();
-    let mut source = follow(&path).unwrap();
-    let mut got = Got::default();
-    await_frames(&mut source, &mut got, 5);
+    let (mut source, mut got) = five_read(&path);
     // Larger than before, and then of the same size.
     fs::write(&path, capture(100, 9)).unwrap();
     await_frames(&mut source, &mut got, 14);

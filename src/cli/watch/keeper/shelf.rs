@@ -48,14 +48,13 @@ impl Shelf {
     /// Writes a parcel to the store that is in its place now.
     pub(super) fn put(&mut self, parcel: &mut Parcel) -> Result<(), StoreError> {
         loop {
-            let store = self.in_place()?;
+            let mut store = self.in_place()?;
+            let result = self.write(&mut store, parcel);
             // Until the commit somebody may have taken it away.
-            match self.write(store, parcel) {
-                (store, Ok(())) if store.require_in_place().is_err() => self.store = Some(store),
-                (store, result) => {
-                    self.store = Some(store);
-                    return result;
-                }
+            let is_gone = result.is_ok() && store.require_in_place().is_err();
+            self.store = Some(store);
+            if !is_gone {
+                return result;
             }
         }
     }
@@ -96,36 +95,32 @@ impl Shelf {
         ))
     }
 
-    fn write(&self, mut store: Store, parcel: &mut Parcel) -> (Store, Result<(), StoreError>) {
-        let put = || -> Result<(), StoreError> {
-            let place = &self.place;
-            let mut writer = store.begin()?;
-            writer.leave_open(&place.source)?;
-            let mut source = place.as_source(&parcel.intake);
-            source.warnings.extend(self.lack());
-            writer.put_source(self.number, &source)?;
-            writer.put_coverage(&place.source, 0, &mut parcel.coverage)?;
-            for (record, support) in parcel.records.values() {
-                writer.put_record(record, *support)?;
-            }
-            writer.put_intervals(&parcel.intervals)?;
-            for signal in &parcel.signals {
-                writer.put_signal(&place.source, signal)?;
-            }
-            for canary in &parcel.canaries {
-                writer.put_canary(canary)?;
-            }
-            for event in &parcel.events {
-                writer.put_event(event)?;
-            }
-            if let Some(day) = parcel.closed {
-                writer.close_days_before(day)?;
-                self.retain(&mut writer)?;
-            }
-            writer.commit()
-        };
-        let result = { put }();
-        (store, result)
+    fn write(&self, store: &mut Store, parcel: &mut Parcel) -> Result<(), StoreError> {
+        let place = &self.place;
+        let mut writer = store.begin()?;
+        writer.leave_open(&place.source)?;
+        let mut source = place.as_source(&parcel.intake);
+        source.warnings.extend(self.lack());
+        writer.put_source(self.number, &source)?;
+        writer.put_coverage(&place.source, 0, &mut parcel.coverage)?;
+        for (record, support) in parcel.records.values() {
+            writer.put_record(record, *support)?;
+        }
+        writer.put_intervals(&parcel.intervals)?;
+        for signal in &parcel.signals {
+            writer.put_signal(&place.source, signal)?;
+        }
+        for canary in &parcel.canaries {
+            writer.put_canary(canary)?;
+        }
+        for event in &parcel.events {
+            writer.put_event(event)?;
+        }
+        if let Some(day) = parcel.closed {
+            writer.close_days_before(day)?;
+            self.retain(&mut writer)?;
+        }
+        writer.commit()
     }
 
     /// Notes how the run ended.
