@@ -86,7 +86,8 @@ pub struct DecodingArgs {
     /// Treat equal addresses in different VLANs as one host
     #[arg(long)]
     pub ignore_vlan: bool,
-    /// Threads that decode, beside those that read; else 1 to 3, by the number of cores
+    /// Threads that decode, else 1 to 3, by the number of cores; where files are read, 1 does
+    /// that too
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
 }

@@ -32,6 +32,8 @@ pub enum Because {
     Losses,
     /// One window shows much less by the hour: names, hellos or flows.
     Traffic,
+    /// Sensors that saw frames in one window only.
+    Sensors,
     /// Networks that only one window shows.
     Networks,
     /// One window shows fewer home addresses.
@@ -76,6 +78,12 @@ impl Comparability {
         if baseline.known.is_seen() && current.known.is_seen() {
             for (here, there, word) in [(baseline, current, "the baseline"), (current, baseline, "the current window")]
             {
+                // Without their names, which a publication does not give.
+                match sensors_of_one(here, there) {
+                    0 => {}
+                    1 => add(Because::Sensors, format!("a sensor saw frames in {word} only")),
+                    n => add(Because::Sensors, format!("{n} sensors saw frames in {word} only")),
+                }
                 let only: Vec<&str> =
                     here.seen.keys().filter(|n| !there.seen.contains_key(*n)).map(String::as_str).collect();
                 if !only.is_empty() {
@@ -126,6 +134,12 @@ impl Comparability {
         self.differences.push(Difference { because, what });
         self.differences.sort();
     }
+}
+
+/// How many sensors saw frames in one window and none in the other.
+fn sensors_of_one(here: &Coverage, there: &Coverage) -> usize {
+    let up = |c: &Coverage, sensor: &str| c.sensors.get(sensor).is_some_and(|up| *up > 0.0);
+    here.sensors.keys().filter(|sensor| up(here, sensor) && !up(there, sensor)).count()
 }
 
 /// Says where one window shows much less by the hour with frames: names, hellos
@@ -203,6 +217,14 @@ mod tests {
         let mut fewer = one.clone();
         fewer.addresses = 79;
         assert_eq!(because(&one, &fewer), [Because::Addresses]);
+        // One sensor is gone, and the other sees the same networks.
+        let (mut both, mut left) = (one.clone(), one.clone());
+        both.sensors = [("a".to_owned(), 1.0), ("b".to_owned(), 0.98)].into();
+        left.sensors = [("a".to_owned(), 1.0), ("b".to_owned(), 0.0)].into();
+        assert_eq!(because(&both, &left), [Because::Sensors]);
+        left.sensors.remove("b");
+        assert_eq!(because(&both, &left), [Because::Sensors]);
+        assert_eq!(because(&both, &both), []);
         let unknown = Coverage::default();
         assert_eq!(because(&unknown, &unknown), [Because::Unknown, Because::Unknown]);
         assert_eq!(unknown.detection(), None);

@@ -1,7 +1,7 @@
 //! Hashes the content of sources while they are read.
 
+use super::crew::Alarm;
 use super::pool::Recycler;
-use super::replay::Alarm;
 use super::work::Work;
 use crossbeam_channel::{Sender, bounded};
 use ring::digest::{Context, SHA256};

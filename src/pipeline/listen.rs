@@ -1,12 +1,13 @@
 //! The reader's thread of a run on live interfaces.
 
+use super::crew::{Hands, ReaderEnd};
 use super::dispatch::{Dispatcher, Tally};
 use super::live::{Clock, Intake};
-use super::replay::{Failure, Hands, LIVE_BATCHES, ReaderEnd};
+use super::replay::{Failure, LIVE_BATCHES};
 use super::sources::{SourceId, SourceReport};
 use super::timing::Timing;
 use super::work::Work;
-use super::worker::{Job, Tick};
+use super::worker::Tick;
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::capture::{Batch, FrameSource, InterfaceStatistics, Status};
@@ -109,7 +110,7 @@ pub(super) fn listen(
     let failure = ear.listen(&mut report, failed);
     let at = ear.now();
     let Ear { source, mut dispatcher, mut hands, timing, losses, .. } = ear;
-    hands.jobs.clear();
+    hands.end();
     report.tallied(dispatcher.next_source());
     report.interfaces = source.interfaces();
     report.statistics = source.statistics();
@@ -242,7 +243,7 @@ impl Ear<'_> {
         }
         let open_from = open_from(self.time, now.min(self.clock));
         let tick = Tick { idle_at: idle.then_some(self.clock), open_from, collect };
-        self.hands.jobs.iter().all(|tx| tx.send(Job::Tick(tick)).is_ok())
+        self.hands.tick(tick)
     }
 }
 
@@ -273,7 +274,6 @@ fn book_losses(ledger: &mut Ledger, before: &[InterfaceStatistics], now: &[Inter
 mod tests {
     use super::super::dispatch::Period;
     use super::super::pool::Pool;
-    use super::super::worker::Gathered;
     use super::*;
     use crate::base::time::QUARTER_SECS;
     use crate::capture::{CaptureError, FrameMeta, Interface, Progress};
@@ -310,7 +310,7 @@ mod tests {
             source: Box::new(Fountain),
             time: Clock::Wall,
             dispatcher: Dispatcher::new(HomeNets::default(), Period::default(), None, false, 1),
-            hands: Hands { jobs: Vec::new(), recycler: pool.recycler(), pool, gathered: Gathered::default() },
+            hands: Hands::idle(pool),
             desk: &desk,
             timing: Timing::default(),
             number: 0,

@@ -1,8 +1,9 @@
 //! A run on live interfaces.
 
+use super::crew::{Crew, Crop, Seats};
 use super::dispatch::{Dispatcher, Period};
 use super::listen::{SharedDesk, listen, lock};
-use super::replay::{Crew, Crop, Failure, LIVE_BATCHES, Outcome};
+use super::replay::{Failure, LIVE_BATCHES, Outcome};
 use super::sources::SourceId;
 use super::timing::Timing;
 use super::worker::{Found, Origin};
@@ -121,7 +122,7 @@ pub fn watch(
         let observer = Observer::new(Arc::clone(settings));
         if plan.keep_frames { observer.with_frames() } else { observer }
     };
-    let crew = Crew::new(workers, plan.limits, LIVE_BATCHES, plan.clock == Clock::Wall, &make);
+    let crew = Crew::new(Seats::Apart(workers), plan.limits, LIVE_BATCHES, plan.clock == Clock::Wall, &make);
     let failed = Arc::clone(&crew.failed);
     let ear = (plan.source, plan.path, plan.id, plan.clock);
     let (period, filter, clock) = (plan.period, plan.filter, plan.clock);

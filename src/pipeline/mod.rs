@@ -11,6 +11,7 @@
 //! whose number leaves its own as remainder: however many workers there are,
 //! each shard sees the same segments in the same order.
 
+mod crew;
 pub mod dispatch;
 mod hasher;
 mod listen;

@@ -1,12 +1,11 @@
 //! A run over capture files.
 
+use super::crew::{Alarm, Crew, Hands, ReaderEnd, Seats, Shards};
 use super::dispatch::{Dispatcher, Period};
 use super::hasher::{Hash, Hasher};
-use super::pool::{Pool, Recycler};
 use super::sources::{SourceId, SourceReport};
 use super::timing::Timing;
-use super::work::Work;
-use super::worker::{Finished, Found, Gathered, Harvest, Job, Origin, Report, Worker};
+use super::worker::{Found, Harvest};
 use crate::base::Timestamp;
 use crate::base::time::SECOND;
 use crate::capture::{Ahead, BpfFilter, CaptureError, FrameSource, Item, OpenOptions, Progress, Status};
@@ -21,7 +20,6 @@ use crate::sighting::signal::{self, Signal};
 use crate::sighting::spool::MAX_HELD;
 use crate::sighting::unlisted::Unlisted;
 use crate::sighting::{Askers, Canary, HomeNets, Observed, Observer, Settings, Spool};
-use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -49,15 +47,12 @@ const REPORT_BYTES: usize = 256 << 10;
 /// flows are read from their beginning.
 const ROTATION_OVERLAP: i64 = SECOND;
 
-/// Findings of batches that may wait for the writer: those of a flood are
-/// large.
-const REPORTS: usize = 1;
-
 /// What to read, and how.
 pub struct Plan {
     /// Captures in order.
     pub inputs: Vec<Item>,
-    /// Worker threads, at least one.
+    /// Workers, at least one. One works on the thread that reads, several on threads of
+    /// their own.
     pub workers: usize,
     /// Name sources by their content.
     pub hash: bool,
@@ -117,14 +112,6 @@ pub struct Outcome {
     pub namings: Vec<Naming>,
     /// Signs of roles.
     pub signals: Vec<Signal>,
-}
-
-/// What the reader's thread hands back.
-pub(super) struct ReaderEnd {
-    pub(super) sources: Vec<SourceReport>,
-    pub(super) ledger: Ledger,
-    pub(super) timing: Timing,
-    pub(super) failure: Option<Failure>,
 }
 
 /// Lists every name: `write` gets the rows of some batches of a source at a time,
@@ -272,23 +259,6 @@ impl Outcome {
     }
 }
 
-/// Sets a flag when its thread panics.
-pub(super) struct Alarm(pub(super) Arc<AtomicBool>);
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// What a run of the crew leaves: the reader's end, each shard's rest, and
-/// what the workers counted and timed.
-pub(super) type Crop<R> = (ReaderEnd, Shards<R>, Ledger, Timing);
-
-pub(super) type Shards<R> = BTreeMap<usize, R>;
-
 /// Reads the plan's captures through workers with sinks made by `make`.
 pub(super) fn run<H: Harvest>(
     mut plan: Plan,
@@ -296,7 +266,8 @@ pub(super) fn run<H: Harvest>(
     mut write: impl FnMut(Option<u64>, H::Yield, &EncapTable) -> io::Result<()>,
 ) -> Result<(Outcome, Shards<H::Rest>), Failure> {
     let workers = plan.workers.clamp(1, super::SHARDS);
-    let crew = Crew::new(workers, plan.limits, BATCHES, false, &make);
+    let seats = if workers == 1 { Seats::WithReader } else { Seats::Apart(workers) };
+    let crew = Crew::new(seats, plan.limits, BATCHES, false, &make);
     let failed = Arc::clone(&crew.failed);
     let filter = plan.filter.take();
     let dispatcher = Dispatcher::new(plan.home.clone(), plan.period, filter, plan.ignore_vlan, workers);
@@ -314,114 +285,6 @@ pub(super) fn run<H: Harvest>(
     outcome.ledger.merge(ledger);
     outcome.timing.merge(&timing);
     Ok((outcome, shards))
-}
-
-/// The worker threads and their channels, before they start.
-pub(super) struct Crew<H: Harvest> {
-    workers: Vec<Worker<H>>,
-    batches: usize,
-    gathered: Gathered,
-    pub(super) failed: Arc<AtomicBool>,
-}
-
-/// What the reader holds of the crew.
-pub(super) struct Hands {
-    pub(super) jobs: Vec<Sender<Job>>,
-    pub(super) pool: Pool,
-    pub(super) recycler: Recycler,
-    pub(super) gathered: Gathered,
-}
-
-impl Hands {
-    /// Hands a batch to every worker; false if one is gone.
-    pub(super) fn give(&self, work: &Arc<Work>) -> bool {
-        self.jobs.iter().all(|tx| tx.send(Job::Batch(Arc::clone(work))).is_ok())
-    }
-}
-
-impl<H: Harvest> Crew<H> {
-    /// With so many batches in flight; `stamped` if frames were captured just
-    /// before they are read.
-    pub(super) fn new(workers: usize, limits: Limits, batches: usize, stamped: bool, make: &impl Fn() -> H) -> Self {
-        let gathered = Gathered::default();
-        Crew {
-            workers: (0..workers).map(|n| Worker::new(n, workers, limits, stamped, gathered.clone(), make)).collect(),
-            batches,
-            gathered,
-            failed: Arc::new(AtomicBool::new(false)),
-        }
-    }
-
-    /// Runs `read` on a thread of its own, the workers on theirs, and hands
-    /// what they find to `write` on this one, with the batch, or none after a
-    /// tick.
-    pub(super) fn work(
-        self,
-        read: impl FnOnce(Hands) -> ReaderEnd + Send,
-        mut write: impl FnMut(Option<Origin>, H::Yield) -> io::Result<()>,
-    ) -> Result<Crop<H::Rest>, Failure> {
-        let Crew { workers, batches, gathered, failed } = self;
-        let count = workers.len();
-        std::thread::scope(|scope| {
-            // Else a reader that waits for a batch would not hear of it.
-            let _alarm = Alarm(Arc::clone(&failed));
-            let (tx, reports): (Sender<Report<H>>, Receiver<Report<H>>) = bounded(REPORTS);
-            let pool = Pool::new(batches, count, Arc::clone(&failed));
-            let mut jobs = Vec::with_capacity(count);
-            let mut threads = Vec::with_capacity(count);
-            for worker in workers {
-                // Room for all: only the pool holds the reader back.
-                let (job_tx, job_rx) = bounded(batches);
-                jobs.push(job_tx);
-                let (tx, recycler, alarm) = (tx.clone(), pool.recycler(), Alarm(Arc::clone(&failed)));
-                let thread = std::thread::Builder::new().name("worker".into()).spawn_scoped(scope, move || {
-                    let _alarm = alarm;
-                    worker.run(&job_rx, &recycler, &tx);
-                });
-                threads.push(thread.map_err(Failure::Thread)?);
-            }
-            drop(tx);
-            let hands = Hands { jobs, recycler: pool.recycler(), pool, gathered };
-            let reader = std::thread::Builder::new().name("reader".into()).spawn_scoped(scope, move || read(hands));
-            let reader = reader.map_err(Failure::Thread)?;
-            let mut shards = BTreeMap::new();
-            let (mut ledger, mut timing) = (Ledger::new(), Timing::default());
-            let mut trouble = None;
-            let mut done = 0;
-            for report in &reports {
-                let (origin, found) = match report {
-                    Report::Found { origin, found } => (Some(origin), found),
-                    Report::Tock { found } => (None, found),
-                    Report::Done(last) => {
-                        let Finished { shards: rest, ledger: counted, timing: timed } = *last;
-                        shards.extend(rest);
-                        ledger.merge(counted);
-                        timing.merge(&timed);
-                        done += 1;
-                        continue;
-                    }
-                };
-                if trouble.is_none()
-                    && let Err(e) = write(origin, found)
-                {
-                    trouble = Some(Failure::Writer(e));
-                    failed.store(true, Ordering::Relaxed);
-                }
-                if let Some(origin) = origin {
-                    timing.record(Stage::Report, origin.done.elapsed());
-                }
-            }
-            let dead = threads.into_iter().map(std::thread::ScopedJoinHandle::join).filter(Result::is_err).count();
-            let Ok(mut reader) = reader.join() else { return Err(Failure::Worker) };
-            if let Some(t) = trouble.or(reader.failure.take()) {
-                return Err(t);
-            }
-            if dead > 0 || done < count {
-                return Err(Failure::Worker);
-            }
-            Ok((reader, shards, ledger, timing))
-        })
-    }
 }
 
 /// The reader's thread.
@@ -485,7 +348,7 @@ impl Reader<'_> {
                 }
             }
         }
-        self.hands.jobs.clear();
+        self.hands.end();
         ReaderEnd {
             sources,
             ledger: std::mem::take(&mut self.dispatcher.ledger),

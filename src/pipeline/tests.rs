@@ -47,8 +47,10 @@ impl Sink for Bomb {
 impl Harvest for Bomb {
     type Yield = ();
     type Rest = ();
-    const GATHERS: bool = false;
     fn harvest<'s>(_: impl Iterator<Item = (usize, &'s mut Self)>) {}
+    fn waiting(&self) -> usize {
+        0
+    }
     fn is_empty((): &()) -> bool {
         true
     }

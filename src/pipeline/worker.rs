@@ -90,14 +90,13 @@ impl Conceal for Beat {
 }
 
 /// What a sink brings out of a batch.
-pub(super) trait Harvest: Sink + Send {
-    /// What the writer gets after each batch.
+pub(super) trait Harvest: Sink + Send + 'static {
+    /// What the writer gets after some batches: it is gathered over several of a
+    /// source where the reader allows that, so that not each of them wakes the writer's
+    /// thread.
     type Yield: Send;
     /// What it gets in the end.
     type Rest: Send;
-    /// Whether what is found may be gathered over several batches of a source,
-    /// which spares the writer's thread from being woken for each.
-    const GATHERS: bool;
 
     /// Collects from the shards, given with their numbers.
     fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> Self::Yield
@@ -116,10 +115,8 @@ pub(super) trait Harvest: Sink + Send {
     {
         Self::harvest(sinks)
     }
-    /// Bytes that wait to be collected; of what is not gathered none are asked for.
-    fn waiting(&self) -> usize {
-        0
-    }
+    /// Bytes that wait to be collected.
+    fn waiting(&self) -> usize;
     /// Whether there is nothing for the writer.
     fn is_empty(found: &Self::Yield) -> bool;
     /// The end.
@@ -129,7 +126,6 @@ pub(super) trait Harvest: Sink + Send {
 impl Harvest for NameLister {
     type Yield = NameRows;
     type Rest = ();
-    const GATHERS: bool = true;
 
     fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> NameRows {
         NameLister::drain(sinks.map(|(_, sink)| sink))
@@ -149,7 +145,6 @@ impl Harvest for NameLister {
 impl Harvest for Observer {
     type Yield = Found;
     type Rest = Observed;
-    const GATHERS: bool = false;
 
     fn harvest<'s>(sinks: impl Iterator<Item = (usize, &'s mut Self)>) -> Found {
         let mut found = Found::default();
@@ -189,6 +184,10 @@ impl Harvest for Observer {
         let (open_from, ledger) = (tick.open_from, ledger.take());
         found.beat = Some(Box::new(Beat { worker, open_from, ledger, presences, namings, signals }));
         concealed(found, pseudonyms)
+    }
+
+    fn waiting(&self) -> usize {
+        Observer::waiting(self)
     }
 
     fn is_empty(found: &Found) -> bool {
@@ -250,6 +249,8 @@ pub(super) struct Worker<H> {
     /// Frames were captured just before they are read.
     stamped: bool,
     gathered: Gathered,
+    /// The batch up to which all was gathered, and its source.
+    unsaid: Option<(Origin, u32)>,
 }
 
 /// How many bytes the workers have gathered: of each those that wait, or, where it
@@ -286,60 +287,67 @@ impl<H: Harvest> Worker<H> {
     ) -> Self {
         let engines = (number..SHARDS).step_by(workers).map(|_| Engine::new(sink(), limits)).collect();
         let (ledger, timing) = (Ledger::new(), Timing::default());
-        Worker { number, workers, engines, ledger, timing, countdown: 1, stamped, gathered }
+        Worker { number, workers, engines, ledger, timing, countdown: 1, stamped, gathered, unsaid: None }
     }
 
     /// Works until the reader is done.
     pub(super) fn run(mut self, jobs: &Receiver<Job>, recycler: &Recycler, writer: &Sender<Report<H>>) {
-        // The batch up to which all was gathered, and its source.
-        let mut gathered: Option<(Origin, u32)> = None;
         for job in jobs {
-            let report = match job {
-                Job::Batch(work) => {
-                    // Every worker sees every batch, so that all hand on at the same.
-                    if let Some((origin, _)) = gathered.take_if(|(_, source)| *source != work.source) {
-                        let found = H::harvest(self.sinks());
-                        if writer.send(Report::Found { origin, found }).is_err() {
-                            return;
-                        }
-                    }
-                    let before = if gathered.is_some() { self.gathered.own } else { 0 };
-                    let done = self.batch(&work);
-                    let first = work.batch.frames.first().map_or(Timestamp(i64::MAX), |f| f.ts);
-                    let first = gathered.take().map_or(first, |(before, _)| before.first);
-                    let origin = Origin { number: work.number, first, done };
-                    let (source, report) = (work.source, work.report);
-                    // Before the batch goes back, so that the reader is not further ahead.
-                    if H::GATHERS {
-                        let waiting = self.sinks().map(|(_, sink)| sink.waiting()).fold(0, usize::saturating_add);
-                        self.gathered.set(if report { waiting.saturating_sub(before) } else { waiting });
-                    }
-                    recycler.release(work);
-                    if H::GATHERS && !report {
-                        gathered = Some((origin, source));
-                        continue;
-                    }
-                    Report::Found { origin, found: H::harvest(self.sinks()) }
-                }
-                Job::Tick(tick) => {
-                    if let Some(now) = tick.idle_at {
-                        for engine in &mut self.engines {
-                            engine.expire(now, &mut self.ledger);
-                        }
-                    }
-                    let mut ledger = std::mem::take(&mut self.ledger);
-                    let number = self.number;
-                    let found = H::pulse(self.sinks(), &tick, number, &mut ledger);
-                    self.ledger = ledger;
-                    Report::Tock { found }
-                }
-            };
-            let nothing = matches!(&report, Report::Found { found, .. } if H::is_empty(found));
-            if !nothing && writer.send(report).is_err() {
-                return; // the writer failed and will say so
+            if !self.take(job, recycler, writer) {
+                return;
             }
         }
-        if let Some((origin, _)) = gathered {
+        self.end(writer);
+    }
+
+    /// Does a job. False if the writer is gone: it failed, and will say so.
+    #[inline(never)] // it is called from two places, and large
+    pub(super) fn take(&mut self, job: Job, recycler: &Recycler, writer: &Sender<Report<H>>) -> bool {
+        let report = match job {
+            Job::Batch(work) => {
+                // Every worker sees every batch, so that all hand on at the same.
+                if let Some((origin, _)) = self.unsaid.take_if(|(_, source)| *source != work.source) {
+                    let found = H::harvest(self.sinks());
+                    if writer.send(Report::Found { origin, found }).is_err() {
+                        return false;
+                    }
+                }
+                let before = if self.unsaid.is_some() { self.gathered.own } else { 0 };
+                let done = self.batch(&work);
+                let first = work.batch.frames.first().map_or(Timestamp(i64::MAX), |f| f.ts);
+                let first = self.unsaid.take().map_or(first, |(before, _)| before.first);
+                let origin = Origin { number: work.number, first, done };
+                let (source, report) = (work.source, work.report);
+                // Before the batch goes back, so that the reader is not further ahead.
+                let waiting = self.sinks().map(|(_, sink)| sink.waiting()).fold(0, usize::saturating_add);
+                self.gathered.set(if report { waiting.saturating_sub(before) } else { waiting });
+                recycler.release(work);
+                if !report {
+                    self.unsaid = Some((origin, source));
+                    return true;
+                }
+                Report::Found { origin, found: H::harvest(self.sinks()) }
+            }
+            Job::Tick(tick) => {
+                if let Some(now) = tick.idle_at {
+                    for engine in &mut self.engines {
+                        engine.expire(now, &mut self.ledger);
+                    }
+                }
+                let mut ledger = std::mem::take(&mut self.ledger);
+                let number = self.number;
+                let found = H::pulse(self.sinks(), &tick, number, &mut ledger);
+                self.ledger = ledger;
+                Report::Tock { found }
+            }
+        };
+        let nothing = matches!(&report, Report::Found { found, .. } if H::is_empty(found));
+        nothing || writer.send(report).is_ok()
+    }
+
+    /// Hands on all that is left.
+    pub(super) fn end(mut self, writer: &Sender<Report<H>>) {
+        if let Some((origin, _)) = self.unsaid.take() {
             let found = H::harvest(self.sinks());
             drop(writer.send(Report::Found { origin, found }));
         }

@@ -246,10 +246,16 @@ impl Observer {
     /// that later ones go on with ([`Draft::merge`]). A running sensor hands
     /// its drafts on anyway, and keeps them.
     pub fn take_spilled(&mut self) -> Vec<Draft> {
-        if self.settings.live || self.drafts.weight() <= self.max_drafts {
-            return Vec::new();
-        }
-        self.drafts.close(i64::MAX)
+        if self.spills() { self.drafts.close(i64::MAX) } else { Vec::new() }
+    }
+
+    /// Bytes that [`Observer::take_spilled`] would hand out.
+    pub fn waiting(&self) -> usize {
+        if self.spills() { self.drafts.weight() } else { 0 }
+    }
+
+    fn spills(&self) -> bool {
+        !self.settings.live && self.drafts.weight() > self.max_drafts
     }
 
     /// Drafts that are new or rose since the last call, as they stand.

@@ -10,9 +10,10 @@ use rusqlite::{Connection, Statement, params};
 use std::borrow::Borrow;
 use std::iter::repeat_n;
 
-/// Intervals that one statement adds. Fewer are added one by one: each number
-/// of rows would be another statement to prepare.
-const TOGETHER: usize = 64;
+/// Intervals that one statement adds. Of fewer, [`SOME`] at a time, and the rest one
+/// by one: each number of rows would be another statement to prepare.
+const TOGETHER: usize = 256;
+const SOME: usize = 32;
 
 /// Adds intervals; of two with the same start the longer one stays, of leases
 /// the one told last.
@@ -36,10 +37,13 @@ pub(super) fn put<I: Borrow<Interval>>(c: &Connection, intervals: impl IntoItera
             }
             numbered.push((row, source.1));
         }
-        match <&[_; TOGETHER]>::try_from(numbered.as_slice()) {
-            Ok(all) => put_rows(c, all, is_lease)?,
-            Err(_) => numbered.iter().try_for_each(|row| put_rows(c, &[*row], is_lease))?,
+        if let Ok(all) = <&[_; TOGETHER]>::try_from(numbered.as_slice()) {
+            put_rows(c, all, is_lease)?;
+            continue;
         }
+        let (some, rest) = numbered.as_chunks::<SOME>();
+        some.iter().try_for_each(|rows| put_rows(c, rows, is_lease))?;
+        rest.iter().try_for_each(|row| put_rows(c, &[*row], is_lease))?;
     }
     Ok(())
 }
