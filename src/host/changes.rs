@@ -5,7 +5,7 @@ use super::accept::{Accept, Standing};
 use super::view::{Alarm, HostView, Verdict};
 use crate::base::time::{DAY_SECS, SECOND};
 use crate::base::{Addr, Mac, Timestamp};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Most hosts whose changes are followed.
@@ -24,7 +24,7 @@ pub enum ChangeKind {
     Raised,
     /// It was accepted, and is no longer.
     Lapsed,
-    /// It made no contact for so many days.
+    /// It made no contact for so many days on which anything was seen.
     Gone,
 }
 
@@ -155,6 +155,8 @@ struct Known {
 pub struct Changes {
     known: HashMap<Id, Known>,
     gone_after: i64,
+    /// UTC days on which frames were looked at.
+    watched: BTreeSet<i64>,
     /// Those by which hosts are accepted, each once.
     exceptions: Vec<Arc<Accept>>,
 }
@@ -164,7 +166,24 @@ impl Changes {
     /// contact.
     pub fn new(gone_after_days: u32) -> Self {
         let gone_after = i64::from(gone_after_days.max(1)).saturating_mul(DAY_SECS * SECOND);
-        Changes { known: HashMap::new(), gone_after, exceptions: Vec::new() }
+        Changes { known: HashMap::new(), gone_after, watched: BTreeSet::new(), exceptions: Vec::new() }
+    }
+
+    /// Takes UTC days, since the epoch, on which frames were looked at. A day without
+    /// them is none on which a host made no contact.
+    pub fn watched(&mut self, days: impl IntoIterator<Item = i64>) {
+        self.watched.extend(days);
+    }
+
+    /// Whether a host was away between two times: long enough, and long enough where
+    /// anything was seen. The days of both times are in view only in part.
+    fn was_away(&self, from: Timestamp, to: Timestamp) -> bool {
+        let Some(between) = to.day().checked_sub(1).filter(|last| *last > from.day()) else {
+            return to.since(from) >= self.gone_after;
+        };
+        let days = self.watched.range(from.day().saturating_add(1)..=between).count();
+        let needed = usize::try_from(self.gone_after / (DAY_SECS * SECOND)).unwrap_or(usize::MAX);
+        to.since(from) >= self.gone_after && days.saturating_add(1) >= needed
     }
 
     /// Takes what was noticed in an earlier run, in the order of time.
@@ -205,13 +224,15 @@ impl Changes {
         standing: impl Fn(&HostView) -> Standing<'a>,
         now: Timestamp,
     ) -> Vec<Change> {
+        self.watched([now.day()]);
         let mut found = Vec::new();
         for view in views.iter().filter(|v| v.made_contact()) {
             self.seen(view, standing(view), now, &mut found);
         }
         found.sort_by_key(|c| c.kind != ChangeKind::Alarm);
         let mut gone: Vec<Change> = Vec::new();
-        for known in self.known.values_mut().filter(|k| !k.gone && now.since(k.last) >= self.gone_after) {
+        let mut known = std::mem::take(&mut self.known);
+        for known in known.values_mut().filter(|k| !k.gone && self.was_away(k.last, now)) {
             known.gone = true;
             let by = known.exception.clone();
             gone.push(Change {
@@ -232,6 +253,7 @@ impl Changes {
                 accepted: by,
             });
         }
+        self.known = known;
         gone.sort_by(|a, b| (a.ip, &a.segment, a.mac).cmp(&(b.ip, &b.segment, b.mac)));
         found.extend(gone);
         found
@@ -248,7 +270,7 @@ impl Changes {
             // What is that old is no news.
             None if is_gone(view.last_seen) => (None, alarms),
             None => (Some((ChangeKind::New, None)), Alarms::default()),
-            Some(k) if view.last_seen > k.last && (k.gone || view.last_seen.since(k.last) >= gone_after) => {
+            Some(k) if view.last_seen > k.last && (k.gone || self.was_away(k.last, view.last_seen)) => {
                 let away = days(view.last_seen.since(k.last));
                 (Some((ChangeKind::Reappeared, Some(away).filter(|_| !k.recalled))), Alarms::default())
             }

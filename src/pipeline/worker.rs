@@ -303,14 +303,13 @@ impl<H: Harvest> Worker<H> {
     /// Does a job. False if the writer is gone: it failed, and will say so.
     #[inline(never)] // it is called from two places, and large
     pub(super) fn take(&mut self, job: Job, recycler: &Recycler, writer: &Sender<Report<H>>) -> bool {
-        let report = match job {
+        match job {
             Job::Batch(work) => {
                 // Every worker sees every batch, so that all hand on at the same.
-                if let Some((origin, _)) = self.unsaid.take_if(|(_, source)| *source != work.source) {
-                    let found = H::harvest(self.sinks());
-                    if writer.send(Report::Found { origin, found }).is_err() {
-                        return false;
-                    }
+                if let Some((origin, _)) = self.unsaid.take_if(|(_, source)| *source != work.source)
+                    && !self.hand_on(origin, writer)
+                {
+                    return false;
                 }
                 let before = if self.unsaid.is_some() { self.gathered.own } else { 0 };
                 let done = self.batch(&work);
@@ -326,7 +325,7 @@ impl<H: Harvest> Worker<H> {
                     self.unsaid = Some((origin, source));
                     return true;
                 }
-                Report::Found { origin, found: H::harvest(self.sinks()) }
+                self.hand_on(origin, writer)
             }
             Job::Tick(tick) => {
                 if let Some(now) = tick.idle_at {
@@ -338,18 +337,21 @@ impl<H: Harvest> Worker<H> {
                 let number = self.number;
                 let found = H::pulse(self.sinks(), &tick, number, &mut ledger);
                 self.ledger = ledger;
-                Report::Tock { found }
+                writer.send(Report::Tock { found }).is_ok()
             }
-        };
-        let nothing = matches!(&report, Report::Found { found, .. } if H::is_empty(found));
-        nothing || writer.send(report).is_ok()
+        }
+    }
+
+    /// Hands on what was gathered up to that batch. False if the writer is gone.
+    fn hand_on(&mut self, origin: Origin, writer: &Sender<Report<H>>) -> bool {
+        let found = H::harvest(self.sinks());
+        H::is_empty(&found) || writer.send(Report::Found { origin, found }).is_ok()
     }
 
     /// Hands on all that is left.
     pub(super) fn end(mut self, writer: &Sender<Report<H>>) {
         if let Some((origin, _)) = self.unsaid.take() {
-            let found = H::harvest(self.sinks());
-            drop(writer.send(Report::Found { origin, found }));
+            self.hand_on(origin, writer);
         }
         let Worker { number, workers, engines, mut ledger, timing, .. } = self;
         let shards = engines

@@ -159,6 +159,17 @@ impl Store {
         Ok(all)
     }
 
+    /// UTC days, since the epoch, on which frames were looked at: not those whose
+    /// frames options left out.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn days_watched(&self) -> Result<Vec<i64>> {
+        let sql = "SELECT day FROM coverage_days WHERE counter IN ('frames', 'frames_filtered') GROUP BY day
+             HAVING total(iif(counter = 'frames', value, -value)) > 0";
+        self.list(sql, [], |row| row.get(0))
+    }
+
     /// Inputs of runs that gave nothing, with the least and greatest packet time
     /// of what the run read beside them.
     pub(super) fn unread(&self) -> Result<Vec<Unread>> {

@@ -15,7 +15,7 @@ use crate::report::output::Output;
 use crate::sighting::{HomeNets, Record};
 use crate::store::{Event, Place, Store, StoreError};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -45,6 +45,8 @@ pub(in crate::cli) struct Plan<'p> {
 
 struct Job {
     now: Timestamp,
+    /// UTC days with frames since the last job.
+    days: BTreeSet<i64>,
     /// What hosts are judged by; without it, the store.
     facts: Option<Facts>,
 }
@@ -57,6 +59,8 @@ pub(super) struct Verdicts {
     judged_at: Instant,
     /// Records by id, of a run without a store.
     remembered: Option<HashMap<String, Record>>,
+    /// UTC days with frames since the last judgement.
+    days: BTreeSet<i64>,
     store: Option<PathBuf>,
     events: Option<EventFile<Output>>,
     gone_after: u32,
@@ -94,6 +98,7 @@ impl Verdicts {
             thread,
             judged_at: Instant::now(),
             remembered: store.is_none().then(HashMap::new),
+            days: BTreeSet::new(),
             store,
             events,
             gone_after,
@@ -104,6 +109,7 @@ impl Verdicts {
     pub(super) fn remember(&mut self, records: &[Record]) {
         let Some(remembered) = &mut self.remembered else { return };
         for r in records {
+            self.days.extend([r.first_seen.day(), r.last_seen.day()]);
             if remembered.len() < MOST_REMEMBERED || remembered.contains_key(&r.id) {
                 let slim = Record { evidence: Vec::new(), community_ids: Vec::new(), ..r.clone() };
                 remembered.insert(r.id.clone(), slim);
@@ -114,6 +120,7 @@ impl Verdicts {
     /// Has hosts judged if that is due, and hands out what changed by the last
     /// time.
     pub(super) fn round(&mut self, now: Instant, packet_time: Option<Timestamp>) -> Vec<Event> {
+        self.days.extend(packet_time.map(Timestamp::day));
         if now.saturating_duration_since(self.judged_at) >= PAUSE
             && let Some(ts) = packet_time
             && self.tx.is_empty()
@@ -137,7 +144,7 @@ impl Verdicts {
             records.into_iter().for_each(|r| builder.record(r, false));
             builder.build()
         });
-        Job { now, facts }
+        Job { now, days: std::mem::take(&mut self.days), facts }
     }
 
     /// Judges for the last time, when everything is in the store, and keeps
@@ -215,6 +222,8 @@ struct Judge {
     files: KnowledgeArgs,
     /// The UTC day on which the files were read.
     read_on: Option<i64>,
+    /// The UTC day of the last judgement.
+    judged_on: Option<i64>,
     as_of: Option<Timestamp>,
     store: Option<PathBuf>,
     gone_after: u32,
@@ -230,6 +239,7 @@ impl Judge {
             accept,
             files: plan.files.clone(),
             read_on: None,
+            judged_on: None,
             as_of: plan.as_of,
             store,
             gone_after: plan.changes.gone_after(),
@@ -248,6 +258,7 @@ impl Judge {
             let accepted = (e.kind != ChangeKind::Alarm.as_str()).then_some(e.accepted);
             self.changes.recall(Noticed { ts, ip, mac, segment, to, alarms: &e.alarms, accepted });
         }
+        self.changes.watched(store.days_watched()?);
         let Some(last) = store.covered(i64::MIN, i64::MAX)?.last else { return Ok(Vec::new()) };
         // What is said now comes after all that was said.
         let last = noticed.last().map_or(last, |e| e.ts.max(last));
@@ -283,9 +294,18 @@ impl Judge {
     }
 
     fn judge(&mut self, job: Job) -> Result<Vec<Change>, StoreError> {
+        self.changes.watched(job.days);
+        let another_day = self.judged_on.replace(job.now.day()) != Some(job.now.day());
         let facts = match (job.facts, &self.store) {
             (Some(facts), _) => facts,
-            (None, Some(path)) => self.stored_facts(&Store::open_read_only(path)?, job.now)?,
+            (None, Some(path)) => {
+                let store = Store::open_read_only(path)?;
+                // Files that are followed may go over many days at once.
+                if another_day {
+                    self.changes.watched(store.days_watched()?);
+                }
+                self.stored_facts(&store, job.now)?
+            }
             (None, None) => return Ok(Vec::new()),
         };
         self.read_again(job.now.day());

@@ -11,6 +11,13 @@ fn view(ip: &str, verdict: Verdict, last: &str) -> HostView {
     v
 }
 
+/// Of a sensor that saw frames on every day of half a year.
+fn watching() -> Changes {
+    let mut all = Changes::new(30);
+    all.watched(at("2026-01-01").day()..at("2026-07-01").day());
+    all
+}
+
 /// No exception is for any host.
 fn open(_: &HostView) -> Standing<'static> {
     Standing::Open
@@ -22,7 +29,7 @@ fn said(changes: &[Change]) -> Vec<String> {
 
 #[test]
 fn a_host_comes_rises_goes_and_comes_back() {
-    let mut all = Changes::new(30);
+    let mut all = watching();
     let first = view("10.0.0.5", Verdict::LookedUp, "2026-03-01T10:00:00Z");
     assert_eq!(
         said(&all.update(std::slice::from_ref(&first), open, at("2026-03-01T10:01:00Z"))),
@@ -46,9 +53,26 @@ fn a_host_comes_rises_goes_and_comes_back() {
     assert_eq!(all.update(&[rose], open, at("2026-05-03T10:02:00Z"))[0].from, Some(Verdict::Contacting));
 }
 
+/// A sensor that was off, or whose mirror port was, once took all hosts for gone.
+#[test]
+fn nobody_is_gone_while_nothing_is_seen() {
+    let mut all = Changes::new(30);
+    let host = view("10.0.0.5", Verdict::Updating, "2026-03-01T10:00:00Z");
+    all.update(std::slice::from_ref(&host), open, at("2026-03-01T10:01:00Z"));
+    assert!(all.update(&[], open, at("2026-04-10T10:00:00Z")).is_empty(), "forty days without a frame");
+    let back = HostView { last_seen: at("2026-04-10T11:00:00Z"), ..host };
+    assert!(all.update(std::slice::from_ref(&back), open, at("2026-04-10T11:01:00Z")).is_empty(), "it was never away");
+    // A gap of ten days counts as none of the thirty.
+    let day = |text: &str| at(text).day();
+    all.watched((day("2026-04-10")..day("2026-04-20")).chain(day("2026-05-01")..day("2026-06-30")));
+    assert!(all.update(&[], open, at("2026-05-19T23:59:00Z")).is_empty());
+    let gone = all.update(&[], open, at("2026-05-21T00:01:00Z"));
+    assert_eq!(said(&gone), ["10.0.0.5 (pc-5) was updating and made no contact for 40 days"]);
+}
+
 #[test]
 fn an_earlier_run_is_recalled() {
-    let mut all = Changes::new(30);
+    let mut all = watching();
     let (mac, ip) = ("02:00:0a:00:00:05".parse().ok(), "10.0.0.5".parse().unwrap());
     let seen = Noticed {
         ts: at("2026-01-01T10:00:00Z"),
@@ -77,7 +101,7 @@ fn an_earlier_run_is_recalled() {
 
 #[test]
 fn an_alarm_is_a_change_and_comes_before_everything_else() {
-    let mut all = Changes::new(30);
+    let mut all = watching();
     let mut first = view("10.0.0.5", Verdict::LookedUp, "2026-03-01T10:00:00Z");
     let mut other = view("10.0.0.6", Verdict::None, "2026-03-01T10:00:00Z");
     (other.mac, other.name, other.addresses, other.alarms) = (None, None, Vec::new(), vec![Alarm::Sinkhole]);
@@ -129,7 +153,7 @@ fn what_is_accepted_is_said_and_said_again_when_it_ends() {
         let accepted = found.iter().map(|c| (c.kind, c.accepted.is_some())).collect::<Vec<_>>();
         (accepted, said(&found).pop().unwrap())
     };
-    let mut all = Changes::new(30);
+    let mut all = watching();
     let who = "10.0.0.5 (pc-5, owner j.doe, 2nd floor)";
     let accepted = "Accepted as updating until 2026-03-31; bench (lab).";
     let (kinds, told) = begun(&mut all, &v);
@@ -144,7 +168,7 @@ fn what_is_accepted_is_said_and_said_again_when_it_ends() {
     assert!(said(&found)[0].ends_with("R. No exception is for it any more."), "{found:?}");
 
     // A verdict that rose above it is one change, and an alarm is for no exception.
-    let mut all = Changes::new(30);
+    let mut all = watching();
     begun(&mut all, &v);
     (v.verdict, v.alarms) = (Verdict::Active, vec![Alarm::Lookalike]);
     let found = all.update(&[v.clone()], march, at("2026-03-21T10:00:00Z"));
@@ -153,7 +177,7 @@ fn what_is_accepted_is_said_and_said_again_when_it_ends() {
     assert!(said(&found)[1].ends_with("Not accepted: the exception goes only as far as updating; bench (lab)."));
 
     // One that is accepted when it goes.
-    let mut all = Changes::new(30);
+    let mut all = watching();
     v.verdict = Verdict::Updating;
     assert_eq!(begun(&mut all, &v).0, [(ChangeKind::Alarm, false), (ChangeKind::New, true)]);
     let gone = all.update(&[], open, at("2026-04-20T10:00:00Z"));
@@ -161,7 +185,7 @@ fn what_is_accepted_is_said_and_said_again_when_it_ends() {
     assert!(gone[0].accepted.is_some());
 
     // Without a verdict there is nothing to answer for.
-    let mut all = Changes::new(30);
+    let mut all = watching();
     begun(&mut all, &v);
     v.verdict = Verdict::None;
     assert!(all.update(&[v], march, at("2026-03-22T10:00:00Z")).is_empty());
@@ -180,7 +204,7 @@ fn an_ended_exception_of_an_earlier_run_is_recalled() {
         accepted,
     };
     for (noted, lapsed) in [(&[Some(true), None][..], true), (&[Some(true), Some(false)], false), (&[None], false)] {
-        let mut all = Changes::new(30);
+        let mut all = watching();
         noted.iter().for_each(|accepted| all.recall(seen(*accepted)));
         let found = all.update(std::slice::from_ref(&v), open, at("2026-03-02T10:00:00Z"));
         assert_eq!(found.iter().any(|c| c.kind == ChangeKind::Lapsed), lapsed, "{noted:?}");
@@ -189,7 +213,7 @@ fn an_ended_exception_of_an_earlier_run_is_recalled() {
 
 #[test]
 fn a_hardware_address_that_shows_later_makes_no_new_host() {
-    let mut all = Changes::new(30);
+    let mut all = watching();
     let mut v = view("10.0.0.5", Verdict::LookedUp, "2026-03-01T10:00:00Z");
     let mac = v.mac.take();
     assert_eq!(all.update(&[v.clone()], open, at("2026-03-01T10:01:00Z")).len(), 1);

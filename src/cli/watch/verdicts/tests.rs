@@ -42,6 +42,20 @@ fn put(path: &Path, r: &Record) {
     writer.commit().unwrap();
 }
 
+/// Puts frames of each of these days into a store.
+fn watched(path: &Path, days: std::ops::Range<i64>) {
+    use crate::coverage::{Counter, Key, Ledger};
+    let mut ledger = Ledger::new();
+    for day in days {
+        ledger.turn_to(Key { quarter: day * 96 + 40, ..Key::default() });
+        ledger.add(Counter::Frames, 1000);
+    }
+    let mut store = Store::open(path).unwrap();
+    let mut writer = store.begin().unwrap();
+    writer.put_coverage(&testing::record().source, 0, &mut ledger).unwrap();
+    writer.commit().unwrap();
+}
+
 fn at(text: &str) -> Option<Timestamp> {
     Timestamp::parse(text)
 }
@@ -83,7 +97,10 @@ fn what_a_store_knows_is_no_change() {
     verdicts.finish(at("2026-03-01T10:07:00Z")).unwrap();
     let kinds = |events: Vec<Event>| events.iter().map(|e| e.kind.clone()).collect::<Vec<_>>();
     assert_eq!(kinds(stored()), ["raised"]);
-    // Forty days on, in another run.
+    // Forty days on, in another run: only if somebody watched.
+    start(plan(), Some(&path)).finish(at("2026-04-10T10:00:00Z")).unwrap();
+    assert_eq!(kinds(stored()), ["raised"]);
+    watched(&path, at("2026-03-01T00:00:00Z").unwrap().day()..at("2026-04-10T00:00:00Z").unwrap().day());
     start(plan(), Some(&path)).finish(at("2026-04-10T10:00:00Z")).unwrap();
     start(plan(), Some(&path)).finish(at("2026-04-10T10:01:00Z")).unwrap();
     assert_eq!(kinds(stored()), ["raised", "gone"]);
@@ -194,7 +211,8 @@ fn the_users_files_are_read_again_when_a_day_begins() {
     let mut found = |now: &str| {
         let mut facts = FactsBuilder::new();
         facts.record(&record(Stage::Transferred), false);
-        let changes = judge.judge(Job { now: at(now).unwrap(), facts: Some(facts.build()) }).unwrap();
+        let changes =
+            judge.judge(Job { now: at(now).unwrap(), days: BTreeSet::new(), facts: Some(facts.build()) }).unwrap();
         changes.iter().map(|c| (c.kind, c.accepted.is_some())).collect::<Vec<_>>()
     };
     assert_eq!(found("2026-03-01T10:06:00Z"), [(ChangeKind::New, true)]);
