@@ -343,12 +343,14 @@ impl<H: Harvest> Worker<H> {
     }
 
     /// Hands on what was gathered up to that batch. False if the writer is gone.
+    #[inline(never)] // likewise
     fn hand_on(&mut self, origin: Origin, writer: &Sender<Report<H>>) -> bool {
         let found = H::harvest(self.sinks());
         H::is_empty(&found) || writer.send(Report::Found { origin, found }).is_ok()
     }
 
     /// Hands on all that is left.
+    #[inline(never)] // likewise
     pub(super) fn end(mut self, writer: &Sender<Report<H>>) {
         if let Some((origin, _)) = self.unsaid.take() {
             self.hand_on(origin, writer);
