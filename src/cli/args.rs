@@ -256,8 +256,9 @@ before stays in effect.
 
 It needs the right to capture: run it as root, or give the program file cap_net_raw and cap_net_admin. When \
 no frame comes, it says so. SIGINT and SIGTERM end the run in order: what was captured until then is still \
-worked through; a second one ends it at once. An interface that disappears is said, and ends it if it was the last; the exit \
-code is 3 then. A full disk does not, as long as there is a --store: what could not be stored is tried again.";
+worked through; a second one ends it at once. An interface that disappears is said, and the exit code is 3 in \
+the end; the last one that does ends the run. A full disk does not, as long as there is a --store: what could \
+not be stored is tried again.";
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]

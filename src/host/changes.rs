@@ -67,7 +67,8 @@ pub struct Change {
     pub to: Option<Verdict>,
     /// Its alarms; of a host that is gone those of the last time.
     pub alarms: Vec<Alarm>,
-    /// Whole days without a contact, of a host that was or is gone.
+    /// Whole days without a contact, of a host that was or is gone; days without frames
+    /// left out.
     pub days: Option<u64>,
     /// Why the verdict after it; empty for a host that is gone.
     pub reason: String,
@@ -175,15 +176,15 @@ impl Changes {
         self.watched.extend(days);
     }
 
-    /// Whether a host was away between two times: long enough, and long enough where
-    /// anything was seen. The days of both times are in view only in part.
-    fn was_away(&self, from: Timestamp, to: Timestamp) -> bool {
-        let Some(between) = to.day().checked_sub(1).filter(|last| *last > from.day()) else {
-            return to.since(from) >= self.gone_after;
-        };
-        let days = self.watched.range(from.day().saturating_add(1)..=between).count();
-        let needed = usize::try_from(self.gone_after / (DAY_SECS * SECOND)).unwrap_or(usize::MAX);
-        to.since(from) >= self.gone_after && days.saturating_add(1) >= needed
+    /// Nanoseconds between two times, less the UTC days between them without frames.
+    fn in_view(&self, from: Timestamp, to: Timestamp) -> i64 {
+        let (first, end) = (from.day().saturating_add(1), to.day());
+        if end <= first {
+            return to.since(from);
+        }
+        let watched = i64::try_from(self.watched.range(first..end).count()).unwrap_or(i64::MAX);
+        let dark = end.saturating_sub(first).saturating_sub(watched);
+        to.since(from).saturating_sub(dark.saturating_mul(DAY_SECS * SECOND))
     }
 
     /// Takes what was noticed in an earlier run, in the order of time.
@@ -224,7 +225,6 @@ impl Changes {
         standing: impl Fn(&HostView) -> Standing<'a>,
         now: Timestamp,
     ) -> Vec<Change> {
-        self.watched([now.day()]);
         let mut found = Vec::new();
         for view in views.iter().filter(|v| v.made_contact()) {
             self.seen(view, standing(view), now, &mut found);
@@ -232,7 +232,11 @@ impl Changes {
         found.sort_by_key(|c| c.kind != ChangeKind::Alarm);
         let mut gone: Vec<Change> = Vec::new();
         let mut known = std::mem::take(&mut self.known);
-        for known in known.values_mut().filter(|k| !k.gone && self.was_away(k.last, now)) {
+        for known in known.values_mut().filter(|k| !k.gone) {
+            let away = self.in_view(known.last, now);
+            if away < self.gone_after {
+                continue;
+            }
             known.gone = true;
             let by = known.exception.clone();
             gone.push(Change {
@@ -247,7 +251,7 @@ impl Changes {
                 from: Some(known.verdict),
                 to: None,
                 alarms: known.alarms.list(),
-                days: Some(days(if known.recalled { self.gone_after } else { now.since(known.last) })),
+                days: Some(days(if known.recalled { self.gone_after } else { away })),
                 reason: String::new(),
                 exception: by.as_deref().and_then(|a| Standing::Accepted(a).sentence()).unwrap_or_default(),
                 accepted: by,
@@ -266,13 +270,13 @@ impl Changes {
         let alarms = Alarms::of(&view.alarms);
         let before = self.known.get(&id);
         let from = before.map(|k| k.verdict);
+        let away = before.map_or(0, |k| self.in_view(k.last, view.last_seen));
         let (change, had) = match before {
             // What is that old is no news.
             None if is_gone(view.last_seen) => (None, alarms),
             None => (Some((ChangeKind::New, None)), Alarms::default()),
-            Some(k) if view.last_seen > k.last && (k.gone || self.was_away(k.last, view.last_seen)) => {
-                let away = days(view.last_seen.since(k.last));
-                (Some((ChangeKind::Reappeared, Some(away).filter(|_| !k.recalled))), Alarms::default())
+            Some(k) if view.last_seen > k.last && (k.gone || away >= gone_after) => {
+                (Some((ChangeKind::Reappeared, Some(days(away)).filter(|_| !k.recalled))), Alarms::default())
             }
             Some(k) if k.gone => return,
             Some(k) if view.verdict.strength() > k.verdict.strength() => (Some((ChangeKind::Raised, None)), k.alarms),

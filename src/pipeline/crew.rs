@@ -64,7 +64,7 @@ pub(super) enum Seats {
 }
 
 /// A worker, as the reader has to do with it.
-trait Desk: Send {
+trait Hand: Send {
     /// Takes a job; false if nobody does it any more.
     fn take(&mut self, job: Job) -> bool;
     /// There are no more jobs.
@@ -72,7 +72,7 @@ trait Desk: Send {
 }
 
 /// A worker on a thread of its own.
-impl Desk for Sender<Job> {
+impl Hand for Sender<Job> {
     fn take(&mut self, job: Job) -> bool {
         self.send(job).is_ok()
     }
@@ -81,26 +81,26 @@ impl Desk for Sender<Job> {
 }
 
 /// A worker on the reader's thread.
-struct Beside<H: Harvest> {
+struct OnReader<H: Harvest> {
     worker: Worker<H>,
     recycler: Recycler,
     writer: Sender<Report<H>>,
 }
 
-impl<H: Harvest> Desk for Beside<H> {
+impl<H: Harvest> Hand for OnReader<H> {
     fn take(&mut self, job: Job) -> bool {
         self.worker.take(job, &self.recycler, &self.writer)
     }
 
     fn end(self: Box<Self>) {
-        let Beside { worker, writer, .. } = *self;
+        let OnReader { worker, writer, .. } = *self;
         worker.end(&writer);
     }
 }
 
 /// What the reader holds of the crew.
 pub(super) struct Hands {
-    desks: Vec<Box<dyn Desk>>,
+    all: Vec<Box<dyn Hand>>,
     pub(super) pool: Pool,
     pub(super) recycler: Recycler,
     pub(super) gathered: Gathered,
@@ -110,22 +110,22 @@ impl Hands {
     /// Hands without workers.
     #[cfg(test)]
     pub(super) fn idle(pool: Pool) -> Self {
-        Hands { desks: Vec::new(), recycler: pool.recycler(), pool, gathered: Gathered::default() }
+        Hands { all: Vec::new(), recycler: pool.recycler(), pool, gathered: Gathered::default() }
     }
 
     /// Hands a batch to every worker; false if one is gone.
     pub(super) fn give(&mut self, work: &Arc<Work>) -> bool {
-        self.desks.iter_mut().all(|desk| desk.take(Job::Batch(Arc::clone(work))))
+        self.all.iter_mut().all(|hand| hand.take(Job::Batch(Arc::clone(work))))
     }
 
     /// Tells every worker the time; false if one is gone.
     pub(super) fn tick(&mut self, tick: Tick) -> bool {
-        self.desks.iter_mut().all(|desk| desk.take(Job::Tick(tick)))
+        self.all.iter_mut().all(|hand| hand.take(Job::Tick(tick)))
     }
 
     /// Tells the workers that there is no more to do.
     pub(super) fn end(&mut self) {
-        self.desks.drain(..).for_each(Desk::end);
+        self.all.drain(..).for_each(Hand::end);
     }
 }
 
@@ -159,17 +159,17 @@ impl<H: Harvest> Crew<H> {
             let _alarm = Alarm(Arc::clone(&failed));
             let (tx, reports): (Sender<Report<H>>, Receiver<Report<H>>) = bounded(REPORTS);
             let pool = Pool::new(batches, count, Arc::clone(&failed));
-            let mut desks: Vec<Box<dyn Desk>> = Vec::with_capacity(count);
+            let mut all: Vec<Box<dyn Hand>> = Vec::with_capacity(count);
             let mut threads = Vec::with_capacity(count);
             for worker in workers {
                 let (writer, recycler) = (tx.clone(), pool.recycler());
                 if seats == Seats::WithReader {
-                    desks.push(Box::new(Beside { worker, recycler, writer }));
+                    all.push(Box::new(OnReader { worker, recycler, writer }));
                     continue;
                 }
                 // Room for all: only the pool holds the reader back.
                 let (job_tx, job_rx) = bounded(batches);
-                desks.push(Box::new(job_tx));
+                all.push(Box::new(job_tx));
                 let alarm = Alarm(Arc::clone(&failed));
                 let thread = std::thread::Builder::new().name("worker".into()).spawn_scoped(scope, move || {
                     let _alarm = alarm;
@@ -178,7 +178,7 @@ impl<H: Harvest> Crew<H> {
                 threads.push(thread.map_err(Failure::Thread)?);
             }
             drop(tx);
-            let hands = Hands { desks, recycler: pool.recycler(), pool, gathered };
+            let hands = Hands { all, recycler: pool.recycler(), pool, gathered };
             let reader = std::thread::Builder::new().name("reader".into()).spawn_scoped(scope, move || read(hands));
             let reader = reader.map_err(Failure::Thread)?;
             let mut shards = BTreeMap::new();

@@ -45,10 +45,18 @@ pub(in crate::cli) struct Plan<'p> {
 
 struct Job {
     now: Timestamp,
-    /// UTC days with frames since the last job.
+    /// What hosts are judged by, and UTC days with frames since the last job; without
+    /// them, the store.
+    remembered: Option<(Facts, BTreeSet<i64>)>,
+}
+
+/// What a run without a store remembers.
+#[derive(Default)]
+struct Remembered {
+    /// Records by id.
+    records: HashMap<String, Record>,
+    /// UTC days with frames since the last judgement.
     days: BTreeSet<i64>,
-    /// What hosts are judged by; without it, the store.
-    facts: Option<Facts>,
 }
 
 /// The thread, and what waits for it.
@@ -57,10 +65,8 @@ pub(super) struct Verdicts {
     rx: Receiver<Vec<Change>>,
     thread: JoinHandle<()>,
     judged_at: Instant,
-    /// Records by id, of a run without a store.
-    remembered: Option<HashMap<String, Record>>,
-    /// UTC days with frames since the last judgement.
-    days: BTreeSet<i64>,
+    /// Of a run without a store.
+    remembered: Option<Remembered>,
     store: Option<PathBuf>,
     events: Option<EventFile<Output>>,
     gone_after: u32,
@@ -97,8 +103,7 @@ impl Verdicts {
             rx,
             thread,
             judged_at: Instant::now(),
-            remembered: store.is_none().then(HashMap::new),
-            days: BTreeSet::new(),
+            remembered: store.is_none().then(Remembered::default),
             store,
             events,
             gone_after,
@@ -107,12 +112,12 @@ impl Verdicts {
 
     /// Takes records that stand. With a store they come from there.
     pub(super) fn remember(&mut self, records: &[Record]) {
-        let Some(remembered) = &mut self.remembered else { return };
+        let Some(Remembered { records: known, days }) = &mut self.remembered else { return };
         for r in records {
-            self.days.extend([r.first_seen.day(), r.last_seen.day()]);
-            if remembered.len() < MOST_REMEMBERED || remembered.contains_key(&r.id) {
+            days.extend([r.first_seen.day(), r.last_seen.day()]);
+            if known.len() < MOST_REMEMBERED || known.contains_key(&r.id) {
                 let slim = Record { evidence: Vec::new(), community_ids: Vec::new(), ..r.clone() };
-                remembered.insert(r.id.clone(), slim);
+                known.insert(r.id.clone(), slim);
             }
         }
     }
@@ -120,7 +125,9 @@ impl Verdicts {
     /// Has hosts judged if that is due, and hands out what changed by the last
     /// time.
     pub(super) fn round(&mut self, now: Instant, packet_time: Option<Timestamp>) -> Vec<Event> {
-        self.days.extend(packet_time.map(Timestamp::day));
+        if let Some(Remembered { days, .. }) = &mut self.remembered {
+            days.extend(packet_time.map(Timestamp::day));
+        }
         if now.saturating_duration_since(self.judged_at) >= PAUSE
             && let Some(ts) = packet_time
             && self.tx.is_empty()
@@ -136,15 +143,15 @@ impl Verdicts {
 
     fn job(&mut self, now: Timestamp) -> Job {
         let keep_from = now.plus(-i64::from(self.gone_after).saturating_mul(DAY_SECS * crate::base::time::SECOND));
-        let facts = self.remembered.as_mut().map(|remembered| {
-            remembered.retain(|_, r| r.last_seen >= keep_from);
-            let mut records: Vec<&Record> = remembered.values().collect();
-            records.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        let remembered = self.remembered.as_mut().map(|Remembered { records, days }| {
+            records.retain(|_, r| r.last_seen >= keep_from);
+            let mut sorted: Vec<&Record> = records.values().collect();
+            sorted.sort_unstable_by(|a, b| a.id.cmp(&b.id));
             let mut builder = FactsBuilder::new();
-            records.into_iter().for_each(|r| builder.record(r, false));
-            builder.build()
+            sorted.into_iter().for_each(|r| builder.record(r, false));
+            (builder.build(), std::mem::take(days))
         });
-        Job { now, days: std::mem::take(&mut self.days), facts }
+        Job { now, remembered }
     }
 
     /// Judges for the last time, when everything is in the store, and keeps
@@ -222,8 +229,6 @@ struct Judge {
     files: KnowledgeArgs,
     /// The UTC day on which the files were read.
     read_on: Option<i64>,
-    /// The UTC day of the last judgement.
-    judged_on: Option<i64>,
     as_of: Option<Timestamp>,
     store: Option<PathBuf>,
     gone_after: u32,
@@ -239,7 +244,6 @@ impl Judge {
             accept,
             files: plan.files.clone(),
             read_on: None,
-            judged_on: None,
             as_of: plan.as_of,
             store,
             gone_after: plan.changes.gone_after(),
@@ -294,16 +298,15 @@ impl Judge {
     }
 
     fn judge(&mut self, job: Job) -> Result<Vec<Change>, StoreError> {
-        self.changes.watched(job.days);
-        let another_day = self.judged_on.replace(job.now.day()) != Some(job.now.day());
-        let facts = match (job.facts, &self.store) {
-            (Some(facts), _) => facts,
+        let facts = match (job.remembered, &self.store) {
+            (Some((facts, days)), _) => {
+                self.changes.watched(days);
+                facts
+            }
             (None, Some(path)) => {
                 let store = Store::open_read_only(path)?;
                 // Files that are followed may go over many days at once.
-                if another_day {
-                    self.changes.watched(store.days_watched()?);
-                }
+                self.changes.watched(store.days_watched()?);
                 self.stored_facts(&store, job.now)?
             }
             (None, None) => return Ok(Vec::new()),

@@ -62,12 +62,15 @@ fn nobody_is_gone_while_nothing_is_seen() {
     assert!(all.update(&[], open, at("2026-04-10T10:00:00Z")).is_empty(), "forty days without a frame");
     let back = HostView { last_seen: at("2026-04-10T11:00:00Z"), ..host };
     assert!(all.update(std::slice::from_ref(&back), open, at("2026-04-10T11:01:00Z")).is_empty(), "it was never away");
-    // A gap of ten days counts as none of the thirty.
+    // A gap of eleven days counts as none of the thirty.
     let day = |text: &str| at(text).day();
     all.watched((day("2026-04-10")..day("2026-04-20")).chain(day("2026-05-01")..day("2026-06-30")));
-    assert!(all.update(&[], open, at("2026-05-19T23:59:00Z")).is_empty());
-    let gone = all.update(&[], open, at("2026-05-21T00:01:00Z"));
-    assert_eq!(said(&gone), ["10.0.0.5 (pc-5) was updating and made no contact for 40 days"]);
+    assert!(all.update(&[], open, at("2026-05-21T10:59:00Z")).is_empty());
+    let gone = all.update(&[], open, at("2026-05-21T11:00:00Z"));
+    assert_eq!(said(&gone), ["10.0.0.5 (pc-5) was updating and made no contact for 30 days"]);
+    let back = HostView { last_seen: at("2026-06-01T11:00:00Z"), ..back };
+    let found = all.update(std::slice::from_ref(&back), open, at("2026-06-01T11:01:00Z"));
+    assert_eq!(said(&found), ["10.0.0.5 (pc-5) is back after 41 days: updating. R."]);
 }
 
 #[test]

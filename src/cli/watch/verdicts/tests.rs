@@ -211,8 +211,8 @@ fn the_users_files_are_read_again_when_a_day_begins() {
     let mut found = |now: &str| {
         let mut facts = FactsBuilder::new();
         facts.record(&record(Stage::Transferred), false);
-        let changes =
-            judge.judge(Job { now: at(now).unwrap(), days: BTreeSet::new(), facts: Some(facts.build()) }).unwrap();
+        let remembered = Some((facts.build(), BTreeSet::new()));
+        let changes = judge.judge(Job { now: at(now).unwrap(), remembered }).unwrap();
         changes.iter().map(|c| (c.kind, c.accepted.is_some())).collect::<Vec<_>>()
     };
     assert_eq!(found("2026-03-01T10:06:00Z"), [(ChangeKind::New, true)]);
@@ -235,7 +235,7 @@ fn a_flood_of_records_is_bounded() {
         r.id = format!("{n:032x}");
         verdicts.remember(std::slice::from_ref(&r));
     }
-    assert_eq!(verdicts.remembered.as_ref().unwrap().len(), MOST_REMEMBERED);
+    assert_eq!(verdicts.remembered.as_ref().unwrap().records.len(), MOST_REMEMBERED);
 }
 
 #[test]
