@@ -5,6 +5,7 @@
 //! it are looked up in a small table of bits, and only what is in there among
 //! the rules. All other rules are tried one after another.
 
+use super::pattern::{self, Expression};
 use super::sequence::{Sequence, Sequences};
 use memchr::memmem;
 
@@ -29,7 +30,7 @@ struct Filed {
 struct Tried {
     /// Looked for first: far cheaper than the expression.
     contains: Option<memmem::Finder<'static>>,
-    regex: regex::bytes::Regex,
+    regex: Expression,
     order: u32,
     value: u32,
 }
@@ -62,11 +63,11 @@ pub(super) fn sequence(regex: &str, contains: Option<&str>) -> Option<(Sequence,
 }
 
 impl Rules {
-    /// Adds a rule behind all others. Nothing is found before
-    /// [`Rules::finish`].
+    /// Adds a rule, whose expression is sound, behind all others. Nothing is found
+    /// before [`Rules::finish`].
     ///
     /// # Errors
-    /// What is wrong with the expression.
+    /// That there are too many.
     pub fn add(&mut self, regex: &str, contains: Option<&str>, value: u32) -> Result<(), String> {
         let full = || "too many rules".to_owned();
         let order = u32::try_from(self.filed.len() + self.tried.len()).map_err(|_| full())?;
@@ -81,7 +82,8 @@ impl Rules {
             }
             None => {
                 let contains = contains.map(|t| memmem::Finder::new(t.as_bytes()).into_owned());
-                self.tried.push(Tried { contains, regex: super::pattern::compile(regex)?, order, value });
+                let regex = Expression::new(regex, pattern::compile);
+                self.tried.push(Tried { contains, regex, order, value });
             }
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! So a sequence that begins or ends with fixed text is filed under it; all
 //! others are tried one after another.
 
+use super::pattern::{self, Expression};
 use super::prefixes::Prefixes;
 use super::sequence::{Sequence, Sequences};
 
@@ -23,7 +24,7 @@ struct Filed {
 #[derive(Debug)]
 struct Tried {
     group: u32,
-    regex: regex::bytes::Regex,
+    regex: Expression,
     order: u32,
     indicator: u32,
     alarm: bool,
@@ -50,16 +51,17 @@ pub(super) fn sequence(labels: &str) -> Option<(Sequence, Vec<u8>, Vec<u8>)> {
 }
 
 impl HostIndex {
-    /// Adds a pattern to a group: the alarms of the catalogue first, else in
-    /// its order. Nothing is found before [`HostIndex::finish`].
+    /// Adds a pattern, whose expression is sound, to a group: the alarms of the
+    /// catalogue first, else in its order. Nothing is found before
+    /// [`HostIndex::finish`].
     ///
     /// # Errors
-    /// What is wrong with the expression.
+    /// That there are too many.
     pub fn add(&mut self, group: u32, labels: &str, alarm: bool, indicator: u32) -> Result<(), String> {
         let full = || "too many host patterns".to_owned();
         let order = u32::try_from(self.filed.len() + self.tried.len()).map_err(|_| full())?;
         let Some((sequence, prefix, mut suffix)) = sequence(labels) else {
-            let regex = super::pattern::compile_labels(labels)?;
+            let regex = Expression::new(labels, pattern::compile_labels);
             self.tried.push(Tried { group, regex, order, indicator, alarm });
             return Ok(());
         };
@@ -102,7 +104,7 @@ impl HostIndex {
             take(t.alarm, t.order, t.indicator, &|| t.regex.is_match(labels));
         }
         if !self.filed.is_empty() {
-            let mut key = [0; 4 + super::pattern::NAME_MAX];
+            let mut key = [0; 4 + pattern::NAME_MAX];
             let (head, tail) = key.split_at_mut(4);
             head.copy_from_slice(&group.to_be_bytes());
             let Some(tail) = tail.get_mut(..labels.len()) else { return (NONE, NONE) };

@@ -3,6 +3,7 @@
 use crate::base::Prefix;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 /// Longest host name in its text form (RFC 1035 section 2.3.4: 255 octets on
 /// the wire).
@@ -236,6 +237,29 @@ pub(super) fn compile_labels(labels: &str) -> Result<regex::bytes::Regex, String
         compile(labels)?;
     }
     compile(&format!("^(?:{labels})$"))
+}
+
+/// A regular expression that is compiled when a text is first held against it: few
+/// runs see one, and to compile those of the program takes longer than a small capture.
+#[derive(Debug)]
+pub(super) struct Expression {
+    text: Box<str>,
+    compile: fn(&str) -> Result<regex::bytes::Regex, String>,
+    compiled: OnceLock<Option<regex::bytes::Regex>>,
+}
+
+impl Expression {
+    /// Of a sound expression that [`compile`] or [`compile_labels`] takes. One that is
+    /// not fits nothing.
+    pub fn new(text: &str, compile: fn(&str) -> Result<regex::bytes::Regex, String>) -> Self {
+        Expression { text: text.into(), compile, compiled: OnceLock::new() }
+    }
+
+    /// Whether it fits a text.
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        let compiled = self.compiled.get_or_init(|| (self.compile)(&self.text).ok());
+        compiled.as_ref().is_some_and(|regex| regex.is_match(text))
+    }
 }
 
 /// Whether a payload starts like a TLS record (RFC 8446 section 5.1): content

@@ -27,6 +27,18 @@ fn made_from(pattern: &P) -> Vec<Subject> {
     }
 }
 
+/// As a file of the user, whose expressions are not taken on trust.
+#[test]
+fn every_expression_is_sound() {
+    for text in [include_str!("../kaspersky.toml"), include_str!("../coverage.toml")] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let problems = Catalogue::load(Some(file.path()), &[]).map(drop).map_err(|e| e.to_string());
+        let none = text.matches("[[indicator]]").count() == 0;
+        assert!(problems == Ok(()) || none && problems.unwrap_err().contains("there is no indicator"), "{text}");
+    }
+}
+
 #[test]
 fn every_entry_is_reachable() {
     let c = builtin();
