@@ -189,6 +189,33 @@ enum Proof {
     Sent,
 }
 
+/// A set of clients in a few bits: it holds all that were added, and some others.
+#[derive(Clone, Copy, Debug, Default)]
+struct Clients([u64; 8]);
+
+impl Clients {
+    /// The word of a client, and its bit there.
+    #[inline]
+    fn place(client: &Addr) -> (usize, u64) {
+        let bits = client.bits();
+        let mixed = ((bits >> 64) as u64 ^ bits as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((mixed >> 61) as usize, 1 << (mixed >> 55 & 63))
+    }
+
+    fn add(&mut self, client: &Addr) {
+        let (word, bit) = Self::place(client);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    #[inline]
+    fn may_hold(&self, client: &Addr) -> bool {
+        let (word, bit) = Self::place(client);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+}
+
 /// The packets of the last moments and the far places of one shard.
 pub(super) struct Duplicates {
     state: RandomState,
@@ -196,6 +223,9 @@ pub(super) struct Duplicates {
     /// By client and segment; by hardware address too where that alone
     /// differs.
     far: HashMap<(Addr, u32, Option<Mac>), Near, RandomState>,
+    /// Which clients may have a far place: most have none, and to look for it for each
+    /// of their packets showed in profiles.
+    may_be_far: Clients,
     /// Clients and their near places, as their own packets proved.
     near: HashMap<(Addr, Place), Timestamp, RandomState>,
 }
@@ -211,14 +241,16 @@ impl Duplicates {
             state: RandomState::default(),
             seen: Recent::default(),
             far: HashMap::default(),
+            may_be_far: Clients::default(),
             near: HashMap::default(),
         }
     }
 
-    /// Whether no far place is known, so that every packet is what it seems.
+    /// Whether no far place of either end is known, so that the packet is what it
+    /// seems.
     #[inline]
-    pub(super) fn knows_none(&self) -> bool {
-        self.far.is_empty()
+    pub(super) fn knows_neither(&self, p: &Packet) -> bool {
+        self.far.is_empty() || !self.may_be_far.may_hold(&p.src) && !self.may_be_far.may_hold(&p.dst)
     }
 
     /// The packet as it was near its client, if it comes from a far place.
@@ -397,6 +429,10 @@ impl Duplicates {
         }
         if self.far.len() >= MAX_FAR {
             self.far.retain(|_, n| within(MEMORY, ts, n.confirmed));
+            self.may_be_far = Clients::default();
+            for (client, ..) in self.far.keys() {
+                self.may_be_far.add(client);
+            }
             self.near.retain(|_, confirmed| within(MEMORY, ts, *confirmed));
             if self.far.len() >= MAX_FAR {
                 ledger.count(Counter::TableEvicted);
@@ -408,6 +444,7 @@ impl Duplicates {
                 n.place = near;
             }
         }
+        self.may_be_far.add(&client);
         self.far.insert(there, here);
         Verdict::Moved { client, far, near }
     }
@@ -502,7 +539,7 @@ mod tests {
         b.now += WINDOW + 1;
         b.number -= 1;
         assert_eq!(b.packet(true, [(1, 64, 9)]), [Verdict::Fresh]);
-        assert!(b.d.knows_none());
+        assert!(b.d.far.is_empty());
     }
 
     #[test]
@@ -573,7 +610,7 @@ mod tests {
         assert_eq!(b.packet(true, [(1, 64, 9), (2, 64, 10)]), [Verdict::Fresh, Verdict::Fresh]);
         // Two systems with other initial TTLs.
         assert_eq!(b.packet(true, [(1, 64, 9), (2, 128, 10)]), [Verdict::Fresh, Verdict::Fresh]);
-        assert!(b.d.knows_none());
+        assert!(b.d.far.is_empty());
     }
 
     #[test]
@@ -627,6 +664,9 @@ mod tests {
             }
         }
         assert_eq!((b.d.far.len(), b.d.near.len()), (MAX_FAR, MAX_FAR));
+        // Whoever has a far place is looked up.
+        let sent = |src: Addr| Packet { src, dst: SERVER, ..blank() };
+        assert!(b.d.far.keys().all(|(client, ..)| !b.d.knows_neither(&sent(*client))));
         assert_eq!(b.ledger.total().get(Counter::TableEvicted), 2000 - MAX_FAR as u64);
     }
 

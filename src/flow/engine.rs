@@ -190,9 +190,9 @@ impl<S: Sink> Engine<S> {
         if packet.payload_missing > 0 {
             ledger.count(Counter::PayloadCut);
         }
-        let knows_none = self.duplicates.knows_none();
+        let is_near = self.duplicates.knows_neither(packet);
         let mut found = Found::Nothing;
-        if knows_none && packet.transport == Transport::Tcp {
+        if is_near && packet.transport == Transport::Tcp {
             found = self.find_tcp(packet, segment);
             if found == Found::Passed {
                 ledger.count(Counter::TcpSegments);
@@ -201,7 +201,7 @@ impl<S: Sink> Engine<S> {
         }
         let (payload, frame) = bytes();
         let at = At { packet, payload, frame, segment, from_client: true, moved: false };
-        if knows_none {
+        if is_near {
             self.take(at, (packet, segment), found, ledger);
         } else {
             self.take_nearer(at, ledger);
