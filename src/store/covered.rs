@@ -170,6 +170,17 @@ impl Store {
         self.list(sql, [], |row| row.get(0))
     }
 
+    /// First and last packet time of each run that wrote no end: it was killed, or its
+    /// machine was, or it goes on.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn unended(&self) -> Result<Vec<(Timestamp, Timestamp)>> {
+        let sql = "SELECT min(s.first_ns), max(s.last_ns) FROM runs JOIN run_sources USING (run)
+             JOIN sources s USING (source_no) WHERE ended_ns IS NULL AND s.first_ns IS NOT NULL GROUP BY run";
+        self.list(sql, [], |row| Ok((Timestamp(row.get(0)?), Timestamp(row.get(1)?))))
+    }
+
     /// Inputs of runs that gave nothing, with the least and greatest packet time
     /// of what the run read beside them.
     pub(super) fn unread(&self) -> Result<Vec<Unread>> {

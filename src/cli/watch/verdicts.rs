@@ -10,7 +10,7 @@ use crate::cli::args::{EventArgs, KnowledgeArgs};
 use crate::cli::exit::{Stop, say};
 use crate::cli::judging::Knowledge;
 use crate::host::changes::{Change, ChangeKind, Changes, Noticed};
-use crate::host::{self, AcceptList, Facts, FactsBuilder};
+use crate::host::{self, AcceptList, Facts, FactsBuilder, HostView};
 use crate::report::output::Output;
 use crate::sighting::{HomeNets, Record};
 use crate::store::{Event, Place, Store, StoreError};
@@ -251,7 +251,8 @@ impl Judge {
     }
 
     /// Takes what the store knows before the run. All that is news of it are
-    /// exceptions that ended since.
+    /// exceptions that ended since, and what a run stored that was killed before it
+    /// judged that.
     fn recall(&mut self) -> Result<Vec<Change>, StoreError> {
         let Some(path) = &self.store else { return Ok(Vec::new()) };
         let store = Store::open_read_only(path)?;
@@ -266,17 +267,21 @@ impl Judge {
         let Some(last) = store.covered(i64::MIN, i64::MAX)?.last else { return Ok(Vec::new()) };
         // What is said now comes after all that was said.
         let last = noticed.last().map_or(last, |e| e.ts.max(last));
-        let facts = self.stored_facts(&store, last)?;
-        let mut found = self.changes_of(&facts, last);
-        found.retain(|c| c.kind == ChangeKind::Lapsed);
+        let killed = store.unended()?;
+        let views = self.views(&self.stored_facts(&store, last)?);
+        let mut found = self.changes_of(&views, last);
+        found.retain(|c| c.kind == ChangeKind::Lapsed || views.iter().any(|v| is_untold(c, v, &killed)));
         Ok(found)
     }
 
-    fn changes_of(&mut self, facts: &Facts, now: Timestamp) -> Vec<Change> {
-        let views = host::judge(facts, &self.catalogue, &self.options);
+    fn views(&self, facts: &Facts) -> Vec<HostView> {
+        host::judge(facts, &self.catalogue, &self.options)
+    }
+
+    fn changes_of(&mut self, views: &[HostView], now: Timestamp) -> Vec<Change> {
         let day = self.as_of.unwrap_or_else(Timestamp::now).day();
         let accept = &self.accept;
-        self.changes.update(&views, |view| accept.standing(view, day), now)
+        self.changes.update(views, |view| accept.standing(view, day), now)
     }
 
     /// Reads the user's files again where another day began. Files that cannot
@@ -312,8 +317,18 @@ impl Judge {
             (None, None) => return Ok(Vec::new()),
         };
         self.read_again(job.now.day());
-        Ok(self.changes_of(&facts, job.now))
+        let views = self.views(&facts);
+        Ok(self.changes_of(&views, job.now))
     }
+}
+
+/// Whether a change is of this host, and in the time of a run that was killed. What it
+/// had judged was noticed, and is no change; a host that it knew from before is none
+/// that came with it.
+fn is_untold(change: &Change, of: &HostView, killed: &[(Timestamp, Timestamp)]) -> bool {
+    let came = if change.from.is_none() { of.first_seen } else { of.last_seen };
+    let is_it = (change.ip, change.mac, change.segment.as_str()) == (of.ip, of.mac, of.segment.as_str());
+    is_it && change.kind != ChangeKind::Gone && killed.iter().any(|(first, last)| (*first..=*last).contains(&came))
 }
 
 #[cfg(test)]

@@ -32,6 +32,11 @@ fn events(path: &Path) -> Vec<Value> {
 
 /// Puts a record into a store, in a run of its own.
 fn put(path: &Path, r: &Record) {
+    put_in(path, r, Some(r.last_seen));
+}
+
+/// The same; without an end the run was killed.
+fn put_in(path: &Path, r: &Record, ended: Option<Timestamp>) {
     let mut store = Store::open(path).unwrap();
     let mut writer = store.begin().unwrap();
     let run = writer.put_run(&run()).unwrap();
@@ -39,6 +44,9 @@ fn put(path: &Path, r: &Record) {
     let source = crate::store::Source { source: r.source.clone(), first, last, ..Default::default() };
     writer.put_source(run, &source).unwrap();
     writer.put_record(r, false).unwrap();
+    if let Some(ended) = ended {
+        writer.end_run(run, ended, 0, "").unwrap();
+    }
     writer.commit().unwrap();
 }
 
@@ -111,6 +119,46 @@ fn what_a_store_knows_is_no_change() {
     put(&back);
     verdicts.finish(at("2026-04-11T10:01:00Z")).unwrap();
     assert_eq!(kinds(stored()), ["raised", "gone", "reappeared"]);
+}
+
+/// Of a run that was killed, the store may hold what was never judged.
+#[test]
+fn what_a_killed_run_stored_and_never_judged_is_said_by_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("s.db");
+    let kinds = || {
+        let events = Store::open_read_only(&path).unwrap().events(None, None).unwrap();
+        events.iter().map(|e| (e.ip.to_string(), e.kind.clone())).collect::<Vec<_>>()
+    };
+    let said = |ip: &str, kind: &str| (ip.to_owned(), kind.to_owned());
+    let of = |ip: &str, source: &str, day: &str, stage| {
+        let mut r = record(stage);
+        (r.host.ip, r.source, r.period) = (ip.parse().unwrap(), source.into(), day.into());
+        (r.host.mac, r.id) = (None, format!("{:016x}{:0>16}", r.host.ip.bits() as u32, day.replace('-', "")));
+        let time = |time: &str| at(&format!("{day}T{time}Z")).unwrap();
+        (r.first_seen, r.last_seen) = (time("10:00:00"), time("10:05:00"));
+        r
+    };
+    // One that is known from before, and silent since.
+    put(&path, &of("10.0.0.7", "run:a", "2026-03-01", Stage::Attempted));
+    // A sensor sees it again, and another; it is killed before it judges.
+    put_in(&path, &of("10.0.0.7", "run:b", "2026-03-02", Stage::Attempted), None);
+    put_in(&path, &of("10.0.0.8", "run:b", "2026-03-02", Stage::Attempted), None);
+    assert_eq!(kinds(), []);
+    let next = |now: &str| start(plan(), Some(&path)).finish(at(now)).unwrap();
+    next("2026-03-02T10:06:00Z");
+    assert_eq!(kinds(), [said("10.0.0.8", "new")]);
+    next("2026-03-02T10:07:00Z");
+    assert_eq!(kinds(), [said("10.0.0.8", "new")], "once");
+    // It rises in another that is killed.
+    put_in(&path, &of("10.0.0.8", "run:c", "2026-03-03", Stage::Transferred), None);
+    next("2026-03-03T10:06:00Z");
+    next("2026-03-03T10:07:00Z");
+    assert_eq!(kinds(), [said("10.0.0.8", "new"), said("10.0.0.8", "raised")]);
+    // What an ended run has stored is no news.
+    put(&path, &of("10.0.0.9", "run:d", "2026-03-04", Stage::Transferred));
+    next("2026-03-04T10:06:00Z");
+    assert_eq!(kinds().len(), 2);
 }
 
 /// The user's files, and the plan of a run that has them on a day.
