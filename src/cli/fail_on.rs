@@ -135,7 +135,8 @@ mod tests {
         assert!(with(&[1], "update", Standing::Open) && !with(&[1], "lookalike,web", Standing::Open));
         assert!(!with(&[3], "netblock", Standing::Open), "support makes no record");
         let who = Who::Name("pc-5".into());
-        let accept = Accept { who, verdict: Verdict::Active, reason: "r".into(), owner: "o".into(), expires: 9 };
+        let accept =
+            Accept { who, segment: None, verdict: Verdict::Active, reason: "r".into(), owner: "o".into(), expires: 9 };
         let accepted = Standing::Accepted(&accept);
         assert!(!with(&[1], "update,none", accepted), "somebody answers for it");
         assert!(with(&[1, 2], "update,lookalike", accepted), "nobody answers for an alarm");

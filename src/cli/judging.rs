@@ -124,7 +124,7 @@ impl<'j> Unmet<'j> {
     /// none.
     pub(super) fn sentence(&self, hosts: &str) -> Option<String> {
         const SHOWN: usize = 10;
-        let mut who: Vec<String> = self.1.iter().take(SHOWN).map(|a| a.who.to_string()).collect();
+        let mut who: Vec<String> = self.1.iter().take(SHOWN).map(|a| a.whom()).collect();
         let more = self.1.len().saturating_sub(SHOWN);
         if more > 0 {
             who.push(format!("{more} more"));

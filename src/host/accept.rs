@@ -5,6 +5,7 @@
 //! ```toml
 //! [[accept]]
 //! host = "10.0.0.5"        # or a MAC, or a name of the inventory; or network = "10.9.0.0/16"
+//! segment = "vlan:20"      # only there; may be left out
 //! verdict = "updating"     # and every weaker one
 //! reason = "test bench of the laboratory"
 //! owner = "j.doe"
@@ -40,6 +41,9 @@ pub enum Who {
 pub struct Accept {
     /// Whom it is for.
     pub who: Who,
+    /// The encapsulation context of the hosts that it is for, as records have it;
+    /// without one it is for those of any.
+    pub segment: Option<String>,
     /// The strongest verdict that is accepted.
     pub verdict: Verdict,
     /// Why.
@@ -67,8 +71,25 @@ impl Accept {
         format_day(self.expires)
     }
 
-    /// Whether it is for an address.
-    fn has(&self, ip: &Addr) -> bool {
+    /// Whom it is for, and where, for people.
+    pub fn whom(&self) -> String {
+        match self.segment.as_deref() {
+            None => self.who.to_string(),
+            Some("") => format!("{} outside of segments", self.who),
+            Some(segment) => format!("{} in {segment}", self.who),
+        }
+    }
+
+    /// Whether it is for hosts of that segment.
+    fn is_there(&self, segment: &str) -> bool {
+        self.segment.as_ref().is_none_or(|there| there == segment)
+    }
+
+    /// Whether it is for an address of that segment.
+    fn has(&self, ip: &Addr, segment: &str) -> bool {
+        if !self.is_there(segment) {
+            return false;
+        }
         match &self.who {
             Who::Address(one) => one == ip,
             Who::Network(network) => {
@@ -204,11 +225,12 @@ impl AcceptList {
     /// all of that version.
     pub fn is_for(&self, accept: &Accept, host: &HostView) -> bool {
         match &accept.who {
+            _ if !accept.is_there(&host.segment) => false,
             Who::Mac(mac) => host.mac == Some(*mac),
             Who::Name(name) => self.is_named(name, host),
             Who::Address(_) | Who::Network(_) => [true, false].into_iter().any(|v4| {
-                addresses(host, v4).any(|ip| accept.has(ip))
-                    && all_of(host, v4, |ip| self.all.iter().any(|other| other.has(ip)))
+                addresses(host, v4).any(|ip| accept.has(ip, &host.segment))
+                    && all_of(host, v4, |ip| self.all.iter().any(|other| other.has(ip, &host.segment)))
             }),
         }
     }
@@ -249,7 +271,7 @@ impl AcceptList {
     fn by_addresses(&self, host: &HostView, v4: bool, day: i64) -> Standing<'_> {
         let mut first = Standing::Open;
         for ip in addresses(host, v4) {
-            let found = self.first_of(|a| a.has(ip), host.verdict, day);
+            let found = self.first_of(|a| a.has(ip, &host.segment), host.verdict, day);
             if found == Standing::Open {
                 return found;
             }
@@ -289,6 +311,7 @@ struct File {
 struct Entry {
     host: Option<String>,
     network: Option<String>,
+    segment: Option<String>,
     verdict: String,
     reason: String,
     owner: String,
@@ -323,7 +346,7 @@ fn check(entry: Entry) -> Result<Accept, String> {
     };
     let expires = parse_day(written.trim())
         .ok_or_else(|| format!("expires {written:?} is no date; give the last day, such as 2026-12-31"))?;
-    Ok(Accept { who, verdict, reason: entry.reason, owner: entry.owner, expires })
+    Ok(Accept { who, segment: entry.segment, verdict, reason: entry.reason, owner: entry.owner, expires })
 }
 
 fn who(text: &str) -> Result<Who, String> {
@@ -396,6 +419,28 @@ mod tests {
         moved.addresses.push("10.7.0.5".parse().unwrap());
         let list = list(&entry("network = \"10.0.0.0/24\"", "active", "2026-12-31"));
         assert_eq!(list.standing(&moved, 0), Standing::Open, "it was outside the network too");
+    }
+
+    /// Two sites, or two VLANs, may use the same addresses.
+    #[test]
+    fn an_exception_for_a_segment_is_for_no_host_of_another() {
+        let there = HostView { segment: "vlan:20".into(), ..view("10.0.0.5", Verdict::Updating) };
+        let elsewhere = HostView { segment: String::new(), ..there.clone() };
+        for who in ["host = \"10.0.0.5\"", "network = \"10.0.0.0/8\"", "host = \"02:00:0a:00:00:05\""] {
+            let of = |segment: &str| list(&entry(&format!("{who}\nsegment = \"{segment}\""), "updating", "2026-12-31"));
+            for (segment, accepted) in [("vlan:20", [true, false]), ("", [false, true]), ("vlan:2", [false, false])] {
+                let list = of(segment);
+                let found = [&there, &elsewhere].map(|host| list.standing(host, 0).accepted().is_some());
+                assert_eq!(found, accepted, "{who} in {segment:?}");
+                assert!(list.all()[0].whom().ends_with(if segment.is_empty() {
+                    " outside of segments"
+                } else {
+                    segment
+                }));
+                let met = [&there, &elsewhere].map(|host| list.is_for(&list.all()[0], host));
+                assert_eq!(met, accepted, "{who} in {segment:?}");
+            }
+        }
     }
 
     #[test]

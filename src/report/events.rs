@@ -120,6 +120,7 @@ mod tests {
         (change.owner, change.place) = (Some("j.doe".into()), Some("2nd floor".into()));
         let accepted = Accept {
             who: Who::Name("pc-5".into()),
+            segment: None,
             verdict: Verdict::Active,
             reason: "bench".into(),
             owner: "lab".into(),

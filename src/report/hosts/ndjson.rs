@@ -175,6 +175,7 @@ mod tests {
         (v.nat_at_least, v.relays) = (Some(3), vec!["10.0.0.2".parse().unwrap()]);
         let accept = Accept {
             who: Who::Name("pc-5".into()),
+            segment: None,
             verdict: Verdict::Active,
             reason: "test \u{1b}bench".into(),
             owner: "lab".into(),
