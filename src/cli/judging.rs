@@ -4,7 +4,7 @@ use super::args::{JudgingArgs, KnowledgeArgs};
 use super::exit::{Exit, Stop, say};
 use super::fail_on::{FailOn, Findings};
 use crate::base::Timestamp;
-use crate::host::{Accept, AcceptList, Facts, HostView, Inventory, Standing, Who};
+use crate::host::{Accept, AcceptList, Facts, HostView, Inventory, Standing, Verdict, Who};
 use crate::report::counted;
 use crate::report::hosts::Listed;
 use crate::report::summary::Summary;
@@ -90,7 +90,9 @@ impl Judging {
         if found {
             return Exit::Findings;
         }
-        let Some(doubts) = summary.doubted().filter(|_| self.decides()) else { return Exit::Done };
+        let by_lookups = self.fail_on.iter().all(|word| *word == FailOn::Verdict(Verdict::LookedUp));
+        let doubts = if by_lookups { summary.lookups_doubted() } else { summary.doubted() };
+        let Some(doubts) = doubts.filter(|_| self.decides()) else { return Exit::Done };
         say(format_args!("--fail-on found nothing, but whether there was something cannot be said: {doubts}"));
         Exit::Partial
     }

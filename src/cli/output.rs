@@ -6,9 +6,12 @@ use super::judged::{self, Gathering};
 use super::judging::Judging;
 use super::run_record;
 use crate::base::Timestamp;
+use crate::base::time::QUARTER_SECS;
 use crate::capture::Interface;
 use crate::catalogue::Catalogue;
+use crate::coverage::{Counter, Counts, doubts};
 use crate::host;
+use crate::pipeline::dispatch::Period;
 use crate::pipeline::{Outcome, RunNames, Sighted, repeated};
 use crate::report::judged::Judged;
 use crate::report::output::Output;
@@ -23,7 +26,7 @@ use crate::sighting::select::{Records, Selected};
 use crate::sighting::{HomeNets, HostNames, Names, Naming, Record, Settings};
 use crate::store::custody::Removed;
 use crate::store::{Canary, Interval, Run, Source, Store};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::BuildHasher;
 use std::io::{self, Write};
 use std::path::Path;
@@ -61,6 +64,8 @@ pub(super) struct Printing<'p> {
     pub(super) files_skipped: u64,
     /// Files and folders that could not be opened at all.
     pub(super) unusable: u64,
+    /// The time that was asked for.
+    pub(super) period: Period,
     /// The home networks.
     pub(super) home: &'p HomeNets,
     /// Exceptions, inventory, findings.
@@ -71,8 +76,33 @@ impl Printing<'_> {
     fn summary(&self, outcome: &mut Outcome, hosts: u64) -> Summary {
         let mut summary = summary(outcome, hosts, self.files_skipped);
         summary.files_damaged = summary.files_damaged.saturating_add(self.unusable);
+        summary.asked = quarters_asked(outcome, self.period);
+        summary.by_capture = by_capture(outcome);
         summary
     }
+}
+
+/// Of a time that was asked for, the quarter hours in which frames came, and all of
+/// them; `None` where all were left out.
+fn quarters_asked(outcome: &mut Outcome, Period { since, until }: Period) -> Option<(u64, u64)> {
+    let entries = outcome.ledger.entries().iter();
+    let seen = entries.filter(|(_, e)| e.counts.get(Counter::Frames) > e.counts.get(Counter::FramesFiltered));
+    let seen: BTreeSet<i64> = seen.map(|(key, _)| key.quarter).collect();
+    let at = |quarter: &i64| Timestamp::from_parts(quarter.saturating_mul(QUARTER_SECS), 0);
+    let ends = (at(seen.first()?), at(seen.last()?));
+    let all = doubts::quarters_asked((since, until), ends, false, Timestamp::now())?;
+    Some((seen.len() as u64, all))
+}
+
+/// What each capture counted of what tells whether it hides all.
+fn by_capture(outcome: &mut Outcome) -> Vec<(String, Counts)> {
+    let mut all: BTreeMap<u32, Counts> = BTreeMap::new();
+    for (key, entry) in outcome.ledger.entries() {
+        let counts = all.entry(key.source).or_default();
+        doubts::OF_CAPTURE.iter().for_each(|c| counts.add(*c, entry.counts.get(*c)));
+    }
+    let path = |number: u32| outcome.sources.get(number as usize).map(|s| s.path.to_string_lossy().into_owned());
+    all.into_iter().filter_map(|(number, counts)| Some((path(number)?, counts))).collect()
 }
 
 /// Hands each record in order to `take`, and whether it only supports.

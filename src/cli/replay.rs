@@ -79,6 +79,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         sensor,
         files_skipped: expansion.skipped,
         unusable,
+        period: inputs::period(&args.input)?,
         home: &settings.shown_home(),
         judging: &judging,
     };

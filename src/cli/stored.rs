@@ -2,7 +2,6 @@
 
 use super::exit::Stop;
 use crate::base::Timestamp;
-use crate::base::time::DAY_QUARTERS;
 use crate::coverage::doubts;
 use crate::measure::FactSource;
 use crate::measure::recount::Applied;
@@ -78,11 +77,6 @@ pub(super) fn pseudonyms(store: &Store) -> Result<Option<String>, Stop> {
     Ok(Some(format!("{why}, so that one host may appear twice")))
 }
 
-/// The last quarter hour of a UTC day.
-fn last_of_day(t: Timestamp) -> i64 {
-    t.quarter().div_euclid(DAY_QUARTERS).saturating_add(1).saturating_mul(DAY_QUARTERS).saturating_sub(1)
-}
-
 /// The quarter hours of a window, both ends included.
 pub(super) fn quarters(since: Option<Timestamp>, until: Option<Timestamp>) -> (i64, i64) {
     (since.map_or(i64::MIN, Timestamp::quarter), until.map_or(i64::MAX, |t| t.plus(-1).quarter()))
@@ -99,21 +93,17 @@ pub(super) fn summary(
 ) -> Result<Summary, Stop> {
     let (from, to) = quarters(since, until);
     let covered = store.covered(from, to)?;
-    let asked = since.is_some() || until.is_some();
     // Who asks a sensor that listens for all since a day means until now, and is not
     // to be told that nothing was there while it was dead. Captures end where they do.
     let to_now = since.is_some() && until.is_none() && covered.runs > 0;
-    let of_quarters = covered.first.zip(covered.last).filter(|_| asked).map(|(first, last)| {
-        let from = if since.is_some() { from } else { first.quarter() };
-        let to = if until.is_some() || to_now { to } else { last_of_day(last) };
-        let to = doubts::last_known(to, Timestamp::now(), Some(last.quarter()));
-        u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0)
-    });
+    let seen = covered.first.zip(covered.last);
+    let of_quarters = seen.and_then(|seen| doubts::quarters_asked((since, until), seen, to_now, Timestamp::now()));
     let sensors = if of_quarters.is_some() { store.sensors_up(from, to)? } else { Vec::new() };
     let by_sensor = store.counted_by_sensor(from, to)?.into_iter().collect();
     Ok(Summary {
         sensors,
         by_sensor,
+        by_capture: store.counted_by_capture(from, to)?,
         to_now,
         ..closing(covered, of_quarters, hosts, store.unlooked(from, to, applied)?)
     })

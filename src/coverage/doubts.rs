@@ -4,6 +4,7 @@
 use super::shares::{self, Share, ShareDef};
 use super::{Counter, Counts};
 use crate::base::Timestamp;
+use crate::base::time::DAY_QUARTERS;
 
 /// Why an empty result says nothing.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,8 @@ pub enum Doubt {
     NothingDecoded,
     /// No host name was seen.
     NoName,
+    /// Hardly any connection was seen beside DNS: lookups show, contacts do not.
+    OnlyDns,
     /// No home address was seen.
     NoHomeAddress,
     /// So many contacts were made by clients outside the home networks, which are
@@ -77,6 +80,17 @@ pub struct Sight<'a> {
     pub narrowed: usize,
 }
 
+/// Counters any of which shows that flows other than DNS were seen; the latter three
+/// are in stores that lack the first.
+pub const OTHER_FLOWS: &[Counter] =
+    &[Counter::FlowsOther, Counter::TlsHellos, Counter::QuicInitials, Counter::HttpRequests];
+
+/// DNS messages for which one flow of another kind must have been seen: where
+/// connections are in view there are as many as lookups, about.
+const DNS_BY_FLOW: u64 = 100;
+/// Fewer of them say nothing.
+const LEAST_DNS: u64 = 100;
+
 /// Thousandths of the quarter hours of a window that frames must have come in.
 const LEAST_UP: u64 = 950;
 
@@ -130,10 +144,19 @@ const LIMITS: &[Limit] = &[
     at_least(900, shares::HELLOS_COMPLETED, 10, "of the TLS ClientHellos could be read to their end"),
     // The rest shows neither name nor progress; retries make some closed ones normal.
     at_least(500, shares::QUIC_OPENED, 10, "of the QUIC Initial packets could be opened"),
+    // No more names are to come in them; a capture that goes on has few.
+    at_most(
+        500,
+        shares::FLOWS_MID_STREAM,
+        10,
+        "of the flows were under way before the capture began, their names gone by",
+    ),
+    at_most(500, shares::HELLOS_NAMELESS, 10, "of the TLS ClientHellos had no server name"),
     // Some flows are never answered; where most are not, a direction is missing.
     at_most(500, shares::FLOWS_ONE_SIDED, 10, "of the TCP flows with payload showed only one direction"),
     at_most(500, shares::DNS_UNSOLICITED, 10, "of the DNS answers came without their question in view"),
     // The names are in what was not decoded, if anywhere.
+    at_most(10, shares::LINK_UNSUPPORTED, 100, "of the frames were of a link type that is not decoded"),
     at_least(500, shares::BYTES_DECODED, 10_000, "of the bytes were in TCP segments and UDP datagrams"),
     at_most(200, shares::BYTES_OPAQUE, 10_000, "of the bytes were in layers that hide everything"),
     at_most(100, shares::ECH_CONCEALED, 10, "of the TLS ClientHellos hid their server name"),
@@ -203,6 +226,59 @@ pub fn of_sensor(counts: &Counts) -> Vec<Doubt> {
     if counts.get(Counter::Frames) < MANY { Vec::new() } else { doubts(counts, true) }
 }
 
+fn sum(counts: &Counts, of: &[Counter]) -> u64 {
+    of.iter().fold(0, |sum, c| sum.saturating_add(counts.get(*c)))
+}
+
+/// Why a capture hides all that there was at its place, if it does: what others saw
+/// hides that in the sum, whichever sensor they are said to be of.
+pub fn of_capture(counts: &Counts) -> Option<Doubt> {
+    let frames = counts.get(Counter::Frames).saturating_sub(counts.get(Counter::FramesFiltered));
+    if frames < MANY {
+        return None;
+    }
+    let hides = |d: &Doubt| match d {
+        Doubt::NothingDecoded => true,
+        Doubt::TooLittle(share, _) => share.def.word == shares::BYTES_DECODED.word,
+        _ => false,
+    };
+    doubts(counts, true).into_iter().find(hides)
+}
+
+/// Counters that [`of_capture`] asks for.
+pub const OF_CAPTURE: &[Counter] = &[
+    Counter::Frames,
+    Counter::FramesFiltered,
+    Counter::TcpSegments,
+    Counter::UdpDatagrams,
+    Counter::WireBytes,
+    Counter::BytesFiltered,
+    Counter::BytesDecoded,
+];
+
+/// Quarter hours of the time that was asked for, where one was: from `since`, else
+/// from the first packet; up to `until`, else to the end of the day of the last one,
+/// or `to_now`. `at` is when that is asked.
+pub fn quarters_asked(
+    (since, until): (Option<Timestamp>, Option<Timestamp>),
+    (first, last): (Timestamp, Timestamp),
+    to_now: bool,
+    at: Timestamp,
+) -> Option<u64> {
+    if since.is_none() && until.is_none() {
+        return None;
+    }
+    let from = since.unwrap_or(first).quarter();
+    let days = last.quarter().div_euclid(DAY_QUARTERS).saturating_add(1);
+    let to = match until {
+        Some(until) => until.plus(-1).quarter(),
+        None if to_now => i64::MAX,
+        None => days.saturating_mul(DAY_QUARTERS).saturating_sub(1),
+    };
+    let to = last_known(to, at, Some(last.quarter()));
+    Some(u64::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0))
+}
+
 /// What makes it doubtful that the contacts that there were could be seen, by
 /// what was counted. Where one reason explains the others it stands alone.
 fn doubts(counts: &Counts, saw_home: bool) -> Vec<Doubt> {
@@ -223,6 +299,11 @@ fn doubts(counts: &Counts, saw_home: bool) -> Vec<Doubt> {
     }
     if counts.get(Counter::Names) == 0 {
         found.push(Doubt::NoName);
+    } else {
+        let dns = Some(counts.get(Counter::DnsMessages)).filter(|dns| *dns >= LEAST_DNS);
+        if dns.is_some_and(|dns| sum(counts, OTHER_FLOWS).saturating_mul(DNS_BY_FLOW) < dns) {
+            found.push(Doubt::OnlyDns);
+        }
     }
     let outside = counts.get(Counter::ObservationsOutside);
     if outside > 0 {
@@ -251,7 +332,8 @@ mod tests {
     use Counter as C;
 
     /// A run that saw well.
-    const FAIR: [(Counter, u64); 4] = [(C::Frames, 1000), (C::TcpSegments, 900), (C::UdpDatagrams, 50), (C::Names, 30)];
+    const FAIR: [(Counter, u64); 5] =
+        [(C::Frames, 1000), (C::TcpSegments, 900), (C::UdpDatagrams, 50), (C::Names, 30), (C::FlowsOther, 9)];
 
     fn of(more: &[(Counter, u64)], saw_home: bool) -> Vec<Doubt> {
         let mut counts = Counts::default();
@@ -281,11 +363,55 @@ mod tests {
         assert!(matches!(outside[..], [Doubt::Outside(1)]) && outside[0].is_unmeasured(), "{outside:?}");
     }
 
+    /// A sensor at a resolver's port sees who looks up, and no contact.
+    #[test]
+    fn a_place_that_shows_dns_alone_shows_no_contact() {
+        let of = |flows, dns| {
+            let mut counts = Counts::default();
+            let seen = [(C::Frames, 1000), (C::UdpDatagrams, 900), (C::Names, 450), (C::DnsMessages, dns)];
+            seen.into_iter().chain([(C::FlowsOther, flows)]).for_each(|(c, n)| counts.add(c, n));
+            doubts(&counts, true)
+        };
+        let found = of(0, 900);
+        assert!(matches!(found[..], [Doubt::OnlyDns]) && found[0].is_unmeasured(), "{found:?}");
+        // A stray connection shows nothing of the others.
+        assert!(matches!(of(8, 900)[..], [Doubt::OnlyDns]));
+        assert!(of(9, 900).is_empty() && of(0, 99).is_empty());
+    }
+
+    #[test]
+    fn a_capture_that_hides_all_is_told_whatever_others_saw() {
+        let of = |more: &[(Counter, u64)]| {
+            let mut counts = Counts::default();
+            more.iter().for_each(|(c, n)| counts.add(*c, *n));
+            of_capture(&counts)
+        };
+        assert!(matches!(of(&[(C::Frames, 100)]), Some(Doubt::NothingDecoded)));
+        assert!(of(&[(C::Frames, 99)]).is_none(), "too few to say");
+        assert!(of(&[(C::Frames, 200), (C::FramesFiltered, 150)]).is_none(), "left out");
+        let tunnel = [(C::Frames, 100), (C::UdpDatagrams, 9), (C::WireBytes, 10_000), (C::BytesDecoded, 4999)];
+        assert!(matches!(of(&tunnel), Some(Doubt::TooLittle(..))));
+        assert!(of(&[(C::Frames, 100), (C::UdpDatagrams, 100)]).is_none(), "a capture without names is none of those");
+    }
+
+    #[test]
+    fn the_time_that_was_asked_for() {
+        let at = |hour: i64| Timestamp::from_parts(hour * 3600, 0);
+        let seen = (at(10), at(11));
+        let of = |since, until, to_now, now| quarters_asked((since, until), seen, to_now, at(now));
+        assert_eq!(of(None, None, false, 100), None);
+        assert_eq!(of(Some(at(0)), Some(at(24)), false, 100), Some(96));
+        assert_eq!(of(Some(at(0)), None, false, 100), Some(96), "to the end of the day of the last packet");
+        assert_eq!(of(None, Some(at(12)), false, 100), Some(8), "from the first packet");
+        assert_eq!(of(Some(at(0)), None, true, 100), Some(399), "but what a live run has yet to write");
+        assert_eq!(of(Some(at(0)), Some(at(24)), false, 12), Some(47), "the rest is to come");
+    }
+
     #[test]
     fn each_limit_is_where_it_says() {
         type Counted = &'static [(Counter, u64)];
         // At the limit, and beyond it.
-        let cases: [(&str, Counted, Counted); 11] = [
+        let cases: [(&str, Counted, Counted); 14] = [
             ("frames_dropped", &[(C::DroppedKernel, 10)], &[(C::DroppedKernel, 6), (C::DroppedInterface, 5)]),
             (
                 "sample_unseen",
@@ -303,6 +429,9 @@ mod tests {
                 &[(C::QuicInitials, 99), (C::QuicOpened, 5), (C::QuicRefused, 5)],
                 &[(C::QuicInitials, 10), (C::QuicOpened, 4), (C::QuicRefused, 3), (C::QuicBudget, 3)],
             ),
+            ("flows_mid_stream", &[(C::Flows, 10), (C::FlowsMidStream, 5)], &[(C::Flows, 10), (C::FlowsMidStream, 6)]),
+            ("tls_no_name", &[(C::TlsHellos, 10), (C::TlsNoName, 5)], &[(C::TlsHellos, 10), (C::TlsNoName, 6)]),
+            ("link_unsupported", &[(C::LinkUnsupported, 10)], &[(C::LinkUnsupported, 11)]),
             (
                 "flows_one_sided",
                 &[(C::FlowsWithPayload, 10), (C::FlowsOneSided, 5)],

@@ -57,6 +57,8 @@ shares! {
         (DroppedKernel DroppedInterface) / (Frames DroppedKernel DroppedInterface),
     /// Frames that a snap length cut short, of all.
     FRAMES_CUT => "frames_cut": (FramesCut) / (Frames),
+    /// Frames of a link type that is not decoded, of all.
+    LINK_UNSUPPORTED => "link_unsupported": (LinkUnsupported) / (Frames),
     /// Bytes of frames that became TCP segments and UDP datagrams, of all that were not left out by options.
     BYTES_DECODED => "bytes_decoded": (BytesDecoded) / (WireBytes - BytesFiltered),
     /// Bytes in layers that hide everything (ESP, WireGuard, MACsec, protected 802.11), of all.
@@ -64,6 +66,8 @@ shares! {
         (OpaqueEspBytes OpaqueWireguardBytes OpaqueMacsecBytes OpaqueWifiBytes OpaqueDocsisBytes) / (WireBytes),
     /// Fragmented datagrams that were not put together, of all that ended.
     FRAGMENTS_LOST => "fragments_lost": (IpFragmentsLost) / (IpFragmentsLost IpReassembled),
+    /// TCP flows first seen after their handshake, their names gone by, of all TCP and UDP flows.
+    FLOWS_MID_STREAM => "flows_mid_stream": (FlowsMidStream) / (Flows),
     /// TCP flows with payload in one direction only, of those that ended with payload.
     FLOWS_ONE_SIDED => "flows_one_sided": (FlowsOneSided) / (FlowsWithPayload),
     /// Acknowledged bytes that were never captured, in the sample of TCP flows.
@@ -77,6 +81,8 @@ shares! {
         (TlsHellos - TlsHellosIncomplete) / (TlsHellos QuicHellosIncomplete),
     /// TLS ClientHellos of which the snap length left only a part, of all, in QUIC too.
     HELLOS_CUT => "tls_hellos_cut": (TlsHellosCut) / (TlsHellos QuicHellosIncomplete),
+    /// TLS ClientHellos without a server name, of all.
+    HELLOS_NAMELESS => "tls_no_name": (TlsNoName) / (TlsHellos),
     /// TLS ClientHellos whose real server name Encrypted Client Hello hides, of all.
     ECH_CONCEALED => "ech_concealed": (EchConcealed) / (TlsHellos),
     /// QUIC client Initial packets that were opened, of those that had to be: what follows a ClientHello is left closed.
@@ -133,9 +139,12 @@ mod tests {
     #[test]
     fn shares_are_of_what_they_say() {
         type Case = (&'static ShareDef, &'static [(Counter, u64)], (u64, u64));
-        let cases: [Case; 17] = [
+        let cases: [Case; 20] = [
             (FRAMES_DROPPED, &[(C::Frames, 90), (C::DroppedKernel, 7), (C::DroppedInterface, 3)], (10, 100)),
             (FRAMES_CUT, &[(C::Frames, 90), (C::FramesCut, 9)], (9, 90)),
+            (LINK_UNSUPPORTED, &[(C::Frames, 90), (C::LinkUnsupported, 9)], (9, 90)),
+            (FLOWS_MID_STREAM, &[(C::Flows, 90), (C::FlowsOther, 80), (C::FlowsMidStream, 9)], (9, 90)),
+            (HELLOS_NAMELESS, &[(C::TlsHellos, 9), (C::TlsNoName, 2)], (2, 9)),
             (BYTES_DECODED, &[(C::WireBytes, 900), (C::BytesFiltered, 100), (C::BytesDecoded, 700)], (700, 800)),
             (
                 BYTES_OPAQUE,

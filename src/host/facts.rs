@@ -4,6 +4,7 @@
 use crate::base::time::DAY_SECS;
 use crate::base::{Addr, Channel, Mac, Stage, Timestamp};
 use crate::catalogue::Category;
+use crate::coverage::doubts::OTHER_FLOWS;
 use crate::coverage::{Counter, Counts};
 use crate::flow::{Note, Notes};
 use crate::sighting::Record;
@@ -286,10 +287,6 @@ pub struct FactsBuilder {
 }
 
 impl Vantage {
-    /// Counters any of which shows that flows other than DNS were seen; the
-    /// latter three are in stores that lack the first.
-    pub const OTHER_FLOWS: &'static [Counter] =
-        &[Counter::FlowsOther, Counter::TlsHellos, Counter::QuicInitials, Counter::HttpRequests];
     /// Counters any of which shows that DNS answers would be seen: there were
     /// some, or connections were seen both ways.
     pub const DNS_ANSWERS: &'static [Counter] = &[Counter::DnsAnswers, Counter::Handshakes];
@@ -297,7 +294,7 @@ impl Vantage {
     /// What the counters of a source tell.
     pub fn of(source: &str, counts: &Counts) -> Self {
         let any = |counters: &[Counter]| counters.iter().any(|c| counts.get(*c) > 0);
-        Vantage { source: source.to_owned(), other_flows: any(Self::OTHER_FLOWS), dns_answers: any(Self::DNS_ANSWERS) }
+        Vantage { source: source.to_owned(), other_flows: any(OTHER_FLOWS), dns_answers: any(Self::DNS_ANSWERS) }
     }
 
     /// What a contact tells of its source, which may come without counters.

@@ -241,6 +241,10 @@ fn words(doubt: &Doubt, window: &str) -> Difference {
         Doubt::NoName => blind(format!(
             "no host name was seen at all in {window}, so that the vantage point may not show DNS or client traffic"
         )),
+        Doubt::OnlyDns => blind(format!(
+            "hardly any connection was seen beside DNS in {window}, so that the vantage point shows lookups, and not \
+             whether a contact followed"
+        )),
         Doubt::NoHomeAddress => blind(format!("no address of the home networks was seen in {window}")),
         // Without their number, which may be too small for a publication of groups.
         Doubt::Outside(_) => blind(format!(

@@ -49,6 +49,11 @@ pub struct Summary {
     pub sensors: Vec<(String, u64)>,
     /// Of a store, what each sensor counted.
     pub by_sensor: Vec<(String, Counts)>,
+    /// What each capture counted, as far as [`doubts::of_capture`] asks for it.
+    pub by_capture: Vec<(String, Counts)>,
+    /// Of a run for which a time was asked, the quarter hours in which frames came, and
+    /// all of them.
+    pub asked: Option<(u64, u64)>,
     /// Whether that time goes on to now, as no end was given.
     pub to_now: bool,
     /// Of hosts that were asked for, those of whom none was in view, in words behind
@@ -161,8 +166,12 @@ impl Summary {
 
     /// What makes it doubtful that all hosts with contacts were seen.
     pub fn doubted(&self) -> Option<String> {
-        let doubts = self.doubts();
-        (!doubts.is_empty()).then(|| doubts.join("; "))
+        sentence(&self.doubts())
+    }
+
+    /// What makes it doubtful that all hosts with lookups were seen.
+    pub fn lookups_doubted(&self) -> Option<String> {
+        sentence(&self.doubts_but(|d| matches!(d, Doubt::OnlyDns)))
     }
 
     /// With hosts in the table, what may keep others out of it.
@@ -172,12 +181,17 @@ impl Summary {
 
     /// What makes the view a poor one, in words.
     fn doubts(&self) -> Vec<String> {
+        self.doubts_but(|_| false)
+    }
+
+    /// The same without those that do not matter.
+    fn doubts_but(&self, matters_not: impl Fn(&Doubt) -> bool) -> Vec<String> {
         let stored = self.stored.unwrap_or_default();
         let sensors: Vec<u64> = self.sensors.iter().map(|(_, up)| *up).collect();
         let sight = Sight {
             counts: &self.counts,
             saw_home: self.stored.map_or(!self.reach.addresses.is_empty(), |s| s.addresses > 0),
-            quarters: stored.of_quarters.map(|of| (stored.quarters, of)),
+            quarters: stored.of_quarters.map(|of| (stored.quarters, of)).or(self.asked),
             sensors: &sensors,
             damaged: self.files_damaged,
             imported: stored.imported,
@@ -186,7 +200,8 @@ impl Summary {
             out_of_view: self.out_of_view.len(),
             narrowed: self.narrowed.len(),
         };
-        let found = doubts::all(&sight);
+        let mut found = doubts::all(&sight);
+        found.retain(|d| !matters_not(d));
         // What was imported is then said as the reason for no frame.
         let none = found.iter().any(|d| matches!(d, Doubt::NoFrame));
         let said = found.iter().filter(|d| !(none && matches!(d, Doubt::Imported(_))));
@@ -195,11 +210,27 @@ impl Summary {
         let known = |d: &Doubt| found.iter().any(|f| f.is_alike(d));
         for (name, counts) in self.by_sensor.iter().filter(|_| self.by_sensor.len() > 1) {
             let own = doubts::of_sensor(counts);
-            said.extend(
-                own.iter().filter(|d| !known(d)).map(|d| format!("of the sensor {}: {}", clean(name), self.words(d))),
-            );
+            let own = own.iter().filter(|d| !known(d) && !matters_not(d));
+            said.extend(own.map(|d| format!("of the sensor {}: {}", clean(name), self.words(d))));
+        }
+        let sensors_said =
+            self.by_sensor.len() > 1 && self.by_sensor.iter().any(|(_, c)| doubts::of_capture(c).is_some());
+        if !sensors_said && self.by_capture.len() > 1 {
+            said.extend(self.hiding_captures(known));
         }
         said
+    }
+
+    /// The captures that hide all that there was at their place, the first by name.
+    fn hiding_captures(&self, known: impl Fn(&Doubt) -> bool) -> Option<String> {
+        let found = |(name, counts): &'_ (String, Counts)| Some((name.clone(), doubts::of_capture(counts)?));
+        let mut hiding = self.by_capture.iter().filter_map(found).filter(|(_, d)| !known(d));
+        let (name, doubt) = hiding.next()?;
+        let others = match hiding.count() as u64 {
+            0 => String::new(),
+            n => format!(" and {}", counted(n, "other like it", "others like it")),
+        };
+        Some(format!("of the capture {}{others}: {}", clean(&name), self.words(&doubt)))
     }
 
     fn is_live(&self) -> bool {
@@ -226,10 +257,20 @@ impl Summary {
             Doubt::AllFiltered => "every frame was left out by --since, --until or --bpf",
             Doubt::NothingDecoded => "no TCP or UDP packet could be decoded",
             Doubt::NoName => "no host name was seen at all, so the vantage point may not show DNS or client traffic",
+            Doubt::OnlyDns => {
+                "hardly any connection was seen beside DNS, so the vantage point shows lookups, and not whether a \
+                 contact followed"
+            }
+            Doubt::NoHomeAddress if self.stored.is_some() => {
+                "no address of the home networks was seen (--home-net of replay and watch names them)"
+            }
             Doubt::NoHomeAddress => "no address of the home networks was seen (--home-net names them)",
             Doubt::Outside(n) => {
+                // What is stored was recorded with the networks of then.
+                let how =
+                    if self.stored.is_some() { "replay into another store with" } else { "name their networks with" };
                 return format!(
-                    "clients outside the home networks made {} (if they are yours, name their networks with --home-net)",
+                    "clients outside the home networks made {} (if they are yours, {how} --home-net)",
                     counted(*n, "contact", "contacts")
                 );
             }
@@ -384,6 +425,11 @@ pub(super) fn span(first: Timestamp, last: Timestamp) -> String {
 fn minutes(t: Timestamp) -> String {
     let text = t.to_string();
     text.get(..16).unwrap_or(&text).replace('T', " ")
+}
+
+/// Doubts as one sentence without its end.
+fn sentence(doubts: &[String]) -> Option<String> {
+    (!doubts.is_empty()).then(|| doubts.join("; "))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::rows::UNREAD;
 use super::{Result, Store};
 use crate::base::Timestamp;
 use crate::base::time::{DAY_QUARTERS, parse_day};
-use crate::coverage::{Counter, Counts};
+use crate::coverage::{Counter, Counts, doubts};
 use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -157,6 +157,38 @@ impl Store {
             },
         )?;
         Ok(all)
+    }
+
+    /// What each source counted on the UTC days of the quarter hours `from` to `to` of
+    /// what [`doubts::of_capture`] asks for, by its path, or else its name.
+    ///
+    /// # Errors
+    /// Any [`StoreError`](super::StoreError).
+    pub fn counted_by_capture(&self, from: i64, to: i64) -> Result<Vec<(String, Counts)>> {
+        let words: Vec<String> = doubts::OF_CAPTURE.iter().map(|c| format!("'{}'", c.as_str())).collect();
+        let mut all: Vec<(i64, String, Counts)> = Vec::new();
+        self.list(
+            &format!(
+                "SELECT source_no, coalesce(path, source), counter, total(value) FROM coverage_days
+                 JOIN sources USING (source_no) WHERE day BETWEEN ?1 AND ?2 AND counter IN ({})
+                 GROUP BY source_no, counter ORDER BY source_no",
+                words.join(", ")
+            ),
+            [from.div_euclid(DAY_QUARTERS), to.div_euclid(DAY_QUARTERS)],
+            |row| {
+                let number: i64 = row.get(0)?;
+                if all.last().is_none_or(|(last, ..)| *last != number) {
+                    all.push((number, row.get(1)?, Counts::default()));
+                }
+                if let (Some((.., counts)), Some(counter)) =
+                    (all.last_mut(), Counter::from_word(row.get_ref(2)?.as_str()?))
+                {
+                    counts.add(counter, row.get::<_, f64>(3)? as u64);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(all.into_iter().map(|(_, name, counts)| (name, counts)).collect())
     }
 
     /// UTC days, since the epoch, on which frames were looked at: not those whose

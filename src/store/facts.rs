@@ -8,6 +8,7 @@ use crate::base::time::{DAY_SECS, SECOND};
 use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Category;
 use crate::coverage::Counter;
+use crate::coverage::doubts::OTHER_FLOWS;
 use crate::host::facts::{Contact, Facts, Indicated, Interval, SeenHost, ServedBy, Signal, Vantage};
 use crate::measure::Days;
 use foldhash::{HashMap, HashMapExt, HashSet};
@@ -155,7 +156,7 @@ fn vantages(c: &Connection) -> rusqlite::Result<Numbered<Vantage>> {
             "EXISTS (SELECT 1 FROM coverage_days c WHERE c.source_no = s.source_no AND counter IN ({words}) AND value > 0)"
         )
     };
-    let (flows, answers) = (told(Vantage::OTHER_FLOWS), told(Vantage::DNS_ANSWERS));
+    let (flows, answers) = (told(OTHER_FLOWS), told(Vantage::DNS_ANSWERS));
     let sql = format!("SELECT source_no, source, {flows}, {answers} FROM sources s ORDER BY source");
     let mut query = c.prepare_cached(&sql)?;
     let mut rows = query.query([])?;

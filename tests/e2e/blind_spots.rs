@@ -14,12 +14,12 @@ fn dir() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-/// A capture of a harmless lookup in each of the quarter hours from 2026-03-01 on.
+/// A capture of a harmless visit in each of the quarter hours from 2026-03-01 on.
 fn quiet(dir: &TempDir, name: &str, quarters: std::ops::Range<i64>) {
-    let lookup = packets::lookup(host(5), 4000, "www.example.net", [192, 0, 2, 7]);
+    let visit = packets::visit(host(5), 4000);
     let mut pcap = Pcap::new();
     for q in quarters {
-        pcap.frames(TEN + (q - 40) * 900 * SECOND, &lookup);
+        pcap.frames(TEN + (q - 40) * 900 * SECOND, &visit);
     }
     fs::write(dir.path().join(name), pcap.bytes()).unwrap();
 }
@@ -173,4 +173,77 @@ fn a_sensor_that_sees_hides_no_other_that_is_blind() {
         assert!(ran.code == PARTIAL && ran.err.contains("of the sensor south: no host name was seen"), "{ran:?}");
         assert!(!ran.err.contains("of the sensor north"), "{ran:?}");
     }
+}
+
+/// A sensor at a resolver's port sees who looks an update server up, and nothing of
+/// what follows.
+#[test]
+fn a_place_that_shows_dns_alone_is_no_clean_network() {
+    let dir = dir();
+    let lookup = packets::lookup(host(5), 4000, "www.example.net", [192, 0, 2, 7]);
+    let mut pcap = Pcap::new();
+    for q in 0..96 {
+        pcap.frames(TEN + (q - 40) * 900 * SECOND, &lookup);
+    }
+    fs::write(dir.path().join("a.pcap"), pcap.bytes()).unwrap();
+    assert_eq!(replay(&dir, &["--fail-on", "contacting", "a.pcap"]), PARTIAL);
+    let ran = run_in(dir.path(), &["hosts", "-q", "--store", "s.db", "--fail-on", "contacting"]);
+    assert!(ran.code == PARTIAL && ran.err.contains("hardly any connection was seen beside DNS"), "{ran:?}");
+    assert_eq!(report(&dir, 1).code, PARTIAL);
+    let trend = run_in(dir.path(), &["trend", "--store", "s.db", "--step", "day"]);
+    assert!(!trend.out.contains("can have been missed"), "no bound is known: {trend:?}");
+    // Whether somebody looks up is what it shows.
+    assert_eq!(replay(&dir, &["--fail-on", "looked-up", "a.pcap"]), 0);
+}
+
+/// Short rotations of a capture see connections that began before them.
+#[test]
+fn connections_that_began_before_the_capture_have_no_names() {
+    let dir = dir();
+    let mut pcap = Pcap::new();
+    pcap.frames(TEN, &packets::lookup(host(5), 4000, "www.example.net", [192, 0, 2, 7]));
+    for port in 0..20 {
+        let frames =
+            packets::connection((host(6), 5000 + port), ([192, 0, 2, 9], 443), &[(b"\x17\x03\x03", b"\x17\x03\x03")]);
+        pcap.frames(TEN + i64::from(port) * SECOND, &frames[3..]);
+    }
+    fs::write(dir.path().join("a.pcap"), pcap.bytes()).unwrap();
+    assert_eq!(replay(&dir, &["--fail-on", "contacting", "a.pcap"]), PARTIAL);
+    let ran = run_in(dir.path(), &["hosts", "-q", "--store", "s.db", "--fail-on", "contacting"]);
+    assert!(ran.code == PARTIAL && ran.err.contains("of the flows were under way before the capture"), "{ran:?}");
+}
+
+/// However many captures there are, and whatever their sensors are called.
+#[test]
+fn a_capture_that_sees_hides_no_other_that_shows_nothing() {
+    let dir = dir();
+    fs::create_dir(dir.path().join("both")).unwrap();
+    quiet(&dir, "both/hq.pcap", 0..96);
+    let mut pcap = Pcap::new();
+    for n in 0..200 {
+        // ESP (RFC 4303): a tunnel, of which nothing can be read.
+        let mut frame = packets::udp((host(7), 500), ([192, 0, 2, 1], 500), &[0; 64]);
+        frame[23] = 50;
+        pcap.frames(TEN + n * SECOND, &[frame]);
+    }
+    fs::write(dir.path().join("both/branch.pcap"), pcap.bytes()).unwrap();
+    let ran = run_in(dir.path(), &["replay", "-q", "--store", "s.db", "--fail-on", "contacting", "both"]);
+    let why = "branch.pcap: no TCP or UDP packet could be decoded";
+    assert!(ran.code == PARTIAL && ran.err.contains(why), "{ran:?}");
+    let ran = run_in(dir.path(), &["hosts", "-q", "--store", "s.db", "--fail-on", "contacting"]);
+    assert!(ran.code == PARTIAL && ran.err.contains(why), "{ran:?}");
+}
+
+#[test]
+fn a_replay_is_asked_for_its_whole_time_too() {
+    let dir = dir();
+    quiet(&dir, "a.pcap", 0..48);
+    let of = |since: &str, until: &str| {
+        let time = ["--since", since, "--until", until];
+        run_in(dir.path(), &[&["replay", "-q", "--fail-on", "contacting", "a.pcap"][..], &time].concat())
+    };
+    assert_eq!(of("2026-03-01T00:00:00Z", "2026-03-01T12:00:00Z").code, 0);
+    assert_eq!(of("2026-03-01T06:00:00Z", "2026-03-01T07:00:00Z").code, 0);
+    let ran = of("2026-03-01", "2026-03-02");
+    assert!(ran.code == PARTIAL && ran.err.contains("frames in only 50.0 % of the window"), "{ran:?}");
 }

@@ -261,11 +261,11 @@ fn contacts_of_a_network_that_is_not_named_leave_it_in_doubt() {
 #[test]
 fn a_sensor_that_was_up_hides_no_other_that_was_down() {
     let dir = tempfile::tempdir().unwrap();
-    let lookup = packets::lookup(host(5), 4000, "www.example.net", [192, 0, 2, 7]);
+    let visit = packets::visit(host(5), 4000);
     let captures = |sensor: Option<&str>, name: &str, quarters: std::ops::Range<i64>, store: &str| {
         let mut pcap = Pcap::new();
         for q in quarters {
-            pcap.frames(TEN + (q - 40) * 900 * SECOND, &lookup);
+            pcap.frames(TEN + (q - 40) * 900 * SECOND, &visit);
         }
         fs::write(dir.path().join(name), pcap.bytes()).unwrap();
         let sensor = sensor.map_or(Vec::new(), |sensor| vec!["--sensor", sensor]);

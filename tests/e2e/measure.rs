@@ -261,9 +261,9 @@ fn day(number: i64, quarters: i64, updates: bool) -> Vec<u8> {
     let ping = packets::udp((host(9), 4000), (host(8), 4000), b"x");
     let mut frames: Vec<(i64, Vec<u8>)> = Vec::new();
     for q in 0..quarters {
-        let [question, answer] = packets::lookup(host(9), 4001, "www.example.net", [192, 0, 2, 7]);
         let at = midnight + q * 900 * SECOND + SECOND;
-        frames.extend([(at, ping.clone()), (at + 1, question), (at + SECOND / 100, answer)]);
+        frames.push((at, ping.clone()));
+        frames.extend(packets::visit(host(9), 4001).into_iter().zip(1..).map(|(f, n)| (at + n * SECOND / 100, f)));
     }
     if updates {
         let at = midnight + 10 * 3600 * SECOND;

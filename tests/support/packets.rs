@@ -161,6 +161,15 @@ pub fn response(n: usize) -> Vec<u8> {
     r
 }
 
+/// A page that has nothing to do with the vendor, with the lookup before.
+pub fn visit(client: [u8; 4], port: u16) -> Vec<Vec<u8>> {
+    let (name, server) = ("www.example.net", [192, 0, 2, 7]);
+    let get = get(name.as_bytes(), b"/", b"curl/8");
+    let mut frames = Vec::from(lookup(client, port, name, server));
+    frames.extend(connection((client, port), (server, 80), &[(&get, &response(64))]));
+    frames
+}
+
 /// A host that looks an update server up and fetches an index by HTTP.
 pub fn update(client: [u8; 4], port: u16) -> Vec<Vec<u8>> {
     let mut frames = Vec::from(lookup(client, port, "p00.upd.kaspersky.com", SERVER));
