@@ -191,14 +191,11 @@ impl Summary {
         let none = found.iter().any(|d| matches!(d, Doubt::NoFrame));
         let said = found.iter().filter(|d| !(none && matches!(d, Doubt::Imported(_))));
         let mut said: Vec<String> = said.map(|d| self.words(d)).collect();
-        // A share that all of them miss is said once.
-        let known = |d: &Doubt| found.iter().any(|f| f.is_alike(d));
-        for (name, counts) in self.by_sensor.iter().filter(|_| self.by_sensor.len() > 1) {
-            let own = doubts::of_sensor(counts);
-            said.extend(
-                own.iter().filter(|d| !known(d)).map(|d| format!("of the sensor {}: {}", clean(name), self.words(d))),
-            );
-        }
+        let own = doubts::of_sensors(self.by_sensor.iter().map(|(_, counts)| counts), &found);
+        said.extend(own.iter().map(|(at, doubt)| {
+            let name = self.by_sensor.get(*at).map_or("", |(name, _)| name.as_str());
+            format!("of the sensor {}: {}", clean(name), self.words(doubt))
+        }));
         said
     }
 
