@@ -220,10 +220,35 @@ pub fn all(sight: &Sight<'_>) -> Vec<Doubt> {
 /// Frames from which on a sensor is judged beside others.
 const MANY: u64 = 100;
 
-/// What makes it doubtful that one of several sensors could see contacts, by what it
-/// counted: what others saw hides that in the sum.
-pub fn of_sensor(counts: &Counts) -> Vec<Doubt> {
-    if counts.get(Counter::Frames) < MANY { Vec::new() } else { doubts(counts, true) }
+/// What makes it doubtful of which of several sensors that it could see contacts, by
+/// what each counted and its place among them: what others saw hides that in the sum.
+/// What is `found` of the sum is no more said of a sensor. That one shows DNS alone is
+/// no fault: others may be there for the connections.
+pub fn of_sensors<'c>(sensors: impl ExactSizeIterator<Item = &'c Counts>, found: &[Doubt]) -> Vec<(usize, Doubt)> {
+    // One alone is the sum.
+    if sensors.len() < 2 {
+        return Vec::new();
+    }
+    let known = |doubt: &Doubt| found.iter().any(|f| f.is_alike(doubt));
+    let many = sensors.enumerate().filter(|(_, counts)| counts.get(Counter::Frames) >= MANY);
+    many.flat_map(|(at, counts)| doubts(counts, true).into_iter().map(move |doubt| (at, doubt)))
+        .filter(|(_, doubt)| !known(doubt) && !matches!(doubt, Doubt::OnlyDns))
+        .collect()
+}
+
+/// Whether what a sensor counted of it bears on what is in doubt of it.
+pub fn is_judged(counter: Counter) -> bool {
+    const ALONE: [Counter; 7] = [
+        Counter::Frames,
+        Counter::FramesFiltered,
+        Counter::TcpSegments,
+        Counter::UdpDatagrams,
+        Counter::Names,
+        Counter::ObservationsOutside,
+        Counter::ObservationsLate,
+    ];
+    let in_share = |s: &ShareDef| [s.part, s.less, s.whole, s.whole_less].iter().any(|all| all.contains(&counter));
+    ALONE.contains(&counter) || LIMITS.iter().any(|limit| in_share(limit.share))
 }
 
 fn sum(counts: &Counts, of: &[Counter]) -> u64 {
@@ -517,6 +542,39 @@ mod tests {
         );
         let unmeasured = |found: &[Doubt]| found.iter().map(Doubt::is_unmeasured).collect::<Vec<_>>();
         assert_eq!(unmeasured(&found), [true, true, false, true], "others saw the rest");
+    }
+
+    #[test]
+    fn a_sensor_that_sees_hides_no_other_that_is_blind() {
+        let counts = |list: &[(Counter, u64)]| {
+            let mut counts = Counts::default();
+            list.iter().for_each(|(c, n)| counts.add(*c, *n));
+            counts
+        };
+        let (fair, few) = (counts(&FAIR), counts(&[(C::Frames, MANY - 1)]));
+        let blind = counts(&[(C::Frames, MANY), (C::UdpDatagrams, MANY), (C::FramesCut, 50)]);
+        let of = |all: &[&Counts], found: &[Doubt]| of_sensors(all.iter().copied(), found);
+        let found = of(&[&fair, &few, &blind], &[]);
+        assert!(matches!(found[..], [(2, Doubt::NoName), (2, Doubt::TooMuch(..))]), "{found:?}");
+        assert!(matches!(of(&[&fair, &blind], &[Doubt::NoName])[..], [(1, Doubt::TooMuch(..))]), "it is said already");
+        assert!(of(&[&blind], &[]).is_empty(), "one alone is the sum");
+    }
+
+    #[test]
+    fn all_that_a_sensor_is_judged_by_is_known() {
+        let mut all = Counts::default();
+        all.add(C::Frames, 1000);
+        for counter in Counter::ALL.iter().filter(|c| is_judged(**c)) {
+            all.add(*counter, 100);
+        }
+        assert!(is_judged(C::QuicRefused) && !is_judged(C::DuplicatesSampled));
+        // What is left out changes nothing.
+        let said = |counts: &Counts| format!("{:?}", doubts(counts, true));
+        let before = said(&all);
+        for counter in Counter::ALL.iter().filter(|c| !is_judged(**c)) {
+            all.add(*counter, 1_000_000);
+        }
+        assert_eq!(said(&all), before);
     }
 
     #[test]

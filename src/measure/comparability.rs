@@ -1,7 +1,7 @@
 //! Whether two windows can be compared, and why not.
 
 use super::coverage::{Coverage, percent};
-use crate::coverage::Counter;
+use crate::coverage::{Counter, Counts, doubts};
 use serde::{Deserialize, Serialize};
 
 /// Shares of hosts with encrypted DNS that differ by more.
@@ -15,6 +15,9 @@ const LEAST_TRAFFIC: u64 = 50;
 /// least so many.
 const MOST_ADDRESSES: f64 = 0.2;
 const LEAST_ADDRESSES: u64 = 3;
+/// What would have shown contacts, were it not gone.
+const TRAFFIC: [(Counter, &str); 3] =
+    [(Counter::Names, "host names"), (Counter::TlsHellos, "TLS ClientHellos"), (Counter::Flows, "flows")];
 /// How many networks are listed.
 const LISTED: usize = 5;
 
@@ -94,7 +97,7 @@ impl Comparability {
                     add(Because::Networks, format!("{n} seen in {word} only: {}{more}", listed.join(", ")));
                 }
             }
-            traffic(baseline, current, &mut add);
+            traffic(baseline, current).into_iter().for_each(|what| add(Because::Traffic, what));
             let (a, b) = (baseline.addresses, current.addresses);
             if a.abs_diff(b) >= LEAST_ADDRESSES && a.abs_diff(b) as f64 > MOST_ADDRESSES * a.max(b) as f64 {
                 add(
@@ -138,31 +141,66 @@ impl Comparability {
 
 /// How many sensors saw frames in one window and none in the other.
 fn sensors_of_one(here: &Coverage, there: &Coverage) -> usize {
-    let up = |c: &Coverage, sensor: &str| c.sensors.get(sensor).is_some_and(|up| *up > 0.0);
-    here.sensors.keys().filter(|sensor| up(here, sensor) && !up(there, sensor)).count()
+    here.sensors_with_frames().difference(&there.sensors_with_frames()).count()
 }
 
-/// Says where one window shows much less by the hour with frames: names, hellos
-/// or flows that are gone would have shown contacts.
-fn traffic(baseline: &Coverage, current: &Coverage, add: &mut impl FnMut(Because, String)) {
-    const WHAT: [(Counter, &str); 3] =
-        [(Counter::Names, "host names"), (Counter::TlsHellos, "TLS ClientHellos"), (Counter::Flows, "flows")];
-    if baseline.quarters_up == 0 || current.quarters_up == 0 {
-        return;
-    }
-    for (counter, what) in WHAT {
-        let hourly = |c: &Coverage| c.counts.get(counter) as f64 * 4.0 / c.quarters_up as f64;
-        let (a, b) = (hourly(baseline), hourly(current));
-        let most = if a > b { baseline } else { current };
-        if most.counts.get(counter) >= LEAST_TRAFFIC && a.max(b) > MOST_TRAFFIC * a.min(b) {
-            let n = |x: f64| (x * 10.0).round() / 10.0;
-            let (a, b) = (n(a), n(b));
-            add(
-                Because::Traffic,
-                format!("{a} {what} an hour were seen in the baseline and {b} in the current window"),
-            );
+/// Whether what a sensor counted of it bears on what is said of one of several.
+pub(crate) fn is_judged(counter: Counter) -> bool {
+    doubts::is_judged(counter) || TRAFFIC.iter().any(|(of, _)| *of == counter)
+}
+
+/// Where one window shows much less by the hour with frames, in sentences: in sum, and
+/// what the sum hides of a sensor that saw frames in both.
+fn traffic(baseline: &Coverage, current: &Coverage) -> Vec<String> {
+    let in_sum = (Rate::of(&baseline.counts, baseline.quarters_up), Rate::of(&current.counts, current.quarters_up));
+    let mut said = Vec::new();
+    for (counter, what) in TRAFFIC {
+        if let Some((a, b)) = fewer(in_sum, counter) {
+            said.push(format!("{a} {what} an hour were seen in the baseline and {b} in the current window"));
+            continue;
+        }
+        // Without their names, which a publication does not give.
+        for (sensor, counts) in &baseline.by_sensor {
+            let Some(later) = current.by_sensor.get(sensor) else { continue };
+            let of_both = (Rate::of(counts, baseline.up_of(sensor)), Rate::of(later, current.up_of(sensor)));
+            if let Some((a, b)) = fewer(of_both, counter) {
+                said.push(format!(
+                    "one of several sensors saw {a} {what} an hour in the baseline and {b} in the current window"
+                ));
+            }
         }
     }
+    said
+}
+
+/// What was counted in so many quarter hours with frames.
+#[derive(Clone, Copy)]
+struct Rate<'c> {
+    counts: &'c Counts,
+    quarters: u64,
+}
+
+impl<'c> Rate<'c> {
+    fn of(counts: &'c Counts, quarters: u64) -> Self {
+        Rate { counts, quarters }
+    }
+
+    fn hourly(self, counter: Counter) -> f64 {
+        self.counts.get(counter) as f64 * 4.0 / self.quarters as f64
+    }
+}
+
+/// How many there were by the hour, in tenths, where one is much less than the other
+/// and both had frames.
+fn fewer((baseline, current): (Rate<'_>, Rate<'_>), counter: Counter) -> Option<(f64, f64)> {
+    if baseline.quarters == 0 || current.quarters == 0 {
+        return None;
+    }
+    let (a, b) = (baseline.hourly(counter), current.hourly(counter));
+    let most = if a > b { baseline } else { current };
+    let n = |x: f64| (x * 10.0).round() / 10.0;
+    let much = most.counts.get(counter) >= LEAST_TRAFFIC && a.max(b) > MOST_TRAFFIC * a.min(b);
+    much.then(|| (n(a), n(b)))
 }
 
 #[cfg(test)]
@@ -289,5 +327,44 @@ mod tests {
             assert_eq!(because(&fewer, &many), [Because::Traffic], "{counter:?}");
         }
         assert!(because(&with(&[(Counter::Flows, 49)]), &with(&[])).is_empty(), "too few to say");
+    }
+
+    /// The same week as two sensors saw it that counted so many names, so many quarter
+    /// hours long.
+    fn of_two(up: [(i64, u64); 2]) -> Coverage {
+        let mut seen = Seen { quarters: (0..672).collect(), sources: 2, addresses: 100, ..Seen::default() };
+        for (name, (quarters, names)) in ["a", "b"].into_iter().zip(up) {
+            let mut own = Counts::default();
+            for (counter, n) in [(Counter::Frames, 1000), (Counter::TcpSegments, 900), (Counter::Names, names)] {
+                own.add(counter, n);
+            }
+            seen.counts.merge(&own);
+            seen.sensors.insert(name.to_owned(), (0..quarters).collect());
+            seen.by_sensor.insert(name.to_owned(), own);
+        }
+        Coverage::new(seen, (0, 671), None, vec!["a".to_owned()])
+    }
+
+    #[test]
+    fn a_sensor_that_shows_much_less_is_said_though_others_show_as_much() {
+        let before = of_two([(672, 3000), (672, 300)]);
+        assert_eq!(because(&before, &before), []);
+        assert_eq!(because(&before, &of_two([(672, 3000), (672, 150)])), []);
+        for (a, b) in [(&before, &of_two([(672, 3000), (672, 149)])), (&of_two([(672, 3000), (672, 149)]), &before)] {
+            let said = Comparability::of(a, b, true).differences;
+            assert_eq!(said.iter().map(|d| d.because).collect::<Vec<_>>(), [Because::Traffic]);
+            assert!(said[0].what.starts_with("one of several sensors saw "), "{said:?}");
+        }
+        // Less in fewer hours is no less by the hour; what is blind is more than that.
+        assert_eq!(because(&before, &of_two([(672, 3000), (640, 150)])), []);
+        assert_eq!(because(&before, &of_two([(672, 3000), (672, 0)])), [Because::Blind, Because::Traffic]);
+        // What all show less of is said once.
+        let said = Comparability::of(&before, &of_two([(672, 300), (672, 30)]), true).differences;
+        assert!(said.len() == 1 && said[0].what.contains(" host names an hour were seen in"), "{said:?}");
+    }
+
+    #[test]
+    fn all_that_sensors_are_told_by_is_kept() {
+        assert!(is_judged(Counter::Flows) && is_judged(Counter::Names) && !is_judged(Counter::DuplicatesSampled));
     }
 }

@@ -44,6 +44,10 @@ pub struct Coverage {
     pub up: f64,
     /// The same of each sensor.
     pub sensors: BTreeMap<String, f64>,
+    /// Those of several sensors that saw too little by themselves, by what they
+    /// counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubtful_sensors: Vec<String>,
     /// Days of the window with any frame.
     pub days_up: u64,
     /// How many times nothing was seen for a quarter hour or longer.
@@ -83,6 +87,9 @@ pub struct Coverage {
     pub(crate) sensors_up: Vec<(String, u64)>,
     #[serde(skip)]
     pub(super) counts: Counts,
+    /// What each of several sensors counted, where that is known.
+    #[serde(skip)]
+    pub(super) by_sensor: BTreeMap<String, Counts>,
     /// What was seen hides contacts, and nothing says how many.
     #[serde(skip)]
     pub(super) blind: bool,
@@ -149,9 +156,16 @@ impl Coverage {
             seen: seen.networks,
             sensors_up,
             counts: seen.counts,
+            by_sensor: seen.by_sensor,
+            doubtful_sensors: Vec::new(),
             blind: false,
         };
-        coverage.blind = coverage.why_in_doubt().iter().any(Doubt::is_unmeasured);
+        let found = coverage.why_in_doubt();
+        let own = coverage.sensors_in_doubt(&found);
+        let doubtful: BTreeSet<&String> = own.iter().filter_map(|(at, _)| coverage.by_sensor.keys().nth(*at)).collect();
+        coverage.doubtful_sensors = doubtful.into_iter().cloned().collect();
+        // How much of all one sensor would have seen is not known.
+        coverage.blind = !own.is_empty() || found.iter().any(Doubt::is_unmeasured);
         coverage
     }
 
@@ -170,6 +184,22 @@ impl Coverage {
             out_of_view: 0,
             narrowed: 0,
         })
+    }
+
+    /// What makes it doubtful that one of several sensors saw all contacts, beyond
+    /// what is `found` of all together; by place among the sensors.
+    fn sensors_in_doubt(&self, found: &[Doubt]) -> Vec<(usize, Doubt)> {
+        doubts::of_sensors(self.by_sensor.values(), found)
+    }
+
+    /// Sensors that saw frames.
+    pub(super) fn sensors_with_frames(&self) -> BTreeSet<&str> {
+        self.sensors.iter().filter(|(_, up)| **up > 0.0).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Quarter hours in which a sensor saw frames.
+    pub(super) fn up_of(&self, sensor: &str) -> u64 {
+        self.sensors_up.iter().find(|(name, _)| name == sensor).map_or(0, |(_, up)| *up)
     }
 
     /// One of the shares; 0 where there is none.
@@ -207,7 +237,21 @@ impl Coverage {
         match self.known {
             Known::Records => unknown("as only records were imported"),
             Known::Nothing => unknown("as no capture or run of it is stored"),
-            Known::Whole | Known::Part => self.why_in_doubt().iter().map(|doubt| words(doubt, window)).collect(),
+            Known::Whole | Known::Part => {
+                let found = self.why_in_doubt();
+                let mut said: Vec<Difference> = found.iter().map(|doubt| words(doubt, window)).collect();
+                // Without their names, likewise: sentences that are alike are one.
+                let mut own: BTreeMap<Difference, u64> = BTreeMap::new();
+                for (_, doubt) in self.sensors_in_doubt(&found) {
+                    *own.entry(words(&doubt, window)).or_default() += 1;
+                }
+                let all = self.by_sensor.len();
+                said.extend(own.into_iter().map(|(Difference { because, what }, n)| {
+                    let of = if n == 1 { "one of several sensors".to_owned() } else { format!("{n} of {all} sensors") };
+                    Difference { because, what: format!("of {of}: {what}") }
+                }));
+                said
+            }
         }
     }
 
@@ -304,6 +348,7 @@ fn gaps(up: &BTreeSet<i64>, from: i64, to: i64) -> Vec<(i64, i64)> {
 mod tests {
     use super::super::testing::fair;
     use super::*;
+    use crate::coverage::Counter;
 
     #[test]
     fn gaps_are_found() {
@@ -353,6 +398,35 @@ mod tests {
             of(&[("a", 8), ("b", 20), ("c", 96)]).doubts("it"),
             of(&[("a", 96), ("b", 20), ("c", 8)]).doubts("it")
         );
+    }
+
+    #[test]
+    fn a_sensor_that_sees_hides_no_other_that_is_blind() {
+        let of = |all: &[(&str, &Counts)]| {
+            let mut counts = Counts::default();
+            all.iter().for_each(|(_, own)| counts.merge(own));
+            let by_sensor = all.iter().map(|(name, own)| ((*name).to_owned(), (*own).clone())).collect();
+            let seen =
+                Seen { quarters: (0..96).collect(), by_sensor, sources: 2, addresses: 3, counts, ..Seen::default() };
+            Coverage::new(seen, (0, 95), None, Vec::new())
+        };
+        let mut blind = Counts::default();
+        blind.add(Counter::Frames, 500);
+        blind.add(Counter::UdpDatagrams, 500);
+        let both = of(&[("a", &fair()), ("b", &fair())]);
+        assert!(both.doubts("it").is_empty() && both.doubtful_sensors.is_empty());
+        let one = of(&[("a", &fair()), ("b", &blind)]);
+        let said = one.doubts("it");
+        assert_eq!((said.len(), said[0].because, one.detection()), (1, Because::Blind, None), "{said:?}");
+        assert!(said[0].what.starts_with("of one of several sensors: no host name was seen at all in it"), "{said:?}");
+        assert_eq!(one.doubtful_sensors, ["b"]);
+        // Other names change no sentence; more sensors are one sentence.
+        assert_eq!(of(&[("a", &blind), ("b", &fair())]).doubts("it"), said);
+        let two = of(&[("a", &blind), ("b", &fair()), ("c", &blind)]);
+        assert!(two.doubts("it")[0].what.starts_with("of 2 of 3 sensors: no host name"), "{:?}", two.doubts("it"));
+        assert_eq!((two.doubts("it").len(), two.doubtful_sensors.len()), (1, 2));
+        // Of a folder of before it is not known what each counted.
+        assert!(serde_json::to_value(&both).unwrap().get("doubtful_sensors").is_none());
     }
 
     #[test]

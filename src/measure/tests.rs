@@ -282,3 +282,26 @@ fn a_comparison_knows_who_is_gone_and_who_is_new() {
     source.seen = Some(|_, _| Seen { imported: 1, ..Seen::default() });
     assert_eq!(compared(&source, day(0), day(7)).movers.gone.iter().filter_map(|m| m.in_view).count(), 0);
 }
+
+#[test]
+fn periods_that_other_sensors_saw_are_said() {
+    let mut source = Memory::new(&[f("10.0.0.1", 0)], 1);
+    // On the third day one of two is gone, and what each counted is known.
+    fn seen(from: i64, to: i64) -> Seen {
+        let mut seen = Seen { quarters: (from..=to).collect(), sources: 2, addresses: 9, ..Seen::default() };
+        for name in ["a", "b"].into_iter().filter(|name| *name == "a" || from < 2 * 96) {
+            seen.counts.merge(&fair());
+            seen.sensors.insert(name.to_owned(), (from..=to).collect());
+            seen.by_sensor.insert(name.to_owned(), fair());
+        }
+        seen
+    }
+    source.seen = Some(seen);
+    let said = |source: &Memory, days| trend(source, days, Step::Day).warnings;
+    let changed = "the sensors that saw frames changed with 1970-01-03, so that a rise or fall may be theirs";
+    assert_eq!(said(&source, Days::new(0, 4)), [changed]);
+    assert_eq!(said(&source, Days::new(0, 1)), [""; 0]);
+    // In a folder of before it is not known what each counted, and nothing was said.
+    source.seen = Some(|from, to| Seen { by_sensor: Default::default(), ..seen(from, to) });
+    assert_eq!(said(&source, Days::new(0, 4)), [""; 0]);
+}

@@ -7,6 +7,7 @@ use super::fact::{Days, SourceError};
 use super::figures::{Label, Method, Point, Zero, hosts, label};
 use super::window::{Step, UtcOffset};
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// A trend, as every format shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -147,6 +148,29 @@ fn zero(mut point: Point, period: &Period) -> Point {
     point
 }
 
+/// With which periods other sensors saw frames than in the one before, where it is
+/// known what each of several counted. What became of a sensor that was given up long
+/// ago is in no doubt of a period any more.
+fn sensors_changed(periods: &[Period]) -> Option<String> {
+    const LISTED: usize = 12;
+    if periods.iter().all(|p| p.coverage.by_sensor.is_empty()) {
+        return None;
+    }
+    // Where nobody saw anything, that is said already.
+    let seen = periods.iter().filter(|p| p.coverage.quarters_up > 0);
+    let seen: Vec<(&Period, BTreeSet<&str>)> = seen.map(|p| (p, p.coverage.sensors_with_frames())).collect();
+    let differ = |w: &[(&Period, BTreeSet<&str>)]| matches!(w, [(_, a), (_, b)] if a != b);
+    let changes: Vec<String> =
+        seen.windows(2).filter(|w| differ(w)).filter_map(|w| w.last()).map(|(p, _)| p.name()).collect();
+    let more = changes.len().saturating_sub(LISTED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let listed: Vec<&str> = changes.iter().take(LISTED).map(String::as_str).collect();
+    (!listed.is_empty()).then(|| {
+        let listed = listed.join(", ");
+        format!("the sensors that saw frames changed with {listed}{more}, so that a rise or fall may be theirs")
+    })
+}
+
 fn warnings(periods: &[Period], one_catalogue: bool, method: &Method) -> Vec<String> {
     const LISTED: usize = 12;
     let mut found: Vec<String> = Vec::new();
@@ -166,6 +190,7 @@ fn warnings(periods: &[Period], one_catalogue: bool, method: &Method) -> Vec<Str
         found.push(format!("{}: the rest lies outside the window", cut.join(" and ")));
     }
     found.extend(periods.iter().filter_map(|p| p.coverage.not_passed(&p.name())));
+    found.extend(sensors_changed(periods));
     // Where there was no run, there was no catalogue to change.
     let used: Vec<&Period> = periods.iter().filter(|p| !p.coverage.catalogues.is_empty()).collect();
     let differ = |w: &[&Period]| matches!(w, [a, b] if a.coverage.catalogues != b.coverage.catalogues);

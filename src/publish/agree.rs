@@ -296,7 +296,9 @@ impl Figures {
             });
         }
         let numbered = |s: &String| s.strip_prefix("sensor-").is_some_and(|n| n.parse::<u32>().is_ok());
-        self.require(c.sensors.keys().all(numbered), || format!("{path}/sensors: they have no names here"));
+        self.require(c.sensors.keys().chain(&c.doubtful_sensors).all(numbered), || {
+            format!("{path}/sensors: they have no names here")
+        });
     }
 
     fn count(&mut self, c: &Count, path: &str, least: u64) {

@@ -174,13 +174,16 @@ impl Cells {
     /// Names files of groups without their folders, and none of their prefixes,
     /// and numbers sensors.
     pub(super) fn forget_names(&mut self) {
-        let all: BTreeSet<String> = self.windows.iter().flat_map(|w| w.coverage.sensors.keys().cloned()).collect();
+        let named = |c: &Coverage| c.sensors.keys().chain(&c.doubtful_sensors).cloned().collect::<Vec<_>>();
+        let all: BTreeSet<String> = self.windows.iter().flat_map(|w| named(&w.coverage)).collect();
         let number = |sensor: &String| all.iter().position(|s| s == sensor).map_or(0, |n| n.saturating_add(1));
         for window in &mut self.windows {
             let sensors = std::mem::take(&mut window.coverage.sensors).into_iter();
             window.coverage.sensors = sensors.map(|(s, up)| (format!("sensor-{}", number(&s)), up)).collect();
+            let doubtful = &mut window.coverage.doubtful_sensors;
+            doubtful.iter_mut().for_each(|s| *s = format!("sensor-{}", number(s)));
+            doubtful.sort();
         }
-
         for file in &mut self.method.groups {
             let name = std::path::Path::new(&file.path).file_name();
             // They name prefixes.

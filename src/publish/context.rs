@@ -166,6 +166,9 @@ pub(super) struct SeenIn {
     /// Quarter hours with frames, as first and last of runs.
     quarters: Vec<(i64, i64)>,
     sensors: BTreeMap<String, Vec<(i64, i64)>>,
+    /// What each of several sensors counted; folders of before have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    by_sensor: BTreeMap<String, BTreeMap<String, u64>>,
     networks: BTreeMap<String, u64>,
     addresses: u64,
     encrypted_dns: u64,
@@ -187,6 +190,7 @@ impl SeenIn {
             counts,
             quarters,
             sensors,
+            by_sensor,
             networks,
             addresses,
             encrypted_dns,
@@ -205,9 +209,10 @@ impl SeenIn {
         SeenIn {
             from,
             to,
-            counts: counts.iter().map(|(c, n)| (c.as_str().to_owned(), n)).collect(),
+            counts: by_word(&counts),
             quarters: runs(&quarters),
             sensors: sensors.into_iter().map(|(sensor, up)| (named(sensor), runs(&up))).collect(),
+            by_sensor: by_sensor.into_iter().map(|(sensor, counts)| (named(sensor), by_word(&counts))).collect(),
             networks: networks.into_iter().map(|(prefix, n)| (network(prefix), n)).collect(),
             addresses,
             encrypted_dns,
@@ -233,20 +238,15 @@ impl SeenIn {
 
     /// What could be seen; it must be sane.
     pub(super) fn seen(&self) -> Seen {
-        let mut counts = Counts::default();
-        for (word, n) in &self.counts {
-            if let Some(counter) = Counter::from_word(word) {
-                counts.add(counter, *n);
-            }
-        }
         let within = |all: &[(i64, i64)]| -> BTreeSet<i64> {
             // What lies outside is no part of it, and could be without end.
             all.iter().flat_map(|(a, b)| (*a).max(self.from)..=(*b).min(self.to)).collect()
         };
         Seen {
-            counts,
+            counts: counts(&self.counts),
             quarters: within(&self.quarters),
             sensors: self.sensors.iter().map(|(sensor, up)| (sensor.clone(), within(up))).collect(),
+            by_sensor: self.by_sensor.iter().map(|(sensor, all)| (sensor.clone(), counts(all))).collect(),
             networks: self.networks.clone(),
             addresses: self.addresses,
             encrypted_dns: self.encrypted_dns,
@@ -257,6 +257,22 @@ impl SeenIn {
             unlooked: self.unlooked,
         }
     }
+}
+
+/// Counts by the words of their counters.
+fn by_word(counts: &Counts) -> BTreeMap<String, u64> {
+    counts.iter().map(|(c, n)| (c.as_str().to_owned(), n)).collect()
+}
+
+/// The counts of these words that this version knows.
+fn counts(by_word: &BTreeMap<String, u64>) -> Counts {
+    let mut counts = Counts::default();
+    for (word, n) in by_word {
+        if let Some(counter) = Counter::from_word(word) {
+            counts.add(counter, *n);
+        }
+    }
+    counts
 }
 
 /// Numbers as first and last of those that follow each other.
@@ -287,6 +303,7 @@ mod tests {
         let mut seen = Seen { quarters: [3, 4, 5, 9].into(), addresses: 7, sources: 1, unlooked: 2, ..Seen::default() };
         seen.counts.add(Counter::Frames, 12);
         seen.sensors.insert("one".into(), [3, 4, 9].into());
+        seen.by_sensor.insert("one".into(), seen.counts.clone());
         seen.networks.insert("10.0.0.0/24".into(), 5);
         let written = SeenIn::of((0, 95), seen.clone(), None);
         let text = serde_json::to_string(&written).unwrap();
@@ -294,6 +311,12 @@ mod tests {
         let read: SeenIn = serde_json::from_str(&text).unwrap();
         assert!(read.is_sane());
         assert_eq!(read.seen(), seen);
+        // A folder of before does not say what each sensor counted.
+        let before = text.replace(r#""by_sensor":{"one":{"frames":12}},"#, "");
+        assert_ne!(before, text);
+        let read: SeenIn = serde_json::from_str(&before).unwrap();
+        assert_eq!(read.seen(), Seen { by_sensor: BTreeMap::new(), ..seen });
+        assert_eq!(serde_json::to_string(&read).unwrap(), before);
     }
 
     #[test]

@@ -206,16 +206,15 @@ impl Summary {
         let none = found.iter().any(|d| matches!(d, Doubt::NoFrame));
         let said = found.iter().filter(|d| !(none && matches!(d, Doubt::Imported(_))));
         let mut said: Vec<String> = said.map(|d| self.words(d)).collect();
-        // A share that all of them miss is said once.
-        let known = |d: &Doubt| found.iter().any(|f| f.is_alike(d));
-        for (name, counts) in self.by_sensor.iter().filter(|_| self.by_sensor.len() > 1) {
-            let own = doubts::of_sensor(counts);
-            let own = own.iter().filter(|d| !known(d) && !matters_not(d));
-            said.extend(own.map(|d| format!("of the sensor {}: {}", clean(name), self.words(d))));
-        }
-        let sensors_said =
-            self.by_sensor.len() > 1 && self.by_sensor.iter().any(|(_, c)| doubts::of_capture(c).is_some());
-        if !sensors_said && self.by_capture.len() > 1 {
+        let mut own = doubts::of_sensors(self.by_sensor.iter().map(|(_, counts)| counts), &found);
+        own.retain(|(_, doubt)| !matters_not(doubt));
+        said.extend(own.iter().map(|(at, doubt)| {
+            let name = self.by_sensor.get(*at).map_or("", |(name, _)| name.as_str());
+            format!("of the sensor {}: {}", clean(name), self.words(doubt))
+        }));
+        // What is said of a sensor, or of all, is not said of its captures again.
+        let known = |d: &Doubt| found.iter().chain(own.iter().map(|(_, own)| own)).any(|f| f.is_alike(d));
+        if self.by_capture.len() > 1 {
             said.extend(self.hiding_captures(known));
         }
         said

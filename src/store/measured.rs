@@ -10,6 +10,7 @@ use crate::base::Timestamp;
 use crate::base::time::DAY_QUARTERS;
 use crate::catalogue::LongText;
 use crate::coverage::{Counter, Counts};
+use crate::measure::comparability::is_judged;
 use crate::measure::recount::Applied;
 use crate::measure::{Days, FactSource, Names, Part, RunOf, Seen, SourceError, Wanted};
 use rusqlite::params_from_iter;
@@ -32,6 +33,8 @@ struct Account {
     /// Quarter hours with frames, by sensor.
     up: BTreeMap<String, BTreeSet<i64>>,
     days: BTreeMap<i64, Day>,
+    /// All sensors, by their places in a day.
+    sensors: Vec<String>,
     prefixes: Vec<String>,
     sources: Vec<(Source, Kind)>,
     /// Days whose records were removed.
@@ -51,6 +54,8 @@ enum Kind {
 #[derive(Debug, Default)]
 struct Day {
     counts: Counts,
+    /// What each sensor counted, of what it is judged by; of several sensors alone.
+    by_sensor: BTreeMap<usize, Counts>,
     /// Most home addresses of a quarter hour, by place in the prefixes.
     networks: HashMap<u32, u64>,
     addresses: u64,
@@ -159,6 +164,13 @@ impl Account {
         let (first, last) = (from.div_euclid(DAY_QUARTERS), to.div_euclid(DAY_QUARTERS));
         for day in self.days.range(first..=last).map(|(_, day)| day) {
             seen.counts.merge(&day.counts);
+            for (sensor, counts) in &day.by_sensor {
+                let Some(sensor) = self.sensors.get(*sensor) else { continue };
+                match seen.by_sensor.get_mut(sensor) {
+                    Some(sum) => sum.merge(counts),
+                    None => drop(seen.by_sensor.insert(sensor.clone(), counts.clone())),
+                }
+            }
             seen.addresses = seen.addresses.max(day.addresses);
             seen.encrypted_dns = seen.encrypted_dns.max(day.encrypted_dns);
             for (prefix, n) in &day.networks {
@@ -228,24 +240,17 @@ impl Store {
 
     fn account(&self) -> Result<Account> {
         let mut account = Account::default();
-        let sensors: HashMap<String, String> = self
-            .list(
-                "SELECT s.source, r.sensor FROM run_sources JOIN runs r USING (run) JOIN sources s USING (source_no)
-                 ORDER BY r.run",
-                [],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )?
+        let named: HashMap<i64, String> = self
+            .list("SELECT source_no, r.sensor FROM run_sources JOIN runs r USING (run) ORDER BY r.run", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
             .into_iter()
             .collect();
-        self.read_quarters(&sensors, &mut account)?;
+        let sensors: BTreeSet<&str> = named.values().map(String::as_str).collect();
+        account.sensors = sensors.into_iter().map(str::to_owned).collect();
+        self.read_quarters(&named, &mut account)?;
         self.read_networks(&mut account)?;
-        self.list("SELECT day, counter, value FROM coverage_days", [], |row| {
-            if let Some(counter) = Counter::from_word(row.get_ref(1)?.as_str()?) {
-                let value = u64::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
-                account.days.entry(row.get(0)?).or_default().counts.add(counter, value);
-            }
-            Ok(())
-        })?;
+        self.read_counts(&named, &mut account)?;
         account.removed = removed_days(&self.links()?);
         let kind = |s: &Source| if s.is_imported() { Kind::Imported } else { Kind::Seen };
         account.sources = self.sources()?.into_iter().map(|s| (kind(&s), s)).map(|(k, s)| (s, k)).collect();
@@ -277,22 +282,37 @@ impl Store {
         Ok(account)
     }
 
+    /// What was counted by day, by the sensors of the sources.
+    fn read_counts(&self, named: &HashMap<i64, String>, account: &mut Account) -> Result<()> {
+        let place = |name: &String| account.sensors.binary_search(name).ok();
+        let places: HashMap<i64, usize> =
+            named.iter().filter_map(|(source, name)| Some((*source, place(name)?))).collect();
+        let several = account.sensors.len() > 1;
+        self.list("SELECT source_no, day, counter, value FROM coverage_days", [], |row| {
+            let Some(counter) = Counter::from_word(row.get_ref(2)?.as_str()?) else { return Ok(()) };
+            let value = u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0);
+            let day = account.days.entry(row.get(1)?).or_default();
+            day.counts.add(counter, value);
+            let place = places.get(&row.get(0)?).filter(|_| several && is_judged(counter));
+            if let Some(place) = place {
+                day.by_sensor.entry(*place).or_default().add(counter, value);
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
     /// When frames came, and how many addresses were seen then.
-    fn read_quarters(&self, sensors: &HashMap<String, String>, account: &mut Account) -> Result<()> {
-        self.list(
-            &format!("SELECT s.source, c.quarter FROM coverage c JOIN sources s USING (source_no) WHERE {WATCHED}"),
-            [],
-            |row| {
-                let source = row.get_ref(0)?.as_str()?;
-                let sensor = sensors.get(source).map_or("", String::as_str);
-                let quarter = row.get(1)?;
-                match account.up.get_mut(sensor) {
-                    Some(up) => drop(up.insert(quarter)),
-                    None => drop(account.up.insert(sensor.to_owned(), BTreeSet::from([quarter]))),
-                }
-                Ok(())
-            },
-        )?;
+    fn read_quarters(&self, named: &HashMap<i64, String>, account: &mut Account) -> Result<()> {
+        self.list(&format!("SELECT c.source_no, c.quarter FROM coverage c WHERE {WATCHED}"), [], |row| {
+            let sensor = named.get(&row.get(0)?).map_or("", String::as_str);
+            let quarter = row.get(1)?;
+            match account.up.get_mut(sensor) {
+                Some(up) => drop(up.insert(quarter)),
+                None => drop(account.up.insert(sensor.to_owned(), BTreeSet::from([quarter]))),
+            }
+            Ok(())
+        })?;
         let mut most = |sql: &str, put: fn(&mut Day, u64)| {
             self.list(sql, [], |row| {
                 let (quarter, n): (i64, i64) = (row.get(0)?, row.get(1)?);

@@ -1,9 +1,11 @@
 //! What was not seen must not pass for a network without contacts: `--fail-on` ends
 //! with 1, not with 0.
 
+use crate::publish::{publish, repair, value, verify};
 use crate::support::packets::{self, SECOND, TEN, host};
 use crate::support::program::{Ran, run_in};
 use crate::support::writer::Pcap;
+use serde_json::{Value, json};
 use std::fs;
 use tempfile::TempDir;
 
@@ -246,4 +248,125 @@ fn a_replay_is_asked_for_its_whole_time_too() {
     assert_eq!(of("2026-03-01T06:00:00Z", "2026-03-01T07:00:00Z").code, 0);
     let ran = of("2026-03-01", "2026-03-02");
     assert!(ran.code == PARTIAL && ran.err.contains("frames in only 50.0 % of the window"), "{ran:?}");
+}
+
+/// Two days of two sensors: one sees visits on both days, the other a host that updates
+/// on the first, and on the second only what no name is in.
+fn one_went_blind(dir: &TempDir) {
+    let at = |day: i64, quarter: i64| TEN + (day * 96 + quarter - 40) * 900 * SECOND;
+    let (mut north, mut south) = (Pcap::new(), Pcap::new());
+    for day in 0..2 {
+        for q in 0..96 {
+            for n in 0..3 {
+                north.frames(at(day, q), &packets::visit(host(n), 4000));
+            }
+        }
+    }
+    for q in 0..96 {
+        south.frames(at(0, q), &packets::lookup(host(9), 4600, "www.example.net", [192, 0, 2, 7]));
+        if q % 40 == 10 {
+            south.frames(at(0, q) + SECOND, &packets::update(host(9), 4601));
+        }
+    }
+    for q in 0..96 {
+        let hidden = packets::udp((host(9), 4700), ([198, 51, 100, 9], 9999), &[7; 20]);
+        south.frames(at(1, q), &[hidden.clone(), hidden]);
+    }
+    for (name, pcap) in [("north", north), ("south", south)] {
+        let file = format!("{name}.pcap");
+        fs::write(dir.path().join(&file), pcap.bytes()).unwrap();
+        assert_eq!(replay(dir, &["--sensor", name, &file]), 0);
+    }
+}
+
+fn json(dir: &TempDir, args: &[&str]) -> Value {
+    let ran = run_in(dir.path(), &[args, &["--store", "s.db", "--format", "json", "-q"]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+const BLIND: &str = "of one of several sensors: no host name was seen at all in ";
+
+#[test]
+fn a_sensor_that_went_blind_is_no_host_that_went_away() {
+    let dir = dir();
+    one_went_blind(&dir);
+    let trend = json(&dir, &["trend", "--step", "day"]);
+    assert_eq!(trend["periods"][0]["doubts"], json!([]));
+    let doubts = trend["periods"][1]["doubts"].as_array().unwrap();
+    assert!(doubts.len() == 1 && doubts[0]["because"] == "blind", "{doubts:?}");
+    let said = trend["warnings"][0].as_str().unwrap();
+    assert!(said.starts_with(BLIND) && said.contains("2026-03-02"), "{said}");
+    assert_eq!(trend["periods"][1]["coverage"]["doubtful_sensors"], json!(["south"]));
+    assert_eq!(trend["periods"][0]["coverage"]["doubtful_sensors"], Value::Null);
+    let windows = ["compare", "--baseline", "2026-03-01", "--current", "2026-03-02"];
+    let compared = json(&dir, &windows);
+    let why = compared["comparability"]["differences"].as_array().unwrap();
+    let because: Vec<&Value> = why.iter().map(|d| &d["because"]).collect();
+    assert_eq!(because, ["blind", "traffic"], "{why:?}");
+    assert!(why[0]["what"].as_str().unwrap().starts_with(BLIND), "{why:?}");
+    assert!(why[1]["what"].as_str().unwrap().starts_with("one of several sensors saw 8"), "{why:?}");
+    let text = run_in(dir.path(), &[&windows[..], &["--store", "s.db"]].concat()).out.replace('\n', " ");
+    assert!(text.contains("100 % fewer were seen") && text.contains("need not be a fall"), "{text}");
+    assert!(text.contains("NOT COMPARABLE AS THEY ARE"), "{text}");
+}
+
+#[test]
+fn whoever_has_a_publication_can_tell_that_a_sensor_went_blind() {
+    let dir = dir();
+    one_went_blind(&dir);
+    let dir = dir.path();
+    fs::write(dir.join("pseudonyms.key"), "5a3c9b".repeat(12)).unwrap();
+    let both = ["--window", "2026-03-02", "--baseline", "2026-03-01", "--step", "day"];
+    for (form, args) in [("full", &[][..]), ("hidden", &["--pseudonymise", "pseudonyms.key"])] {
+        publish(dir, form, &[&both[..], args].concat());
+        let ran = verify(dir, &[form]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let folder = dir.join(form);
+        let doubtful = value(&folder.join("trend.json"))["periods"][0]["coverage"]["doubtful_sensors"].clone();
+        assert_eq!(doubtful == json!(["south"]), form == "full", "{doubtful}");
+        assert_eq!(doubtful.as_array().map(Vec::len), Some(1), "{doubtful}");
+        let why = value(&folder.join("comparison.json"))["comparability"]["differences"].clone();
+        assert!(why[0]["what"].as_str().unwrap().starts_with(BLIND), "{why}");
+        // What each sensor counted is in the folder, and what follows from it is counted again.
+        let mut coverage = value(&folder.join("coverage.json"));
+        for window in coverage.as_array_mut().unwrap() {
+            for counts in window["by_sensor"].as_object_mut().unwrap().values_mut() {
+                counts["names"] = 1000.into();
+            }
+        }
+        fs::write(folder.join("coverage.json"), coverage.to_string()).unwrap();
+        repair(&folder);
+        let ran = verify(dir, &[form]);
+        assert!(ran.code == 1 && ran.out.contains("DOES NOT HOLD trend.json /periods/0/doubts/0"), "{ran:?}");
+        assert!(ran.out.contains("DOES NOT HOLD comparison.json /comparability/"), "{ran:?}");
+    }
+    // A trend of the store is held against it, whatever sensors are called there.
+    publish(dir, "again", &[&both[..], &["--pseudonymise", "pseudonyms.key"]].concat());
+    let trend = ["trend", "--store", "s.db", "--window", "2026-03-02", "--step", "day", "--format", "json", "-q"];
+    fs::write(dir.join("trend.json"), run_in(dir, &trend).out).unwrap();
+    let ran = verify(dir, &["again", "--report", "trend.json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    // Of groups alone sensors are numbered.
+    publish(dir, "groups", &[&both[..], &["--groups-only"]].concat());
+    assert_eq!(verify(dir, &["groups"]).code, 0);
+    let cells = value(&dir.join("groups/cells.json"));
+    assert_eq!(cells["windows"][1]["coverage"]["doubtful_sensors"], json!(["sensor-2"]));
+    assert_eq!(cells["differences"], json!(["blind", "traffic"]));
+}
+
+#[test]
+fn a_folder_that_does_not_say_what_each_sensor_counted_still_holds() {
+    let dir = dir();
+    one_went_blind(&dir);
+    let folder = dir.path().join("old");
+    publish(dir.path(), "old", &["--window", "2026-03-01", "--step", "day"]);
+    let mut coverage = value(&folder.join("coverage.json"));
+    for window in coverage.as_array_mut().unwrap() {
+        assert!(window.as_object_mut().unwrap().remove("by_sensor").is_some());
+    }
+    fs::write(folder.join("coverage.json"), coverage.to_string()).unwrap();
+    repair(&folder);
+    let ran = verify(dir.path(), &["old"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
 }

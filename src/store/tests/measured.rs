@@ -66,6 +66,23 @@ fn a_live_run_watches_until_its_end() {
 }
 
 #[test]
+fn what_each_of_several_sensors_counted_is_known() {
+    let (_dir, _path, mut store) = new_store();
+    import(&mut store);
+    let mut w = store.begin().unwrap();
+    let run = w.put_run(&Run { sensor: "hall".into(), ..a_run() }).unwrap();
+    w.put_source(run, &Source { source: "sha256:bb".into(), ..a_source() }).unwrap();
+    w.put_coverage("sha256:bb", 4, &mut a_ledger(7)).unwrap();
+    w.commit().unwrap();
+    let seen = Measured::new(store).seen(1_000, 1_001).unwrap();
+    let frames = |sensor: &str| seen.by_sensor[sensor].get(Counter::Frames);
+    assert_eq!((frames("replay"), frames("hall"), seen.counts.get(Counter::Frames)), (10, 7, 17));
+    // One alone is the sum.
+    let (_dir, source) = imported();
+    assert!(source.seen(1_000, 1_001).unwrap().by_sensor.is_empty());
+}
+
+#[test]
 fn runs_tell_their_catalogue() {
     let (_dir, source) = imported();
     let runs = source.runs().unwrap();
