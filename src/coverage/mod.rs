@@ -102,6 +102,8 @@ counters! {
     IpFragmentsLost => "ip_fragments_lost",
     /// Fragmented datagrams with overlapping pieces that differ.
     IpFragmentConflict => "ip_fragment_conflict",
+    /// Fragments that were copies of others of the same datagram, as a mirror of both sides of a port gives them; they are no loss. Where all of a datagram came again behind it, its copy counts among the duplicates.
+    IpFragmentCopies => "ip_fragment_copies",
     /// IP packets with a transport other than TCP and UDP.
     OtherTransport => "other_transport",
     /// Packets encrypted at the IP layer (ESP).
