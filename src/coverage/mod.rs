@@ -370,6 +370,8 @@ counters! {
     HttpNoHost => "http_no_host",
     /// HTTP request heads, bodies and frames that are malformed.
     HttpMalformed => "http_malformed",
+    /// Of these, requests behind which nobody knows where the next one begins, as servers may read their length in two ways or what follows is no request; what the client sent with them up to the server's answer was left alone.
+    HttpUnclear => "http_unclear",
     /// HTTP/2 connections in clear text.
     Http2Connections => "http2_connections",
     /// HTTP/2 requests whose host stood in a table entry that was not seen.
