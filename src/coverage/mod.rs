@@ -330,7 +330,7 @@ counters! {
     /// Flows whose both ends have proved to hear one another: a TCP handshake whose numbers fit in both directions, a QUIC client that uses its server's connection id.
     Handshakes => "handshakes",
     // TLS.
-    /// TLS ClientHellos seen to begin, those in QUIC included: one a connection, and over TCP one more where another follows before the handshake goes on.
+    /// TLS ClientHellos seen to begin, those in QUIC included: one a connection, and one more where another follows before the handshake goes on.
     TlsHellos => "tls_hellos",
     /// TLS ClientHellos that could not be read to their end.
     TlsHellosIncomplete => "tls_hellos_incomplete",
