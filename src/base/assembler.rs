@@ -165,6 +165,11 @@ impl Assembler {
         &self.head
     }
 
+    /// What arrived behind bytes that are missing: offsets and bytes, in order.
+    pub fn aside(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        self.pieces.iter().map(|p| (p.start, &*p.bytes))
+    }
+
     /// Whether bytes are missing before others that have arrived.
     #[inline]
     pub fn has_gap(&self) -> bool {

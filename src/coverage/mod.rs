@@ -102,6 +102,8 @@ counters! {
     IpFragmentsLost => "ip_fragments_lost",
     /// Fragmented datagrams with overlapping pieces that differ.
     IpFragmentConflict => "ip_fragment_conflict",
+    /// Fragments that were copies of others of the same datagram, as a mirror of both sides of a port gives them; they are no loss. Where all of a datagram came again behind it, its copy counts among the duplicates.
+    IpFragmentCopies => "ip_fragment_copies",
     /// IP packets with a transport other than TCP and UDP.
     OtherTransport => "other_transport",
     /// Packets encrypted at the IP layer (ESP).
@@ -328,7 +330,7 @@ counters! {
     /// Flows whose both ends have proved to hear one another: a TCP handshake whose numbers fit in both directions, a QUIC client that uses its server's connection id.
     Handshakes => "handshakes",
     // TLS.
-    /// TLS ClientHellos seen to begin, those in QUIC included: one a connection, and over TCP one more where another follows before the handshake goes on.
+    /// TLS ClientHellos seen to begin, those in QUIC included: one a connection, and one more where another follows before the handshake goes on.
     TlsHellos => "tls_hellos",
     /// TLS ClientHellos that could not be read to their end.
     TlsHellosIncomplete => "tls_hellos_incomplete",
@@ -368,6 +370,8 @@ counters! {
     HttpNoHost => "http_no_host",
     /// HTTP request heads, bodies and frames that are malformed.
     HttpMalformed => "http_malformed",
+    /// Of these, requests behind which nobody knows where the next one begins, as servers may read their length in two ways or what follows is no request; what the client sent with them up to the server's answer was left alone.
+    HttpUnclear => "http_unclear",
     /// HTTP/2 connections in clear text.
     Http2Connections => "http2_connections",
     /// HTTP/2 requests whose host stood in a table entry that was not seen.

@@ -6,7 +6,7 @@ use super::duplicates::Reasons;
 use super::engine::Scratch;
 use super::events::{At, Note, Notes, Progress, Seen, Sink, Token};
 use super::opaque;
-use super::quic::{Head, Outcome};
+use super::quic::{FIRST_DATAGRAM, Head, Hello, Outcome};
 use super::table::Entry;
 use crate::base::time::SECOND;
 use crate::base::{Budget, Stage, Timestamp};
@@ -31,14 +31,13 @@ const MAX_FAILURES: u8 = 16;
 const SAME_CONNECTION: i64 = 2 * SECOND;
 /// In place of [`Udp::server_id`]: the client has used it.
 const PROVED: u32 = 1;
-/// A client's first datagram is at least so long (RFC 9000 section 14.1).
-const FIRST_DATAGRAM: usize = 1200;
 
 /// What the flow turned out to be.
 enum Speech {
     /// Nothing was said yet.
     Silent,
-    /// QUIC whose Initial packets are being read.
+    /// QUIC whose Initial packets are being read: no ClientHello was told yet, or
+    /// another one may follow until the handshake goes on.
     Quic(Box<Head>),
     /// QUIC whose ClientHello was read, and the hash of the connection id that
     /// its keys came from. Another connection may follow on the same ports.
@@ -97,7 +96,7 @@ pub(super) struct Udp {
 
 impl Entry for Udp {
     fn patience(&self) -> i64 {
-        if matches!(self.speech, Speech::QuicDone { .. } | Speech::DtlsDone) { 120 * SECOND } else { 60 * SECOND }
+        if self.is_known() && !matches!(self.speech, Speech::Dns) { 120 * SECOND } else { 60 * SECOND }
     }
 }
 
@@ -121,6 +120,19 @@ fn sender_is_client(at: &At<'_>) -> bool {
 /// LAN, not contacts. Only as a guess: these ports are clients' ports too.
 fn is_local_naming(at: &At<'_>) -> bool {
     [at.packet.sport, at.packet.dport].iter().any(|port| matches!(port, 5353 | 5355 | 137))
+}
+
+/// Whether a datagram has a QUIC Handshake packet (RFC 9000 section 17.2.4), with
+/// which its sender says that it has keys: nobody asks for another ClientHello.
+fn has_handshake(datagram: &[u8]) -> bool {
+    let mut rest = datagram;
+    while let Ok((packet, after)) = quic::long_packet(rest) {
+        if packet.kind == Kind::Handshake {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 /// Whether a datagram has a long header of a known QUIC version, or could have
@@ -165,7 +177,8 @@ impl Udp {
     pub(super) fn reason(&self, payload: &[u8]) -> Reasons {
         let sampled = if self.sampled { Reasons::SAMPLED } else { Reasons::NONE };
         let followed = if self.follow.is_some() { Reasons::FOLLOWED } else { Reasons::NONE };
-        let read = match self.speech {
+        let read = match &self.speech {
+            Speech::Quic(head) if !head.has_begun() && head.is_told() => may_be_quic(payload),
             Speech::Silent | Speech::Quic(_) | Speech::Dtls(_) | Speech::Dns => true,
             Speech::Other => self.dns_tries > 0 || may_be_quic(payload) || begins_client_hello(payload),
             Speech::QuicDone { .. } => may_be_quic(payload),
@@ -213,7 +226,11 @@ impl Udp {
 
     /// Whether a message of a known protocol was read.
     pub(super) fn is_known(&self) -> bool {
-        matches!(self.speech, Speech::QuicDone { .. } | Speech::DtlsDone | Speech::Dns)
+        match &self.speech {
+            Speech::QuicDone { .. } | Speech::DtlsDone | Speech::Dns => true,
+            Speech::Quic(head) => head.is_told(),
+            _ => false,
+        }
     }
 
     /// The client is known at another place now: the sink, which did not follow
@@ -308,28 +325,66 @@ impl Udp {
             Speech::Quic(head) => head,
             before => {
                 let mut head = Box::new(Head::default());
-                let outcome = head.datagram(at.payload, cx.budget, cx.scratch, cx.ledger);
+                head.came(from_low);
+                let outcome = head.datagram(at.payload, from_low, cx.budget, cx.scratch, cx.ledger);
                 self.after(outcome, head, Some(before), at, from_low, cx);
                 return true;
             }
         };
-        if head.opened() && !at.from_client {
-            self.speech = Speech::Quic(head);
-            return true;
+        if initial {
+            head.came(from_low);
         }
-        let outcome = head.datagram(at.payload, cx.budget, cx.scratch, cx.ledger);
-        self.after(outcome, head, None, at, from_low, cx);
+        let goes_on = at.from_client && head.opened() && has_handshake(at.payload);
+        let leaves = head.opened() && !at.from_client || head.leaves_closed(at.payload, from_low);
+        if leaves || goes_on && head.is_told() && !head.has_begun() {
+            cx.ledger.add(Counter::QuicInitials, (goes_on && initial).into());
+            self.speech = Speech::Quic(head);
+        } else {
+            let outcome = head.datagram(at.payload, from_low, cx.budget, cx.scratch, cx.ledger);
+            self.after(outcome, head, None, at, from_low, cx);
+        }
+        if goes_on {
+            self.handshake_goes_on(at, cx);
+        }
         true
+    }
+
+    /// The client goes on with the handshake: no hello follows any more. What is
+    /// at hand of one is read as far as it goes.
+    #[cold]
+    fn handshake_goes_on<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
+        let Speech::Quic(head) = &self.speech else { return };
+        if head.is_of_another() {
+            return; // the one before it may be the one that goes on
+        }
+        let partial = if head.has_begun() { head.partial(cx.scratch) } else { None };
+        if !head.is_told() && partial.is_none() {
+            return;
+        }
+        if head.has_begun() {
+            cx.ledger.count(Counter::QuicHellosIncomplete);
+        }
+        let (id, conflict) = (cx.scratch.hash_id(head.id()), head.conflict());
+        self.speech = Speech::QuicDone { id };
+        if let Some(hello) = partial {
+            self.tell_quic(&hello, conflict, at, cx);
+        }
+        self.report_held(cx.scratch);
     }
 
     /// A QUIC client that sends to the connection id that its server chose has
     /// received the server's answer, at the address that it sends from. Some
     /// servers take the id that the client made up; that proves nothing.
     fn prove<S: Sink>(&mut self, at: &At<'_>, packet: &quic::LongPacket<'_>, cx: &mut Context<'_, S>) {
-        let Speech::QuicDone { id: first } = self.speech else { return };
         if self.server_id == PROVED {
             return;
         }
+        let first = match &self.speech {
+            Speech::QuicDone { id } => Some(*id),
+            Speech::Quic(head) => head.told_id().map(|id| cx.scratch.hash_id(id)),
+            _ => None,
+        };
+        let Some(first) = first else { return };
         let id = cx.scratch.hash_id(if at.from_client { packet.dcid } else { packet.scid });
         let short = (id >> 32) as u32 | 2; // neither 0 nor 1
         if !at.from_client {
@@ -346,7 +401,7 @@ impl Udp {
     fn after<S: Sink>(
         &mut self,
         outcome: Outcome,
-        head: Box<Head>,
+        mut head: Box<Head>,
         before: Option<Speech>,
         at: &mut At<'_>,
         from_low: bool,
@@ -365,7 +420,7 @@ impl Udp {
                 };
             }
             Outcome::Refused => {
-                if !matches!(before, Some(Speech::QuicDone { .. })) {
+                if !matches!(before, Some(Speech::QuicDone { .. })) && !head.is_told() {
                     cx.ledger.count(Counter::QuicRefused); // else it goes on with keys that were forgotten
                 }
                 self.failures = self.failures.saturating_add(1);
@@ -378,33 +433,55 @@ impl Udp {
                     self.is_other(at, cx);
                 }
             }
+            Outcome::NoHello if head.is_told() => {
+                self.speech = Speech::QuicDone { id: cx.scratch.hash_id(head.id()) };
+            }
             Outcome::NoHello => {
                 self.speech = Speech::Other;
                 self.is_other(at, cx);
             }
-            Outcome::Hello { named, ech, stack } => {
-                self.speech = Speech::QuicDone { id: cx.scratch.hash_id(head.id()) };
-                let name = cx.scratch.hash_id(if named { cx.scratch.name.as_bytes() } else { b"" });
-                let before = self.named.replace((name, at.packet.ts));
-                if before.is_some_and(|(n, t)| n == name && at.packet.ts.since(t).abs() <= SAME_CONNECTION) {
-                    self.named = before;
-                    return self.report_held(cx.scratch);
+            Outcome::Hello(hello) => {
+                let conflict = head.conflict();
+                head.tell(&hello);
+                self.speech = Speech::Quic(head);
+                cx.ledger.add(Counter::QuicHellosIncomplete, hello.lost.into());
+                if self.tell_quic(&hello, conflict, at, cx) || hello.another {
+                    cx.ledger.count(Counter::TlsHellos);
                 }
-                cx.ledger.count(Counter::TlsHellos);
-                if !named {
-                    cx.ledger.count(Counter::TlsNoName);
-                }
-                if ech {
-                    cx.ledger.count(Counter::EchOffered);
-                }
-                self.told = true;
-                let notes = Notes::NONE.with_if(head.conflict() || at.packet.conflict, Note::Conflict);
-                let name = std::mem::take(&mut cx.scratch.name);
-                self.tell(at, &Seen::Quic { name: named.then_some(&name), ech, stack }, notes, cx);
-                cx.scratch.name = name;
             }
         }
         self.report_held(cx.scratch);
+    }
+
+    /// Tells a ClientHello of QUIC, unless it only repeats: after a Retry the client
+    /// sends the same one, and behind a HelloRetryRequest one of the same name.
+    /// Whether it was told.
+    fn tell_quic<S: Sink>(&mut self, hello: &Hello, conflict: bool, at: &At<'_>, cx: &mut Context<'_, S>) -> bool {
+        let Hello { named, ech, stack, .. } = *hello;
+        let name = cx.scratch.hash_id(if named { cx.scratch.name.as_bytes() } else { b"" });
+        let is_named = |n: u64| n == name || hello.another && !named;
+        if let Some((known, when)) = self.named
+            && is_named(known)
+            && (hello.another || at.packet.ts.since(when).abs() <= SAME_CONNECTION)
+        {
+            return false;
+        }
+        self.named = Some((name, at.packet.ts));
+        if !named {
+            cx.ledger.count(Counter::TlsNoName);
+        }
+        if ech {
+            cx.ledger.count(Counter::EchOffered);
+        }
+        self.told = true;
+        let notes = Notes::NONE
+            .with_if(conflict || at.packet.conflict, Note::Conflict)
+            .with_if(hello.late, Note::MidStream)
+            .with_if(hello.partial, Note::PartialMessage);
+        let name = std::mem::take(&mut cx.scratch.name);
+        self.tell(at, &Seen::Quic { name: named.then_some(&name), ech, stack }, notes, cx);
+        cx.scratch.name = name;
+        true
     }
 
     /// A datagram with part of a DTLS client's hello; false if it is one of a
@@ -566,10 +643,11 @@ impl Udp {
 
     fn drop_head(&mut self, ledger: &mut Ledger, scratch: &mut Scratch) {
         if let Speech::Quic(head) = &self.speech {
-            if head.opened() {
+            if head.has_begun() {
                 ledger.count(Counter::QuicHellosIncomplete);
             }
-            self.speech = Speech::Other;
+            self.speech =
+                if head.is_told() { Speech::QuicDone { id: scratch.hash_id(head.id()) } } else { Speech::Other };
             self.report_held(scratch);
         } else if matches!(self.speech, Speech::Dtls(_)) {
             ledger.count(Counter::TlsHellosIncomplete);

@@ -191,7 +191,7 @@ impl Decoder {
     /// Events since the last call that [`decode`](Self::decode) did not return
     /// as an error: tags and tunnels, bytes behind encryption, the last
     /// fragment of each datagram, datagrams completed, given up and
-    /// contradictory, causes of an aggregate's further frames, encapsulations
+    /// contradictory, copies of fragments, causes of an aggregate's further frames, encapsulations
     /// beyond the table, segments that announce more than the wire had.
     pub fn side_counts(&mut self) -> impl Iterator<Item = (Counter, u64)> + '_ {
         let events = std::mem::take(&mut self.fragments.events);
@@ -199,6 +199,7 @@ impl Decoder {
         self.side.add(Counter::IpReassembled, events.reassembled);
         self.side.add(Counter::IpFragmentsLost, events.lost);
         self.side.add(Counter::IpFragmentConflict, events.conflicts);
+        self.side.add(Counter::IpFragmentCopies, events.copies);
         self.side.add(encap::REFUSED, self.encaps.take_refused());
         self.side.0.sort_unstable();
         self.side.0.drain(..)

@@ -9,6 +9,7 @@
 )]
 
 use super::datagram::{Added, Datagram, Piece};
+use super::finished::{Finished, Pieces, WINDOW};
 use super::view::View;
 use super::walk::{Content, FragmentHeader, IpHeader};
 use crate::base::Timestamp;
@@ -17,6 +18,7 @@ use crate::coverage::Counter;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 
 /// Most bytes that incomplete datagrams hold together.
 pub const MAX_BYTES: usize = 4 << 20;
@@ -68,6 +70,11 @@ struct Entry {
     /// What its first fragment says it is.
     content: Content,
     conflict: bool,
+    /// Its pieces.
+    pieces: Pieces,
+    /// All of them are copies of what a finished datagram of this key was put
+    /// together of: those that came late, if no other comes.
+    echo: bool,
     /// Tells it from an earlier entry of the same key.
     number: u64,
     /// Time of its first packet.
@@ -83,6 +90,7 @@ pub(super) struct Events {
     pub reassembled: u64,
     pub lost: u64,
     pub conflicts: u64,
+    pub copies: u64,
 }
 
 /// The incomplete datagrams.
@@ -95,6 +103,7 @@ pub(super) struct FragmentTable {
     number: u64,
     clock: i64,
     last_ts: Option<Timestamp>,
+    finished: Finished,
     pub events: Events,
 }
 
@@ -124,12 +133,20 @@ impl FragmentTable {
         if !self.entries.contains_key(&key) {
             self.open(key, header.content, ts);
         }
+        let hasher = self.entries.hasher();
+        let (named, digest) = (hasher.hash_one(key), hasher.hash_one((start, len, piece.last, piece.data)));
         let Some(entry) = self.entries.get_mut(&key) else { return Err(Counter::IpFragments) };
         let Some(datagram) = &mut entry.datagram else { return Err(Counter::IpFragments) };
         if start == 0 {
             entry.content = header.content;
         }
+        entry.echo = entry.echo && self.finished.has(named, ts, digest);
         let added = datagram.add(piece, ip.v6);
+        if added == Added::Copy {
+            self.events.copies = self.events.copies.saturating_add(1);
+        } else {
+            entry.pieces.note(digest);
+        }
         if matches!(added, Added::Conflict | Added::Refused(true)) && !entry.conflict {
             entry.conflict = true;
             self.events.conflicts = self.events.conflicts.saturating_add(1);
@@ -140,11 +157,13 @@ impl FragmentTable {
             self.memory = self.memory.saturating_sub(std::mem::take(&mut entry.memory));
         } else if let Some(payload) = datagram.take_whole() {
             let whole = Whole { content: entry.content, payload, conflict: entry.conflict };
+            let pieces = std::mem::take(&mut entry.pieces);
             self.remove(&key);
+            self.finished.note(named, ts, pieces);
             self.events.reassembled = self.events.reassembled.saturating_add(1);
             return Ok(whole);
         } else {
-            let now = datagram.memory().saturating_add(OVERHEAD);
+            let now = datagram.memory().saturating_add(entry.pieces.memory()).saturating_add(OVERHEAD);
             self.memory = self.memory.saturating_sub(entry.memory).saturating_add(now);
             entry.memory = now;
         }
@@ -157,6 +176,7 @@ impl FragmentTable {
         while let Some((number, key)) = self.order.pop_front() {
             self.drop_entry(number, &key);
         }
+        self.finished.clear();
     }
 
     fn open(&mut self, key: Key, content: Content, ts: Timestamp) {
@@ -165,6 +185,8 @@ impl FragmentTable {
             datagram: Some(Datagram::default()),
             content,
             conflict: false,
+            pieces: Pieces::default(),
+            echo: true,
             number: self.number,
             ts,
             born: self.clock,
@@ -180,10 +202,10 @@ impl FragmentTable {
     }
 
     /// An identification that returns after the age limit is another datagram,
-    /// whatever the table's clock says.
+    /// whatever the table's clock says; behind mere copies, after their time.
     fn forget_if_stale(&mut self, key: &Key, ts: Timestamp) {
         if let Some(entry) = self.entries.get(key)
-            && ts.since(entry.ts).saturating_abs() > MAX_AGE
+            && ts.since(entry.ts).saturating_abs() > if entry.echo { WINDOW } else { MAX_AGE }
         {
             let number = entry.number;
             self.drop_entry(number, key);
@@ -215,7 +237,9 @@ impl FragmentTable {
             && let Some(entry) = self.remove(key)
             && entry.datagram.is_some()
         {
-            self.events.lost = self.events.lost.saturating_add(1);
+            let (lost, copies) = if entry.echo { (0, entry.pieces.len()) } else { (1, 0) };
+            self.events.lost = self.events.lost.saturating_add(lost);
+            self.events.copies = self.events.copies.saturating_add(copies);
         }
     }
 
@@ -248,7 +272,7 @@ mod tests {
         assert_eq!(t.add(1, &IP, &header, view, Timestamp(0)), Err(Counter::IpFragments));
         assert_eq!(add(&mut t, 1, 0, b"12345678", true, 0).unwrap(), b"12345678tail");
         t.give_up();
-        assert_eq!(t.events, Events { reassembled: 1, lost: 2, conflicts: 0 });
+        assert_eq!(t.events, Events { reassembled: 1, lost: 2, conflicts: 0, copies: 0 });
         assert_eq!((t.memory, t.entries.len(), t.order.len()), (0, 0, 0));
     }
 
@@ -319,6 +343,87 @@ mod tests {
         assert!(!put(0, b"aaaaaaaabbbbbbbb", true));
         assert!(!put(16, b"end", false));
         t.give_up();
-        assert_eq!(t.events, Events { reassembled: 0, lost: 1, conflicts: 1 });
+        assert_eq!(t.events, Events { reassembled: 0, lost: 1, conflicts: 1, copies: 0 });
+    }
+
+    /// Adds pieces of datagrams of one id, 8 bytes each but the last: of which
+    /// datagram, which piece.
+    fn run(six: bool, order: &[(u8, u32)]) -> (Vec<Vec<u8>>, Events) {
+        let mut t = FragmentTable::default();
+        let ip = IpHeader { v6: six, ..IP };
+        let mut wholes = Vec::new();
+        for (n, &(datagram, at)) in order.iter().enumerate() {
+            let data = [datagram + at as u8; 8];
+            let header = FragmentHeader { id: 1, start: at * 8, more: at < 2, content: Content::IpPayload(17) };
+            let ts = Timestamp(i64::try_from(n).unwrap() * 1000);
+            wholes.extend(t.add(0, &ip, &header, View::new(&data, 8), ts).map(|w| w.payload));
+        }
+        t.give_up();
+        assert_eq!((t.memory, t.entries.len()), (0, 0));
+        (wholes, t.events)
+    }
+
+    /// A mirror of both sides of a port gives each frame twice.
+    #[test]
+    fn each_fragment_twice_is_one_datagram_and_copies() {
+        let whole = |d: u8| [[d; 8], [d + 1; 8], [d + 2; 8]].concat();
+        for six in [false, true] {
+            for (order, copies) in [
+                (&[(b'a', 0), (b'a', 0), (b'a', 1), (b'a', 1), (b'a', 2), (b'a', 2)][..], 3),
+                (&[(b'a', 2), (b'a', 2), (b'a', 1), (b'a', 1), (b'a', 0), (b'a', 0)], 3),
+                (&[(b'a', 0), (b'a', 1), (b'a', 0), (b'a', 2), (b'a', 1), (b'a', 2)], 3),
+                (&[(b'a', 0), (b'a', 1), (b'a', 2), (b'a', 2), (b'a', 2), (b'a', 1)], 3),
+            ] {
+                let (wholes, events) = run(six, order);
+                assert_eq!(wholes, [whole(b'a')], "{order:?}");
+                assert_eq!(events, Events { reassembled: 1, copies, ..Events::default() }, "{six} {order:?}");
+            }
+            // Whole copies come out; who reads them compares them as packets.
+            let (wholes, events) = run(six, &[0, 1, 2, 0, 1, 2].map(|at| (b'a', at)));
+            assert_eq!(wholes, [whole(b'a'), whole(b'a')]);
+            assert_eq!(events, Events { reassembled: 2, ..Events::default() });
+            // Another datagram of the same id is none, whatever it has in common.
+            let (wholes, events) = run(six, &[(b'a', 0), (b'a', 1), (b'a', 2), (b'x', 0), (b'x', 1), (b'x', 2)]);
+            assert_eq!((wholes, events.lost), (vec![whole(b'a'), whole(b'x')], 0));
+            let (wholes, events) = run(six, &[(b'a', 0), (b'a', 1), (b'a', 2), (b'a', 0), (b'x', 1), (b'a', 2)]);
+            assert_eq!(wholes[1], [[b'a'; 8], [b'x' + 1; 8], [b'c'; 8]].concat());
+            assert_eq!((events.lost, events.copies), (0, 0));
+            let (_, events) = run(six, &[(b'a', 0), (b'a', 1), (b'a', 2), (b'a', 0), (b'x', 1)]);
+            assert_eq!((events.lost, events.copies), (1, 0), "incomplete");
+        }
+    }
+
+    /// What is left of the copies does not meet the next datagram of that id.
+    #[test]
+    fn late_copies_do_not_spoil_the_next_datagram() {
+        let mut t = FragmentTable::default();
+        let mut put = |at: u32, data: &[u8; 8], millis: i64| {
+            let header = FragmentHeader { id: 1, start: at * 8, more: at < 1, content: Content::IpPayload(17) };
+            let ts = Timestamp(millis * 1_000_000);
+            t.add(0, &IP, &header, View::new(data, 8), ts).ok().map(|w| (w.payload, w.conflict))
+        };
+        assert_eq!(put(0, b"aaaaaaaa", 0), None);
+        assert!(put(1, b"bbbbbbbb", 0).is_some());
+        assert_eq!(put(1, b"bbbbbbbb", 1), None);
+        assert_eq!(put(0, b"cccccccc", 60), None);
+        assert_eq!(put(1, b"dddddddd", 60), Some((b"ccccccccdddddddd".to_vec(), false)));
+        // A piece that comes again later is no copy.
+        assert_eq!(put(1, b"dddddddd", 200), None);
+        t.give_up();
+        assert_eq!(t.events, Events { reassembled: 2, lost: 1, conflicts: 0, copies: 1 });
+    }
+
+    #[test]
+    fn what_is_remembered_of_finished_datagrams_is_bounded() {
+        let mut t = FragmentTable::default();
+        for id in 0..2000 {
+            add(&mut t, id, 0, b"12345678", true, 0);
+            assert!(add(&mut t, id, 8, b"x", false, 0).is_some());
+        }
+        for id in 0..2000 {
+            add(&mut t, id, 8, b"x", false, 0);
+        }
+        t.give_up();
+        assert_eq!((t.events.copies, t.events.lost), (256, 1744));
     }
 }

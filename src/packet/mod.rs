@@ -15,6 +15,7 @@ mod docsis;
 mod encap;
 mod erspan;
 mod ethernet;
+mod finished;
 mod fragment;
 mod geneve;
 mod gre;

@@ -94,7 +94,7 @@ impl<S: Sink> Engine<S> {
 
     /// Begins a flow beside that of `key`, if the segment begins a message.
     fn begin_beside(&mut self, at: At<'_>, key: &FlowKey, from_low: bool, ledger: &mut Ledger) {
-        if at.packet.flags & (SYN | RST) != 0 || !tcp::looks_like_start(at.payload) {
+        if at.packet.flags & (SYN | RST) != 0 || !tcp::begins_message(&at) {
             return;
         }
         let Engine { sink, tcp, dns, scratch, .. } = self;

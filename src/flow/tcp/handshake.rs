@@ -1,6 +1,7 @@
 //! Which connection a segment belongs to, and which end is its client.
 
 use super::beside::Rival;
+use super::client::begins_dns;
 use super::preface::begins_preface;
 use super::{Context, Mode, Tcp, WINDOW, ahead, bit, is_far};
 use crate::base::time::SECOND;
@@ -9,6 +10,9 @@ use crate::flow::events::{At, Sink};
 use crate::packet::tcp_flags::{ACK, RST, SYN};
 use crate::protocol::{http, http2, tls};
 
+/// What the client sends so long after a handshake that nobody went on with, at
+/// another number than that gave it, is of another connection.
+const HALF_OPEN: i64 = 5 * SECOND;
 /// A flow idle for this long gives way to any SYN.
 pub(super) const STALE: i64 = 60 * SECOND;
 /// Data that a SYN may carry (RFC 7413), and more.
@@ -41,6 +45,12 @@ pub(super) fn sender_is_client(at: &At<'_>) -> bool {
         return false;
     }
     p.dport < p.sport
+}
+
+/// Whether a segment begins a message that is read: as below, and of DNS where its
+/// port says so.
+pub(in crate::flow) fn begins_message(at: &At<'_>) -> bool {
+    looks_like_start(at.payload) || at.packet.dport == 53 && begins_dns(at.payload)
 }
 
 /// Whether a segment of a stream that is not understood begins a ClientHello
@@ -195,6 +205,35 @@ impl Tcp {
         at.from_client = self.is_client(from_low);
         self.begin_client(new.base);
         self.open(at, cx);
+    }
+
+    /// Whether a segment behind a handshake that nobody was seen to go on with is of
+    /// another connection on the same ports, whose SYN was missed: the client's first
+    /// bytes have the number that its SYN announced (RFC 9293 section 3.4). They would
+    /// wait for what is missing before them, or pass for what came before.
+    #[cold]
+    pub(super) fn is_of_next(&mut self, seq: u32, at: &At<'_>) -> bool {
+        let p = at.packet;
+        let base = self.client.base;
+        // Padding and probes repeat the SYN's number; another SYN may have come.
+        let fits = ahead(seq, base).wrapping_add(1) < 2 || self.rival.is_some_and(|r| r.base == seq);
+        if fits || p.flags & RST != 0 || !at.from_client || !self.has(bit::CLIENT_BASE) || is_far(seq, base) {
+            return false;
+        }
+        let agreed = self.has(bit::AGREED);
+        let late = p.ts.since(self.last) > HALF_OPEN;
+        if p.payload_len | p.payload_missing == 0 {
+            if late && !agreed && p.flags & ACK != 0 {
+                // The last of its handshake.
+                self.set(bit::SYN, false);
+                self.set(bit::MID_STREAM, true);
+                self.begin_anew(seq);
+            }
+            return false;
+        }
+        let before = ahead(base, seq) < 1 << 31;
+        let hears_another = agreed && p.flags & ACK != 0 && p.ack != self.server.base;
+        (before || hears_another || late) && begins_message(at)
     }
 
     /// Whether payload belongs to the stream that is being read; finds the

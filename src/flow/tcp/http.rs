@@ -125,7 +125,12 @@ impl Tcp {
             if let Some(f) = self.follow.as_mut() {
                 f.begin_plain(server_at);
             }
-            self.mode = Mode::Done;
+            if self.has(bit::VIA_PROXY | bit::TO_OTHER | bit::TO_HTTP2) {
+                self.mode = Mode::Done;
+            } else {
+                // No more than a body that is longer than was said, perhaps.
+                self.await_turn(at, cx);
+            }
         } else {
             cx.ledger.count(Counter::HttpMalformed);
             self.unrecognised(at, cx);
@@ -195,6 +200,7 @@ impl Tcp {
     /// where the client speaks again after the server's answer, it asks anew.
     fn await_turn<S: Sink>(&mut self, at: &At<'_>, cx: &mut Context<'_, S>) {
         cx.ledger.count(Counter::HttpMalformed);
+        cx.ledger.count(Counter::HttpUnclear);
         let server_at = self.server_at(at);
         // The turn that was begun is over: this request may be repeated.
         self.turn = if self.has(bit::SERVER_DATA) { self.client.base } else { server_at };

@@ -23,7 +23,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-pub(super) use handshake::{count_flow, is_syn, looks_like_start};
+pub(super) use handshake::{begins_message, count_flow, is_syn};
 
 /// Most bytes of all reckonings of capture loss in a shard.
 pub(super) const MOST_RECKONED_BYTES: usize = loss::Loss::MOST_BYTES;
@@ -267,6 +267,9 @@ impl Tcp {
                 return false;
             }
             seq = seq.wrapping_add(1);
+        } else if self.bits & (bit::SYN | bit::CLIENT_DATA | bit::SERVER_DATA) == bit::SYN && self.is_of_next(seq, &at)
+        {
+            return false;
         }
         if p.ts > self.last {
             self.last = p.ts;

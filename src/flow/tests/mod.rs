@@ -5,4 +5,5 @@ mod dns;
 mod dtls;
 mod duplicates;
 mod properties;
+mod quic_again;
 mod udp;

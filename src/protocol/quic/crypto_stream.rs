@@ -18,6 +18,8 @@ pub struct Overflow;
 #[derive(Clone, Debug)]
 pub struct CryptoStream {
     pieces: Assembler,
+    /// Where it begins to be read.
+    base: u64,
     conflict: bool,
 }
 
@@ -30,19 +32,38 @@ impl Default for CryptoStream {
 impl CryptoStream {
     /// An empty stream.
     pub fn new() -> Self {
-        CryptoStream { pieces: Assembler::with_max_pieces(MAX_CRYPTO, MAX_CRYPTO_PIECES), conflict: false }
+        Self::behind(0)
+    }
+
+    /// An empty stream of which what lies before `base` is passed over: a
+    /// message that was read.
+    pub fn behind(base: u64) -> Self {
+        CryptoStream { pieces: Assembler::with_max_pieces(MAX_CRYPTO, MAX_CRYPTO_PIECES), base, conflict: false }
     }
 
     /// Adds the data of a frame; what is not left out is kept.
     pub fn insert(&mut self, offset: u64, data: &[u8]) -> Result<(), Overflow> {
+        let read = usize::try_from(self.base.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let data = data.get(read..).unwrap_or(&[]);
+        let offset = offset.saturating_sub(self.base);
         let done = self.pieces.insert(usize::try_from(offset).unwrap_or(usize::MAX), data);
         self.conflict |= done.conflict;
         if done.overflow { Err(Overflow) } else { Ok(()) }
     }
 
-    /// The bytes from offset 0 up to the first that is missing.
+    /// Where it begins to be read.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The bytes from where it begins up to the first that is missing.
     pub fn contiguous(&self) -> &[u8] {
         self.pieces.contiguous()
+    }
+
+    /// What came behind bytes that are missing: offsets and bytes, in order.
+    pub fn aside(&self) -> impl Iterator<Item = (u64, &[u8])> {
+        self.pieces.aside().map(|(at, bytes)| (self.base.saturating_add(at as u64), bytes))
     }
 
     /// Whether bytes are missing before others that have come.
@@ -64,7 +85,7 @@ impl CryptoStream {
     /// Starts anew, as after a Retry, and keeps the buffer.
     pub fn clear(&mut self) {
         self.pieces.clear();
-        self.conflict = false;
+        (self.base, self.conflict) = (0, false);
     }
 }
 
@@ -86,6 +107,18 @@ mod tests {
         assert_eq!(stream.contiguous(), b"abcdef");
         stream.clear();
         assert!(!stream.conflict() && stream.contiguous().is_empty());
+    }
+
+    #[test]
+    fn what_was_read_is_passed_over() {
+        let mut stream = CryptoStream::behind(10);
+        assert_eq!(stream.insert(0, b"0123456789"), Ok(()));
+        assert_eq!((stream.held(), stream.base()), (0, 10));
+        assert_eq!(stream.insert(u64::MAX, b"x"), Err(Overflow));
+        assert_eq!(stream.insert(8, b"89abc"), Ok(()));
+        assert_eq!(stream.insert(15, b"fgh"), Ok(()));
+        assert_eq!(stream.contiguous(), b"abc");
+        assert_eq!(stream.aside().collect::<Vec<_>>(), [(15, &b"fgh"[..])]);
     }
 
     #[test]

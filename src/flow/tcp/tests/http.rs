@@ -233,6 +233,32 @@ fn behind_a_body_that_servers_may_read_in_two_ways_nothing_is_read() {
         for size in [1, stream.find(inner).unwrap(), 1000] {
             assert_eq!(told(stream.as_bytes(), size), ["http a.test /"], "{size}");
         }
+        let mut lab = Lab::new(Policy::Nothing);
+        lab.say(&mut Conn::new(50_000, 80), stream.as_bytes());
+        assert_eq!(lab.count(Counter::HttpUnclear), 1, "what was left alone is counted");
+    }
+}
+
+/// A client that sends more than it said: of its later requests none is lost
+/// without a count, and those behind the answer are read.
+#[test]
+fn what_follows_a_request_and_is_none_is_counted() {
+    let ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    for (policy, answered) in [(Policy::Nothing, true), (Policy::Names, true), (Policy::Nothing, false)] {
+        let mut lab = Lab::new(policy);
+        let mut c = Conn::new(50_000, 80);
+        let head = "POST /0 HTTP/1.1\r\nHost: h0.test\r\nContent-Length: 2\r\n\r\n";
+        lab.say(&mut c, &[head.as_bytes(), b"ok, and more\r\n", &request(7)].concat());
+        assert_eq!((lab.told().len(), lab.count(Counter::HttpUnclear)), (1, 1));
+        if answered {
+            lab.server(&mut c, ok);
+        } else {
+            c.sent.1 += 100; // by another way
+        }
+        lab.client(&mut c, &request(1));
+        assert_eq!(lab.told(), ["http h0.test /0", "http h1.test /1"], "{policy:?} {answered}");
+        assert_eq!((lab.count(Counter::HttpMalformed), lab.count(Counter::HttpUnclear)), (1, 1));
+        lab.finish();
     }
 }
 

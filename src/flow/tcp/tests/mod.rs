@@ -5,6 +5,7 @@ mod beside;
 mod certificate;
 mod cut;
 mod forged;
+mod half_open;
 mod http;
 mod http2;
 mod loss;
