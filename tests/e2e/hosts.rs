@@ -392,6 +392,34 @@ fn a_role_alone_is_no_contact() {
 }
 
 #[test]
+fn replay_says_of_hosts_what_hosts_says_and_lists_none_for_a_role_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let request = packets::get(b"www.example.net", b"http://www.example.net/", b"x");
+    let used = packets::connection((host(6), 40_000), (host(8), 3128), &[(&request, &packets::response(400))]);
+    let updates = packets::update(host(5), 40_000);
+    let pcap = Pcap::new().frames(TEN, &used).frames(TEN + SECOND, &updates).bytes().to_vec();
+    fs::write(dir.path().join("a.pcap"), pcap).unwrap();
+    fs::copy(samples().join("labelled/lan.pcap.zst"), dir.path().join("lan.pcap.zst")).unwrap();
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (capture, bare) in [("a.pcap", "10.0.0.8"), ("lan.pcap.zst", "10.30.0.59")] {
+        let _ = fs::remove_file(dir.path().join("s.db"));
+        let replayed = run_in(dir.path(), &["replay", "-q", "--store", "s.db", capture]).out;
+        let (all, listed) = (json(&dir, &[]), hosts(&dir, &["-q"]).out);
+        let row = |ip: &str| replayed.lines().any(|line| line.split_whitespace().next() == Some(ip));
+        let without: Vec<&Value> = all.iter().filter(|h| h["sightings"].as_array().unwrap().is_empty()).collect();
+        assert!(without.iter().any(|h| h["host"]["ip"] == bare), "{capture}: {all:#?}");
+        assert!(without.iter().all(|h| !row(h["host"]["ip"].as_str().unwrap())), "{capture}: {replayed}");
+        let said = plain(&replayed);
+        for h in all.iter().filter(|h| !without.contains(h) && h["alarms"].as_array().unwrap().is_empty()) {
+            assert!(row(h["host"]["ip"].as_str().unwrap()), "{capture}: {h:#}\n{replayed}");
+            assert!(said.contains(&plain(h["reason"].as_str().unwrap())), "{capture}: {h:#}\n{replayed}");
+        }
+        let doubts = |text: &str| plain(text).split(". ").find(|s| s.contains("not confirmed")).map(str::to_owned);
+        assert_eq!(doubts(&replayed), doubts(&listed), "{capture}");
+    }
+}
+
+#[test]
 fn an_exception_for_nobody_is_said() {
     let dir = one();
     accept(&dir, "host = \"10.0.0.5\"", "updating", "2090-01-01");
