@@ -622,3 +622,25 @@ fn inputs_that_gave_nothing_are_not_forgotten() {
         assert!(!other.err.contains("could not be read in full"), "{name}: {other:?}");
     }
 }
+
+#[test]
+fn who_answered_is_not_claimed() {
+    let dir = tempfile::tempdir().unwrap();
+    let request = packets::get(b"p00.upd.kaspersky.com", b"/", b"x");
+    let page = |status: &str, n: usize| {
+        let head = format!("HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {n}\r\n\r\n");
+        [head.into_bytes(), vec![b'x'; n]].concat()
+    };
+    for (status, n, verdict) in [("200 OK", 8192, "updating"), ("403 Forbidden", 900, "contacting")] {
+        let answer = page(status, n);
+        let frames = packets::connection((host(5), 40_000), ([192, 0, 2, 9], 80), &[(&request, &answer)]);
+        fs::write(dir.path().join("a.pcap"), Pcap::new().frames(TEN, &frames).bytes()).unwrap();
+        let _ = fs::remove_file(dir.path().join("s.db"));
+        store(&dir, &["a.pcap"]);
+        let found = json(&dir, &[]);
+        let reason = found[0]["reason"].as_str().unwrap();
+        assert_eq!(found[0]["verdict"], verdict);
+        assert!(reason.to_lowercase().contains("connections to update names were answered in 1 session"), "{reason}");
+        assert!(!reason.contains("servers answered") && !reason.contains("An update was"), "{reason}");
+    }
+}
