@@ -623,6 +623,43 @@ fn inputs_that_gave_nothing_are_not_forgotten() {
     }
 }
 
+/// A capture of a clock that is so many seconds fast.
+fn shifted(pcap: &[u8], seconds: u32) -> Vec<u8> {
+    let mut bytes = pcap.to_vec();
+    let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let mut at = 24;
+    while at < bytes.len() {
+        let ts = word(&bytes, at) + seconds;
+        bytes[at..at + 4].copy_from_slice(&ts.to_le_bytes());
+        at += 16 + word(&bytes, at + 8) as usize;
+    }
+    bytes
+}
+
+#[test]
+fn one_recording_with_two_clocks_is_said_to_be_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = |n: &str| dir.path().join(n);
+    let pcap = fs::read(samples().join("tls12.pcap")).unwrap();
+    fs::write(name("a.pcap"), &pcap).unwrap();
+    fs::write(name("b.pcap"), shifted(&pcap, 7200)).unwrap();
+    let warning = "\"a.pcap\" and \"b.pcap\" show the same frames 2 hours apart";
+    for (sensor, capture) in [("A", "a.pcap"), ("B", "b.pcap")] {
+        let ran = run_in(dir.path(), &["replay", "--sensor", sensor, "--store", "s.db", capture]);
+        assert!(ran.code == 0 && !ran.err.contains("same frames"), "{ran:?}");
+    }
+    let ran = hosts(&dir, &[]);
+    assert!(ran.out.contains("in 2 sessions") && ran.err.contains(warning), "{ran:?}");
+    for format in ["table", "ndjson"] {
+        let ran = run_in(dir.path(), &["replay", "--format", format, "a.pcap", "b.pcap"]);
+        assert!(ran.err.contains(warning), "{ran:?}");
+    }
+    // Captures of one clock that overlap say nothing of the kind.
+    fs::write(name("c.pcap"), &pcap[..pcap.len() - 200]).unwrap();
+    let ran = run_in(dir.path(), &["replay", "a.pcap", "c.pcap"]);
+    assert!(!ran.err.contains("same frames"), "{ran:?}");
+}
+
 #[test]
 fn who_answered_is_not_claimed() {
     let dir = tempfile::tempdir().unwrap();
