@@ -70,10 +70,10 @@ impl Import {
 
     /// The same, with so much patience.
     pub(super) fn begin_within(folder: &Path, patience: Duration) -> Result<Import> {
-        let until = Instant::now() + patience;
+        let began = Instant::now();
         loop {
             match Import::begin_now(folder) {
-                Err(StoreError::Locked { .. }) if Instant::now() < until => std::thread::sleep(PAUSE),
+                Err(StoreError::Locked { .. }) if began.elapsed() < patience => std::thread::sleep(PAUSE),
                 begun => return begun,
             }
         }
