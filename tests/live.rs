@@ -504,7 +504,7 @@ fn changes_of_hosts_are_said_and_stored() {
     wait_until("a record", || sensor.out().contains("update-p-hosts"));
     assert_eq!(sensor.stop(), Some(0), "{}", sensor.err());
     let said = sensor.err();
-    let new = said.find(" is new: updating. An update was transferred").expect(&said);
+    let new = said.find(" is new: updating. Data was transferred").expect(&said);
     assert!(said.find("Listened on span0").expect(&said) > new, "closing lines come last: {said}");
     let written = fs::read_to_string(&events).expect("the file of events");
     assert!(

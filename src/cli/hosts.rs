@@ -55,6 +55,9 @@ pub(super) fn run(args: &HostsArgs) -> Result<Exit, Stop> {
     let mut summary = stored::summary(&store, args.since, args.until, counts.contacted, applied)?;
     summary.out_of_view = narrowed.out_of_view(&store, judging.inventory.as_ref(), (args.since, args.until))?;
     tell(args, &roll, &counts, stored::pseudonyms(&store)?, &summary)?;
+    if !args.quiet {
+        output::say_clocks(&store.clocks()?);
+    }
     Ok(judging.conclude(counts.found, &summary))
 }
 

@@ -5,12 +5,13 @@ use super::fail_on::Findings;
 use super::output::{self, Printing};
 use crate::base::{Addr, Mac};
 use crate::coverage::Counts;
-use crate::host::facts::Vantage;
+use crate::host::facts::{MANY_ADDRESSES, Vantage};
 use crate::host::{self, Facts, FactsBuilder, HostView};
 use crate::pipeline::{RunNames, Sighted};
 use crate::report::HostTable;
 use crate::report::hosts;
 use crate::sighting::{Names, Record};
+use crate::store::Interval;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Most records that a run's hosts are judged by. Where there are more, hosts
@@ -27,8 +28,6 @@ type Seen = (Addr, String, Option<Mac>);
 pub(super) struct Gathering {
     builder: FactsBuilder,
     records: usize,
-    ips: HashSet<Addr>,
-    macs: HashSet<Mac>,
 }
 
 impl Gathering {
@@ -40,8 +39,6 @@ impl Gathering {
             self.builder = FactsBuilder::new();
             return false;
         }
-        self.ips.insert(r.host.ip);
-        self.macs.extend(r.host.mac);
         self.builder.record(r, support);
         true
     }
@@ -63,22 +60,48 @@ impl Gathering {
         for (source, counts) in counts {
             self.builder.vantage(Vantage::of(&names.source(source), &counts));
         }
-        let told = output::intervals(outcome, &names);
-        for i in told.filter(|i| self.ips.contains(&i.ip) || i.mac.is_some_and(|m| self.macs.contains(&m))) {
-            let source = self.builder.source(&i.source);
-            self.builder.interval(i.of_source(source));
-        }
         for s in output::signals(outcome) {
             let source = self.builder.source(&names.source(s.source));
             self.builder.signal(host::signals::signal(s, &names, source));
+        }
+        let bearing = Bearing::new(self.builder.named(), output::intervals(outcome, &names));
+        for i in output::intervals(outcome, &names).filter(|i| bearing.has(i)) {
+            let source = self.builder.source(&i.source);
+            self.builder.interval(i.of_source(source));
         }
         self.builder.build()
     }
 }
 
+/// Whose addresses bear on the hosts of a run, by the same rule by which a store
+/// is read: else `replay` and `hosts` would say different things of one host.
+struct Bearing {
+    ips: HashSet<Addr>,
+    macs: HashSet<Mac>,
+}
+
+impl Bearing {
+    /// Those named, the hardware addresses that had one of these addresses, and
+    /// those that may be routers'.
+    fn new((ips, mut macs): (HashSet<Addr>, HashSet<Mac>), told: impl Iterator<Item = Interval>) -> Self {
+        let mut pairs: Vec<(Mac, Addr)> = told.filter_map(|i| Some((i.mac?, i.ip))).collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        for of_one in pairs.chunk_by(|a, b| a.0 == b.0) {
+            let bears = of_one.len() > MANY_ADDRESSES as usize || of_one.iter().any(|(_, ip)| ips.contains(ip));
+            macs.extend(of_one.first().filter(|_| bears).map(|(mac, _)| *mac));
+        }
+        Bearing { ips, macs }
+    }
+
+    fn has(&self, i: &Interval) -> bool {
+        self.ips.contains(&i.ip) || i.mac.is_some_and(|mac| self.macs.contains(&mac))
+    }
+}
+
 /// The hosts of a run.
 pub(super) struct Hosts {
-    /// Judged, in the order of every list.
+    /// Those with contacts, judged, in the order of every list.
     pub(super) views: Vec<HostView>,
     /// Which of them (a place in `views`) an address as seen is of.
     pub(super) owners: HashMap<Seen, usize>,
@@ -111,6 +134,8 @@ pub(super) fn judge(
     let options =
         host::Options { inventory: p.judging.inventory.clone(), home: p.home.clone(), since: None, until: None };
     let mut views = host::judge(&facts, p.catalogue, &options);
+    // Who is there for a role alone is for `hosts` to list.
+    views.retain(HostView::made_contact);
     hosts::sort(&mut views);
     let owners = owners(&facts, &views);
     Ok(Hosts { findings: p.judging.findings(&facts), views, owners })
@@ -158,6 +183,29 @@ mod tests {
         assert!((0..MOST_RECORDS).all(|_| add(&mut gathering)) && gathering.is_whole());
         assert!(!add(&mut gathering) && !gathering.is_whole());
         assert!(gathering.builder.build().contacts.is_empty(), "what is not whole takes no room");
+    }
+
+    #[test]
+    fn who_had_an_address_is_known_of_all_that_bear_on_a_host() {
+        let mac = |n: u8| Mac([2, 0, 0, 0, 0, n]);
+        let interval = |ip: String, mac: Mac| Interval {
+            source: "s".into(),
+            kind: "arp".into(),
+            segment: String::new(),
+            ip: ip.parse().unwrap(),
+            mac: Some(mac),
+            name: None,
+            from: crate::base::Timestamp(0),
+            to: crate::base::Timestamp(0),
+        };
+        // 1 had an address that is named, 2 is named itself, 3 is a router, 4 nobody.
+        let mut told = vec![interval("10.0.0.5".into(), mac(1)), interval("10.0.0.6".into(), mac(1))];
+        told.extend([interval("10.0.0.7".into(), mac(2)), interval("10.0.0.9".into(), mac(4))]);
+        told.extend((0..=MANY_ADDRESSES).map(|n| interval(format!("10.1.0.{n}"), mac(3))));
+        let named = (HashSet::from(["10.0.0.5".parse().unwrap()]), HashSet::from([mac(2)]));
+        let bearing = Bearing::new(named, told.clone().into_iter());
+        let left: Vec<Interval> = told.into_iter().filter(|i| !bearing.has(i)).collect();
+        assert_eq!(left, [interval("10.0.0.9".into(), mac(4))]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a run leaves behind: records, table, summary, statistics, store.
 
 use super::args::Format;
-use super::exit::{Stop, tell};
+use super::exit::{Stop, say, tell};
 use super::judged::{self, Gathering};
 use super::judging::Judging;
 use super::run_record;
@@ -21,6 +21,7 @@ use crate::report::summary::Summary;
 use crate::report::table::{self, HostTable};
 use crate::report::{csv, ndjson};
 use crate::sighting;
+use crate::sighting::clocks::Clocks;
 use crate::sighting::presence::Presence;
 use crate::sighting::select::{Records, Selected};
 use crate::sighting::{HomeNets, HostNames, Names, Naming, Record, Settings};
@@ -163,6 +164,8 @@ pub(super) struct Printed {
     pub(super) summary: Summary,
     /// Whether `--fail-on` asks for any of the hosts.
     pub(super) findings: bool,
+    /// Frames that several sources show.
+    pub(super) clocks: Clocks,
     /// Why not all could be printed.
     pub(super) result: Result<(), Stop>,
 }
@@ -173,10 +176,11 @@ pub(super) struct Printed {
 pub(super) fn write_records(path: Option<&Path>, p: &Printing<'_>, found: &mut Sighted) -> Printed {
     let mut hosts = 0;
     let mut findings = false;
+    let mut clocks = Clocks::default();
     let result = Output::open(path).map_err(Stop::failed).and_then(|mut out| {
         let written = match p.format {
-            Format::Table => print_table(&mut out, path.is_some(), p, found, &mut hosts, &mut findings),
-            Format::Ndjson | Format::Csv => print_lines(&mut out, p, found, &mut hosts),
+            Format::Table => print_table(&mut out, path.is_some(), p, found, &mut hosts, (&mut findings, &mut clocks)),
+            Format::Ndjson | Format::Csv => print_lines(&mut out, p, found, &mut hosts, &mut clocks),
         };
         let result = match written {
             Ok(()) => out.finish(),
@@ -189,20 +193,25 @@ pub(super) fn write_records(path: Option<&Path>, p: &Printing<'_>, found: &mut S
         }
     });
     if p.format != Format::Table && p.judging.decides() {
-        match gather(p, found).and_then(|(g, mut table)| judged::judge(g, &mut table, p, found)) {
+        match gather(p, found, &mut Clocks::default()).and_then(|(g, mut table)| judged::judge(g, &mut table, p, found))
+        {
             Ok(judged) => {
                 let listed = p.judging.list(&judged.views);
                 findings = listed.iter().any(|h| judged.findings.has(h.view, h.standing));
             }
-            Err(stop) => return Printed { summary: p.summary(&mut found.outcome, hosts), findings, result: Err(stop) },
+            Err(stop) => {
+                let summary = p.summary(&mut found.outcome, hosts);
+                return Printed { summary, findings, clocks, result: Err(stop) };
+            }
         }
     }
-    Printed { summary: p.summary(&mut found.outcome, hosts), findings, result }
+    Printed { summary: p.summary(&mut found.outcome, hosts), findings, clocks, result }
 }
 
 /// Goes through the records once, or twice where some rows of the table lack
 /// what was added before they went for a while.
-fn gather(p: &Printing<'_>, found: &mut Sighted) -> Result<(Gathering, HostTable), Stop> {
+fn gather(p: &Printing<'_>, found: &mut Sighted, clocks: &mut Clocks) -> Result<(Gathering, HostTable), Stop> {
+    let several = found.outcome.sources.len() > 1;
     let mut table = HostTable::new();
     let mut gathering = Gathering::default();
     let mut first = true;
@@ -213,6 +222,9 @@ fn gather(p: &Printing<'_>, found: &mut Sighted) -> Result<(Gathering, HostTable
             }
             if first && gathering.is_whole() {
                 gathering.add(r, lonely);
+            }
+            if first && several {
+                clocks.add(&r.source, &r.evidence);
             }
             Ok::<(), Stop>(())
         })?;
@@ -229,9 +241,9 @@ fn print_table(
     p: &Printing<'_>,
     found: &mut Sighted,
     hosts: &mut u64,
-    findings: &mut bool,
+    (findings, clocks): (&mut bool, &mut Clocks),
 ) -> Result<(), Trouble> {
-    let (gathering, mut table) = gather(p, found)?;
+    let (gathering, mut table) = gather(p, found, clocks)?;
     let judged = judged::judge(gathering, &mut table, p, found)?;
     let listed = p.judging.list(&judged.views);
     *findings = listed.iter().any(|h| judged.findings.has(h.view, h.standing));
@@ -253,7 +265,14 @@ fn print_table(
     judged.write(out, in_file.then_some(&summary), width).map_err(Trouble::Output)
 }
 
-fn print_lines(out: &mut Output, p: &Printing<'_>, found: &mut Sighted, hosts: &mut u64) -> Result<(), Trouble> {
+fn print_lines(
+    out: &mut Output,
+    p: &Printing<'_>,
+    found: &mut Sighted,
+    hosts: &mut u64,
+    clocks: &mut Clocks,
+) -> Result<(), Trouble> {
+    let several = found.outcome.sources.len() > 1;
     if p.format == Format::Csv {
         csv::write_header(out).map_err(Trouble::Output)?;
     }
@@ -267,6 +286,9 @@ fn print_lines(out: &mut Output, p: &Printing<'_>, found: &mut Sighted, hosts: &
             seen.insert(hash.hash_one((r.host.ip, &r.host.segment, r.host.mac)));
         }
         *hosts = seen.len() as u64;
+        if several {
+            clocks.add(&r.source, &r.evidence);
+        }
         let written = if p.format == Format::Csv { csv::write(out, r) } else { ndjson::write(out, r) };
         written.map_err(Trouble::Output)
     })
@@ -398,6 +420,11 @@ pub(super) fn interval_of(n: &Naming, source: String, segment: String) -> Interv
         from: n.from,
         to: n.to,
     }
+}
+
+/// Says which sources show the same frames at different times.
+pub(super) fn say_clocks(clocks: &Clocks) {
+    clocks.sentences().into_iter().for_each(|sentence| say(format_args!("warning: {sentence}")));
 }
 
 /// Opens the store before anything is read, so that a wrong path is said

@@ -84,9 +84,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Stop> {
         judging: &judging,
     };
     // Print before storing: a store that fails takes nothing from the reader.
-    let Printed { summary, findings, result: printed } = print(m.output.as_deref(), &printing, &mut found);
+    let Printed { summary, findings, clocks, result: printed } = print(m.output.as_deref(), &printing, &mut found);
     if !args.input.quiet {
         output::write_summary(&summary);
+        output::say_clocks(&clocks);
     }
     exit = exit.max(judging.conclude(findings, &summary));
     // One of these that fails takes nothing from the others.

@@ -144,6 +144,14 @@ impl<'a> Case<'a> {
         reached.peek().is_some() && reached.all(by_address)
     }
 
+    /// Whether update servers answered, and no more shows that they are some than
+    /// the paths that were asked for.
+    pub(super) fn is_by_path_only(&self) -> bool {
+        let by_path = |o: &Own<'_>| o.contact.channels == Channels::of(&[Channel::HttpPath]);
+        let mut reached = self.updates().filter(|o| o.stage >= Stage::Connected).peekable();
+        reached.peek().is_some() && reached.all(by_path)
+    }
+
     /// Whether each contact in which update servers answered has connections
     /// without their beginning in view. A record does not tell whether all of
     /// its connections were such.

@@ -10,7 +10,7 @@ use crate::flow::{Note, Notes};
 use crate::sighting::Record;
 use crate::sighting::record::Slots;
 pub use crate::sighting::signal::SignalKind;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A set of channels, one bit each in the order of [`Channel::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -279,6 +279,10 @@ impl Numbers {
     }
 }
 
+/// A hardware address with more addresses than this may be a router's, whatever
+/// its host contacted: who had which address bears on it always.
+pub const MANY_ADDRESSES: u32 = 8;
+
 /// Gathers [`Facts`] record by record.
 #[derive(Debug, Default)]
 pub struct FactsBuilder {
@@ -344,6 +348,16 @@ impl FactsBuilder {
     /// Adds a record.
     pub fn record(&mut self, r: &Record, support: bool) {
         self.numbers.record(&mut self.facts, r, support);
+    }
+
+    /// The addresses and hardware addresses of which it must be known who had
+    /// them when: those of hosts, of servers that may tell of a role, and of
+    /// signs of roles.
+    pub fn named(&self) -> (HashSet<Addr>, HashSet<Mac>) {
+        let Facts { seen, servers, signals, .. } = &self.facts;
+        let ips = seen.iter().map(|h| h.ip).chain(servers.iter().map(|s| s.ip)).chain(signals.iter().map(|s| s.ip));
+        let macs = seen.iter().filter_map(|h| h.mac).chain(signals.iter().filter_map(|s| s.mac));
+        (ips.collect(), macs.collect())
     }
 
     /// Adds an interval.

@@ -98,20 +98,21 @@ fn why(case: &Case<'_>, said: &Said<'_>) -> String {
         }
         Verdict::Active if case.updates_again() => {
             let far = match case.update_stage() {
-                Some(Stage::Transferred) => "updates were transferred",
-                _ => "no transfer of an update was seen",
+                Some(Stage::Transferred) => "data was transferred",
+                _ => "no transfer of data was seen",
             };
-            format!(
-                "Update servers answered {answered}, the last {} after the first; {far}",
-                spread(&case.update_connected)
-            )
+            let spread = spread(&case.update_connected);
+            format!("{} were answered {answered}, the last {spread} after the first; {far}", asked(case))
         }
         Verdict::Active => format!(
-            "An update was transferred, and reputation servers answered in {} of one day",
+            "{}, and reputation servers answered in {} of one day",
+            got(case),
             count(case.reputation_connected.most_a_day(), "quarter hour")
         ),
-        Verdict::Updating => format!("An update was transferred; update servers answered {answered}"),
-        Verdict::Contacting => format!("Update servers answered {answered}, and no transfer of an update was seen"),
+        Verdict::Updating => format!("{}; {} were answered {answered}", got(case), lower(asked(case))),
+        Verdict::Contacting => {
+            format!("{} were answered {answered}, and no transfer of data was seen", asked(case))
+        }
         Verdict::Attempting => {
             format!("Updates were tried {tried} and did not get through: {}", list(&failures(case)))
         }
@@ -139,6 +140,28 @@ fn why(case: &Case<'_>, said: &Said<'_>) -> String {
         }
         Verdict::None => none(case, said),
     }
+}
+
+/// What of a host's update contacts was answered. Who answered cannot be seen: a
+/// filter may have, in the server's place.
+fn asked(case: &Case<'_>) -> &'static str {
+    if case.is_by_path_only() { "Requests for update paths" } else { "Connections to update names" }
+}
+
+/// That a transfer was seen: bytes, of which it is not known whether they were an
+/// update.
+fn got(case: &Case<'_>) -> &'static str {
+    if case.is_by_path_only() {
+        "Data was transferred for an update path"
+    } else {
+        "Data was transferred from an update name"
+    }
+}
+
+/// A sentence's beginning in its midst.
+fn lower(words: &str) -> String {
+    let mut chars = words.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 fn servers(said: &Said<'_>) -> String {
@@ -234,10 +257,7 @@ fn clauses(case: &Case<'_>, said: &Said<'_>) -> Vec<String> {
             Role::Resolver => all.push(passed(said, &RESOLVER, said.own_lookups)),
             Role::Proxy => all.push(passed(said, &PROXY, said.own_contacts)),
             Role::Relay => all.push("it hands updates on to hosts of the local network".to_owned()),
-            Role::Nat => all.push(match said.nat_at_least {
-                Some(n) => format!("at least {n} devices share the address, and which of them it was is not visible"),
-                None => "several devices share the address, and which of them it was is not visible".to_owned(),
-            }),
+            Role::Nat => all.push(shared(case, said)),
             Role::Router => all.push("it forwards packets of other hosts".to_owned()),
         }
     }
@@ -248,6 +268,15 @@ fn clauses(case: &Case<'_>, said: &Said<'_>) -> Vec<String> {
         all.push("nothing confirms that the host exists".to_owned());
     }
     all
+}
+
+/// That several devices share an address; which of them made its contacts is a
+/// question only where it made any.
+fn shared(case: &Case<'_>, said: &Said<'_>) -> String {
+    let devices = said.nat_at_least.map_or_else(|| "several".to_owned(), |n| format!("at least {n}"));
+    let contacted = !case.own.is_empty() || !said.passed_on.is_empty() || !said.alarms.is_empty();
+    let which = if contacted { ", and which of them it was is not visible" } else { "" };
+    format!("{devices} devices share the address{which}")
 }
 
 /// How it is said that a host works for others.
@@ -283,12 +312,12 @@ fn stronger(case: &Case<'_>, said: &Said<'_>) -> String {
         Verdict::Oem => "a name that only Kaspersky's own products use, such as one under upd.kaspersky.com",
         Verdict::ProbeOnly => "a connection to an update server, or the lookup again in another session",
         Verdict::Active if case.update_stage() == Some(Stage::Transferred) => "",
-        Verdict::Active => "the transfer of an update",
+        Verdict::Active => "a transfer of data from an update server",
         Verdict::Updating => {
             "a second update session at least 45 minutes after the first, or reputation contacts in four quarter hours of one day"
         }
         Verdict::Contacting => {
-            "the transfer of an update, or a second update session at least 45 minutes after the first"
+            "a transfer of data from an update server, or a second update session at least 45 minutes after the first"
         }
         Verdict::Attempting => "an answer of an update server",
         Verdict::LookedUp if said.likely_installed => "connections to update servers, seen nearer to the host",
@@ -319,7 +348,7 @@ fn weaker(case: &Case<'_>, said: &Said<'_>) -> &'static str {
             "clients that were connected through it at the same times and got as much"
         }
         Verdict::Active | Verdict::Updating | Verdict::Contacting => {
-            "a sign that it connects for others, or update servers of another vendor's product beside shared names"
+            "a sign that it connects for others or that a filter answers in the servers' place, or update servers of another vendor's product beside shared names"
         }
         Verdict::Attempting => "packets of the server's direction, if they were only not captured",
         Verdict::LookedUp if is(Role::Resolver) => "the questions of hosts that it asked for, seen on their way to it",

@@ -45,9 +45,9 @@ words! {
     ProbeOnly => "probe-only",
     /// Updates again and again, or updates beside reputation queries.
     Active => "active",
-    /// An update was transferred.
+    /// Data was transferred from an update name.
     Updating => "updating",
-    /// An update server answered.
+    /// A connection to an update name was answered.
     Contacting => "contacting",
     /// Updates were tried and did not get through.
     Attempting => "attempting",

@@ -100,8 +100,8 @@ impl<'a> Judged<'a> {
     }
 
     fn row(&self, at: usize, h: &Listed<'_>, wide: bool) -> Row {
-        let none = HostRow::new();
-        let row = self.hosts.get(&at).unwrap_or(&none);
+        let bare = HostRow::seen(h.view.first_seen, h.view.last_seen);
+        let row = self.hosts.get(&at).unwrap_or(&bare);
         let mut verdict = verdict_cell(h.view);
         let activity = row.activity();
         if !activity.is_empty() {
@@ -214,8 +214,8 @@ HOST                          VERDICT, WHAT IT DOES  STAGE, SEEN (UTC)  NAMES   
                               for others: looks up   to 10:05
                               update names
     It asks for others.
-10.0.0.1                      none
-  pc-5 (dhcp)                   router
+10.0.0.1                      none                   2026-03-01 10:00
+  pc-5 (dhcp)                   router               to 14:05
   02:00:0a:00:00:05 (random)
     An update was transferred from 192.0.2.7.
 

@@ -243,6 +243,12 @@ impl HostRow {
         }
     }
 
+    /// The row of a host that nothing but signs that prove nothing alone were
+    /// seen of, with the times of these.
+    pub(super) fn seen(first: Timestamp, last: Timestamp) -> Self {
+        HostRow { first, last, ..HostRow::new() }
+    }
+
     /// Adds what another row of the same host holds.
     pub(super) fn join(&mut self, other: &HostRow) {
         for (key, stage) in &other.stages {
@@ -301,12 +307,13 @@ impl HostRow {
 
     /// The same with these first two.
     pub(super) fn cells_of(&self, host: String, activity: String, wide: bool) -> Vec<String> {
-        let seen = if self.records == 0 { String::new() } else { span(self.first, self.last) };
+        let seen = if self.first > self.last { String::new() } else { span(self.first, self.last) };
         let mut cells = vec![host, activity];
         if wide {
             cells.extend([self.stage().to_owned(), seen]);
         } else {
-            cells.push(format!("{}\n{}", self.stage(), seen.replace(" to ", "\nto ")));
+            let cell = format!("{}\n{}", self.stage(), seen.replace(" to ", "\nto "));
+            cells.push(cell.trim_start_matches('\n').to_owned());
         }
         cells.extend([self.names(), grouped(self.count)]);
         cells

@@ -9,6 +9,7 @@ mod acts;
 mod answers;
 pub mod board;
 mod certificate;
+pub mod clocks;
 mod codec;
 mod community;
 mod concealed;

@@ -9,7 +9,7 @@ use crate::base::{Addr, Mac, Timestamp};
 use crate::catalogue::Category;
 use crate::coverage::Counter;
 use crate::coverage::doubts::OTHER_FLOWS;
-use crate::host::facts::{Contact, Facts, Indicated, Interval, SeenHost, ServedBy, Signal, Vantage};
+use crate::host::facts::{Contact, Facts, Indicated, Interval, MANY_ADDRESSES, SeenHost, ServedBy, Signal, Vantage};
 use crate::measure::Days;
 use foldhash::{HashMap, HashMapExt, HashSet};
 use rusqlite::{Connection, ToSql, Transaction, TransactionBehavior, params_from_iter};
@@ -319,10 +319,6 @@ impl Holder {
     }
 }
 
-/// More addresses than this make a router of a hardware address, whatever its
-/// host contacted.
-const MANY: i64 = 8;
-
 /// Who had which address, of those that bear on the hosts at hand: by address,
 /// by hardware address, and by the hardware addresses that these two find; and
 /// of those that may be routers.
@@ -347,7 +343,7 @@ fn read_intervals(
     macs.extend(holders.iter().filter_map(|h| h.mac));
     let mut query =
         c.prepare_cached("SELECT mac FROM interval_hosts WHERE mac <> '' GROUP BY mac HAVING count(DISTINCT ip) > ?1")?;
-    let mut rows = query.query([MANY])?;
+    let mut rows = query.query([MANY_ADDRESSES])?;
     while let Some(row) = rows.next()? {
         macs.extend(parsed::<Mac>(row, 0)?);
     }

@@ -3,6 +3,7 @@
 //! comes after with it.
 
 use super::{Result, Store, StoreError};
+use std::fs::File;
 use std::path::Path;
 
 /// Which file it is, wherever its path leads by then.
@@ -20,6 +21,22 @@ impl FileId {
         #[cfg(not(unix))]
         {
             let _ = path;
+            None
+        }
+    }
+}
+
+impl FileId {
+    /// That of an open file.
+    pub(super) fn of_open(file: &File) -> Option<FileId> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            file.metadata().ok().map(|m| FileId(m.dev(), m.ino()))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = file;
             None
         }
     }

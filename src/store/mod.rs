@@ -8,6 +8,7 @@
 
 pub mod archive;
 mod categories;
+mod clocks;
 mod coverage;
 mod covered;
 pub mod custody;

@@ -3,14 +3,18 @@
 use super::error::{Place, StoreError};
 use super::in_place::FileId;
 use super::{PATIENCE, Result, Store, schema};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// Bytes in a page of a new store: of the usual 4,096 most would hold one record
 /// and be half empty.
 const PAGE: i64 = 8192;
+
+/// How long to wait until it is looked again whether another process is done.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Prepared statements kept; more than any run uses.
 const STATEMENTS: usize = 64;
@@ -26,8 +30,8 @@ impl Store {
     /// Any [`StoreError`]; a file that is no store is left as it was.
     pub fn open(path: &Path) -> Result<Store> {
         let place = Place(path.to_owned());
-        if path.symlink_metadata().is_err() {
-            return create(path, place);
+        if path.symlink_metadata().is_err() && make(path, &place)? {
+            return open_made(path, place);
         }
         open_existing(path, place)
     }
@@ -39,11 +43,10 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_beside(path: &Path) -> Result<Opening> {
         let place = Place(path.to_owned());
-        if path.symlink_metadata().is_ok() {
+        if path.symlink_metadata().is_ok() || !make(path, &place)? {
             return open_existing(path, place).map(Opening::Done);
         }
-        make(path, &place)?;
-        let conn = connect(path, &place).inspect_err(|_| remove(path))?;
+        let conn = connect(path, &place).inspect_err(|e| remove_ours(path, e))?;
         let (of_thread, its_place) = (path.to_owned(), place.clone());
         let begun = Builder::new().name("store".into()).spawn(move || found(conn, &of_thread, its_place));
         // Without a thread it is done here, on another connection.
@@ -105,14 +108,19 @@ fn open_reading(path: &Path, strict: bool) -> Result<Store> {
 
 impl Store {
     /// Removes a store that opening it made and that nothing was written to
-    /// since, by anybody; else it stays.
+    /// since, by anybody, and that nobody else has open; else it stays.
     pub fn discard_new(self) {
+        // Only who is alone can give up the log.
+        let is_alone = || -> rusqlite::Result<bool> {
+            self.conn.busy_timeout(Duration::ZERO)?;
+            self.conn.query_row("PRAGMA journal_mode = DELETE", [], |row| Ok(row.get::<_, String>(0)? == "delete"))
+        };
         let is_empty = || {
             self.conn.query_row("SELECT NOT EXISTS (SELECT 1 FROM runs UNION ALL SELECT 1 FROM sources)", [], |row| {
                 row.get(0)
             })
         };
-        if self.new && is_empty().unwrap_or(false) {
+        if self.new && is_alone().unwrap_or(false) && is_empty().unwrap_or(false) {
             let path = self.place.0.clone();
             drop(self);
             remove(&path);
@@ -142,37 +150,52 @@ impl Opening {
     }
 }
 
-fn create(path: &Path, place: Place) -> Result<Store> {
-    make(path, &place)?;
-    open_made(path, place)
-}
-
-/// Makes the file of a new store, which is empty.
-fn make(path: &Path, place: &Place) -> Result<()> {
-    let made = create_private(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::StorageFull => StoreError::DiskFull { place: place.clone() },
-        std::io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { place: place.clone() },
-        _ => StoreError::CannotOpen { place: place.clone(), detail: e.to_string() },
-    })?;
-    drop(made);
-    Ok(())
+/// Makes the file of a new store, which is empty. False if another process was
+/// quicker.
+fn make(path: &Path, place: &Place) -> Result<bool> {
+    match create_private(path) {
+        Ok(made) => drop(made),
+        Err(e) => match e.kind() {
+            std::io::ErrorKind::AlreadyExists => return Ok(false),
+            std::io::ErrorKind::StorageFull => return Err(StoreError::DiskFull { place: place.clone() }),
+            std::io::ErrorKind::ReadOnlyFilesystem => return Err(StoreError::ReadOnly { place: place.clone() }),
+            _ => return Err(StoreError::CannotOpen { place: place.clone(), detail: e.to_string() }),
+        },
+    }
+    Ok(true)
 }
 
 /// Opens a store whose file this process has just made.
 fn open_made(path: &Path, place: Place) -> Result<Store> {
-    let conn = connect(path, &place).inspect_err(|_| remove(path))?;
+    let conn = connect(path, &place).inspect_err(|e| remove_ours(path, e))?;
     found(conn, path, place)
 }
 
 /// Gives a file that this process has just made its tables.
 fn found(conn: Connection, path: &Path, place: Place) -> Result<Store> {
-    match furnish(conn, place) {
-        Ok(store) => Ok(Store { new: true, ..store }),
-        Err(e) => {
-            // Nobody else made the file, and nothing was ever written to it.
-            remove(path);
-            Err(e)
+    match schema::migrate(&conn, schema::MIGRATIONS, &schema::views()) {
+        Ok(()) => {
+            let file = FileId::of(&place.0);
+            Ok(Store { conn, place, file, new: true })
         }
+        Err(e) => {
+            let error = place.error(e);
+            // Another process may have given it its tables, and use them.
+            let is_unmade = schema::is_unmade(&conn).unwrap_or(true);
+            drop(conn);
+            if is_unmade {
+                remove_ours(path, &error);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Removes a file that this process made and could make no store of, unless
+/// another process is at it.
+fn remove_ours(path: &Path, why: &StoreError) {
+    if !matches!(why, StoreError::Locked { .. }) {
+        remove(path);
     }
 }
 
@@ -204,7 +227,8 @@ fn open_existing(path: &Path, place: Place) -> Result<Store> {
     furnish(conn, place)
 }
 
-/// Opens a file that is a store, or is empty, for writing.
+/// Opens a file that is a store, or is empty, or is being made one by another
+/// process, for writing.
 fn connect(path: &Path, place: &Place) -> Result<Connection> {
     refuse_special(path, place)?;
     let conn =
@@ -218,15 +242,28 @@ fn connect(path: &Path, place: &Place) -> Result<Connection> {
     prepare(&conn).map_err(sql)?;
     if schema::is_blank(&conn).map_err(sql)? {
         conn.pragma_update(None, "page_size", PAGE).map_err(sql)?;
-    } else {
+    } else if !schema::is_unmade(&conn).map_err(sql)? {
         schema::require_ours(&conn, place)?;
         schema::refuse_strangers(&conn, place)?;
     }
-    // Some file systems cannot do write-ahead logging; SQLite then keeps its
-    // rollback journal, which is as safe.
-    conn.pragma_update(None, "journal_mode", "WAL").map_err(sql)?;
+    keep_log(&conn).map_err(sql)?;
     conn.pragma_update(None, "synchronous", "FULL").map_err(sql)?;
     Ok(conn)
+}
+
+/// Has SQLite log ahead. Some file systems cannot do that; it then keeps its
+/// rollback journal, which is as safe. Of two processes that make a store at once
+/// SQLite refuses one without waiting.
+fn keep_log(conn: &Connection) -> rusqlite::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match conn.pragma_update(None, "journal_mode", "WAL") {
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(PAUSE);
+            }
+            done => return done,
+        }
+    }
 }
 
 /// Gives a store the tables of this version.
@@ -245,12 +282,25 @@ fn read_only(path: &Path, place: &Place, immutable: bool) -> Result<Store> {
     }
     let conn = Connection::open_with_flags(name, flags).map_err(|e| place.error(e))?;
     prepare(&conn).map_err(|e| place.error(e))?;
+    if !immutable {
+        await_tables(&conn).map_err(|e| place.error(e))?;
+    }
     let version = schema::require_ours(&conn, place)?;
     if schema::is_earlier(version) {
         // Reading assumes today's tables, and this connection may not change them.
         return Store::open(path);
     }
     Ok(Store { conn, place: place.clone(), file: FileId::of(path), new: false })
+}
+
+/// Waits while another process is just making the store: then there is a log, and
+/// no table yet.
+fn await_tables(conn: &Connection) -> rusqlite::Result<()> {
+    let until = Instant::now() + PATIENCE;
+    while schema::is_unmade(conn)? && schema::has_log(conn)? && Instant::now() < until {
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
 }
 
 /// Settings that every connection gets.

@@ -449,6 +449,21 @@ pub(super) fn is_blank(conn: &Connection) -> rusqlite::Result<bool> {
     Ok(pages == 0)
 }
 
+/// Whether a database has no table and is nobody's: a store that a process is
+/// just making, or was killed while making.
+pub(super) fn is_unmade(conn: &Connection) -> rusqlite::Result<bool> {
+    let nobody = Identity { application: 0, version: 0 };
+    // In this order: what has no table by then had none before.
+    let is_unmade = identity(conn)? == nobody
+        && conn.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;
+    Ok(is_unmade)
+}
+
+/// Whether changes of a database are logged ahead, as those of stores are.
+pub(super) fn has_log(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.pragma_query_value(None, "journal_mode", |row| Ok(row.get::<_, String>(0)? == "wal"))
+}
+
 /// Refuses a database that is no store, or one from the future.
 pub(super) fn require_ours(conn: &Connection, place: &Place) -> Result<i64, StoreError> {
     let found = identity(conn).map_err(|e| place.error(e))?;

@@ -392,6 +392,34 @@ fn a_role_alone_is_no_contact() {
 }
 
 #[test]
+fn replay_says_of_hosts_what_hosts_says_and_lists_none_for_a_role_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let request = packets::get(b"www.example.net", b"http://www.example.net/", b"x");
+    let used = packets::connection((host(6), 40_000), (host(8), 3128), &[(&request, &packets::response(400))]);
+    let updates = packets::update(host(5), 40_000);
+    let pcap = Pcap::new().frames(TEN, &used).frames(TEN + SECOND, &updates).bytes().to_vec();
+    fs::write(dir.path().join("a.pcap"), pcap).unwrap();
+    fs::copy(samples().join("labelled/lan.pcap.zst"), dir.path().join("lan.pcap.zst")).unwrap();
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (capture, bare) in [("a.pcap", "10.0.0.8"), ("lan.pcap.zst", "10.30.0.59")] {
+        let _ = fs::remove_file(dir.path().join("s.db"));
+        let replayed = run_in(dir.path(), &["replay", "-q", "--store", "s.db", capture]).out;
+        let (all, listed) = (json(&dir, &[]), hosts(&dir, &["-q"]).out);
+        let row = |ip: &str| replayed.lines().any(|line| line.split_whitespace().next() == Some(ip));
+        let without: Vec<&Value> = all.iter().filter(|h| h["sightings"].as_array().unwrap().is_empty()).collect();
+        assert!(without.iter().any(|h| h["host"]["ip"] == bare), "{capture}: {all:#?}");
+        assert!(without.iter().all(|h| !row(h["host"]["ip"].as_str().unwrap())), "{capture}: {replayed}");
+        let said = plain(&replayed);
+        for h in all.iter().filter(|h| !without.contains(h) && h["alarms"].as_array().unwrap().is_empty()) {
+            assert!(row(h["host"]["ip"].as_str().unwrap()), "{capture}: {h:#}\n{replayed}");
+            assert!(said.contains(&plain(h["reason"].as_str().unwrap())), "{capture}: {h:#}\n{replayed}");
+        }
+        let doubts = |text: &str| plain(text).split(". ").find(|s| s.contains("not confirmed")).map(str::to_owned);
+        assert_eq!(doubts(&replayed), doubts(&listed), "{capture}");
+    }
+}
+
+#[test]
 fn an_exception_for_nobody_is_said() {
     let dir = one();
     accept(&dir, "host = \"10.0.0.5\"", "updating", "2090-01-01");
@@ -592,5 +620,64 @@ fn inputs_that_gave_nothing_are_not_forgotten() {
         // Nothing of it belongs to another year.
         let other = failing("s.db", &["--until", "2020-01-01"]);
         assert!(!other.err.contains("could not be read in full"), "{name}: {other:?}");
+    }
+}
+
+/// A capture of a clock that is so many seconds fast.
+fn shifted(pcap: &[u8], seconds: u32) -> Vec<u8> {
+    let mut bytes = pcap.to_vec();
+    let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let mut at = 24;
+    while at < bytes.len() {
+        let ts = word(&bytes, at) + seconds;
+        bytes[at..at + 4].copy_from_slice(&ts.to_le_bytes());
+        at += 16 + word(&bytes, at + 8) as usize;
+    }
+    bytes
+}
+
+#[test]
+fn one_recording_with_two_clocks_is_said_to_be_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = |n: &str| dir.path().join(n);
+    let pcap = fs::read(samples().join("tls12.pcap")).unwrap();
+    fs::write(name("a.pcap"), &pcap).unwrap();
+    fs::write(name("b.pcap"), shifted(&pcap, 7200)).unwrap();
+    let warning = "\"a.pcap\" and \"b.pcap\" show the same frames 2 hours apart";
+    for (sensor, capture) in [("A", "a.pcap"), ("B", "b.pcap")] {
+        let ran = run_in(dir.path(), &["replay", "--sensor", sensor, "--store", "s.db", capture]);
+        assert!(ran.code == 0 && !ran.err.contains("same frames"), "{ran:?}");
+    }
+    let ran = hosts(&dir, &[]);
+    assert!(ran.out.contains("in 2 sessions") && ran.err.contains(warning), "{ran:?}");
+    for format in ["table", "ndjson"] {
+        let ran = run_in(dir.path(), &["replay", "--format", format, "a.pcap", "b.pcap"]);
+        assert!(ran.err.contains(warning), "{ran:?}");
+    }
+    // Captures of one clock that overlap say nothing of the kind.
+    fs::write(name("c.pcap"), &pcap[..pcap.len() - 200]).unwrap();
+    let ran = run_in(dir.path(), &["replay", "a.pcap", "c.pcap"]);
+    assert!(!ran.err.contains("same frames"), "{ran:?}");
+}
+
+#[test]
+fn who_answered_is_not_claimed() {
+    let dir = tempfile::tempdir().unwrap();
+    let request = packets::get(b"p00.upd.kaspersky.com", b"/", b"x");
+    let page = |status: &str, n: usize| {
+        let head = format!("HTTP/1.1 {status}\r\nContent-Type: text/html\r\nContent-Length: {n}\r\n\r\n");
+        [head.into_bytes(), vec![b'x'; n]].concat()
+    };
+    for (status, n, verdict) in [("200 OK", 8192, "updating"), ("403 Forbidden", 900, "contacting")] {
+        let answer = page(status, n);
+        let frames = packets::connection((host(5), 40_000), ([192, 0, 2, 9], 80), &[(&request, &answer)]);
+        fs::write(dir.path().join("a.pcap"), Pcap::new().frames(TEN, &frames).bytes()).unwrap();
+        let _ = fs::remove_file(dir.path().join("s.db"));
+        store(&dir, &["a.pcap"]);
+        let found = json(&dir, &[]);
+        let reason = found[0]["reason"].as_str().unwrap();
+        assert_eq!(found[0]["verdict"], verdict);
+        assert!(reason.to_lowercase().contains("connections to update names were answered in 1 session"), "{reason}");
+        assert!(!reason.contains("servers answered") && !reason.contains("An update was"), "{reason}");
     }
 }

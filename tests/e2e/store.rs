@@ -1,13 +1,14 @@
 //! What is kept with `--store`.
 
 use crate::support::packets::{self, SECOND, TEN, host};
-use crate::support::program::run_in;
+use crate::support::program::{Ran, program, run_in};
 use crate::support::writer::Pcap;
 use crate::support::{compress, samples};
 use spansight::sighting::Record;
 use spansight::store::{Filter, Store};
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use tempfile::TempDir;
 
 fn dir() -> TempDir {
@@ -142,4 +143,54 @@ fn a_damaged_capture_is_kept_with_its_warning() {
     assert!(store.sources().unwrap()[0].warnings[0].contains("cut off"));
     assert!(!records(&dir).is_empty());
     assert!(Path::new(&dir.path().join("s.sqlite")).exists());
+}
+
+/// Runs the program several times at once in a folder.
+fn at_once(dir: &TempDir, runs: &[Vec<&str>]) {
+    let start = |args: &Vec<&str>| {
+        let mut command = program(args);
+        command.current_dir(dir.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let children: Vec<_> = runs.iter().map(start).collect();
+    for child in children {
+        let ran = Ran::of(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+}
+
+#[test]
+fn first_runs_at_once_make_one_store() {
+    let dir = dir();
+    let captures = ["dns-udp.pcap", "tls12.pcap", "vlan.pcap", "resolver.pcap"];
+    captures.iter().for_each(|c| copy(&dir, c));
+    let runs: Vec<Vec<&str>> = captures.iter().map(|c| vec!["replay", "-q", "--store", "s.sqlite", c]).collect();
+    for round in 0..8 {
+        at_once(&dir, &runs);
+        let store = open(&dir);
+        assert_eq!((store.sources().unwrap().len(), store.runs().unwrap().len()), (4, 4), "{round}");
+        assert!(store.check().unwrap().is_empty());
+        drop(store);
+        fs::remove_file(dir.path().join("s.sqlite")).unwrap();
+    }
+}
+
+#[test]
+fn first_imports_at_once_make_one_archive_or_store() {
+    let dir = dir();
+    let mut names = Vec::new();
+    for capture in ["tls12.pcap", "vlan.pcap", "resolver.pcap"] {
+        copy(&dir, capture);
+        names.push(format!("{capture}.ndjson"));
+        let lines = run_in(dir.path(), &["replay", "-q", "--format", "ndjson", capture]).out;
+        fs::write(dir.path().join(format!("{capture}.ndjson")), lines).unwrap();
+    }
+    for (round, place) in (0..4).flat_map(|round| [(round, "s.sqlite"), (round, "archive/")]) {
+        let runs: Vec<Vec<&str>> = names.iter().map(|n| vec!["import", "-q", "--store", place, n]).collect();
+        at_once(&dir, &runs);
+        let hosts = run_in(dir.path(), &["hosts", "--store", place, "--format", "ndjson"]);
+        assert!(hosts.code == 0 && hosts.out.lines().count() >= 4, "{round} {place}: {hosts:?}");
+        let there = dir.path().join(place);
+        if there.is_dir() { fs::remove_dir_all(there).unwrap() } else { fs::remove_file(there).unwrap() }
+    }
 }

@@ -214,6 +214,14 @@ fn several_devices_behind_one_address() {
     // It is listed for that alone, and nobody for one way or two of one device.
     let quiet = Scene::of([]).signal(Ttl, "10.0.0.7", None, "64-1").signal(Ttl, "10.0.0.7", None, "128-2").one();
     assert_eq!((quiet.verdict, &quiet.roles[..]), (Verdict::None, &[Role::Nat][..]));
+    // Where there was no contact, it is no question whose it was.
+    assert!(host.reason.contains("share the address, and which of them it was is not visible"), "{}", host.reason);
+    assert!(
+        quiet.reason.starts_with("No contact with Kaspersky; at least 2 devices share the address")
+            && !quiet.reason.contains("which of them"),
+        "{}",
+        quiet.reason
+    );
     let ways = Scene::of([]).signal(Ttl, "10.0.0.7", None, "64-1").signal(Ttl, "10.0.0.7", None, "64-2");
     assert_eq!(ways.judge(), []);
 }

@@ -19,22 +19,27 @@ fn reasons_have_figures_and_say_how_far_it_got() {
         (
             vec![s().transferred().slots(&[10, 50]), s().at(2, &[10])],
             Verdict::Active,
-            "Update servers answered in 3 sessions on 2 days, the last 2 days after the first; updates were transferred.",
+            "Connections to update names were answered in 3 sessions on 2 days, the last 2 days after the first; data was transferred.",
         ),
         (
             vec![s().slots(&[40, 43])],
             Verdict::Active,
-            "Update servers answered in 2 sessions on 1 day, the last 45 minutes after the first; no transfer of an update was seen.",
+            "Connections to update names were answered in 2 sessions on 1 day, the last 45 minutes after the first; no transfer of data was seen.",
         ),
         (
             vec![s().transferred(), c(H, "reputation-ds").slots(&[1, 5, 9, 13])],
             Verdict::Active,
-            "An update was transferred, and reputation servers answered in 4 quarter hours of one day.",
+            "Data was transferred from an update name, and reputation servers answered in 4 quarter hours of one day.",
         ),
         (
             vec![s().transferred()],
             Verdict::Updating,
-            "An update was transferred; update servers answered in 1 session on 1 day.",
+            "Data was transferred from an update name; connections to update names were answered in 1 session on 1 day.",
+        ),
+        (
+            vec![c(H, "update-path-index").transferred().on(&[Channel::HttpPath])],
+            Verdict::Updating,
+            "Data was transferred for an update path; requests for update paths were answered in 1 session on 1 day.",
         ),
         (
             vec![

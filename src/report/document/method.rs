@@ -31,8 +31,8 @@ const METHOD: &[Method] = &[
     Method {
         about: "Verdicts",
         text: "Counted as use: active (updates again and again, or an update beside many reputation queries of one \
-               day), updating (an update was transferred), contacting (an update server answered). Shown apart: \
-               attempting, looked-up at the rhythm of an installation, managed, oem. Never counted: present, web-only, \
+               day), updating (data was transferred from an update name), contacting (a connection to one was \
+               answered, by the server or by a filter in its place). Shown apart: attempting, looked-up at the rhythm of an installation, managed, oem. Never counted: present, web-only, \
                probe-only, none. A visit to a web site is not an installation.",
     },
     Method {

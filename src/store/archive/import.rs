@@ -10,7 +10,8 @@ use super::verify::altered;
 use super::{Archive, MANIFEST, PARTITIONS, damaged, failed, read_manifest};
 use crate::base::Timestamp;
 use crate::base::digest::hex;
-use crate::store::{Place, Result, Run, StoreError};
+use crate::store::in_place::FileId;
+use crate::store::{PATIENCE, Place, Result, Run, StoreError};
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::hash::BuildHasher;
@@ -18,6 +19,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// Bytes of rows that a piece is made of at most, but for a host that has more;
 /// small partitions share one until they have [`SHARED`].
@@ -27,6 +29,8 @@ const SHARED: u64 = 8 << 20;
 const MOST_PARTS: u64 = 1 << 16;
 /// Sources that are told apart to be counted.
 const MAX_COUNTED: usize = 1 << 20;
+/// How long to wait until it is looked again whether another process is done.
+const PAUSE: Duration = Duration::from_millis(20);
 /// File that is locked while somebody writes.
 const LOCK: &str = "lock";
 
@@ -57,27 +61,61 @@ impl Import {
     /// none, readable and writable for its owner only.
     ///
     /// # Errors
-    /// [`StoreError::Locked`] if another process writes, [`StoreError::NotAStore`]
-    /// for a folder that holds something else, and any other.
+    /// [`StoreError::Locked`] if another process writes and does not end in
+    /// time, [`StoreError::NotAStore`] for a folder that holds something else, and
+    /// any other.
     pub fn begin(folder: &Path) -> Result<Import> {
+        Import::begin_within(folder, PATIENCE)
+    }
+
+    /// The same, with so much patience.
+    pub(super) fn begin_within(folder: &Path, patience: Duration) -> Result<Import> {
+        let began = Instant::now();
+        loop {
+            match Import::begin_now(folder) {
+                Err(StoreError::Locked { .. }) if began.elapsed() < patience => std::thread::sleep(PAUSE),
+                begun => return begun,
+            }
+        }
+    }
+
+    fn begin_now(folder: &Path) -> Result<Import> {
         let place = Place(folder.to_owned());
         let fault = |e: &io::Error| match failed(&place, e) {
             StoreError::Io { place, detail } => StoreError::CannotOpen { place, detail },
             other => other,
         };
-        let new = !folder.exists();
+        let mut new = !folder.exists();
         if new {
-            make_private(folder).map_err(|e| fault(&e))?;
+            match make_private(folder) {
+                // Another process was quicker.
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => new = false,
+                made => made.map_err(|e| fault(&e))?,
+            }
         }
-        let found = read_manifest(folder)?;
-        if found.is_none() && !is_empty(folder).map_err(|e| fault(&e))? {
+        let path = folder.join(LOCK);
+        let something_else =
+            || -> Result<bool> { Ok(read_manifest(folder)?.is_none() && !is_empty(folder).map_err(|e| fault(&e))?) };
+        // Beside a lock lies what its holder writes, before there is a manifest.
+        if !path.exists() && something_else()? {
             return Err(StoreError::NotAStore { place });
         }
-        let lock = open_private(&folder.join(LOCK), true).map_err(|e| fault(&e))?;
+        let lock = match open_private(&path, true) {
+            // An import that had made the folder gave up.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && !new => return Err(StoreError::Locked { place }),
+            opened => opened.map_err(|e| fault(&e))?,
+        };
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Err(StoreError::Locked { place }),
             Err(fs::TryLockError::Error(e)) => return Err(fault(&e)),
+        }
+        if FileId::of(&path) != FileId::of_open(&lock) {
+            // Its holder gave up and took it away.
+            return Err(StoreError::Locked { place });
+        }
+        if something_else()? {
+            return Err(StoreError::NotAStore { place });
         }
         // Who held the lock may have written since.
         let manifest = read_manifest(folder)?.unwrap_or_default();

@@ -512,9 +512,19 @@ fn an_import_that_is_dropped_changes_nothing() {
     reader.take(&line_of(&with_id(record()), false)).unwrap();
     let mut dropped = Import::begin(&folder).unwrap();
     dropped.add(&reader.rows()).unwrap();
-    assert!(matches!(Import::begin(&folder).unwrap_err(), StoreError::Locked { .. }));
+    let again = Import::begin_within(&folder, std::time::Duration::ZERO);
+    assert!(matches!(again.unwrap_err(), StoreError::Locked { .. }));
     drop(dropped);
     assert_eq!((all_of(&folder), listing(&folder)), (before, names));
+    // One that makes an archive has written something before there is a manifest.
+    let making = dir.path().join("making");
+    let first = Import::begin(&making).unwrap();
+    fs::write(making.join("records-000001.bin"), "half").unwrap();
+    let second = Import::begin_within(&making, std::time::Duration::ZERO);
+    assert!(matches!(second.unwrap_err(), StoreError::Locked { .. }));
+    drop(first);
+    drop(Import::begin(&making).unwrap());
+    assert!(!making.exists());
     // A folder of something else is not touched.
     let other = dir.path().join("other");
     fs::create_dir(&other).unwrap();

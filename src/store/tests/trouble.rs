@@ -94,6 +94,37 @@ fn an_empty_file_becomes_a_store() {
 }
 
 #[test]
+fn a_store_that_another_process_is_just_making_is_waited_for() {
+    let dir = folder();
+    let path = dir.path().join("s.db");
+    // As far as a process is that has the file and not yet the tables.
+    let making = rusqlite::Connection::open(&path).unwrap();
+    making.pragma_update(None, "journal_mode", "WAL").unwrap();
+    let tx = making.unchecked_transaction().unwrap();
+    tx.execute_batch("CREATE TABLE busy (x)").unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| Store::open(&path).map(|store| store.check().unwrap()));
+        let reader = scope.spawn(|| Store::open_read_only(&path).map(drop));
+        std::thread::sleep(Duration::from_millis(200));
+        tx.rollback().unwrap();
+        assert!(writer.join().unwrap().unwrap().is_empty());
+        reader.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_store_that_another_process_has_open_is_not_discarded() {
+    let dir = folder();
+    let path = dir.path().join("s.db");
+    let new = Store::open(&path).unwrap();
+    let mut other = Store::open(&path).unwrap();
+    new.discard_new();
+    put(&mut other, &[numbered(1, 1)]);
+    drop(other);
+    assert_eq!(all(&Store::open(&path).unwrap()).len(), 1);
+}
+
+#[test]
 fn a_dropped_writer_leaves_nothing() {
     let (_dir, _path, mut store) = new_store();
     import(&mut store);
