@@ -221,7 +221,7 @@ pub struct Seen {
     /// The same of each sensor, where there are several.
     pub sensors: BTreeMap<String, BTreeSet<i64>>,
     /// What each sensor counted, where there are several, of what it is judged by
-    /// ([`is_judged`](super::comparability::is_judged)).
+    /// (`comparability::is_judged`).
     pub by_sensor: BTreeMap<String, Counts>,
     /// Networks (/24 and /64, in CIDR notation) with home addresses, and the
     /// most of these seen in one quarter hour of one interface.
